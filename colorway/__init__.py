@@ -1,0 +1,1 @@
+"""Blue-green Docker Swarm platforms as one Pulumi program."""
