@@ -1,0 +1,1 @@
+"""What is wanted, as frozen models: validated, without I/O, without Pulumi."""

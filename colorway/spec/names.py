@@ -1,0 +1,100 @@
+"""Every formula of a physical name, and the addresses of the networks."""
+
+from __future__ import annotations
+
+import ipaddress
+from enum import StrEnum
+
+from colorway.spec.fields import LABEL_LIMIT
+from colorway.spec.traffic import Color
+
+
+class NetworkName(StrEnum):
+    """The four networks of a stack; the value is the last part of the physical name."""
+
+    BLUE = "blue"
+    """Services of the blue color, and the load balancers."""
+    GREEN = "green"
+    """Services of the green color, and the load balancers."""
+    DATA = "data"
+    """Services and data stores."""
+    MONITORING = "monitoring"
+    """Exporters and Prometheus."""
+
+    @classmethod
+    def of(cls, color: Color) -> NetworkName:
+        """Return the network of a color."""
+        return cls(color.value)
+
+
+def service(stack: str, name: str, color: Color | None = None) -> str:
+    """Return a Swarm service's name: `<stack>-<service>[-<color>]`.
+
+    Raises:
+        ValueError: it is longer than a DNS label may be.
+    """
+    full = "-".join([stack, name, *([color.value] if color else [])])
+    if len(full) > LABEL_LIMIT:
+        raise ValueError(f"the service name {full} has {len(full)} characters; a DNS label takes {LABEL_LIMIT}")
+    return full
+
+
+def colored_alias(name: str, color: Color) -> str:
+    """Return the DNS alias that only the load balancers look up."""
+    return f"{name}-{color.value}"
+
+
+def load_balancer(host: str) -> str:
+    """Return the logical service name of the load balancer on a host."""
+    return f"lb-{host}"
+
+
+def mtail(host: str) -> str:
+    """Return the logical service name of the log reader beside a host's load balancer."""
+    return f"mtail-{host}"
+
+
+def network(stack: str, name: NetworkName) -> str:
+    """Return a Docker network's name."""
+    return f"{stack}-{name.value}"
+
+
+def volume(stack: str, store: str) -> str:
+    """Return the name of a data store's volume."""
+    return f"{stack}-{store}"
+
+
+def state_directory(stack: str) -> str:
+    """Return the directory of a stack on each load-balancer host; it holds the generations."""
+    return f"/var/lib/colorway/{stack}/load-balancer"
+
+
+def lock(stack: str) -> str:
+    """Return the name of the Swarm config that is the release lock."""
+    return f"colorway-lock-{stack}"
+
+
+def subnet(base: ipaddress.IPv4Network, name: NetworkName) -> ipaddress.IPv4Network:
+    """Return the /24 of a network inside the stack's /22 or larger: blue, green, data, monitoring in order."""
+    number = list(NetworkName).index(name)
+    return list(base.subnets(new_prefix=24))[number]
+
+
+def gateway(base: ipaddress.IPv4Network, name: NetworkName) -> str:
+    """Return the first address of a network; without it a refresh wants to replace the network."""
+    return str(next(subnet(base, name).hosts()))
+
+
+def local_image(folder: str, digest: str, *, version: str | None = None) -> str:
+    """Return the tag of an image that is built here: the version, and the digest of its build context."""
+    return f"colorway/{folder}:{f'{version}-' if version else ''}{digest}"
+
+
+def role_label(stack: str, role: str) -> str:
+    """Return the Swarm node label that says a host has a role in a stack."""
+    return f"colorway-{stack}-{role}"
+
+
+def host_label(stack: str) -> str:
+    """Return the Swarm node label whose value is the host's name in the stack file."""
+    return f"colorway-{stack}-host"

@@ -1,0 +1,130 @@
+"""The whole of what is wanted: one stack of one platform at its versions."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from colorway.spec import names
+from colorway.spec.base import StrictSpec
+from colorway.spec.fields import Label
+from colorway.spec.hosts import HostSpec, Role
+from colorway.spec.platform import ImageSource, PlatformFile
+from colorway.spec.release import MigrationSpec, ReleaseManifest
+from colorway.spec.services import ServiceSpec
+from colorway.spec.stack import StackSettings
+from colorway.spec.traffic import Color
+
+RESOLVER_VALID = timedelta(seconds=1)
+"""How long nginx keeps an address; Docker's own 600 s would outlive the tasks (moby 30029)."""
+
+
+class PlatformSpec(StrictSpec):
+    """Everything that the program needs to know; validated, frozen, without I/O."""
+
+    stack: Label
+    """Name of the stack."""
+    settings: StackSettings
+    """What the stack file says."""
+    platform: PlatformFile
+    """What the platform file says, with the stack's overrides."""
+    releases: dict[str, ReleaseManifest]
+    """Manifests of the versions that the colors run."""
+    build_digests: dict[str, str]
+    """Digest of each folder under images/ (12 hex digits), for a platform with `images: local`."""
+
+    @property
+    def colors_on(self) -> tuple[Color, ...]:
+        """The colors that run."""
+        return self.settings.versions.on
+
+    @property
+    def active(self) -> Color:
+        """The color that owns workers and schedulers."""
+        return self.settings.traffic.active
+
+    @property
+    def is_public(self) -> bool:
+        """Whether the stack has a Cloudflare zone."""
+        return self.settings.zone is not None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the stack is this machine."""
+        return self.settings.hosts[0].is_local
+
+    @property
+    def longest_request(self) -> timedelta:
+        """The longest request that a load balancer may have in flight."""
+        return max(service.longest_request for service in self.platform.services.values() if service.routes)
+
+    @property
+    def drain(self) -> timedelta:
+        """How long a color that was taken from the load balancers may still serve somebody."""
+        return self.platform.edge.keepalive_min_timeout + RESOLVER_VALID + self.longest_request
+
+    def hosts(self, role: Role) -> tuple[HostSpec, ...]:
+        """Return the hosts with a role, in the file's order."""
+        return tuple(host for host in self.settings.hosts if host.has(role))
+
+    @property
+    def manager(self) -> HostSpec:
+        """The manager that commands to the swarm are sent to: the first one."""
+        return self.hosts(Role.MANAGER)[0]
+
+    def version(self, color: Color) -> str:
+        """Return the version of a color that is on.
+
+        Raises:
+            KeyError: the color is off.
+        """
+        version = self.settings.versions.of(color)
+        if version is None:
+            raise KeyError(color)
+        return version
+
+    def manifest(self, color: Color) -> ReleaseManifest:
+        """Return the release manifest of a color that is on."""
+        return self.releases[self.version(color)]
+
+    def migrations(self, color: Color) -> tuple[MigrationSpec, ...]:
+        """Return the migrations that a color needs, oldest first."""
+        return self.manifest(color).migrations
+
+    def services(self, *, belongs_to_active: bool) -> dict[str, ServiceSpec]:
+        """Return the colored services that follow traffic, or those that follow `active`."""
+        return {
+            name: service
+            for name, service in self.platform.services.items()
+            if service.colored and service.belongs_to_active is belongs_to_active
+        }
+
+    def image(self, service: str, color: Color) -> str:
+        """Return the image that a service runs in a color."""
+        spec = self.platform.services[service]
+        if self.platform.images is ImageSource.LOCAL and spec.build is not None:
+            return names.local_image(spec.build, self.build_digests[spec.build], version=self.version(color))
+        return self.manifest(color).images[service]
+
+    def shared_image(self, *, build: str | None, image: str | None) -> str:
+        """Return the image of something that both colors share."""
+        if build is not None:
+            return names.local_image(build, self.build_digests[build])
+        if image is None:
+            raise ValueError("neither a build folder nor an image")
+        return image
+
+    def builds(self) -> dict[str, tuple[str | None, ...]]:
+        """Return the folders under images/ to build, each with the versions that are wanted of it."""
+        if self.platform.images is not ImageSource.LOCAL:
+            return {}
+        wanted: dict[str, tuple[str | None, ...]] = {}
+        edge, monitoring = self.platform.edge, self.platform.monitoring
+        stores = [store.build for store in self.platform.data_stores.values()]
+        for folder in [*stores, edge.build, monitoring.build, monitoring.mtail_build]:
+            if folder is not None:
+                wanted[folder] = (None,)
+        versions = tuple(dict.fromkeys(self.version(color) for color in self.colors_on))
+        for service in self.platform.services.values():
+            if service.build is not None:
+                wanted[service.build] = versions
+        return wanted
