@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.scalarbool import ScalarBoolean
+from typing_extensions import override
 
 DEEPEST = 40
 """Nesting that no honest file reaches; an alias that contains itself does."""
@@ -27,6 +28,7 @@ class Problem:
     path: str = ""
     line: int | None = None
 
+    @override
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
         return f"{place}: {self.path}: {self.message}" if self.path else f"{place}: {self.message}"
@@ -118,7 +120,15 @@ def parse_document(text: str, *, name: str) -> tuple[Document, list[Problem]]:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         what = "the same key twice" if "duplicate key" in str(error.problem) else "no valid YAML"
         return empty, [Problem(file=name, line=line, message=f"is {what} here; check indentation, quotes and colons")]
-    except (YAMLError, ValueError, TypeError, AttributeError, NotImplementedError, RecursionError, AssertionError):
+    except (
+        YAMLError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        NotImplementedError,
+        RecursionError,
+        AssertionError,
+    ):
         return empty, [Problem(file=name, message="is no valid YAML; check indentation, quotes and colons")]
     if tree is None:
         tree = CommentedMap()
@@ -140,7 +150,14 @@ def _plain(node: object, path: YamlPath, lines: dict[YamlPath, int], found: list
         for key, value in node.items():
             line = _line(node, key)
             if not isinstance(key, str):
-                found.append(Problem(file=name, line=line, path=".".join(path), message="has a key that is no text; quote it"))
+                found.append(
+                    Problem(
+                        file=name,
+                        line=line,
+                        path=".".join(path),
+                        message="has a key that is no text; quote it",
+                    )
+                )
                 continue
             lines[*path, key] = line or lines.get(path, 1)
             result[str(key)] = _plain(value, (*path, str(key)), lines, found, name)
@@ -167,7 +184,11 @@ def _scalar(node: object) -> Any:  # noqa: ANN401 - a YAML scalar
 
 
 def _merge(
-    base: object, over: object, path: YamlPath, document: Document, origins: dict[YamlPath, tuple[Document, YamlPath]]
+    base: object,
+    over: object,
+    path: YamlPath,
+    document: Document,
+    origins: dict[YamlPath, tuple[Document, YamlPath]],
 ) -> Any:  # noqa: ANN401 - plain data
     if isinstance(base, Mapping) and isinstance(over, Mapping):
         merged = dict(base)

@@ -53,7 +53,7 @@ def _sentence(model: type[BaseModel], detail: ErrorDetails) -> str:
     context: dict[str, Any] = detail.get("ctx") or {}
     path = _path(detail)
     if kind == "extra_forbidden":
-        return _unknown_key(model, path)
+        return unknown_key(model, path)
     if kind == "missing":
         return f"is missing: {_description(model, path)}"
     if kind == "value_error":
@@ -72,7 +72,8 @@ def _sentence(model: type[BaseModel], detail: ErrorDetails) -> str:
     return _FIXED.get(kind, "has the wrong form")
 
 
-def _unknown_key(model: type[BaseModel], path: tuple[str, ...]) -> str:
+def unknown_key(model: type[BaseModel], path: tuple[str, ...]) -> str:
+    """Return the sentence about a key that a model does not have, with the nearest that it has."""
     owner = _model_at(model, path[:-1])
     known = sorted(to_kebab(name) for name in owner.model_fields) if owner else []
     near = difflib.get_close_matches(path[-1], known, n=1, cutoff=0.6)
@@ -110,5 +111,7 @@ def _unwrap(annotation: Any) -> Any:  # noqa: ANN401 - a type annotation
 
 def _inner(annotation: Any) -> Any:  # noqa: ANN401 - a type annotation
     """Return what a mapping's values or a list's entries are."""
-    arguments = [a for a in get_args(annotation) if a is not Ellipsis and not (isinstance(a, type) and issubclass(a, Enum))]
+    arguments = [
+        a for a in get_args(annotation) if a is not Ellipsis and not (isinstance(a, type) and issubclass(a, Enum))
+    ]
     return arguments[-1] if arguments else None

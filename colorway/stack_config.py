@@ -102,7 +102,11 @@ def load(*, root: Path, stack: str, settings: Document) -> PlatformSpec:
         missing.append(settings.problem(("versions", color.value), f"there is no {path}; known versions: {known}"))
     _raise(missing)
     return parse(
-        stack=stack, settings=settings, platform=platform, releases=releases, build_digests=_digests(root, platform)
+        stack=stack,
+        settings=settings,
+        platform=platform,
+        releases=releases,
+        build_digests=_digests(root, platform),
     )
 
 
@@ -137,7 +141,11 @@ def parse(
     problems += settings.problems(_name_problems(stack, file))
     problems += merged.problems(_build_problems(file, build_digests))
     if file.images is ImageSource.LOCAL and not parsed.hosts[0].is_local:
-        problems.append(settings.problem(("hosts",), "are not this machine, and the platform's images are built here; use a registry"))
+        problems.append(
+            settings.problem(
+                ("hosts",), "are not this machine, and the platform's images are built here; use a registry"
+            )
+        )
     _raise(problems)
     return PlatformSpec(
         stack=stack, settings=parsed, platform=file, releases=manifests, build_digests=dict(build_digests)
@@ -160,7 +168,12 @@ def _manifest_problems(manifest: ReleaseManifest, platform: PlatformFile) -> lis
             for name in sorted(colored - set(manifest.images))
         ]
     if manifest.migrations and platform.migrations is None:
-        found.append((("migrations",), "are listed, and the platform has no migration command; add `migrations` to the platform file"))
+        found.append(
+            (
+                ("migrations",),
+                "are listed, and the platform has no migration command; add `migrations` to the platform file",
+            )
+        )
     return found
 
 

@@ -52,7 +52,9 @@ class DataStoreSpec(StrictSpec):
     def _kind_fits(self) -> DataStoreSpec:
         named = self.database is not None and self.user is not None
         if self.kind is StoreKind.POSTGRESQL and not named:
-            raise ValueError("is a PostgreSQL without database or user; name both, for example database: app, user: app")
+            raise ValueError(
+                "is a PostgreSQL without database or user; name both, for example database: app, user: app"
+            )
         if self.kind is StoreKind.REDIS and (self.database or self.user):
             raise ValueError("is a Redis, which has no database name and no user; leave both out")
         return self

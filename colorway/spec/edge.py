@@ -46,5 +46,5 @@ class EdgeSpec(StrictSpec):
     def _headers_are_safe(self) -> EdgeSpec:
         for name, value in self.headers.items():
             if not name.replace("-", "").isalnum() or any(char in value for char in '"\n\r\\$'):
-                raise ValueError('has a header that nginx cannot quote; leave out quotes, backslashes, $ and line ends')
+                raise ValueError("has a header that nginx cannot quote; leave out quotes, backslashes, $ and line ends")
         return self

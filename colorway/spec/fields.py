@@ -128,16 +128,12 @@ Memory = Annotated[
 """Bytes; written with Ki, Mi or Gi."""
 Cpus = Annotated[float, Field(gt=0, le=512)]
 """Processor cores; fractions allowed."""
-Version = Annotated[
-    str, BeforeValidator(_parse_version), WithJsonSchema({"type": "string", "examples": ["1.9.0"]})
-]
+Version = Annotated[str, BeforeValidator(_parse_version), WithJsonSchema({"type": "string", "examples": ["1.9.0"]})]
 """Name of a release manifest."""
 Label = Annotated[
     str,
     Field(max_length=40),
-    _matcher(
-        _LABEL, "must be a DNS label: small letters, digits and -, beginning with a letter, for example web"
-    ),
+    _matcher(_LABEL, "must be a DNS label: small letters, digits and -, beginning with a letter, for example web"),
 ]
 """DNS label; at most 40 characters, so that `<stack>-<service>-<color>` fits into 63."""
 PinnedImage = Annotated[

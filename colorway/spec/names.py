@@ -8,6 +8,9 @@ from enum import StrEnum
 from colorway.spec.fields import LABEL_LIMIT
 from colorway.spec.traffic import Color
 
+PROMETHEUS = "prometheus"
+"""Logical service name of Prometheus."""
+
 
 class NetworkName(StrEnum):
     """The four networks of a stack; the value is the last part of the physical name."""

@@ -67,12 +67,17 @@ class PlatformFile(StrictSpec):
         ]
 
     def _unknown_secrets(self) -> list[tuple[tuple[str, ...], str]]:
-        wanted = [(("services", name, "secrets"), secret) for name, s in self.services.items() for secret in s.secrets]
+        wanted: list[tuple[tuple[str, ...], str]] = [
+            (("services", name, "secrets"), secret) for name, s in self.services.items() for secret in s.secrets
+        ]
         wanted += [(("data-stores", name, "password"), store.password) for name, store in self.data_stores.items()]
         wanted.append((("edge", "preview-token"), self.edge.preview_token))
         known = ", ".join(sorted(self.secrets)) or "none"
         return [
-            (path, f"names the secret {secret}, which `secrets` does not list; add it there (listed: {known})")
+            (
+                path,
+                f"names the secret {secret}, which `secrets` does not list; add it there (listed: {known})",
+            )
             for path, secret in wanted
             if secret not in self.secrets
         ]
@@ -85,12 +90,18 @@ class PlatformFile(StrictSpec):
 
     def _doubled_names(self) -> list[tuple[tuple[str, ...], str]]:
         both = sorted(set(self.services) & set(self.data_stores))
-        return [(("data-stores", name), "is also the name of a service; one DNS name can only mean one of them") for name in both]
+        return [
+            (("data-stores", name), "is also the name of a service; one DNS name can only mean one of them")
+            for name in both
+        ]
 
     def _doubled_routes(self) -> list[tuple[tuple[str, ...], str]]:
         count = Counter((route.host, route.path) for service in self.services.values() for route in service.routes)
         return [
-            (("services", name, "routes"), f"has the path {route.path} twice or shares it with another service; one route, one service")
+            (
+                ("services", name, "routes"),
+                f"has the path {route.path} twice or shares it with another service; one route, one service",
+            )
             for name, service in self.services.items()
             for route in service.routes
             if count[route.host, route.path] > 1
@@ -101,7 +112,12 @@ class PlatformFile(StrictSpec):
         clash = edge.get(self.monitoring.port)
         if clash is None:
             return []
-        return [(("monitoring", "port"), f"is also {clash}; on a host with both roles only one can have it, so choose another")]
+        return [
+            (
+                ("monitoring", "port"),
+                f"is also {clash}; on a host with both roles only one can have it, so choose another",
+            )
+        ]
 
     def _image_sources(self) -> list[tuple[tuple[str, ...], str]]:
         parts = [
@@ -114,9 +130,19 @@ class PlatformFile(StrictSpec):
         found: list[tuple[tuple[str, ...], str]] = []
         for path, build, image in parts:
             if self.images is ImageSource.LOCAL and build is None:
-                found.append((path, "has no build folder, and the platform's images are local; name a folder under images/"))
+                found.append(
+                    (
+                        path,
+                        "has no build folder, and the platform's images are local; name a folder under images/",
+                    )
+                )
             if self.images is ImageSource.REGISTRY and build is not None:
-                found.append((path, "has a build folder, and the platform's images come from a registry; leave build out"))
+                found.append(
+                    (
+                        path,
+                        "has a build folder, and the platform's images come from a registry; leave build out",
+                    )
+                )
             if self.images is ImageSource.REGISTRY and image is None and path[0] != "services":
                 found.append((path, "has no image; write repository:tag@sha256:<64 hex digits>"))
         return list(dict.fromkeys(found))
@@ -124,5 +150,7 @@ class PlatformFile(StrictSpec):
     @model_validator(mode="after")
     def _something_is_routed(self) -> PlatformFile:
         if not any(service.routes for service in self.services.values()):
-            raise ValueError("no service has a route, so the load balancers would serve nothing; give one routes: [{path: /}]")
+            raise ValueError(
+                "no service has a route, so the load balancers would serve nothing; give one routes: [{path: /}]"
+            )
         return self

@@ -8,7 +8,16 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from colorway.spec.base import StrictSpec
-from colorway.spec.fields import Duration, EnvName, EnvValue, Label, PinnedImage, PositiveDuration, Ratio, UrlPath
+from colorway.spec.fields import (
+    Duration,
+    EnvName,
+    EnvValue,
+    Label,
+    PinnedImage,
+    PositiveDuration,
+    Ratio,
+    UrlPath,
+)
 
 MigrationId = Annotated[str, Field(pattern=r"^[0-9]{4}-[a-z0-9-]{1,40}$")]
 

@@ -67,6 +67,16 @@ class PlatformSpec(StrictSpec):
         return tuple(host for host in self.settings.hosts if host.has(role))
 
     @property
+    def load_balancers(self) -> tuple[HostSpec, ...]:
+        """The hosts that requests come in through."""
+        return self.hosts(Role.LOAD_BALANCER)
+
+    @property
+    def monitoring_host(self) -> HostSpec:
+        """The host of Prometheus: the first one with that role."""
+        return self.hosts(Role.MONITORING)[0]
+
+    @property
     def manager(self) -> HostSpec:
         """The manager that commands to the swarm are sent to: the first one."""
         return self.hosts(Role.MANAGER)[0]
@@ -97,6 +107,11 @@ class PlatformSpec(StrictSpec):
             for name, service in self.platform.services.items()
             if service.colored and service.belongs_to_active is belongs_to_active
         }
+
+    def replicas(self, service: str, color: Color) -> int:
+        """Return how many tasks a service has in a color: none where it belongs to the other, active color."""
+        wanted = self.platform.services[service]
+        return 0 if wanted.belongs_to_active and color is not self.active else wanted.replicas
 
     def image(self, service: str, color: Color) -> str:
         """Return the image that a service runs in a color."""

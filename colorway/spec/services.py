@@ -162,9 +162,13 @@ class ServiceSpec(StrictSpec):
         if self.kind is not ServiceKind.WEB and self.routes:
             raise ValueError(f"is a {self.kind.value} and has routes; only web services answer requests")
         if self.kind is ServiceKind.SCHEDULER and self.replicas != 1:
-            raise ValueError("is a scheduler with several replicas; every job would be given out several times, so write replicas: 1")
+            raise ValueError(
+                "is a scheduler with several replicas; every job would be given out several times, so write replicas: 1"
+            )
         if self.belongs_to_active and not self.colored:
-            raise ValueError(f"is a {self.kind.value} that is not colored; two versions would share its jobs, so leave colored out")
+            raise ValueError(
+                f"is a {self.kind.value} that is not colored; two versions would share its jobs, so leave colored out"
+            )
         if self.health.path and self.port is None:
             raise ValueError("has a health path and no port to ask it on; add the port, or give health a command")
         return self

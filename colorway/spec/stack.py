@@ -62,7 +62,9 @@ class StackSettings(StrictSpec):
     @classmethod
     def _room_for_four(cls, value: IPv4Network) -> IPv4Network:
         if value.prefixlen > SMALLEST_PREFIX:
-            raise ValueError(f"is too small for four networks; write at least a /{SMALLEST_PREFIX}, for example 10.90.0.0/16")
+            raise ValueError(
+                f"is too small for four networks; write at least a /{SMALLEST_PREFIX}, for example 10.90.0.0/16"
+            )
         return value
 
     def problems(self) -> list[tuple[tuple[str, ...], str]]:
@@ -70,7 +72,7 @@ class StackSettings(StrictSpec):
         return [*self._hosts(), *self._versions(), *self._public()]
 
     def _hosts(self) -> list[tuple[tuple[str, ...], str]]:
-        found = [
+        found: list[tuple[tuple[str, ...], str]] = [
             (("hosts",), f"two hosts have the {what} {value}; give each its own")
             for what, values in (
                 ("name", [host.name for host in self.hosts]),
@@ -84,9 +86,19 @@ class StackSettings(StrictSpec):
                 found.append((("hosts",), f"no host has the role {role.value}; add it to one of them"))
         managers = sum(host.has(Role.MANAGER) for host in self.hosts)
         if managers and managers % 2 == 0:
-            found.append((("hosts",), f"{managers} managers tolerate no more failures than {managers - 1}; use 1, 3 or 5"))
+            found.append(
+                (
+                    ("hosts",),
+                    f"{managers} managers tolerate no more failures than {managers - 1}; use 1, 3 or 5",
+                )
+            )
         if any(host.is_local for host in self.hosts) and len(self.hosts) > 1:
-            found.append((("hosts",), "mixes this machine with others; give every host its address in the private network"))
+            found.append(
+                (
+                    ("hosts",),
+                    "mixes this machine with others; give every host its address in the private network",
+                )
+            )
         return found
 
     def _versions(self) -> list[tuple[tuple[str, ...], str]]:
@@ -94,12 +106,22 @@ class StackSettings(StrictSpec):
         for color in ("blue", "green"):
             share = getattr(self.traffic, color)
             if getattr(self.versions, color) is None and share > 0:
-                found.append((("traffic", color), f"is {share}, and {color} is off; give it a version first, or set it to 0"))
+                found.append(
+                    (
+                        ("traffic", color),
+                        f"is {share}, and {color} is off; give it a version first, or set it to 0",
+                    )
+                )
         if not self.versions.on:
             found.append((("versions",), "both colors are off; give one of them a version"))
         return found
 
     def _public(self) -> list[tuple[tuple[str, ...], str]]:
         if self.zone and self.generate_secrets:
-            return [(("generate-secrets",), "is on for a public stack; set its secrets with `pulumi config set --secret` instead")]
+            return [
+                (
+                    ("generate-secrets",),
+                    "is on for a public stack; set its secrets with `pulumi config set --secret` instead",
+                )
+            ]
         return []

@@ -38,7 +38,9 @@ def illegal_changes(installed: Installed | None, wanted: Installed) -> list[str]
             if wanted.versions.of(color) is None
             else f"give {color.other.value} the new version and release it"
         )
-        found.append(f"colorway:versions.{color.value} changes while {color.value} has {share} % of the traffic; {cure}")
+        found.append(
+            f"colorway:versions.{color.value} changes while {color.value} has {share} % of the traffic; {cure}"
+        )
     if installed.traffic != wanted.traffic:
         found += [
             f"colorway:traffic.{color.value} rises from 0, and {color.value} is not installed; commit its version first"

@@ -1,0 +1,80 @@
+"""The Pulumi program: one stack of one platform, top to bottom in the order in which it comes up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pulumi
+
+from colorway import pulumi_config
+from colorway.errors import ColorwayError
+from colorway.outputs import OUTPUT, TOKEN_OUTPUT, platform_outputs
+from colorway.render.nginx import generation
+from colorway.spec import names
+from colorway.spec.data_stores import StoreKind
+from colorway.spec.names import NetworkName
+from colorway.spec.root import PlatformSpec
+from components.cache import Cache
+from components.database import Database
+from components.hosts import Hosts
+from components.load_balancer import LoadBalancer
+from components.migrations import Migrations
+from components.monitoring import Monitoring
+from components.networks import Networks
+from components.provider import providers
+from components.routing import Routing
+from components.secrets import Secrets
+from components.web import WebTier
+from components.workers import Workers
+
+STORES = {StoreKind.POSTGRESQL: Database, StoreKind.REDIS: Cache}
+
+
+def platform(spec: PlatformSpec) -> None:
+    """Declare a stack's resources and export what describes it."""
+    reached = providers(spec)
+
+    def after(*resources: pulumi.Resource) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(providers=reached, depends_on=list(resources))
+
+    hosts = Hosts("hosts", spec, opts=after())
+    networks = Networks("net", spec, opts=after()).ids
+    secrets = Secrets("secret", spec, configured=pulumi_config.configured_secret, opts=after())
+    files = secrets.files
+    data = networks[NetworkName.DATA]
+    stores = [
+        STORES[store.kind](name, spec, store=name, network=data, password=files[store.password], opts=after(hosts))
+        for name, store in spec.platform.data_stores.items()
+    ]
+    load_balancers = [
+        LoadBalancer(
+            names.load_balancer(host.name), spec, host=host, networks=networks, secrets=files, opts=after(hosts)
+        )
+        for host in spec.load_balancers
+    ]
+    tiers = {}
+    for color in spec.colors_on:
+        migrated = Migrations(f"migrations-{color}", spec, color=color, secrets=files, opts=after(*stores))
+        tiers[color] = WebTier(
+            f"web-{color}", spec, color=color, networks=networks, secrets=files, opts=after(hosts, migrated)
+        )
+    # Only colors with users: a sick idle color must never block a rollback.
+    served = [tier for color, tier in tiers.items() if spec.settings.traffic.of(color) > 0]
+    text = generation(spec)
+    routing = Routing("routing", spec, generation=text, after=[*load_balancers, *served], opts=after())
+    Workers("workers", spec, networks=networks, secrets=files, opts=after(hosts, routing, *stores))
+    Monitoring("monitoring", spec, networks=networks, opts=after(hosts, *load_balancers))
+    pulumi.export(OUTPUT, routing.generation.apply(lambda live: platform_outputs(spec, generation=live)))
+    pulumi.export(TOKEN_OUTPUT, secrets.preview_token)
+
+
+def main() -> None:
+    """Run the program; a mistake in the configuration ends as its sentences, not as a traceback."""
+    try:
+        platform(pulumi_config.from_pulumi(root=Path(__file__).resolve().parent))
+    except ColorwayError as error:
+        raise pulumi.RunError(str(error)) from None
+
+
+if __name__ == "__main__":
+    main()

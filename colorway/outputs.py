@@ -1,0 +1,145 @@
+"""The typed contract between the program and everything that reads a deployed stack."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from colorway.spec import names
+from colorway.spec.root import PlatformSpec
+from colorway.spec.services import ServiceKind
+from colorway.spec.traffic import Color, Traffic, Versions
+from colorway.spec.transitions import Installed
+
+OUTPUT = "platform"
+"""Name of the stack output that holds `PlatformOutputs`."""
+TOKEN_OUTPUT = "preview-token"  # noqa: S105 - the output's name
+"""Name of the secret stack output that opens the idle color."""
+PREVIEW_HEADER = "X-Colorway-Preview"
+"""Header that chooses a color: `<token>.<color>`."""
+
+
+class _Outputs(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ServiceOutputs(_Outputs):
+    """One Swarm service of the stack."""
+
+    service: str
+    """Name in the swarm."""
+    logical: str
+    """Name in the platform file."""
+    color: Color | None
+    """Color; none = shared."""
+    kind: ServiceKind | None
+    """What moves it; none = data store, load balancer or monitoring."""
+    version: str | None
+    """Release manifest; none = shared."""
+    replicas: int
+    """Tasks wanted."""
+
+
+class LoadBalancerOutputs(_Outputs):
+    """One load balancer."""
+
+    host: str
+    """Host in the stack file."""
+    address: str
+    """Address of the host."""
+    service: str
+    """Name in the swarm."""
+
+
+class PlatformOutputs(_Outputs):
+    """What a deployed stack says about itself."""
+
+    schema_version: int
+    """1; raised when the meaning of a field changes."""
+    stack: str
+    platform: str
+    domain: str
+    versions: Versions
+    traffic: Traffic
+    generation: str
+    """Hash of the load balancers' text that the stack was told to apply."""
+    url: str
+    """Where users come in."""
+    prometheus_url: str
+    """Where figures can be asked."""
+    drain: timedelta
+    """How long a color that was taken from the load balancers may still serve somebody."""
+    load_balancers: tuple[LoadBalancerOutputs, ...]
+    services: tuple[ServiceOutputs, ...]
+
+    @property
+    def installed(self) -> Installed:
+        """Versions and traffic as they were last applied."""
+        return Installed(versions=self.versions, traffic=self.traffic)
+
+
+def platform_outputs(spec: PlatformSpec, *, generation: str) -> dict[str, Any]:
+    """Return the output `platform` as plain JSON data; validated, so that a drift fails the program's tests."""
+    settings, edge = spec.settings, spec.platform.edge
+    entry = spec.load_balancers[0]
+    host = settings.domain if spec.is_public else str(entry.address)
+    port = "" if edge.https_port == 443 else f":{edge.https_port}"  # noqa: PLR2004 - HTTPS
+    monitoring = spec.monitoring_host
+    return PlatformOutputs(
+        schema_version=1,
+        stack=spec.stack,
+        platform=settings.platform,
+        domain=settings.domain,
+        versions=settings.versions,
+        traffic=settings.traffic,
+        generation=generation,
+        url=f"https://{host}{port}/",
+        prometheus_url=f"http://{monitoring.address}:{spec.platform.monitoring.port}",
+        drain=spec.drain,
+        load_balancers=tuple(
+            LoadBalancerOutputs(
+                host=lb.name,
+                address=str(lb.address),
+                service=names.service(spec.stack, names.load_balancer(lb.name)),
+            )
+            for lb in spec.load_balancers
+        ),
+        services=(*_colored(spec), *_shared(spec)),
+    ).model_dump(mode="json", by_alias=False)
+
+
+def _colored(spec: PlatformSpec) -> list[ServiceOutputs]:
+    return [
+        ServiceOutputs(
+            service=names.service(spec.stack, name, color),
+            logical=name,
+            color=color,
+            kind=service.kind,
+            version=spec.version(color),
+            replicas=spec.replicas(name, color),
+        )
+        for color in spec.colors_on
+        for name, service in spec.platform.services.items()
+    ]
+
+
+def _shared(spec: PlatformSpec) -> list[ServiceOutputs]:
+    logical = [
+        *spec.platform.data_stores,
+        *(names.load_balancer(host.name) for host in spec.load_balancers),
+        *(names.mtail(host.name) for host in spec.load_balancers),
+        names.PROMETHEUS,
+    ]
+    return [
+        ServiceOutputs(
+            service=names.service(spec.stack, name),
+            logical=name,
+            color=None,
+            kind=None,
+            version=None,
+            replicas=1,
+        )
+        for name in logical
+    ]

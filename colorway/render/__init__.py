@@ -1,0 +1,1 @@
+"""Text from spec: nginx, Prometheus, mtail, scripts."""

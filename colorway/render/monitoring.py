@@ -1,0 +1,45 @@
+"""The texts of Prometheus and mtail."""
+
+from __future__ import annotations
+
+from colorway.render.templates import fill_in
+from colorway.spec import names
+from colorway.spec.fields import go_duration
+from colorway.spec.names import NetworkName
+from colorway.spec.root import PlatformSpec
+from colorway.spec.traffic import Color
+
+MTAIL_PORT = 3903
+ATTEMPTS = 3
+"""Attempts that one log line can hold: nginx's `proxy_next_upstream_tries`."""
+
+ONE_ATTEMPT = '[^ ",]+(?:, | : )'
+"""One entry of nginx's lists of attempts: retries are separated by a comma, internal redirects by a colon."""
+
+
+def prometheus(spec: PlatformSpec) -> str:
+    """Return Prometheus's configuration."""
+    return fill_in(
+        "prometheus.yml.j2",
+        scrape_interval=go_duration(spec.platform.monitoring.scrape_interval),
+        load_balancers=[
+            {"host": host.name, "address": f"{names.mtail(host.name)}:{MTAIL_PORT}"} for host in spec.load_balancers
+        ],
+    )
+
+
+def mtail(spec: PlatformSpec) -> str:
+    """Return the program that turns nginx's log lines into per-color figures."""
+    return fill_in(
+        "mtail.j2",
+        attempts=ATTEMPTS,
+        skip=ONE_ATTEMPT,
+        buckets=spec.platform.monitoring.buckets,
+        colors=[{"name": color.value, "other": color.other.value, "prefix": _prefix(spec, color)} for color in Color],
+    )
+
+
+def _prefix(spec: PlatformSpec, color: Color) -> str:
+    """Return the regular expression that a color's addresses begin with: the first three bytes of its /24."""
+    network = names.subnet(spec.settings.network, NetworkName.of(color))
+    return str(network.network_address).rsplit(".", 1)[0].replace(".", r"\.") + r"\."

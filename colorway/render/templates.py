@@ -1,0 +1,24 @@
+"""Where the Jinja files are, and how they are filled in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
+"""Folder of the templates."""
+
+
+def fill_in(template: str, **values: Any) -> str:  # noqa: ANN401 - whatever the template prints
+    """Return the text of a template; a value that the template wants and does not get is an error."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - nginx and YAML, no HTML; spec's types allow no syntax in values
+    )
+    return environment.get_template(template).render(**values)

@@ -1,0 +1,71 @@
+"""Redis: one task, one volume, shared by both colors."""
+
+from __future__ import annotations
+
+import pulumi
+
+from colorway.spec import names
+from colorway.spec.data_stores import DataStoreSpec, StoreKind
+from colorway.spec.hosts import Role
+from colorway.spec.root import PlatformSpec
+from colorway.spec.services import HealthSpec
+from components.entry import ENTRY_COMMAND, entry_script
+from components.swarm_service import (
+    Mount,
+    MountedFile,
+    NetworkAttachment,
+    Order,
+    SwarmService,
+    SwarmServiceSpec,
+)
+
+DATA = "/data"
+CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "SETUID", "SETGID")
+"""The entry script makes the volume its user's and then becomes that user."""
+HEALTH = HealthSpec(
+    # An unauthenticated PING answers NOAUTH while Redis serves, and nothing while it does not: no password in argv.
+    command=("CMD-SHELL", "redis-cli -h 127.0.0.1 ping 2>&1 | grep -q -e PONG -e NOAUTH")
+)
+
+
+class Cache(pulumi.ComponentResource):
+    """Runs the platform's Redis, append-only on a volume: queues survive a restart."""
+
+    def __init__(
+        self,
+        name: str,
+        spec: PlatformSpec,
+        *,
+        store: str,
+        network: pulumi.Input[str],
+        password: MountedFile,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("colorway:data:Cache", name, None, opts)
+        SwarmService(
+            name,
+            _service(spec, store=store, wanted=spec.platform.data_stores[store]),
+            networks=[NetworkAttachment(id=network, aliases=(store,))],
+            secrets=[password],
+            configs=[entry_script(name, StoreKind.REDIS.value, parent=self)],
+            opts=pulumi.ResourceOptions(parent=self, protect=spec.is_public or None),
+        )
+        self.register_outputs({})
+
+
+def _service(spec: PlatformSpec, *, store: str, wanted: DataStoreSpec) -> SwarmServiceSpec:
+    return SwarmServiceSpec(
+        service_name=names.service(spec.stack, store),
+        image=spec.shared_image(build=wanted.build, image=wanted.image),
+        command=ENTRY_COMMAND,
+        health=HEALTH.tests(StoreKind.REDIS.port),
+        health_policy=HEALTH,
+        limits=wanted.limits,
+        stop_grace=wanted.stop_grace,
+        order=Order.STOP_FIRST,
+        constraints=(f"node.labels.{names.role_label(spec.stack, Role.DATABASE.value)}==true",),
+        env={"REDIS_PASSWORD_FILE": f"/run/secrets/{wanted.password}", "REDIS_DATA": DATA},
+        mounts=(Mount(target=DATA, source=names.volume(spec.stack, store)),),
+        capabilities=CAPABILITIES,
+        labels={"colorway.stack": spec.stack, "colorway.service": store},
+    )

@@ -1,0 +1,23 @@
+"""Our own entry scripts inside containers, so that Debian-built and official images are interchangeable."""
+
+from __future__ import annotations
+
+import pulumi
+import pulumi_docker as docker
+
+from colorway.render.scripts import entry
+from components.swarm_service import MountedFile
+
+ENTRY_PATH = "/colorway-entry.sh"
+ENTRY_COMMAND = ("/bin/sh", ENTRY_PATH)
+
+
+def mounted_config(name: str, text: str, *, path: str, parent: pulumi.Resource) -> MountedFile:
+    """Create a Swarm config and return it as a file; new text is a new config (autonamed)."""
+    config = docker.ServiceConfig(name, data_raw=text, opts=pulumi.ResourceOptions(parent=parent))
+    return MountedFile(id=config.id, name=config.name, path=path)
+
+
+def entry_script(name: str, program: str, *, parent: pulumi.Resource) -> MountedFile:
+    """Create the Swarm config that holds a program's entry script."""
+    return mounted_config(f"{name}-entry", entry(program), path=ENTRY_PATH, parent=parent)

@@ -1,0 +1,130 @@
+"""Prometheus, and a log reader beside each load balancer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+import pulumi
+
+from colorway.render import monitoring as render
+from colorway.spec import names
+from colorway.spec.fields import go_duration
+from colorway.spec.hosts import HostSpec, Role
+from colorway.spec.names import NetworkName
+from colorway.spec.root import PlatformSpec
+from colorway.spec.services import HealthSpec, LimitsSpec
+from components.entry import mounted_config
+from components.swarm_service import Mount, NetworkAttachment, Order, SwarmService, SwarmServiceSpec
+
+MTAIL_PROGRAM = "/etc/mtail/colorway.mtail"
+SOCKET_DIRECTORY = "/run/colorway"
+PROMETHEUS_CONFIG = "/etc/prometheus/prometheus.yml"
+PROMETHEUS_DATA = "/prometheus"
+MTAIL_LIMITS = LimitsSpec(cpus=0.5, memory=128 * 2**20)
+
+
+class Monitoring(pulumi.ComponentResource):
+    """Runs mtail on each load-balancer host, and Prometheus on the monitoring host.
+
+    mtail reads what nginx logs through a socket in the load balancer's directory and counts requests,
+    failures and latencies by color; Prometheus collects the figures. Neither is on the requests' path.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        spec: PlatformSpec,
+        *,
+        networks: Mapping[NetworkName, pulumi.Input[str]],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("colorway:monitoring:Monitoring", name, None, opts)
+        attachment = networks[NetworkName.MONITORING]
+        for host in spec.load_balancers:
+            self._mtail(spec, host=host, network=attachment)
+        self._prometheus(spec, network=attachment)
+        self.register_outputs({})
+
+    def _mtail(self, spec: PlatformSpec, *, host: HostSpec, network: pulumi.Input[str]) -> None:
+        name = names.mtail(host.name)
+        program = mounted_config(f"{name}-program", render.mtail(spec), path=MTAIL_PROGRAM, parent=self)
+        SwarmService(
+            name,
+            _mtail_service(spec, host=host),
+            networks=[NetworkAttachment(id=network, aliases=(name,))],
+            configs=[program],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _prometheus(self, spec: PlatformSpec, *, network: pulumi.Input[str]) -> None:
+        name = names.PROMETHEUS
+        config = mounted_config(f"{name}-config", render.prometheus(spec), path=PROMETHEUS_CONFIG, parent=self)
+        SwarmService(
+            name,
+            _prometheus_service(spec),
+            networks=[NetworkAttachment(id=network, aliases=(name,))],
+            configs=[config],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+
+def _health(port: int, path: str) -> HealthSpec:
+    return HealthSpec(
+        command=("CMD", "curl", "-fsS", "-o", "/dev/null", f"http://127.0.0.1:{port}{path}"),
+        start_period=timedelta(seconds=30),
+    )
+
+
+def _mtail_service(spec: PlatformSpec, *, host: HostSpec) -> SwarmServiceSpec:
+    wanted = spec.platform.monitoring
+    health = _health(render.MTAIL_PORT, "/healthz")
+    return SwarmServiceSpec(
+        service_name=names.service(spec.stack, names.mtail(host.name)),
+        image=spec.shared_image(build=wanted.mtail_build, image=wanted.mtail_image),
+        command=(
+            "mtail",
+            "--progs",
+            MTAIL_PROGRAM,
+            "--logs",
+            f"unixgram://{SOCKET_DIRECTORY}/mtail.sock",
+            "--port",
+            str(render.MTAIL_PORT),
+        ),
+        health=health.tests(None),
+        health_policy=health,
+        limits=MTAIL_LIMITS,
+        stop_grace=timedelta(seconds=10),
+        order=Order.STOP_FIRST,
+        constraints=(f"node.labels.{names.host_label(spec.stack)}=={host.name}",),
+        mounts=(Mount(target=SOCKET_DIRECTORY, source=f"{names.state_directory(spec.stack)}/run", bind=True),),
+        labels={"colorway.stack": spec.stack, "colorway.service": names.mtail(host.name)},
+    )
+
+
+def _prometheus_service(spec: PlatformSpec) -> SwarmServiceSpec:
+    wanted = spec.platform.monitoring
+    health = _health(9090, "/-/healthy")
+    return SwarmServiceSpec(
+        service_name=names.service(spec.stack, names.PROMETHEUS),
+        image=spec.shared_image(build=wanted.build, image=wanted.image),
+        command=(
+            "prometheus",
+            f"--config.file={PROMETHEUS_CONFIG}",
+            f"--storage.tsdb.path={PROMETHEUS_DATA}",
+            f"--storage.tsdb.retention.time={go_duration(wanted.retention)}",
+        ),
+        health=health.tests(None),
+        health_policy=health,
+        limits=wanted.limits,
+        stop_grace=timedelta(seconds=30),
+        order=Order.STOP_FIRST,
+        constraints=(
+            f"node.labels.{names.host_label(spec.stack)}=={spec.monitoring_host.name}",
+            f"node.labels.{names.role_label(spec.stack, Role.MONITORING.value)}==true",
+        ),
+        ports=((wanted.port, 9090),),
+        mounts=(Mount(target=PROMETHEUS_DATA, source=names.volume(spec.stack, names.PROMETHEUS)),),
+        capabilities=("CHOWN", "DAC_OVERRIDE"),
+        labels={"colorway.stack": spec.stack, "colorway.service": names.PROMETHEUS},
+    )

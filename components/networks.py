@@ -1,0 +1,46 @@
+"""The four overlay networks of a stack."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pulumi
+import pulumi_docker as docker
+
+from colorway.spec import names
+from colorway.spec.names import NetworkName
+from colorway.spec.root import PlatformSpec
+
+
+class Networks(pulumi.ComponentResource):
+    """Creates blue, green, data and monitoring; all of them, even while a color is off.
+
+    A service that gets one more network is replaced, which is an outage, so the set never changes.
+    Subnet and gateway are fixed: without a gateway the first refresh wants to replace the network, and
+    the load balancers tell the colors apart by address. `options` stay out: the daemon adds its own, and
+    the plugin would replace the network on the next `up`.
+    """
+
+    ids: Mapping[NetworkName, pulumi.Output[str]]
+    """Network ids; services attach by id because a name is read back as an id and diffs for ever."""
+
+    def __init__(self, name: str, spec: PlatformSpec, *, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("colorway:swarm:Networks", name, None, opts)
+        self.ids = {network: self._network(name, network, spec).id for network in NetworkName}
+        self.register_outputs({network.value: identifier for network, identifier in self.ids.items()})
+
+    def _network(self, name: str, network: NetworkName, spec: PlatformSpec) -> docker.Network:
+        base = spec.settings.network
+        return docker.Network(
+            f"{name}-{network.value}",
+            name=names.network(spec.stack, network),
+            driver="overlay",
+            ipam_driver="default",
+            ipam_configs=[
+                docker.NetworkIpamConfigArgs(
+                    subnet=str(names.subnet(base, network)), gateway=names.gateway(base, network)
+                )
+            ],
+            labels=[docker.NetworkLabelArgs(label="colorway.stack", value=spec.stack)],
+            opts=pulumi.ResourceOptions(parent=self, protect=spec.is_public or None),
+        )

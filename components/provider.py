@@ -1,0 +1,42 @@
+"""How the stack's swarm and hosts are reached."""
+
+from __future__ import annotations
+
+import pulumi
+import pulumi_command as command
+import pulumi_docker as docker
+
+from colorway.spec.hosts import HostSpec
+from colorway.spec.root import PlatformSpec
+
+
+def providers(spec: PlatformSpec) -> list[pulumi.ProviderResource]:
+    """Return the providers of a stack; the project switches the default ones off, so that none is forgotten."""
+    return [_swarm("swarm", spec), command.Provider("shell")]
+
+
+def _swarm(name: str, spec: PlatformSpec) -> docker.Provider:
+    """Return the docker provider for the stack's first manager: this machine's socket, or SSH.
+
+    The host key comes from the stack file (`KnownHostsCommand`, OpenSSH ≥ 8.5), so no file of the machine
+    that runs the program decides whom it trusts. A preview contacts nobody over SSH.
+    """
+    manager = spec.manager
+    if manager.is_local:
+        return docker.Provider(name, host="unix:///var/run/docker.sock")
+    return docker.Provider(
+        name,
+        host=f"ssh://{manager.user}@{manager.address}:{manager.ssh_port}",
+        ssh_opts=_ssh_options(manager),
+    )
+
+
+def _ssh_options(host: HostSpec) -> list[str]:
+    known = f"/bin/echo {host.address} {host.host_key}"
+    options = (
+        "BatchMode=yes",
+        "StrictHostKeyChecking=yes",
+        f"KnownHostsCommand={known}",
+        "UserKnownHostsFile=none",
+    )
+    return [word for option in options for word in ("-o", option)]

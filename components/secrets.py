@@ -1,0 +1,94 @@
+"""The platform's secrets as Swarm secrets."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Callable, Mapping
+
+import pulumi
+import pulumi_docker as docker
+
+from colorway.errors import ColorwayError
+from colorway.spec.root import PlatformSpec
+from components.swarm_service import MountedFile
+
+Configured = Callable[[str], pulumi.Output[str] | None]
+"""Looks a secret up in the stack's configuration; none = not set there."""
+
+
+class MissingSecretError(ColorwayError):
+    """Secrets that the platform needs and the stack does not set."""
+
+
+class Secrets(pulumi.ComponentResource):
+    """Creates one Swarm secret for each secret of the platform file.
+
+    Names are the engine's own (autonamed): new content is a new secret, created before the services move
+    to it, and deleted after. Refuses a stack that lacks a value, unless the stack makes up its own; a
+    made-up value is stored once (`Stash`, encrypted in state) and never changes.
+    """
+
+    files: Mapping[str, MountedFile]
+    """The Swarm secrets as files for containers, by name in the platform file."""
+    preview_token: pulumi.Output[str]
+    """The token that opens the idle color; secret."""
+
+    def __init__(
+        self,
+        name: str,
+        spec: PlatformSpec,
+        *,
+        configured: Configured,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("colorway:swarm:Secrets", name, None, opts)
+        values = self._values(name, spec, configured)
+        token = spec.platform.edge.preview_token
+        self.preview_token = values[token]
+        made = {
+            secret: self._secret(f"{name}-{secret}", value.apply(_token_map) if secret == token else value)
+            for secret, value in values.items()
+        }
+        self.files = {
+            secret: MountedFile(id=resource.id, name=resource.name, path=secret) for secret, resource in made.items()
+        }
+        self.register_outputs({})
+
+    def _values(self, name: str, spec: PlatformSpec, configured: Configured) -> dict[str, pulumi.Output[str]]:
+        values: dict[str, pulumi.Output[str]] = {}
+        missing: list[str] = []
+        for secret in spec.platform.secrets:
+            value = configured(secret)
+            if value is None and spec.settings.generate_secrets:
+                value = self._made_up(f"{name}-{secret}-value")
+            if value is None:
+                missing.append(secret)
+            else:
+                values[secret] = pulumi.Output.secret(value)
+        if missing:
+            cure = "; ".join(f"pulumi config set --secret secrets:{secret} --stack {spec.stack}" for secret in missing)
+            raise MissingSecretError(
+                f"Pulumi.{spec.stack}.yaml: secrets are missing: {', '.join(missing)}; set them: {cure}"
+            )
+        return values
+
+    def _made_up(self, name: str) -> pulumi.Output[str]:
+        stash = pulumi.Stash(
+            name,
+            input=pulumi.Output.secret(secrets.token_hex(24)),
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["input"]),
+        )
+        return pulumi.Output.secret(stash.output.apply(str))
+
+    def _secret(self, name: str, value: pulumi.Output[str]) -> docker.Secret:
+        return docker.Secret(
+            name,
+            data=value.apply(lambda text: base64.b64encode(text.encode()).decode()),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+
+def _token_map(token: str) -> str:
+    """Return the nginx map fragment that knows the token; it is included from /run/secrets."""
+    return f'"{token}.blue" blue;\n"{token}.green" green;\n'

@@ -1,0 +1,269 @@
+"""The one wrapper of `docker.Service`; it knows every pitfall, so that no other file has to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+import pulumi
+import pulumi_docker as docker
+
+from colorway.spec.fields import go_duration
+from colorway.spec.services import HealthSpec, LimitsSpec, RestartPolicy, UpdatePolicy
+
+NANO = 1_000_000_000
+"""Swarm counts processor cores in billionths."""
+TMP_BYTES = 64 * 2**20
+CONVERGE_MARGIN = timedelta(seconds=30)
+LOG_OPTIONS = {"max-size": "10m", "max-file": "3"}
+"""Docker's own logs grow without bound otherwise."""
+
+
+class Order(StrEnum):
+    """What comes first when a task is replaced."""
+
+    START_FIRST = "start-first"
+    """The new task; for services without state."""
+    STOP_FIRST = "stop-first"
+    """The old task; for volumes and host ports, which only one task can have."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mount:
+    """A directory inside the container."""
+
+    target: str
+    """Path inside the container."""
+    source: str
+    """Volume name, or path on the host for a bind mount."""
+    bind: bool = False
+    """Whether `source` is a path on the host."""
+    read_only: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkAttachment:
+    """A network that the tasks join."""
+
+    id: pulumi.Input[str]
+    aliases: tuple[str, ...] = ()
+    """Short DNS names inside that network."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MountedFile:
+    """A Swarm secret or config as a file inside the container."""
+
+    id: pulumi.Input[str]
+    name: pulumi.Input[str]
+    """Name in the swarm."""
+    path: str
+    """File name below /run/secrets for a secret, absolute path for a config."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SwarmServiceSpec:
+    """One Swarm service as plain values."""
+
+    service_name: str
+    image: str
+    command: tuple[str, ...]
+    health: Sequence[str]
+    """Health check in Docker's form."""
+    health_policy: HealthSpec
+    limits: LimitsSpec
+    stop_grace: timedelta
+    replicas: int = 1
+    order: Order = Order.START_FIRST
+    update: UpdatePolicy = UpdatePolicy()
+    restart: RestartPolicy = RestartPolicy()
+    constraints: tuple[str, ...] = ()
+    spread: str | None = None
+    """Node label that the tasks are spread over."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    ports: tuple[tuple[int, int], ...] = ()
+    """Port on the host and port in the container."""
+    mounts: tuple[Mount, ...] = ()
+    read_only: bool = True
+    """Whether the container's file system is read-only; /tmp is always writable."""
+    capabilities: tuple[str, ...] = ()
+    """Kernel capabilities that the program needs; all others are dropped."""
+    user: str | None = None
+    stop_signal: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def converge_timeout(self) -> timedelta:
+        """The longest time in which a healthy service is up: design §5."""
+        batches = max(1, math.ceil(self.replicas / self.update.parallelism))
+        policy = self.health_policy
+        each = policy.start_period + policy.interval * policy.retries + self.update.monitor + self.stop_grace
+        return batches * each + CONVERGE_MARGIN
+
+
+class SwarmService(pulumi.ComponentResource):
+    """Creates one Swarm service, and waits until its tasks are healthy.
+
+    Every field whose default hurts is set: see `docker-provider-facts` and `docs/decisions`. No VIP and no
+    routing mesh (`dnsrr`, host ports): nginx balances, and a VIP would hide which task answered.
+    """
+
+    service_name: pulumi.Output[str]
+    """Name in the swarm, known when the service has converged."""
+
+    def __init__(
+        self,
+        name: str,
+        spec: SwarmServiceSpec,
+        *,
+        networks: Sequence[NetworkAttachment],
+        secrets: Sequence[MountedFile] = (),
+        configs: Sequence[MountedFile] = (),
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("colorway:swarm:SwarmService", name, None, opts)
+        service = docker.Service(
+            f"{name}-service",
+            name=spec.service_name,
+            task_spec=docker.ServiceTaskSpecArgs(
+                container_spec=_container(spec, secrets=secrets, configs=configs),
+                networks_advanceds=[
+                    docker.ServiceTaskSpecNetworksAdvancedArgs(id=net.id, aliases=list(net.aliases) or None)
+                    for net in networks
+                ],
+                resources=_resources(spec.limits),
+                # All four: the plugin writes zeros for what is left out and then wants to change them.
+                restart_policy=docker.ServiceTaskSpecRestartPolicyArgs(
+                    condition="any", delay=go_duration(spec.restart.delay), max_attempts=0, window="0s"
+                ),
+                placement=docker.ServiceTaskSpecPlacementArgs(
+                    constraints=list(spec.constraints), prefs=[spec.spread] if spec.spread else None
+                ),
+                log_driver=docker.ServiceTaskSpecLogDriverArgs(name="json-file", options=LOG_OPTIONS),
+            ),
+            mode=docker.ServiceModeArgs(replicated=docker.ServiceModeReplicatedArgs(replicas=spec.replicas)),
+            endpoint_spec=_endpoint(spec),
+            update_config=docker.ServiceUpdateConfigArgs(
+                parallelism=spec.update.parallelism,
+                delay=go_duration(spec.update.delay),
+                monitor=go_duration(spec.update.monitor),
+                order=spec.order.value,
+                failure_action="rollback",
+                max_failure_ratio="0.0",
+            ),
+            rollback_config=docker.ServiceRollbackConfigArgs(
+                parallelism=spec.update.parallelism,
+                delay="0s",
+                monitor=go_duration(spec.update.monitor),
+                order=spec.order.value,
+                failure_action="pause",
+                max_failure_ratio="0.0",
+            ),
+            converge_config=docker.ServiceConvergeConfigArgs(delay="1s", timeout=go_duration(spec.converge_timeout)),
+            labels=[docker.ServiceLabelArgs(label=label, value=value) for label, value in sorted(spec.labels.items())],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.service_name = service.name
+        self.register_outputs({"service_name": self.service_name})
+
+
+def _container(
+    spec: SwarmServiceSpec, *, secrets: Sequence[MountedFile], configs: Sequence[MountedFile]
+) -> docker.ServiceTaskSpecContainerSpecArgs:
+    policy = spec.health_policy
+    return docker.ServiceTaskSpecContainerSpecArgs(
+        image=spec.image,
+        commands=list(spec.command) or None,
+        env=dict(spec.env) or None,
+        # Without it the program is PID 1, ignores SIGTERM, and its delete fails although it worked.
+        init=True,
+        stop_grace_period=go_duration(spec.stop_grace),
+        stop_signal=spec.stop_signal,
+        user=spec.user,
+        read_only=spec.read_only,
+        cap_drops=["ALL"],
+        cap_adds=[f"CAP_{capability}" for capability in spec.capabilities] or None,
+        healthcheck=docker.ServiceTaskSpecContainerSpecHealthcheckArgs(
+            tests=list(spec.health),
+            interval=go_duration(policy.interval),
+            timeout=go_duration(policy.timeout),
+            retries=policy.retries,
+            start_period=go_duration(policy.start_period),
+        ),
+        mounts=_mounts(spec),
+        secrets=[
+            docker.ServiceTaskSpecContainerSpecSecretArgs(
+                secret_id=file.id,
+                secret_name=file.name,
+                file_name=file.path,
+                file_uid="0",
+                file_gid="0",
+                file_mode=0o444,
+            )
+            for file in secrets
+        ]
+        or None,
+        configs=[
+            docker.ServiceTaskSpecContainerSpecConfigArgs(
+                config_id=file.id,
+                config_name=file.name,
+                file_name=file.path,
+                file_uid="0",
+                file_gid="0",
+                file_mode=0o444,
+            )
+            for file in configs
+        ]
+        or None,
+    )
+
+
+def _mounts(spec: SwarmServiceSpec) -> list[docker.ServiceTaskSpecContainerSpecMountArgs]:
+    made = [
+        docker.ServiceTaskSpecContainerSpecMountArgs(
+            type="bind" if mount.bind else "volume",
+            source=mount.source,
+            target=mount.target,
+            read_only=mount.read_only,
+        )
+        for mount in spec.mounts
+    ]
+    if spec.read_only:
+        made.append(
+            docker.ServiceTaskSpecContainerSpecMountArgs(
+                type="tmpfs",
+                target="/tmp",  # noqa: S108 - a file system of the container's own
+                tmpfs_options=docker.ServiceTaskSpecContainerSpecMountTmpfsOptionsArgs(
+                    size_bytes=TMP_BYTES, mode=0o1777
+                ),
+            )
+        )
+    return made
+
+
+def _resources(limits: LimitsSpec) -> docker.ServiceTaskSpecResourcesArgs:
+    reservation = None
+    if limits.reserve_cpus or limits.reserve_memory:
+        reservation = docker.ServiceTaskSpecResourcesReservationArgs(
+            nano_cpus=round((limits.reserve_cpus or 0) * NANO), memory_bytes=limits.reserve_memory or 0
+        )
+    return docker.ServiceTaskSpecResourcesArgs(
+        limits=docker.ServiceTaskSpecResourcesLimitsArgs(
+            nano_cpus=round(limits.cpus * NANO), memory_bytes=limits.memory
+        ),
+        reservation=reservation,
+    )
+
+
+def _endpoint(spec: SwarmServiceSpec) -> docker.ServiceEndpointSpecArgs:
+    # The plugin compares ports in order, so they are sorted.
+    ports = [
+        docker.ServiceEndpointSpecPortArgs(
+            target_port=inside, published_port=outside, publish_mode="host", protocol="tcp"
+        )
+        for outside, inside in sorted(spec.ports)
+    ]
+    return docker.ServiceEndpointSpecArgs(mode="dnsrr", ports=ports or None)

@@ -1,0 +1,31 @@
+# Entry script of the load balancer: makes what a first start needs, then becomes nginx.
+directory=/etc/colorway
+if [ ! -s "$directory/tls/self-signed.crt" ]; then
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 \
+    -subj "/CN=$COLORWAY_DOMAIN" -addext "subjectAltName=DNS:$COLORWAY_DOMAIN,DNS:*.$COLORWAY_DOMAIN,IP:127.0.0.1" \
+    -keyout "$directory/tls/self-signed.key" -out "$directory/tls/self-signed.crt.new" 2>/dev/null
+  chmod 600 "$directory/tls/self-signed.key"
+  mv -f "$directory/tls/self-signed.crt.new" "$directory/tls/self-signed.crt"
+fi
+if [ ! -e "$directory/current/nginx.conf" ]; then
+  # Nothing to serve yet: say so, and be healthy, so that the first generation finds a running nginx.
+  mkdir -p "$directory/generations/none"
+  cat >"$directory/generations/none/nginx.conf" <<CONF
+# colorway generation none
+user nobody nogroup;
+pid /tmp/nginx.pid;
+error_log stderr warn;
+events {}
+http {
+  access_log off;
+  client_body_temp_path /tmp/body; proxy_temp_path /tmp/proxy; fastcgi_temp_path /tmp/fastcgi;
+  uwsgi_temp_path /tmp/uwsgi; scgi_temp_path /tmp/scgi;
+  default_type text/plain;
+  server { listen 80; return 503 "no generation yet\n"; }
+  server { listen 127.0.0.1:$COLORWAY_STATUS_PORT; location = /generation { return 200 none; } location = /health { return 200 ok; } }
+}
+CONF
+  ln -sfn generations/none "$directory/current.new"
+  mv -fT "$directory/current.new" "$directory/current"
+fi
+exec nginx -e stderr -g 'daemon off;' -c "$directory/current/nginx.conf"

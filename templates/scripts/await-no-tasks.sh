@@ -1,0 +1,22 @@
+# Waits until no task of some services is alive, by what the tasks really do. Arguments: seconds, services.
+# A state that nobody knows counts as alive: two schedulers at once are worse than a release that stops.
+limit=$1; shift
+services="$*"
+end=$(( $(date +%s) + limit ))
+while :; do
+  alive=
+  for service in $services; do
+    docker service inspect "$service" >/dev/null 2>&1 || continue
+    # `rejected`, `failed`, `shutdown`, `complete`, `remove`, `orphaned` are ends; all others may still work.
+    states=$(docker service ps "$service" --no-trunc --format '{{.Name}} {{.CurrentState}}') || { echo "cannot list the tasks of $service" >&2; exit 1; }
+    still=$(printf '%s\n' "$states" | awk 'NF && $2 !~ /^(Rejected|Failed|Shutdown|Complete|Remove)$/ {print $1 " (" $2 ")"}')
+    [ -z "$still" ] || alive="$alive $still"
+  done
+  [ -n "$alive" ] || break
+  if [ "$(date +%s)" -ge "$end" ]; then
+    echo "tasks of the falling color are still alive after $limit s:$alive" >&2
+    exit 1
+  fi
+  sleep 0.2
+done
+echo "no task is alive of: $services"

@@ -1,0 +1,9 @@
+# Makes the directory of a load balancer and puts its entry script there. Argument: the directory.
+# Standard input: the entry script.
+directory=$1
+mkdir -p "$directory/generations" "$directory/tls" "$directory/run"
+chmod 755 "$directory" "$directory/generations" "$directory/run"
+chmod 700 "$directory/tls"
+cat >"$directory/entry.sh.new"
+mv -f "$directory/entry.sh.new" "$directory/entry.sh"
+echo "load balancer directory ready"

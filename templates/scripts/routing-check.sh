@@ -1,0 +1,14 @@
+# Writes a generation and lets the running nginx check it; changes nothing that is served.
+# Arguments: directory, service, status port, drain seconds. Standard input: the generation's text.
+directory=$1; service=$2
+text=$(cat)
+hash=$(printf '%s\n' "$text" | sed -n 's/^# colorway generation \([0-9a-f]*\).*/\1/p' | head -n 1)
+[ -n "$hash" ] || { echo "the text names no generation" >&2; exit 1; }
+mkdir -p "$directory/generations/$hash"
+printf '%s\n' "$text" >"$directory/generations/$hash/nginx.conf.new"
+mv -f "$directory/generations/$hash/nginx.conf.new" "$directory/generations/$hash/nginx.conf"
+container=$(docker ps -q --filter "label=com.docker.swarm.service.name=$service" --filter status=running)
+set -- $container
+[ $# -eq 1 ] || { echo "$service has $# running containers on this host; it needs exactly one" >&2; exit 1; }
+said=$(docker exec "$1" nginx -e stderr -t -q -c "/etc/colorway/generations/$hash/nginx.conf" 2>&1) || { printf '%s\n' "$said" >&2; exit 1; }
+echo "generation $hash is valid"
