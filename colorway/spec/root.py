@@ -128,18 +128,20 @@ class PlatformSpec(StrictSpec):
             raise ValueError("neither a build folder nor an image")
         return image
 
-    def builds(self) -> dict[str, tuple[str | None, ...]]:
-        """Return the folders under images/ to build, each with the versions that are wanted of it."""
+    def builds(self) -> dict[str, tuple[str, str | None]]:
+        """Return the images to build here: by reference, the folder under images/ and the version to show."""
         if self.platform.images is not ImageSource.LOCAL:
             return {}
-        wanted: dict[str, tuple[str | None, ...]] = {}
         edge, monitoring = self.platform.edge, self.platform.monitoring
         stores = [store.build for store in self.platform.data_stores.values()]
-        for folder in [*stores, edge.build, monitoring.build, monitoring.mtail_build]:
-            if folder is not None:
-                wanted[folder] = (None,)
-        versions = tuple(dict.fromkeys(self.version(color) for color in self.colors_on))
-        for service in self.platform.services.values():
-            if service.build is not None:
-                wanted[service.build] = versions
+        shared = [*stores, edge.build, monitoring.build, monitoring.mtail_build]
+        wanted: dict[str, tuple[str, str | None]] = {
+            names.local_image(folder, self.build_digests[folder]): (folder, None)
+            for folder in shared
+            if folder is not None
+        }
+        for color in self.colors_on:
+            for name, service in self.platform.services.items():
+                if service.build is not None:
+                    wanted[self.image(name, color)] = (service.build, self.version(color))
         return wanted

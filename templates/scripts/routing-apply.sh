@@ -4,6 +4,9 @@ directory=$1; service=$2; port=$3; drain=$4
 text=$(cat)
 line=$(printf '%s\n' "$text" | sed -n 's/^# colorway generation //p' | head -n 1)
 hash=${line%% *}
+# A script whose engine was killed goes on; two of them must not rename and reload in turns.
+exec 9>"$directory/lock"
+flock 9
 [ -f "$directory/generations/$hash/nginx.conf" ] || { echo "generation $hash was not checked on this host" >&2; exit 1; }
 old=$(readlink "$directory/current" || :)
 before=$(sed -n 's/^# colorway generation //p' "$directory/current/nginx.conf" 2>/dev/null | head -n 1)
@@ -29,6 +32,7 @@ if ! said=$(docker exec "$1" /bin/sh -c "$live" colorway "$port" "$hash" 2>&1); 
   echo "generation $hash did not become live; $service serves ${before%% *} again" >&2
   exit 1
 fi
+flock -u 9
 # A color that was named and is no more may still have requests in flight or on idle connections.
 for color in blue green; do
   case " $before " in *" $color "*) case " $line " in *" $color "*) ;; *) dropped=$color ;; esac ;; esac

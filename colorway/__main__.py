@@ -1,0 +1,5 @@
+"""`python -m colorway`."""
+
+from colorway.cli import main
+
+main()

@@ -1,0 +1,180 @@
+"""The command line: parse, call, print; no logic."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import shlex
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from colorway import stack_config
+from colorway.engine import machine
+from colorway.engine.backend import backend_environment
+from colorway.engine.events import Change
+from colorway.engine.operations import Engine
+from colorway.engine.progress import Progress, TerminalProgress
+from colorway.engine.session import engine_for, refuse_busy_ports, set_up
+from colorway.engine.status import Status, read_status
+from colorway.engine.teardown import remove_leftovers
+from colorway.errors import ColorwayError
+from colorway.spec.root import PlatformSpec
+
+app = typer.Typer(
+    help="Blue-green Docker Swarm platforms as one Pulumi program.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+console = Console(highlight=False, soft_wrap=True)
+StackName = Annotated[str, typer.Argument(help="Name of the stack: local for Pulumi.local.yaml.")]
+Reason = Annotated[str | None, typer.Option(help="Apply a change that should be several commits; say why.")]
+
+
+def _root() -> Path:
+    return Path(os.environ.get("COLORWAY_ROOT", Path(__file__).resolve().parents[1]))
+
+
+def _say(line: str) -> None:
+    console.print(line, markup=False)
+
+
+def _engine(spec: PlatformSpec, progress: Progress) -> Engine:
+    engine = engine_for(spec, root=_root(), say=_say, progress=progress)
+    _say(engine.plugins.sentence)
+    return engine
+
+
+@app.command()
+def setup(stack: StackName) -> None:
+    """Make this machine ready for a local stack: Docker, swarm, images, CLI."""
+    spec = stack_config.from_file(root=_root(), stack=stack)
+    with TerminalProgress() as progress:
+        set_up(spec, root=_root(), progress=progress)
+        engine = engine_for(spec, root=_root(), say=_say, progress=progress)
+    _say(f"ready: {engine.plugins.sentence}")
+
+
+@app.command()
+def up(stack: StackName, in_place: Reason = None) -> None:
+    """Make the swarm what the stack's files say."""
+    started = time.monotonic()
+    spec = stack_config.from_file(root=_root(), stack=stack)
+    with TerminalProgress() as progress:
+        set_up(spec, root=_root(), progress=progress)
+        engine = _engine(spec, progress)
+    refuse_busy_ports(spec, engine.swarm)
+    changes = engine.up(in_place=in_place)
+    seconds = time.monotonic() - started
+    _say(f"{_count(changes)} in {seconds:.1f} s")
+    _, deployed = engine.open()
+    status = read_status(spec, outputs=deployed.outputs, swarm=engine.swarm)
+    _print_status(status)
+    if deployed.outputs:
+        _say(f"\nopen {deployed.outputs.url}\nnext: colorway status {stack}   colorway preview {stack}   make down")
+
+
+@app.command()
+def preview(stack: StackName) -> None:
+    """Say what `up` would change; change nothing."""
+    spec = stack_config.from_file(root=_root(), stack=stack)
+    with TerminalProgress() as progress:
+        engine = _engine(spec, progress)
+    changes = engine.preview()
+    for change in changes:
+        _say(f"  {_sign(change)} {change.name}{f' [{", ".join(change.keys)}]' if change.keys else ''}")
+    texts = {(change.old_text, change.new_text) for change in changes if change.op == "update" and change.new_text}
+    for old, new in texts:
+        lines = difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=0)
+        for line in list(lines)[2:]:
+            _say(f"      {line}")
+    _say(_count(changes))
+
+
+@app.command()
+def status(stack: StackName) -> None:
+    """Say what is live, what is wrong, and which one command helps."""
+    spec = stack_config.from_file(root=_root(), stack=stack)
+    with TerminalProgress() as progress:
+        engine = engine_for(spec, root=_root(), say=_say, progress=progress)
+    _, deployed = engine.open(create=False)
+    found = read_status(spec, outputs=deployed.outputs, swarm=engine.swarm)
+    _print_status(found)
+    if found.problems:
+        raise typer.Exit(1)
+
+
+@app.command()
+def down(
+    stack: StackName,
+    data: Annotated[bool, typer.Option("--data", help="Remove the data stores' volumes, too.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove everything that `up` made; data only with --data."""
+    spec = stack_config.from_file(root=_root(), stack=stack)
+    if not yes and sys.stdin.isatty():
+        typer.confirm(f"Remove the stack {stack}{' and its data' if data else ''}?", abort=True)
+    with TerminalProgress() as progress:
+        engine = _engine(spec, progress)
+    changes = engine.down()
+    remove_leftovers(spec, data=data, say=_say)
+    _say(_count(changes))
+
+
+@app.command()
+def env(stack: StackName) -> None:
+    """Print the variables that plain `pulumi` needs for a stack: eval "$(colorway env local)"."""
+    spec = stack_config.from_file(root=_root(), stack=stack)
+    for name, value in backend_environment(spec, root=_root(), given=os.environ).items():
+        typer.echo(f"export {name}={shlex.quote(value)}")
+
+
+@app.command()
+def teardown() -> None:
+    """Stop the Docker engine, if it is one that colorway started."""
+    _say(machine.stop_docker_started_by_us())
+
+
+def _sign(change: Change) -> str:
+    return {"create": "+", "update": "~", "delete": "-", "replace": "±"}[change.op]
+
+
+def _count(changes: list[Change]) -> str:
+    if not changes:
+        return "nothing changes"
+    kinds = {op: sum(change.op == op for change in changes) for op in ("create", "update", "replace", "delete")}
+    return ", ".join(f"{number} to {op}" for op, number in kinds.items() if number)
+
+
+def _print_status(found: Status) -> None:
+    table = Table(box=None, pad_edge=False, width=min(100, shutil.get_terminal_size((100, 20)).columns))
+    for heading in ("service", "color", "version", "replicas", "health"):
+        table.add_column(heading)
+    for row in found.rows:
+        table.add_row(row.service, row.color, row.version, f"{row.running}/{row.wanted}", row.health)
+    console.print(table)
+    traffic = found.outputs.traffic if found.outputs else None
+    if traffic:
+        _say(f"traffic: blue {traffic.blue} %, green {traffic.green} %, active {traffic.active.value}")
+    for problem, cure in found.problems[:1]:
+        _say(f"wrong: {problem}\nhelps: {cure}")
+    for problem, _ in found.problems[1:]:
+        _say(f"also wrong: {problem}")
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one sentence and exit code 1, never a traceback."""
+    try:
+        app()
+    except ColorwayError as error:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(str(error), markup=False)
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None

@@ -1,0 +1,69 @@
+"""What is done before every `up`, because the last one may have been killed at any moment.
+
+Pure: it decides from facts. `operations` gathers the facts and carries the decision out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from colorway.engine.deployed import Deployed
+
+_GENERATION = re.compile(r"^# colorway generation (\w+)", re.MULTILINE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recovery:
+    """What has to happen before an `up` can be trusted."""
+
+    refresh: bool
+    """Whether the swarm has to be asked what it has: operations were left unfinished, or a delete failed."""
+    replace: tuple[str, ...]
+    """URNs of scripts that must run again although their inputs did not change."""
+    reasons: tuple[str, ...]
+    """One sentence each, for the operator."""
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether anything has to happen."""
+        return self.refresh or bool(self.replace)
+
+
+def plan_recovery(deployed: Deployed, *, live: Mapping[str, str | None], failed_delete: bool = False) -> Recovery:
+    """Decide what has to be mended.
+
+    Args:
+        deployed: The stack's state.
+        live: The generation that each load balancer serves, by the URN of its apply; None = no answer.
+        failed_delete: Whether the last delete failed although the service may be gone.
+    """
+    reasons: list[str] = []
+    pending = [urn for urn in deployed.pending if urn]
+    if pending:
+        what = ", ".join(sorted(urn.rsplit("::", 1)[-1] for urn in pending))
+        reasons.append(f"the last run was interrupted while it worked on {what}; the swarm is asked what it has")
+    if failed_delete:
+        reasons.append("the last run could not finish a delete; the swarm is asked what it has")
+    replace = []
+    for urn, text in deployed.applied_generations.items():
+        wanted = generation_of(text)
+        if wanted and live.get(urn) != wanted:
+            replace.append(urn)
+            reasons.append(
+                f"{host_of_apply(urn)} serves "
+                f"{live.get(urn) or 'nothing known'} and not {wanted} of the last finished run; the configured one is applied again"
+            )
+    return Recovery(refresh=bool(pending) or failed_delete, replace=tuple(replace), reasons=tuple(reasons))
+
+
+def generation_of(text: str) -> str | None:
+    """Return the generation that a text of nginx names."""
+    found = _GENERATION.search(text)
+    return found.group(1) if found else None
+
+
+def host_of_apply(urn: str) -> str:
+    """Return the host whose load balancer an apply of `Routing` works on."""
+    return urn.rsplit("::", 1)[-1].removeprefix("routing-apply-").removesuffix("-run")

@@ -1,0 +1,87 @@
+"""From a stack's name to an engine that can work: machine, images, CLI, plugins."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from colorway.engine import cli_binary, images, machine, plugins
+from colorway.engine.operations import Engine
+from colorway.engine.progress import Progress
+from colorway.engine.swarm import Swarm
+from colorway.errors import ColorwayError
+from colorway.spec.platform import ImageSource
+from colorway.spec.root import PlatformSpec
+
+PLUGINS = ("docker", "command")
+
+
+def set_up(spec: PlatformSpec, *, root: Path, progress: Progress) -> None:
+    """Make this machine ready for a local stack: Docker, a swarm, the images; does nothing where all is there.
+
+    Raises:
+        ColorwayError: something is missing and cannot be installed; the sentence says what.
+    """
+    if not spec.is_local:
+        return
+    machine.ensure_docker(progress)
+    machine.ensure_swarm(progress)
+    build_images(spec, root=root, progress=progress)
+
+
+def build_images(spec: PlatformSpec, *, root: Path, progress: Progress) -> None:
+    """Build the images of a platform with `images: local` that are not there yet."""
+    if spec.platform.images is not ImageSource.LOCAL:
+        return
+    for reference, (folder, version) in spec.builds().items():
+        images.ensure_image(reference=reference, version=version, context=root / "images" / folder, progress=progress)
+
+
+def engine_for(spec: PlatformSpec, *, root: Path, say: Callable[[str], None], progress: Progress) -> Engine:
+    """Return an engine for a stack: finds or builds the CLI, and chooses the plugins.
+
+    Raises:
+        ColorwayError: no CLI or no plugins can be had.
+    """
+    pulumi = cli_binary.find_or_build(progress=progress)
+    names = [*PLUGINS, *(["cloudflare"] if spec.is_public else [])]
+    choice = plugins.choose(pulumi=pulumi, names=names, public=spec.is_public, python=Path(sys.executable))
+    return Engine(root=root, pulumi=pulumi, plugins=choice, spec=spec, say=say, swarm=Swarm(spec.manager))
+
+
+def refuse_busy_ports(spec: PlatformSpec, swarm: Swarm) -> None:
+    """Refuse a first `up` of a local stack while another program has one of its ports.
+
+    Raises:
+        ColorwayError: names each busy port and the key that changes it; nothing was created.
+    """
+    if not spec.is_local:
+        return
+    edge = spec.platform.edge
+    wanted = {
+        edge.http_port: "{edge: {http-port: …}}",
+        edge.https_port: "{edge: {https-port: …}}",
+        spec.platform.monitoring.port: "{monitoring: {port: …}}",
+    }
+    ours = swarm.published_ports(spec.stack)
+    busy = [port for port in wanted if port not in ours and not _is_free(port)]
+    if busy:
+        raise ColorwayError(
+            "\n".join(
+                f"Pulumi.{spec.stack}.yaml: port {port} is in use by another program; stop that program, "
+                f"or choose another port with colorway:overrides: {wanted[port]}"
+                for port in busy
+            )
+        )
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("0.0.0.0", port))  # noqa: S104 - the address that nginx will take; closed at once
+        except OSError:
+            return False
+        return True

@@ -1,0 +1,115 @@
+"""One Pulumi stack, driven through the Automation API with the program inline."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+from pulumi import automation as auto
+from semver import VersionInfo
+from typing_extensions import override
+
+from colorway.engine.deployed import Deployed, read_deployment
+from colorway.errors import ColorwayError
+
+PROJECT = "colorway"
+PROGRAM = "__main__.py"
+
+
+class _Command(auto.PulumiCommand):
+    """A CLI whose version was checked when it was found; asking it again costs 0.2 s a command."""
+
+    def __init__(self, pulumi: Path) -> None:
+        self.command = str(pulumi)
+        self.version = VersionInfo.parse(metadata.version("pulumi"))
+
+
+class _Workspace(auto.LocalWorkspace):
+    """A workspace that selects nothing: every command names its stack, and a selection costs 0.4 s."""
+
+    @override
+    def select_stack(self, stack_name: str) -> None:
+        return
+
+
+class Stack(auto.Stack):
+    """A stack whose `up` ends when the engine ends: what it printed came by events, so nothing is asked again."""
+
+    @override
+    def outputs(self) -> dict[str, auto.OutputValue]:
+        return {}
+
+    @override
+    def info(self, show_secrets: bool = True) -> auto.UpdateSummary:
+        now = datetime.now(tz=UTC)
+        return auto.UpdateSummary(
+            kind="update", start_time=now, message="", environment={}, config={}, result="succeeded", end_time=now
+        )
+
+    def secret_output(self, name: str) -> str | None:
+        """Return one secret output of the last `up`, None where there is none."""
+        value = self.workspace.stack_outputs(self.name).get(name)
+        return None if value is None else str(value.value)
+
+    def deployed(self) -> Deployed:
+        """Return what the state says."""
+        return read_deployment(self.export_stack().deployment)
+
+
+def open_stack(
+    *, root: Path, name: str, pulumi: Path, environment: Mapping[str, str], create: bool = True
+) -> tuple[Stack, Deployed]:
+    """Open a stack, and create its state where there is none.
+
+    Args:
+        root: The project's folder.
+        name: Name of the stack.
+        pulumi: The CLI.
+        environment: Set on top of this process's environment.
+        create: Whether an unknown stack is created; if not, an empty one is returned in memory only.
+
+    Raises:
+        ColorwayError: the state cannot be read.
+    """
+    workspace = _Workspace(
+        work_dir=str(root),
+        program=lambda: run_program(root),
+        env_vars=dict(environment),
+        pulumi_command=_Command(pulumi),
+    )
+    stack = Stack(name, workspace, auto.StackInitMode.SELECT)
+    try:
+        return stack, stack.deployed()
+    except auto.StackNotFoundError:
+        if create:
+            stack = Stack(name, workspace, auto.StackInitMode.CREATE)
+        return stack, read_deployment(None)
+    except auto.CommandError as error:
+        if "no stack named" in str(error) or "could not find stack" in str(error):
+            if create:
+                stack = Stack(name, workspace, auto.StackInitMode.CREATE)
+            return stack, read_deployment(None)
+        raise ColorwayError(f"{name}: the state cannot be read: {last_line(str(error))}") from None
+
+
+def run_program(root: Path) -> None:
+    """Run the project's program, the same file that plain `pulumi up` runs.
+
+    The engine imports it anew for each operation, so that a second `up` in one process sees an edit.
+    """
+    location = importlib.util.spec_from_file_location("colorway_program", root / PROGRAM)
+    if location is None or location.loader is None:
+        raise ColorwayError(f"{PROGRAM}: cannot be loaded")
+    module = importlib.util.module_from_spec(location)
+    location.loader.exec_module(module)
+    module.main()
+
+
+def last_line(text: str) -> str:
+    """Return the last line of an error's text that says something."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("error:")]
+    return (errors or lines or ["no reason was given"])[-1].removeprefix("error:").strip()

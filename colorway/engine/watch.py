@@ -1,0 +1,77 @@
+"""Watches tasks while `up` runs: what failed is often gone when the engine says that it failed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from colorway.engine.swarm import Swarm, TaskState
+from colorway.errors import ColorwayError
+
+INTERVAL = 1.0
+"""Seconds between two looks."""
+LOG_LINES = 20
+FAILED = ("failed", "rejected")
+"""Swarm's words for a task that ended badly."""
+
+
+@dataclass(kw_only=True)
+class Failure:
+    """The last failing task of one service."""
+
+    service: str
+    reason: str
+    health: str = ""
+    log: list[str] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        """Return what an operator wants to read: the state, the health check's words, the log's end."""
+        told = [f"{self.service}: {self.reason}"]
+        if self.health:
+            told.append(f"  health check: {self.health.splitlines()[-1][:200]}")
+        return told + [f"  | {line[:200]}" for line in self.log]
+
+
+@contextmanager
+def watched_tasks(swarm: Swarm, *, stack: str) -> Iterator[dict[str, Failure]]:
+    """Collect failing tasks of a stack while the block runs, by service; older failures do not count."""
+    failures: dict[str, Failure] = {}
+    stop = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(swarm, stack, failures, stop), daemon=True)
+    watcher.start()
+    try:
+        yield failures
+    finally:
+        stop.set()
+        watcher.join(timeout=5)
+
+
+def _watch(swarm: Swarm, stack: str, failures: dict[str, Failure], stop: threading.Event) -> None:
+    seen: set[str] | None = None
+    while True:
+        try:
+            tasks = swarm.tasks(stack)
+            failing = [task for task in tasks if task.state in FAILED]
+            if seen is None:
+                seen = {task.id for task in failing}
+            for task in failing:
+                if task.id not in seen:
+                    seen.add(task.id)
+                    failures[task.service] = _describe(swarm, task)
+        except (ColorwayError, OSError, KeyError, ValueError):
+            # Whoever watches must never make an `up` fail; the next look may work again.
+            pass
+        if stop.wait(INTERVAL):
+            return
+
+
+def _describe(swarm: Swarm, task: TaskState) -> Failure:
+    code = "" if task.exit_code in {None, 0} else f", exit code {task.exit_code}"
+    return Failure(
+        service=task.service,
+        reason=f"task {task.state}: {task.error or task.message}{code}",
+        health=swarm.health_output(task.container) if task.container else "",
+        log=swarm.log_lines(task.container, count=LOG_LINES) if task.container else [],
+    )
