@@ -89,7 +89,8 @@ def preview(stack: StackName) -> None:
         engine = _engine(spec, progress)
     changes = engine.preview()
     for change in changes:
-        _say(f"  {_sign(change)} {change.name}{f' [{", ".join(change.keys)}]' if change.keys else ''}")
+        keys = f" [{', '.join(change.keys)}]" if change.keys else ""
+        _say(f"  {_sign(change)} {change.name}{keys}")
     texts = {(change.old_text, change.new_text) for change in changes if change.op == "update" and change.new_text}
     for old, new in texts:
         lines = difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=0)

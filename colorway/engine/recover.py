@@ -52,8 +52,8 @@ def plan_recovery(deployed: Deployed, *, live: Mapping[str, str | None], failed_
         if wanted and live.get(urn) != wanted:
             replace.append(urn)
             reasons.append(
-                f"{host_of_apply(urn)} serves "
-                f"{live.get(urn) or 'nothing known'} and not {wanted} of the last finished run; the configured one is applied again"
+                f"{host_of_apply(urn)} serves {live.get(urn) or 'nothing known'} and not {wanted} of the last "
+                "finished run; the configured one is applied again"
             )
     return Recovery(refresh=bool(pending) or failed_delete, replace=tuple(replace), reasons=tuple(reasons))
 

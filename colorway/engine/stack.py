@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 from pulumi import automation as auto
+from pulumi.automation._stack import StackInitMode
 from semver import VersionInfo
 from typing_extensions import override
 
@@ -80,17 +81,17 @@ def open_stack(
         env_vars=dict(environment),
         pulumi_command=_Command(pulumi),
     )
-    stack = Stack(name, workspace, auto.StackInitMode.SELECT)
+    stack = Stack(name, workspace, StackInitMode.SELECT)
     try:
         return stack, stack.deployed()
     except auto.StackNotFoundError:
         if create:
-            stack = Stack(name, workspace, auto.StackInitMode.CREATE)
+            stack = Stack(name, workspace, StackInitMode.CREATE)
         return stack, read_deployment(None)
     except auto.CommandError as error:
         if "no stack named" in str(error) or "could not find stack" in str(error):
             if create:
-                stack = Stack(name, workspace, auto.StackInitMode.CREATE)
+                stack = Stack(name, workspace, StackInitMode.CREATE)
             return stack, read_deployment(None)
         raise ColorwayError(f"{name}: the state cannot be read: {last_line(str(error))}") from None
 
