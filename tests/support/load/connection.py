@@ -117,7 +117,8 @@ class Connection(asyncio.Protocol):
         self._break(reason)
 
     def close(self) -> None:
-        """Close an idle connection."""
+        """Close the connection; a request under way is abandoned, and its exchange is told nothing."""
+        self._exchange = None
         self.closed = True
         if self._transport is not None:
             self._transport.close()

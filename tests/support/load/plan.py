@@ -64,7 +64,7 @@ class LoadPlan:
         request_timeout: Seconds after which a request without a complete response failed.
         max_in_flight: Requests on new connections under way at once; what is over is counted as not sent.
         max_seconds: The load ends by itself after so long.
-        max_requests: The load ends by itself after so many requests (24 bytes of memory for each).
+        max_requests: The load ends by itself after so many requests (26 bytes of memory for each).
         seed: Of everything random except the ids of the posts, which are unique to each run.
     """
 

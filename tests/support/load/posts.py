@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from tests.support.load.ask import get
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from tests.support.load.plan import Target
     from tests.support.load.report import Report
-
-RESPONSE_FORMS = 'an object of ids and counts, or a list of {"id": …, "count": …}, plain or under "posts" or "counts"'
 
 
 class PostState(StrEnum):
@@ -87,25 +85,7 @@ def fetch_post_counts(target: Target, *, prefix: str, timeout: float = 30.0) -> 
     path = f"{Path.POSTS}?prefix={quote(prefix)}"
     body = get(target, path, timeout=timeout)
     try:
-        return _counts(json.loads(body))
+        counts = json.loads(body)["ids"]
+        return {str(post): int(count) for post, count in counts.items()}
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise LoadError(f"GET {path} answered {body[:80]!r}; right would be {RESPONSE_FORMS}.") from None
-
-
-def _counts(answer: object) -> dict[str, int]:
-    if (
-        isinstance(answer, dict)
-        and len(answer) > 0
-        and isinstance(answer.get("posts", answer.get("counts")), dict | list)
-    ):
-        answer = answer.get("posts", answer.get("counts"))
-    if isinstance(answer, list):
-        return {str(one["id"]): int(one["count"]) for one in answer}
-    counts = cast("dict[str, object]", answer)
-    return {post: _count(count) for post, count in counts.items()}
-
-
-def _count(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError
-    return value
+        raise LoadError(f'GET {path} answered {body[:80]!r}; right would be {{"ids": {{ID: COUNT, …}}}}.') from None

@@ -67,7 +67,8 @@ KINDS = tuple(Kind)
 PATHS = tuple(Path)
 KIND_NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
 PATH_NUMBERS = {path: number for number, path in enumerate(PATHS)}
-ROW = struct.Struct("<dIIHHBBBB")
+ROW = struct.Struct("<dIIHHHBBBB")
+IDLE_LIMIT = 0xFFFF
 
 
 class Row(NamedTuple):
@@ -80,6 +81,8 @@ class Row(NamedTuple):
     """From its start (before connecting) to its end."""
     user: int
     """0 is nobody known."""
+    idle_ms: int
+    """How long the connection had idled before, cut off at 65 s; 0 on a new one."""
     status: int
     """0 is no response."""
     kind: int
@@ -92,6 +95,11 @@ class Row(NamedTuple):
     def started(self) -> float:
         """When the request was begun, `time.monotonic()` seconds."""
         return self.scheduled + self.wait_us / 1e6
+
+    @property
+    def ended(self) -> float:
+        """When its last byte came, or it failed."""
+        return self.scheduled + (self.wait_us + self.service_us) / 1e6
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tests.support.load.judge import Judgment, judge
 from tests.support.load.record import (
+    IDLE_LIMIT,
     KIND_NUMBERS,
     PATH_NUMBERS,
     ROW,
@@ -165,6 +166,7 @@ class Recorder:
             round((request.started - request.scheduled) * 1e6),
             round((done - request.started) * 1e6),
             request.user,
+            min(round(request.idle * 1000), IDLE_LIMIT),
             response.status if response else 0,
             KIND_NUMBERS[request.kind],
             PATH_NUMBERS[request.path],

@@ -105,14 +105,19 @@ class Report:
         return self.snapshot.cpu_seconds / max(self.snapshot.ended - self.snapshot.started, 1e-9)
 
     def rows(self, mark: str | None = None, *, settled: bool = False) -> Iterator[Row]:
-        """Yield the finished requests of one stage, or all, including failed ones and control probes."""
+        """Yield the finished requests of one stage, or all, including failed ones and control probes.
+
+        Args:
+            mark: The stage in which they started; None for all.
+            settled: Only those that started after the stage was settled and ended before the next one began.
+        """
         first, last = -math.inf, math.inf
         if mark is not None:
             stage = self._stage(mark)
             first, last = (stage.settled if settled else stage.mark.at), stage.end
         for values in ROW.iter_unpack(self.snapshot.rows):
             row = Row._make(values)
-            if first <= row.started < last:
+            if first <= row.started < last and not (settled and row.ended >= last):
                 yield row
 
     def shares(self, mark: str, *, settled: bool = True) -> dict[str, Share]:
@@ -189,8 +194,12 @@ class Report:
 
     def longest_gap(self, mark: str | None = None) -> float:
         """Return the longest time in seconds in which no request (control and download aside) ended well."""
-        ends = sorted(row.started + row.service_us / 1e6 for row in self._good(mark, kind=None, color=None))
+        ends = sorted(row.ended for row in self._good(mark, kind=None, color=None))
         return max((later - earlier for earlier, later in pairwise(ends)), default=math.inf)
+
+    def reuses_after(self, idle: float, mark: str | None = None) -> int:
+        """Return how many requests reused a connection that had idled for so many seconds or more."""
+        return sum(row.idle_ms >= idle * 1000 and not row.flags & Flag.NEW_CONNECTION for row in self.rows(mark))
 
     def newcomers_without_cookie(self) -> int:
         """Return how many newcomers were answered right without a color cookie (posts, downloads aside)."""
