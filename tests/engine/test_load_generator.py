@@ -61,10 +61,10 @@ def transport(request):
 def small(**changes):
     """A plan that shows everything within a second or two."""
     values = {
-        "rate_total": 120.0,
-        "fresh_per_second": 30.0,
-        "returning_per_second": 20.0,
-        "posts_per_second": 20.0,
+        "rate_total": 240.0,
+        "fresh_per_second": 50.0,
+        "returning_per_second": 40.0,
+        "posts_per_second": 40.0,
         "keep_alive_connections": 6,
         "idle_range": (0.0, 0.1),
         "idle_beyond": 0.3,
@@ -254,9 +254,9 @@ def test_two_colors_in_one_response_are_recorded():
 
 def test_shares_and_users_follow_the_traffic():
     stages = {"10": 10.0, "50": 50.0, "100": 100.0}
-    plan = small(rate_total=250.0, fresh_per_second=120.0)
+    plan = small(rate_total=330.0, fresh_per_second=120.0, returning_per_second=60.0, returning_users=10)
     with LoopbackPlatform() as platform, Load(target=target(platform), plan=plan) as load:
-        load.wait_for(lambda report: len(report.users("start")) >= 24, timeout=PATIENCE)
+        load.wait_for(lambda report: len(report.users("start")) >= 15, timeout=PATIENCE)
         for label, green in stages.items():
             load.mark(label, settled_after=0.2)
             platform.green = green
@@ -277,7 +277,7 @@ def test_shares_and_users_follow_the_traffic():
 
 def enough(report, label):
     newcomers = sum(share.count for share in report.shares(label).values())
-    return newcomers >= 150 and len(report.users(label)) >= 24
+    return newcomers >= 150 and len(report.users(label)) >= 15
 
 
 def test_users_who_change_color_within_a_stage_are_named():

@@ -31,6 +31,5 @@ async def serve() -> None:
     await ended.wait()
 
 
-def main() -> None:
-    """Run the control target."""
+if __name__ == "__main__":
     asyncio.run(serve())

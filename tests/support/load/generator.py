@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import uvloop
 from typing_extensions import override
 
+from tests.support.load import control
 from tests.support.load.frames import read_frame, write_frame
 from tests.support.load.recorder import Recorder
 from tests.support.load.traffic import Traffic
@@ -61,7 +62,8 @@ class Commands(asyncio.Protocol):
 def start_control() -> tuple[subprocess.Popen[bytes], int]:
     """Start the control target; returns its process and port."""
     process = subprocess.Popen(
-        [sys.executable, "-c", "from tests.support.load.control import main; main()"],
+        # As a file of its own, isolated: it needs none of the package's imports, and starts in half the time.
+        [sys.executable, "-I", "-S", control.__file__],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
@@ -108,10 +110,10 @@ async def run(task: Task, *, control_port: int | None) -> None:
 def main() -> None:
     """Run one load."""
     task = cast("Task", read_frame(STDIN))
-    control, port = start_control() if task.plan.control else (None, None)
+    process, port = start_control() if task.plan.control else (None, None)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(run(task, control_port=port))
     finally:
-        if control is not None:
-            end_control(control)
+        if process is not None:
+            end_control(process)
