@@ -1,0 +1,37 @@
+"""A color that goes off serves nobody any more when it goes."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.e2e.conftest import Demo, docker
+from tests.support.load import Load, LoadPlan
+
+
+def services() -> set[str]:
+    return set(docker("service", "ls", "--format", "{{.Name}}").split())
+
+
+@pytest.mark.timeout(900)
+def test_off_in_the_commit_after_it_lost_its_traffic_loses_nothing(demo: Demo):
+    demo.clone.traffic(0)
+    with Load(target=demo.target, plan=LoadPlan()) as load:
+        demo.clone.run("up", "local")
+        demo.clone.versions(blue=None, green="2.0.0")
+        demo.clone.run("up", "local")
+        report = load.stop()
+    assert report.problems() == [], "blue was waited for until it served nobody"
+    assert not {name for name in services() if name.endswith("-blue")}, "all of blue is gone"
+
+
+@pytest.mark.timeout(900)
+def test_off_in_the_same_commit_needs_a_reason_and_loses_nothing(demo: Demo):
+    with Load(target=demo.target, plan=LoadPlan()) as load:
+        demo.clone.traffic(0)
+        demo.clone.versions(blue=None, green="2.0.0")
+        refused = demo.clone.run("up", "local", code=1)
+        assert "change together" in refused.output, "two changes at once are refused with the reason"
+        demo.clone.run("up", "local", "--in-place", "a drill")
+        report = load.stop()
+    assert report.problems() == [], "even in one commit blue goes only when it serves nobody"
+    assert not {name for name in services() if name.endswith("-blue")}, "all of blue is gone"

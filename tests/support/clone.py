@@ -1,0 +1,123 @@
+"""A clone of this checkout that a test may edit, commit in and run the command line from."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+UP_LIMIT = 900
+"""Seconds after which a command counts as hung."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """A command that ended."""
+
+    code: int
+    output: str
+
+    @property
+    def changed(self) -> dict[str, int]:
+        """How many resources were to change, by operation, as the command's own summary says."""
+        line = next(
+            (line for line in reversed(self.output.splitlines()) if " to " in line or "nothing changes" in line), ""
+        )
+        return {op: int(number) for number, op in re.findall(r"(\d+) to (create|update|replace|delete)", line)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clone:
+    """The clone; every edit is a commit, as for a user."""
+
+    path: Path
+
+    @classmethod
+    def make(cls, path: Path) -> Clone:
+        """Clone what is committed and what is not yet: a developer tests the tree before the commit."""
+        path.mkdir(parents=True)
+        clone = cls(path=path)
+        listed = subprocess.run(
+            ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, check=True, text=True
+        ).stdout
+        for name in filter(None, listed.split("\0")):
+            source = ROOT / name
+            if source.is_file():
+                target = path / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(source.read_bytes())
+                target.chmod(source.stat().st_mode)
+        clone.git("init", "--quiet", "--initial-branch=main")
+        clone.git("add", "--all")
+        clone.commit("Start from the checkout")
+        return clone
+
+    def git(self, *arguments: str) -> str:
+        """Run git in the clone."""
+        return subprocess.run(["git", *arguments], cwd=self.path, capture_output=True, check=True, text=True).stdout
+
+    def commit(self, subject: str) -> None:
+        """Commit all changes."""
+        self.git(
+            "-c", "user.name=test", "-c", "user.email=test@example.com", "commit", "--quiet", "--all", "-m", subject
+        )
+
+    def edit(self, name: str, pattern: str, replacement: str, *, subject: str) -> None:
+        """Change one line of a file and commit it.
+
+        Raises:
+            AssertionError: the pattern is not on exactly one line.
+        """
+        file = self.path / name
+        text, count = re.subn(pattern, replacement, file.read_text(), flags=re.MULTILINE)
+        assert count == 1, f"{pattern!r} matches {count} times in {name}; a test edits exactly one line"
+        file.write_text(text)
+        self.commit(subject)
+
+    def traffic(self, blue: int, *, active: str | None = None) -> None:
+        """Commit a new traffic line."""
+        owner = active or ("blue" if blue else "green")
+        line = f"  colorway:traffic: {{blue: {blue}, green: {100 - blue}, active: {owner}}}"
+        if line in (self.path / "Pulumi.local.yaml").read_text():
+            return
+        self.edit("Pulumi.local.yaml", r"^  colorway:traffic: .*$", line, subject=f"Send {100 - blue} % to green")
+
+    def versions(self, *, blue: str | None, green: str | None) -> None:
+        """Commit a new versions line."""
+        said = {color: f'"{version}"' if version else "null" for color, version in (("blue", blue), ("green", green))}
+        line = f"  colorway:versions: {{blue: {said['blue']}, green: {said['green']}}}"
+        self.edit("Pulumi.local.yaml", r"^  colorway:versions: .*$", line, subject="Change the versions")
+
+    def environment(self) -> dict[str, str]:
+        """Return what the command line is run with: this clone's code, this interpreter."""
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("PULUMI_", "PYTEST_"))}
+        return {**kept, "PYTHONPATH": str(self.path), "COLUMNS": "120"}
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a command of the command line and do not wait."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "colorway", *arguments],
+            cwd=self.path,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, *arguments: str, code: int = 0) -> Ran:
+        """Run a command of the command line.
+
+        Raises:
+            AssertionError: it ended with another code; the message is its output.
+        """
+        process = self.start(*arguments)
+        output, _ = process.communicate(timeout=UP_LIMIT)
+        assert process.returncode == code, f"colorway {' '.join(arguments)} ended with {process.returncode}:\n{output}"
+        assert "Traceback" not in output, f"a user must never see a traceback:\n{output}"
+        return Ran(code=process.returncode, output=output)

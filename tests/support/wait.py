@@ -1,0 +1,18 @@
+"""Waiting for conditions, never for time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+
+def wait_until(condition: Callable[[], bool], *, limit: float, what: str, every: float = 0.2) -> None:
+    """Wait until a condition holds.
+
+    Raises:
+        AssertionError: it did not within `limit` seconds; the message says what was awaited.
+    """
+    end = time.monotonic() + limit
+    while not condition():
+        assert time.monotonic() < end, f"not within {limit:g} s: {what}"
+        time.sleep(every)
