@@ -2,15 +2,12 @@
 # `docker service create`, --, image, command. What an earlier, killed run left is removed first: the
 # command itself knows whether its work was done.
 name=$1; limit=$2; shift 2
-options=
-while [ "$1" != -- ]; do options="$options $1"; shift; done
-shift
 # A script whose engine was killed goes on and would remove the next one's service.
 exec 9>"/run/lock/colorway-$name"
 flock 9
 docker service rm "$name" >/dev/null 2>&1 || :
 until [ -z "$(docker ps -aq --filter "label=com.docker.swarm.service.name=$name" --filter status=running)" ]; do sleep 0.2; done
-docker service create --quiet --detach --no-resolve-image --name "$name" --endpoint-mode dnsrr --restart-condition none $options "$@" >/dev/null
+docker service create --quiet --detach --no-resolve-image --name "$name" --endpoint-mode dnsrr --restart-condition none "$@" >/dev/null
 trap 'docker service rm "$name" >/dev/null 2>&1 || :' EXIT
 end=$(( $(date +%s) + limit ))
 while :; do
