@@ -1,0 +1,50 @@
+"""What all layers share: nothing outside e2e can go live, and golden files are compared in one way."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+OUTSIDE = ("PULUMI_", "DOCKER_", "CLOUDFLARE_")
+"""Beginnings of variables that point a program at a real back end, engine or account."""
+UPDATE_OPTION = "--update-golden"
+
+Golden = Callable[..., None]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(UPDATE_OPTION, action="store_true", help="write golden files instead of comparing with them")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_outside(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take away what could lead a test to a real back end, engine or account; e2e tests want exactly that."""
+    if request.node.get_closest_marker("e2e"):
+        return
+    for name in list(os.environ):
+        if name.startswith(OUTSIDE):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Golden:
+    """Compare a text with a committed file, or write that file where the run was told to."""
+
+    def compare(path: Path, text: str, *, cure: str) -> None:
+        where = path.relative_to(request.config.rootpath).as_posix()
+        if request.config.getoption(UPDATE_OPTION):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            return
+        if not path.is_file():
+            pytest.fail(f"there is no {where}: look at what `pytest {UPDATE_OPTION}` writes, and commit it")
+        wanted = path.read_text(encoding="utf-8")
+        if text != wanted:
+            lines = difflib.unified_diff(wanted.splitlines(), text.splitlines(), where, "now", lineterm="", n=1)
+            pytest.fail("\n".join([f"{where} differs: {cure}", *lines]), pytrace=False)
+
+    return compare
