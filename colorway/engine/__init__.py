@@ -1,0 +1,1 @@
+"""The Pulumi engine: its CLI and plugins, and the operations that run it."""
