@@ -30,6 +30,7 @@ WORDS = {
 SUFFIXES = ("-service", "-run")
 """Ends of logical names that say nothing to a person: the component's name is the name."""
 _COLOR_CODES = re.compile(r"<\{%[a-z0-9 ]*%\}>|\x1b\[[0-9;]*m")
+_FAILED_SCRIPT = re.compile(r'^exit status (\d+): running ".*":\n', re.DOTALL)
 _BORING = ("update failed", "preview failed", "resource plugin", "using pulumi-", "warning: using")
 
 
@@ -74,7 +75,8 @@ class EventLog:
                 metadata = event.res_op_failed_event.metadata
                 self.say(f"  ! {short_name(metadata.urn)} failed{self._after(metadata)}")
             elif event.diagnostic_event:
-                self._diagnose(event.diagnostic_event.message, event.diagnostic_event.severity)
+                diagnostic = event.diagnostic_event
+                self._diagnose(diagnostic.message, severity=diagnostic.severity, urn=diagnostic.urn or "")
 
     def _begin(self, metadata: StepEventMetadata) -> None:
         self._started[metadata.urn] = time.monotonic()
@@ -97,13 +99,14 @@ class EventLog:
         started = self._started.get(metadata.urn)
         return "" if started is None else f" ({time.monotonic() - started:.1f} s)"
 
-    def _diagnose(self, message: str, severity: str) -> None:
-        text = _COLOR_CODES.sub("", message).strip()
+    def _diagnose(self, message: str, *, severity: str, urn: str) -> None:
+        text = _without_script(_COLOR_CODES.sub("", message).strip())
         if not text or any(boring in text for boring in _BORING):
             return
         if severity == "error":
-            if text not in self.errors:
-                self.errors.append(text)
+            told = f"{short_name(urn)}: {text}" if urn else text
+            if told not in self.errors:
+                self.errors.append(told)
         elif severity in {"info", "warning"}:
             for line in text.splitlines():
                 self.say(f"    {line}")
@@ -115,6 +118,11 @@ def short_name(urn: str) -> str:
     for suffix in SUFFIXES:
         name = name.removesuffix(suffix)
     return name
+
+
+def _without_script(text: str) -> str:
+    """Leave out the text of a failed script: what it printed says what is wrong."""
+    return _FAILED_SCRIPT.sub("", text, count=1) or text
 
 
 def _is_custom(metadata: StepEventMetadata) -> bool:
