@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -129,8 +130,7 @@ def small_spec(
         flags: Environment that each release gets.
         stack: Name of the stack.
     """
-    platform, problems = parse_document(SMALL_PLATFORM, name="platforms/small.yaml")
-    assert not problems, problems
+    platform = _small_platform()
     releases = {
         version: Document(
             name=f"releases/small/{version}.yaml",
@@ -167,13 +167,8 @@ def demo_spec(
     stack: str = "local",
 ) -> PlatformSpec:
     """Return a stack of the demo platform on this machine; see `small_spec`."""
-    platform, problems = read_document(ROOT / "platforms/demo.yaml", name="platforms/demo.yaml")
-    assert not problems, problems
-    releases = {}
-    for version in filter(None, versions.values()):
-        name = stack_config.release_file("demo", version)
-        releases[version], problems = read_document(ROOT / name, name=name)
-        assert not problems, problems
+    platform = _read("platforms/demo.yaml")
+    releases = {version: _read(stack_config.release_file("demo", version)) for version in versions.values() if version}
     folders = {path.parent.name for path in ROOT.glob("images/*/Dockerfile")}
     wanted = {
         "platform": "demo",
@@ -192,6 +187,20 @@ def demo_spec(
         releases=releases,
         build_digests={folder: hashlib.sha256(folder.encode()).hexdigest()[:12] for folder in folders},
     )
+
+
+@cache
+def _small_platform() -> Document:
+    platform, problems = parse_document(SMALL_PLATFORM, name="platforms/small.yaml")
+    assert not problems, problems
+    return platform
+
+
+@cache
+def _read(name: str) -> Document:
+    document, problems = read_document(ROOT / name, name=name)
+    assert not problems, problems
+    return document
 
 
 def _document(stack: str, data: Mapping[str, Any]) -> Document:

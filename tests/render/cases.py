@@ -1,0 +1,47 @@
+"""The generations whose text is kept in golden files; the real nginx checks the same ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from colorway.render.nginx import Generation, generation
+from colorway.spec.root import PlatformSpec
+from tests.render.nginx_text import Directive, read
+from tests.support.specs import small_spec
+
+GOLDEN = Path(__file__).resolve().parent / "golden"
+BLUE_ONLY = {"blue": "1.0.0", "green": None}
+GREEN_ONLY = {"blue": None, "green": "2.0.0"}
+
+CASES: dict[str, Callable[[], PlatformSpec]] = {
+    "blue-100": small_spec,
+    "blue-90": lambda: small_spec(traffic="90:10"),
+    "even": lambda: small_spec(traffic="50:50"),
+    "green-100": lambda: small_spec(traffic="0:100"),
+    "green-off": lambda: small_spec(versions=BLUE_ONLY),
+    "blue-off": lambda: small_spec(traffic="0:100", versions=GREEN_ONLY),
+    "virtual-hosts": lambda: small_spec(
+        overrides={
+            "services": {
+                "shop": {"routes": [{"path": "/", "host": "shop"}, {"path": "/static/", "cacheable": True}]},
+                "api": {"routes": [{"path": "/"}, {"path": "/v2/", "host": "shop"}, {"path": "/", "host": "portal"}]},
+            },
+            "edge": {"https-port": 8443, "http-port": 8080, "real-ip-from": [], "headers": {}},
+        }
+    ),
+}
+"""By name: what the text is made of."""
+
+
+@cache
+def rendered(case: str) -> Generation:
+    """Return the generation of a case."""
+    return generation(CASES[case]())
+
+
+@cache
+def tree(case: str) -> Directive:
+    """Return the text of a case as nginx sees it."""
+    return read(rendered(case).text)
