@@ -10,8 +10,9 @@ fi
 if [ ! -e "$directory/current/nginx.conf" ]; then
   # Nothing to serve yet: say so, and be healthy, so that the first generation finds a running nginx.
   mkdir -p "$directory/generations/none"
-  cat >"$directory/generations/none/nginx.conf" <<CONF
-# colorway generation none
+  # A line that begins with # would stay at home with the comments.
+  printf '# %s\n' 'colorway generation none' >"$directory/generations/none/nginx.conf"
+  cat >>"$directory/generations/none/nginx.conf" <<CONF
 user nobody nogroup;
 pid /tmp/nginx.pid;
 error_log stderr warn;
