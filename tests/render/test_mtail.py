@@ -1,0 +1,56 @@
+"""What mtail counts: attempts by the address that was asked, so that a retry hides no failure."""
+
+from __future__ import annotations
+
+import pytest
+
+from colorway.render.monitoring import mtail
+from tests.render.log_lines import FAILOVER, FOREIGN, LINES, REQUESTS, SAMPLES, SECONDS
+from tests.render.mtail_reading import read
+from tests.support.specs import small_spec
+
+
+@pytest.fixture(scope="module")
+def program():
+    return read(mtail(small_spec()))
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.what)
+def test_each_attempt_counts_for_the_color_that_was_asked(program, sample):
+    assert program.moves(sample.line) == sample.moves, sample.line
+
+
+@pytest.mark.parametrize("line", FOREIGN)
+def test_a_foreign_line_moves_nothing(program, line):
+    assert not program.moves(line), "only lines of our own format are counted"
+
+
+def test_the_figures_have_the_names_and_labels_that_verdicts_ask_for(program):
+    assert program.labels == {
+        REQUESTS: ("service", "color", "code"),
+        FAILOVER: ("service", "from", "to"),
+        LINES: (),
+        SECONDS: ("service", "color"),
+    }, "a renamed figure makes every verdict inconclusive"
+
+
+def test_the_buckets_grow_and_reach_beyond_the_limit_of_the_gate(program):
+    spec = small_spec()
+    assert program.buckets == spec.platform.monitoring.buckets
+    assert list(program.buckets) == sorted(program.buckets), "mtail wants growing bounds"
+    assert program.buckets[-1] > spec.platform.release.gate.p95.total_seconds(), (
+        "a 95th percentile above the last bound can't be told from one at it"
+    )
+
+
+def test_another_network_moves_the_addresses_too():
+    elsewhere = read(mtail(small_spec(settings={"network": "172.20.8.0/22"})))
+    blue = SAMPLES[0].line
+    assert not [move for move in elsewhere.moves(blue) if move[0] == REQUESTS], "10.90.0.5 is nobody there"
+    moved = elsewhere.moves(blue.replace("10.90.0.5", "172.20.8.5"))
+    assert moved[REQUESTS, "shop", "blue", "200"] == 1, "blue is the first /24 of the stack's own network"
+
+
+def test_the_program_does_not_depend_on_traffic_or_versions():
+    moved = small_spec(traffic="0:100", versions={"blue": None, "green": "2.0.0"})
+    assert mtail(small_spec()) == mtail(moved), "a step of a release must not restart what measures it"
