@@ -27,8 +27,11 @@ from components.swarm_service import (
 CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "NET_BIND_SERVICE", "SETGID", "SETUID")
 HEALTH = HealthSpec(
     command=("CMD", "curl", "-fsS", "-o", "/dev/null", f"http://127.0.0.1:{STATUS_PORT}/health"),
+    # Quick to be found well, slow to be found sick: a machine without a breath of CPU to spare must not lose
+    # its load balancer, too. A dead nginx is seen at once by its exit.
     interval=timedelta(seconds=2),
-    timeout=timedelta(seconds=2),
+    timeout=timedelta(seconds=10),
+    retries=10,
     start_period=timedelta(seconds=20),
 )
 
