@@ -38,5 +38,6 @@ def _ssh_options(host: HostSpec) -> list[str]:
         "StrictHostKeyChecking=yes",
         f"KnownHostsCommand={known}",
         "UserKnownHostsFile=none",
+        "GlobalKnownHostsFile=none",
     )
     return [word for option in options for word in ("-o", option)]
