@@ -1,0 +1,100 @@
+"""Secrets: never plain, never guessed, never missing without a sentence."""
+
+from __future__ import annotations
+
+import base64
+
+import pulumi
+import pytest
+
+from colorway.errors import ColorwayError
+from components.secrets import MissingSecretError, Secrets
+from tests.support.recorder import SECRET, STASH, run_program
+from tests.support.specs import small_spec
+
+VALUES = {name: f"the-value-of-{name}" for name in ("database-password", "cache-password", "preview-token")}
+
+
+def record(*, values=VALUES, preview=False, **changes):
+    spec = small_spec(**changes)
+    configured = lambda name: pulumi.Output.secret(values[name]) if name in values else None  # noqa: E731
+    kept = {}
+    recording = run_program(
+        lambda: kept.update(made=Secrets("secret", spec, configured=configured)), stack=spec.stack, preview=preview
+    )
+    return recording, kept["made"]
+
+
+def decoded(resource):
+    return base64.b64decode(resource.inputs["data"]).decode()
+
+
+def test_each_secret_of_the_platform_becomes_a_swarm_secret_that_is_marked():
+    recording, _ = record()
+    made = recording.of_type(SECRET)
+    assert sorted(made) == ["secret-cache-password", "secret-database-password", "secret-preview-token"]
+    for name, resource in made.items():
+        assert "data" in resource.secrets, f"{name} would stand in state and previews as plain text"
+    assert decoded(made["secret-database-password"]) == VALUES["database-password"]
+
+
+def test_names_are_the_engines_own():
+    recording, _ = record()
+    for name, resource in recording.of_type(SECRET).items():
+        assert "name" not in resource.inputs, (
+            f"{name}: new content must be a new secret that exists before the services move to it"
+        )
+
+
+def test_the_token_is_a_map_that_nginx_includes():
+    recording, _ = record()
+    token = VALUES["preview-token"]
+    assert decoded(recording.one("secret-preview-token", SECRET)) == (
+        f'"{token}.blue" blue;\n"{token}.green" green;\n'
+    ), "the text of nginx must not hold it"
+
+
+def test_missing_secrets_are_one_sentence_with_the_commands_that_set_them():
+    with pytest.raises(MissingSecretError) as caught:
+        record(values={"database-password": "x"})
+    said = str(caught.value)
+    assert "\n" not in said, "one sentence"
+    assert said.startswith("Pulumi.test.yaml: secrets are missing: cache-password, preview-token; "), "all at once"
+    assert "pulumi config set --secret secrets:cache-password --stack test" in said, "what would be right"
+    assert isinstance(caught.value, ColorwayError), "the command line prints it without a traceback"
+
+
+def test_secrets_are_only_made_up_where_the_stack_says_so():
+    recording, _ = record(values={}, settings={"generate-secrets": True})
+    made = recording.of_type(STASH)
+    assert sorted(made) == [
+        "secret-cache-password-value",
+        "secret-database-password-value",
+        "secret-preview-token-value",
+    ]
+    for name, stash in made.items():
+        assert stash.ignore_changes == ("input",), f"{name} would change at every `up`, and the password with it"
+        assert "input" in stash.secrets, f"{name} would stand in state as plain text"
+        assert len(stash.inputs["input"]) == 48, f"{name}: 24 random bytes"
+    for name, resource in recording.of_type(SECRET).items():
+        assert "data" in resource.secrets, f"{name}: what comes out of a stash stays secret"
+
+
+def test_two_made_up_values_are_never_the_same():
+    recording, _ = record(values={}, settings={"generate-secrets": True})
+    values = [stash.inputs["input"] for stash in recording.of_type(STASH).values()]
+    assert len(set(values)) == len(values), "a database password that opens the idle color, too"
+
+
+def test_a_given_value_wins_over_a_made_up_one():
+    recording, _ = record(values={"database-password": "mine"}, settings={"generate-secrets": True})
+    assert decoded(recording.one("secret-database-password", SECRET)) == "mine"
+    assert "secret-database-password-value" not in recording.of_type(STASH)
+
+
+@pytest.mark.parametrize("preview", [True, False])
+def test_files_are_named_as_in_the_platform_file(preview):
+    _, made = record(preview=preview)
+    assert {name: file.path for name, file in made.files.items()} == {name: name for name in VALUES}, (
+        "services read /run/secrets/<name>"
+    )
