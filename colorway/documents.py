@@ -7,16 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.scalarbool import ScalarBoolean
 from typing_extensions import override
 
-DEEPEST = 40
-"""Nesting that no honest file reaches; an alias that contains itself does."""
-
-YamlPath = tuple[str, ...]
+from colorway.yaml_text import YamlPath, read_yaml
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,83 +97,25 @@ def read_document(path: Path, *, name: str) -> tuple[Document, list[Problem]]:
     """
     empty = Document(name=name, data={})
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else f"cannot be read ({error.strerror})"
-        return empty, [Problem(file=name, message=reason)]
+        content = path.read_bytes()
+    except OSError as error:
+        return empty, [Problem(file=name, message=f"cannot be read ({error.strerror})")]
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        return empty, [Problem(file=name, line=line, message="has a byte here that is not UTF-8; save it as UTF-8")]
     return parse_document(text, name=name)
 
 
 def parse_document(text: str, *, name: str) -> tuple[Document, list[Problem]]:
     """Read YAML text; see `read_document`."""
-    empty = Document(name=name, data={})
-    try:
-        tree = YAML(typ="rt").load(text)
-    except MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else None
-        what = "the same key twice" if "duplicate key" in str(error.problem) else "no valid YAML"
-        return empty, [Problem(file=name, line=line, message=f"is {what} here; check indentation, quotes and colons")]
-    except (
-        YAMLError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        NotImplementedError,
-        RecursionError,
-        AssertionError,
-    ):
-        return empty, [Problem(file=name, message="is no valid YAML; check indentation, quotes and colons")]
-    if tree is None:
-        tree = CommentedMap()
-    if not isinstance(tree, CommentedMap):
-        return empty, [Problem(file=name, line=1, message="must be a mapping: keys, each with a value")]
-    lines: dict[YamlPath, int] = {}
-    found: list[Problem] = []
-    data = _plain(tree, (), lines, found, name)
-    return Document(name=name, data=data, lines=lines), found
-
-
-def _plain(node: object, path: YamlPath, lines: dict[YamlPath, int], found: list[Problem], name: str) -> Any:  # noqa: ANN401
-    if len(path) > DEEPEST:
-        if not found:
-            found.append(Problem(file=name, message="is nested too deeply, or an alias contains itself; write it out"))
-        return None
-    if isinstance(node, CommentedMap):
-        result: dict[str, Any] = {}
-        for key, value in node.items():
-            line = _line(node, key)
-            if not isinstance(key, str):
-                found.append(
-                    Problem(
-                        file=name,
-                        line=line,
-                        path=".".join(path),
-                        message="has a key that is no text; quote it",
-                    )
-                )
-                continue
-            lines[*path, key] = line or lines.get(path, 1)
-            result[str(key)] = _plain(value, (*path, str(key)), lines, found, name)
-        return result
-    if isinstance(node, CommentedSeq):
-        return [_plain(value, (*path, str(index)), lines, found, name) for index, value in enumerate(node)]
-    return _scalar(node)
-
-
-def _line(node: CommentedMap, key: object) -> int | None:
-    try:
-        return int(node.lc.key(key)[0]) + 1
-    except (KeyError, TypeError, AttributeError):
-        return None
-
-
-def _scalar(node: object) -> Any:  # noqa: ANN401 - a YAML scalar
-    if isinstance(node, bool | ScalarBoolean):
-        return bool(node)
-    for kind in (int, float, str):
-        if isinstance(node, kind):
-            return kind(node)
-    return node
+    plain = read_yaml(text)
+    document = Document(name=name, data=plain.data, lines=plain.lines)
+    return document, [
+        Problem(file=name, path=".".join(mistake.path), line=mistake.line, message=mistake.message)
+        for mistake in plain.mistakes
+    ]
 
 
 def _merge(

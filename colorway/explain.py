@@ -2,91 +2,117 @@
 
 from __future__ import annotations
 
-import difflib
 from enum import Enum
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from colorway.spec.base import to_kebab
+from colorway.spec.base import Mistake, MistakesError, to_kebab
+from colorway.spec.nearest import hint, nearest
 
+_WHOLE = "must be a whole number, without quotes and without a fraction"
+_NUMBER = "must be a number"
+_MAPPING = "must be a mapping: keys, each with a value"
+_LIST = "must be a list: [one, two], or one entry a line, each after a -"
 _FIXED = {
-    "int_type": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "int_parsing": "must be a whole number",
-    "float_type": "must be a number",
-    "float_parsing": "must be a number",
-    "finite_number": "must be an ordinary number",
+    "int_type": _WHOLE,
+    "int_from_float": _WHOLE,
+    "int_parsing": _WHOLE,
+    "int_parsing_size": _WHOLE,
+    "float_type": _NUMBER,
+    "float_parsing": _NUMBER,
+    "finite_number": _NUMBER,
     "bool_type": "must be true or false",
     "bool_parsing": "must be true or false",
-    "string_type": "must be text; put it in quotes",
-    "dict_type": "must be a mapping: keys, each with a value",
-    "model_type": "must be a mapping: keys, each with a value",
-    "model_attributes_type": "must be a mapping: keys, each with a value",
-    "tuple_type": "must be a list: one entry a line, each after a -",
-    "list_type": "must be a list: one entry a line, each after a -",
+    "string_type": "must be text; put numbers and dates in quotes",
+    "string_unicode": "must be text; put numbers and dates in quotes",
+    "dict_type": _MAPPING,
+    "model_type": _MAPPING,
+    "model_attributes_type": _MAPPING,
+    "tuple_type": _LIST,
+    "list_type": _LIST,
     "ip_v4_address": "must be an IPv4 address, for example 10.0.0.11",
     "ip_v4_network": "must be a network with its prefix and no host bits, for example 10.90.0.0/16",
-    "string_pattern_mismatch": "has characters that are not allowed here",
 }
 _BOUNDS = {
     "greater_than_equal": ("ge", "must be at least"),
     "greater_than": ("gt", "must be more than"),
     "less_than_equal": ("le", "must be at most"),
     "less_than": ("lt", "must be less than"),
+    "string_too_long": ("max_length", "has too many characters; at most"),
+    "too_short": ("min_length", "has too few entries; at least"),
+    "too_long": ("max_length", "has too many entries; at most"),
 }
 
 
-def explain(model: type[BaseModel], error: ValidationError) -> list[tuple[tuple[str, ...], str]]:
-    """Return all mistakes that pydantic found, each as its path and one sentence."""
+def explain(model: type[BaseModel], error: ValidationError) -> list[Mistake]:
+    """Return all mistakes that pydantic found, each as its path and one sentence.
+
+    One slip, one mistake: a key is not missing where a misspelt one beside it was meant to be it, and a list
+    is not too short because of the entries that are wrong.
+    """
     details = error.errors(include_url=False, include_input=False)
-    return list(dict.fromkeys((_path(detail), _sentence(model, detail)) for detail in details))
+    paths = [_path(detail) for detail in details]
+    follow = {("too_short", path[:length]) for path in paths for length in range(len(path))}
+    for detail, path in zip(details, paths, strict=True):
+        if detail["type"] == "extra_forbidden":
+            follow.add(("missing", (*path[:-1], nearest(path[-1], _known_keys(model, path)) or "")))
+    return list(
+        dict.fromkeys(
+            mistake
+            for detail, path in zip(details, paths, strict=True)
+            if (detail["type"], path) not in follow
+            for mistake in _mistakes(model, detail)
+        )
+    )
+
+
+def unknown_key(model: type[BaseModel], path: tuple[str, ...]) -> str:
+    """Return the sentence about a key that a model does not have, with the nearest that it has."""
+    return f"is no known key; {hint(path[-1], _known_keys(model, path))}"
 
 
 def _path(detail: ErrorDetails) -> tuple[str, ...]:
     return tuple(str(part) for part in detail["loc"] if part != "[key]")
 
 
-def _sentence(model: type[BaseModel], detail: ErrorDetails) -> str:
+def _mistakes(model: type[BaseModel], detail: ErrorDetails) -> list[Mistake]:
+    path = _path(detail)
+    raised = (detail.get("ctx") or {}).get("error")
+    if isinstance(raised, MistakesError):
+        return [((*path, *below), sentence) for below, sentence in raised.found]
+    return [(path, _sentence(model, detail, path))]
+
+
+def _sentence(model: type[BaseModel], detail: ErrorDetails, path: tuple[str, ...]) -> str:
     kind = detail["type"]
     context: dict[str, Any] = detail.get("ctx") or {}
-    path = _path(detail)
     if kind == "extra_forbidden":
         return unknown_key(model, path)
     if kind == "missing":
         return f"is missing: {_description(model, path)}"
     if kind == "value_error":
         return str(context["error"])
-    if kind in {"enum", "literal_error"}:
-        return f"must be one of {str(context['expected']).replace(' or ', ', ')}"
+    if kind == "enum":
+        return f"must be {str(context['expected']).replace(chr(39), '')}"
     if kind in _BOUNDS:
         bound, words = _BOUNDS[kind]
         return f"{words} {context[bound]}"
-    if kind in {"too_short", "string_too_short"}:
-        return f"needs at least {context['min_length']}"
-    if kind in {"too_long", "string_too_long"}:
-        return f"may have at most {context['max_length']}"
-    if kind == "string_pattern_mismatch":
-        return f"{_FIXED[kind]}: {_description(model, path)}"
     return _FIXED.get(kind, "has the wrong form")
 
 
-def unknown_key(model: type[BaseModel], path: tuple[str, ...]) -> str:
-    """Return the sentence about a key that a model does not have, with the nearest that it has."""
+def _known_keys(model: type[BaseModel], path: tuple[str, ...]) -> list[str]:
     owner = _model_at(model, path[:-1])
-    known = sorted(to_kebab(name) for name in owner.model_fields) if owner else []
-    near = difflib.get_close_matches(path[-1], known, n=1, cutoff=0.6)
-    if near:
-        return f"is no known key; did you mean {near[0]}?"
-    return f"is no known key; known here: {', '.join(known)}"
+    return [to_kebab(name) for name in owner.model_fields] if owner else []
 
 
 def _description(model: type[BaseModel], path: tuple[str, ...]) -> str:
     owner = _model_at(model, path[:-1])
     for name, field in owner.model_fields.items() if owner else ():
         if to_kebab(name) == path[-1] and field.description:
-            return " ".join(field.description.split()).rstrip(".")
+            text = " ".join(field.description.split()).rstrip(".")
+            return text[0].lower() + text[1:]
     return "write it"
 
 

@@ -5,36 +5,49 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
+from colorway.agreement import build_mistakes, manifest_mistakes, name_mistakes, override_problems
 from colorway.build_context import digest_of
 from colorway.documents import Document, Problem, read_document
 from colorway.errors import ColorwayError
 from colorway.explain import explain
-from colorway.spec.base import StrictSpec
+from colorway.spec.base import Mistake, StrictSpec
+from colorway.spec.fields import Label
+from colorway.spec.nearest import hint
 from colorway.spec.platform import ImageSource, PlatformFile
 from colorway.spec.release import ReleaseManifest
 from colorway.spec.root import PlatformSpec
 from colorway.spec.stack import StackSettings
+from colorway.stack_keys import NAMESPACE, secret_name_problems, stack_file_problems
 
-NAMESPACE = "colorway:"
-"""Prefix of our keys in a stack file."""
+__all__ = [
+    "NAMESPACE",
+    "ConfigError",
+    "from_file",
+    "known_names",
+    "load",
+    "parse",
+    "platform_file",
+    "release_file",
+    "stack_file",
+]
 
 Spec = TypeVar("Spec", bound=StrictSpec)
-Path_ = tuple[str, ...]
 
 
 class ConfigError(ColorwayError):
-    """Mistakes in a user's files: all of them, each with its file, its line and its cure."""
+    """Mistakes in a user's files: all of them, in the order of the lines, each with its file and its cure."""
 
-    def __init__(self, problems: list[Problem]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(str(problem) for problem in problems))
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        found = list(dict.fromkeys(problems))
+        files = list(dict.fromkeys(problem.file for problem in found))
+        self.problems = tuple(sorted(found, key=lambda problem: (files.index(problem.file), problem.line or 0)))
+        super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
 def stack_file(stack: str) -> str:
@@ -64,12 +77,19 @@ def from_file(*, root: Path, stack: str) -> PlatformSpec:
         ConfigError: something in them is wrong, or a file is missing.
     """
     name = stack_file(stack)
+    _raise(_stack_name(stack))
     if not (root / name).is_file():
-        stacks = ", ".join(known.removeprefix("Pulumi.") for known in known_names(root, "Pulumi.*.yaml")) or "none"
-        raise ConfigError([Problem(file=name, message=f"there is no such stack; known: {stacks}")])
+        stacks = [known.removeprefix("Pulumi.") for known in known_names(root, "Pulumi.*.yaml")]
+        raise ConfigError([Problem(file=name, message=f"there is no such stack; {hint(stack, stacks)}")])
     document = _read(root, name)
+    problems = stack_file_problems(document, stack=stack)
     settings = document.section("config").keys_with_prefix(NAMESPACE)
-    return load(root=root, stack=stack, settings=settings)
+    try:
+        spec = load(root=root, stack=stack, settings=settings)
+    except ConfigError as error:
+        raise ConfigError([*problems, *error.problems]) from None
+    _raise(problems + secret_name_problems(document, secrets=spec.platform.secrets))
+    return spec
 
 
 def load(*, root: Path, stack: str, settings: Document) -> PlatformSpec:
@@ -83,30 +103,31 @@ def load(*, root: Path, stack: str, settings: Document) -> PlatformSpec:
     Raises:
         ConfigError: something is wrong.
     """
-    parsed = _validate(StackSettings, settings)
-    _raise(settings.problems(parsed.problems()))
+    parsed = _valid(StackSettings, settings)
     name = platform_file(parsed.platform)
     if not (root / name).is_file():
-        known = ", ".join(known_names(root, "platforms/*.yaml")) or "none"
-        raise ConfigError([settings.problem(("platform",), f"there is no {name}; known platforms: {known}")])
+        cure = hint(parsed.platform, known_names(root, "platforms/*.yaml"))
+        raise ConfigError([settings.problem(("platform",), f"names a file that platforms/ does not have; {cure}")])
     platform = _read(root, name)
     releases: dict[str, Document] = {}
-    missing = []
+    missing: list[Mistake] = []
     for color in parsed.versions.on:
         version = str(parsed.versions.of(color))
         path = release_file(parsed.platform, version)
         if (root / path).is_file():
             releases[version] = _read(root, path)
             continue
-        known = ", ".join(known_names(root, f"releases/{parsed.platform}/*.yaml")) or "none"
-        missing.append(settings.problem(("versions", color.value), f"there is no {path}; known versions: {known}"))
-    _raise(missing)
+        folder = release_file(parsed.platform, "*")
+        cure = hint(version, known_names(root, folder))
+        message = f"names a release manifest that {Path(folder).parent.as_posix()}/ does not have; {cure}"
+        missing.append((("versions", color.value), message))
+    _raise(settings.problems(missing))
     return parse(
         stack=stack,
         settings=settings,
         platform=platform,
         releases=releases,
-        build_digests=_digests(root, platform),
+        build_digests=_digests(root, platform.overridden_by(settings.section("overrides"))),
     )
 
 
@@ -130,75 +151,46 @@ def parse(
     Raises:
         ConfigError: all mistakes of the first file that has any.
     """
-    parsed = _validate(StackSettings, settings)
-    merged = platform.overridden_by(settings.section("overrides"))
-    file = _validate(PlatformFile, merged)
-    _raise(settings.problems(parsed.problems()) + merged.problems(file.problems()))
-    manifests = {version: _validate(ReleaseManifest, document) for version, document in releases.items()}
-    problems: list[Problem] = []
+    _raise(_stack_name(stack))
+    parsed = _valid(StackSettings, settings)
+    overrides = settings.section("overrides")
+    merged = platform.overridden_by(overrides)
+    file = _valid_platform(platform, overrides=overrides, merged=merged)
+    _raise(
+        problem for document in releases.values() for problem in document.problems(_mistakes(ReleaseManifest, document))
+    )
+    manifests = {version: _valid(ReleaseManifest, document) for version, document in releases.items()}
+    problems = settings.problems(name_mistakes(stack, parsed, file, manifests.values()))
     for version, manifest in manifests.items():
-        problems += releases[version].problems(_manifest_problems(manifest, file))
-    problems += settings.problems(_name_problems(stack, file))
-    problems += merged.problems(_build_problems(file, build_digests))
+        problems += releases[version].problems(manifest_mistakes(manifest, file))
+    problems += merged.problems(build_mistakes(file, build_digests))
     if file.images is ImageSource.LOCAL and not parsed.hosts[0].is_local:
-        problems.append(
-            settings.problem(
-                ("hosts",), "are not this machine, and the platform's images are built here; use a registry"
-            )
-        )
+        message = "are not this machine, and the platform's images are built here; use a registry"
+        problems.append(settings.problem(("hosts",), message))
     _raise(problems)
     return PlatformSpec(
         stack=stack, settings=parsed, platform=file, releases=manifests, build_digests=dict(build_digests)
     )
 
 
-def _manifest_problems(manifest: ReleaseManifest, platform: PlatformFile) -> list[tuple[Path_, str]]:
-    colored = {name for name, service in platform.services.items() if service.colored}
-    found: list[tuple[Path_, str]] = []
-    for name in manifest.images:
-        if name not in colored:
-            near = difflib.get_close_matches(name, colored, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"colored services: {', '.join(sorted(colored))}"
-            found.append((("images", name), f"is no colored service of the platform; {hint}"))
-    if platform.images is ImageSource.LOCAL and manifest.images:
-        found.append((("images",), "are listed, and the platform builds its own; leave images out"))
-    if platform.images is ImageSource.REGISTRY:
-        found += [
-            (("images",), f"has no image for {name}; a version is one image per colored service")
-            for name in sorted(colored - set(manifest.images))
-        ]
-    if manifest.migrations and platform.migrations is None:
-        found.append(
-            (
-                ("migrations",),
-                "are listed, and the platform has no migration command; add `migrations` to the platform file",
-            )
-        )
-    return found
+def _valid_platform(platform: Document, *, overrides: Document, merged: Document) -> PlatformFile:
+    """Return the platform with the stack's overrides; what they break is said of the stack file.
+
+    The platform file must be right by itself: other stacks use it, too.
+    """
+    alone = _mistakes(PlatformFile, platform)
+    together = [mistake for mistake in _mistakes(PlatformFile, merged) if mistake not in alone]
+    _raise(platform.problems(alone) + override_problems(merged=merged, overrides=overrides, found=together))
+    return _valid(PlatformFile, merged)
 
 
-def _name_problems(stack: str, platform: PlatformFile) -> list[tuple[Path_, str]]:
-    longest = max([*platform.services, *platform.data_stores], key=len)
-    room = 63 - len(longest) - len("--green")
-    if len(stack) <= room:
-        return []
-    return [((), f"the stack's name {stack} is too long for the service {longest}; use at most {room} characters")]
-
-
-def _build_problems(platform: PlatformFile, digests: Mapping[str, str]) -> list[tuple[Path_, str]]:
-    folders = ", ".join(sorted(digests)) or "none"
-    named = [
-        *((("services", name, "build"), service.build) for name, service in platform.services.items()),
-        *((("data-stores", name, "build"), store.build) for name, store in platform.data_stores.items()),
-        (("edge", "build"), platform.edge.build),
-        (("monitoring", "build"), platform.monitoring.build),
-        (("monitoring", "mtail-build"), platform.monitoring.mtail_build),
-    ]
-    return [
-        (path, f"names the folder images/{folder}, which is not there; known: {folders}")
-        for path, folder in named
-        if folder is not None and folder not in digests
-    ]
+def _stack_name(stack: str) -> list[Problem]:
+    try:
+        TypeAdapter(Label).validate_python(stack)
+    except ValidationError:
+        message = "the stack's name must be small letters, digits and -, beginning with a letter, at most 40"
+        return [Problem(file=stack_file(stack), message=message)]
+    return []
 
 
 def _digests(root: Path, platform: Document) -> dict[str, str]:
@@ -213,13 +205,21 @@ def _read(root: Path, name: str) -> Document:
     return document
 
 
-def _validate(model: type[Spec], document: Document) -> Spec:
+def _valid(model: type[Spec], document: Document) -> Spec:
+    _raise(document.problems(_mistakes(model, document)))
+    return model.model_validate(document.data, by_alias=True, by_name=False)
+
+
+def _mistakes(model: type[Spec], document: Document) -> list[Mistake]:
     try:
-        return model.model_validate(document.data)
+        # By alias only: `start_period` would be a second spelling.
+        model.model_validate(document.data, by_alias=True, by_name=False)
     except ValidationError as error:
-        raise ConfigError(document.problems(explain(model, error))) from None
+        return explain(model, error)
+    return []
 
 
-def _raise(problems: list[Problem]) -> None:
-    if problems:
-        raise ConfigError(problems)
+def _raise(problems: Iterable[Problem]) -> None:
+    error = ConfigError(problems)
+    if error.problems:
+        raise error

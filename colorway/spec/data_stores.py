@@ -6,11 +6,16 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from colorway.spec.base import StrictSpec
-from colorway.spec.fields import Label, PinnedImage, PositiveDuration
+from colorway.spec.base import Mistake, StrictSpec, refuse
+from colorway.spec.fields import Label, PinnedImage, PositiveDuration, Shape
 from colorway.spec.services import LimitsSpec
+
+SUPERUSER = "postgres"
+"""Exists before the application's user is made."""
+OWN_DATABASES = ("postgres", "template0", "template1")
+"""Exist before the application's database is made."""
 
 
 class StoreKind(StrEnum):
@@ -25,7 +30,9 @@ class StoreKind(StrEnum):
         return {StoreKind.POSTGRESQL: 5432, StoreKind.REDIS: 6379}[self]
 
 
-SqlName = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,62}$")]
+SqlName = Annotated[
+    str, Shape(r"[a-z_][a-z0-9_]{0,62}", "is no SQL name; use small letters, digits and _, for example app")
+]
 
 
 class DataStoreSpec(StrictSpec):
@@ -50,11 +57,15 @@ class DataStoreSpec(StrictSpec):
 
     @model_validator(mode="after")
     def _kind_fits(self) -> DataStoreSpec:
-        named = self.database is not None and self.user is not None
-        if self.kind is StoreKind.POSTGRESQL and not named:
-            raise ValueError(
-                "is a PostgreSQL without database or user; name both, for example database: app, user: app"
-            )
-        if self.kind is StoreKind.REDIS and (self.database or self.user):
-            raise ValueError("is a Redis, which has no database name and no user; leave both out")
+        found: list[Mistake] = []
+        for key, value in (("database", self.database), ("user", self.user)):
+            if self.kind is StoreKind.POSTGRESQL and value is None:
+                found.append(((key,), f"is missing, and PostgreSQL needs one; write for example {key}: app"))
+            if self.kind is StoreKind.REDIS and value is not None:
+                found.append(((key,), f"is set, and Redis has no {key}; leave it out"))
+        if self.user == SUPERUSER:
+            found.append((("user",), "is PostgreSQL's own superuser; name a user of the application, for example app"))
+        if self.database in OWN_DATABASES:
+            found.append((("database",), "is one of PostgreSQL's own; name one of the application, for example app"))
+        refuse(found)
         return self

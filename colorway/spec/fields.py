@@ -2,101 +2,125 @@
 
 from __future__ import annotations
 
-import math
 import re
-from datetime import timedelta
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
+from pydantic_core import CoreSchema, core_schema
 
-_DURATION = re.compile(r"(?=\d)(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+)s)?(?:(\d+)ms)?")
-_MEMORY = re.compile(r"(\d+)(Ki|Mi|Gi)")
-_MEMORY_UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
-_LABEL = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
-_VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,127}")
-_PINNED = re.compile(r"[a-z0-9][\w./:-]*@sha256:[0-9a-f]{64}")
-_DOMAIN = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
-_ENV_NAME = re.compile(r"[A-Z_][A-Z0-9_]*")
-_SECRET_WORDS = re.compile(r"PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY|CREDENTIAL", re.IGNORECASE)
+from colorway.spec.durations import Duration, PositiveDuration, go_duration, parse_duration, whole_seconds
+
+__all__ = [
+    "LABEL_LIMIT",
+    "Address",
+    "Cpus",
+    "Domain",
+    "Duration",
+    "EnvName",
+    "EnvValue",
+    "Label",
+    "Memory",
+    "MemoryLimit",
+    "Network",
+    "Percent",
+    "PinnedImage",
+    "Port",
+    "PositiveDuration",
+    "Ratio",
+    "Replicas",
+    "Shape",
+    "UrlPath",
+    "Version",
+    "go_duration",
+    "parse_duration",
+    "whole_seconds",
+]
+
 LABEL_LIMIT = 63
 """Longest DNS label, RFC 1035 §2.3.4; Swarm uses service names as DNS labels."""
+SMALLEST_MEMORY = 6 * 2**20
+"""Docker refuses a lower limit."""
+SMALLEST_PLAUSIBLE = 2**20
+"""A smaller bare number was not meant to be bytes."""
+LARGEST_MEMORY = 2**50
+"""A petabyte; Docker counts bytes in 64 bits."""
+OWN_PREFIX = "COLORWAY_"
+"""Begins the variables that every task gets from colorway itself."""
+_MEMORY = re.compile(r"(\d{1,12})(Ki|Mi|Gi)", re.ASCII)
+_MEMORY_UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+_VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,127}")
+_SECRET_WORDS = re.compile(r"PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY|CREDENTIAL", re.IGNORECASE)
+_URL_WITH_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/\s@:]*:[^/\s@]+@")
 
 
-def parse_duration(value: object) -> timedelta:
-    """Read a duration in Go's notation, such as `500ms`, `30s` or `1m30s`.
+@dataclass(frozen=True)
+class Shape:
+    """What a text must look like, and the sentence for one that does not."""
 
-    Raises:
-        ValueError: the value is anything else; a bare number has no unit.
-    """
-    if isinstance(value, timedelta):
+    pattern: str
+    """Regular expression for the whole text, understood by Python and by JSON schema."""
+    cure: str
+    """What would be right."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401
+        """Check after pydantic's own checks."""
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Say the pattern in the JSON schema."""
+        return {**handler(schema), "pattern": f"^{self.pattern}$"}
+
+    def _check(self, value: str) -> str:
+        if not re.fullmatch(self.pattern, value, re.ASCII):
+            raise ValueError(self.cure)
         return value
-    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    if not match:
-        raise ValueError("is no duration; write a number with its unit, for example 30s, 1m30s or 500ms")
-    try:
-        hours, minutes, seconds, millis = (int(part or 0) for part in match.groups())
-        return timedelta(hours=hours, minutes=minutes, seconds=seconds, milliseconds=millis)
-    except (OverflowError, ValueError):
-        raise ValueError("is too long for a duration; write for example 1h") from None
-
-
-def go_duration(value: timedelta) -> str:
-    """Return the short Go form (`90s` becomes `1m30s`, `60s` becomes `1m`): the docker plugin reads back exactly that."""
-    millis = round(value / timedelta(milliseconds=1))
-    if millis < 1000:  # noqa: PLR2004 - a second
-        return f"{millis}ms" if millis else "0s"
-    minutes, millis = divmod(millis, 60_000)
-    hours, minutes = divmod(minutes, 60)
-    seconds = f"{millis / 1000:g}s"
-    if hours:
-        text = f"{hours}h{minutes}m{seconds}"
-    else:
-        text = f"{minutes}m{seconds}" if minutes else seconds
-    for zero in ("m0s", "h0m"):
-        text = text[:-2] if text.endswith(zero) else text
-    return text
-
-
-def whole_seconds(value: timedelta) -> int:
-    """Return a duration in seconds, rounded up."""
-    return math.ceil(value.total_seconds())
-
-
-def _positive(value: timedelta) -> timedelta:
-    if value <= timedelta():
-        raise ValueError("must be longer than nothing, for example 30s")
-    return value
 
 
 def _parse_memory(value: object) -> int:
-    match = _MEMORY.fullmatch(value) if isinstance(value, str) else None
-    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-        return value
-    if not match:
-        raise ValueError("is no amount of memory; write for example 256Mi or 2Gi")
-    return int(match[1]) * _MEMORY_UNITS[match[2]]
+    if isinstance(value, int) and not isinstance(value, bool) and value >= SMALLEST_PLAUSIBLE:
+        amount = value
+    else:
+        match = _MEMORY.fullmatch(value) if isinstance(value, str) else None
+        if not match:
+            raise ValueError("is no amount of memory; write for example 256Mi or 2Gi")
+        amount = int(match[1]) * _MEMORY_UNITS[match[2]]
+    if amount > LARGEST_MEMORY:
+        raise ValueError("is more memory than any host has; write for example 256Mi or 2Gi")
+    return amount
+
+
+def _check_limit(value: int) -> int:
+    if value < SMALLEST_MEMORY:
+        raise ValueError("is less than the 6Mi that Docker asks for; write for example 256Mi")
+    return value
 
 
 def _parse_version(value: object) -> str:
-    if isinstance(value, int | float):
+    if isinstance(value, int | float) and not isinstance(value, bool):
         raise ValueError('is a number to YAML and loses its zeros; quote it: "1.10"')  # noqa: TRY004 - pydantic wants ValueError
     if not isinstance(value, str) or not _VERSION.fullmatch(value):
         raise ValueError('is no version; write the name of a release manifest in quotes, for example "1.9.0"')
     return value
 
 
-def _matcher(pattern: re.Pattern[str], cure: str) -> AfterValidator:
-    def check(value: str) -> str:
-        if not pattern.fullmatch(value):
-            raise ValueError(cure)
-        return value
+def _refuse_bool(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("must be a number")  # noqa: TRY004 - pydantic wants ValueError
+    return value
 
-    return AfterValidator(check)
+
+def _refuse_all_but_text(value: object) -> object:
+    # Python would read the number 10 as the address 0.0.0.10.
+    if not isinstance(value, str | IPv4Address | IPv4Network):
+        raise ValueError("must be text, for example 10.0.0.11 for an address or 10.90.0.0/16 for a network")  # noqa: TRY004
+    return value
 
 
 def _check_env_name(value: str) -> str:
-    if not _ENV_NAME.fullmatch(value):
-        raise ValueError("is no variable name; use capitals, digits and _, for example LOG_LEVEL")
+    if value.startswith(OWN_PREFIX):
+        raise ValueError(f"is set by colorway itself; choose a name that does not begin with {OWN_PREFIX}")
     if _SECRET_WORDS.search(value) and not value.endswith("_FILE"):
         raise ValueError(
             f"looks like a secret, and every `docker inspect` would show it; list it under `secrets` "
@@ -108,57 +132,94 @@ def _check_env_name(value: str) -> str:
 def _text_of_scalar(value: Any) -> Any:  # noqa: ANN401 - whatever YAML made of it
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value) if isinstance(value, int | float) else value
+    if isinstance(value, float):
+        raise ValueError("is a number with a fraction and would lose its zeros; put it in quotes")  # noqa: TRY004
+    return str(value) if isinstance(value, int) else value
 
 
-Duration = Annotated[
-    timedelta,
-    BeforeValidator(parse_duration),
-    PlainSerializer(go_duration, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": r"^(\d+h)?(\d+m)?(\d+s)?(\d+ms)?$", "examples": ["30s"]}),
-]
-"""Length of time; Go notation in YAML."""
-PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
-"""Length of time above zero."""
+def _check_env_value(value: str) -> str:
+    if _URL_WITH_PASSWORD.search(value):
+        raise ValueError(
+            "is a URL with a password in it, and every `docker inspect` would show it; list the password under "
+            "`secrets` and hand the program its file"
+        )
+    if "\0" in value:
+        raise ValueError("has a NUL character, which no environment can hold; leave it out")
+    return value
+
+
 Memory = Annotated[
     int,
     BeforeValidator(_parse_memory),
     WithJsonSchema({"type": "string", "pattern": r"^\d+(Ki|Mi|Gi)$", "examples": ["256Mi"]}),
 ]
 """Bytes; written with Ki, Mi or Gi."""
-Cpus = Annotated[float, Field(gt=0, le=512)]
+MemoryLimit = Annotated[Memory, AfterValidator(_check_limit)]
+"""Bytes that a task may use."""
+Cpus = Annotated[float, Field(ge=0.01, le=512), BeforeValidator(_refuse_bool)]
 """Processor cores; fractions allowed."""
-Version = Annotated[str, BeforeValidator(_parse_version), WithJsonSchema({"type": "string", "examples": ["1.9.0"]})]
+Version = Annotated[
+    str,
+    BeforeValidator(_parse_version),
+    WithJsonSchema({"type": "string", "pattern": f"^{_VERSION.pattern}$", "examples": ["1.9.0"]}),
+]
 """Name of a release manifest."""
 Label = Annotated[
     str,
     Field(max_length=40),
-    _matcher(_LABEL, "must be a DNS label: small letters, digits and -, beginning with a letter, for example web"),
+    Shape(
+        r"[a-z]([a-z0-9-]*[a-z0-9])?",
+        "must be a DNS label: small letters, digits and -, beginning with a letter, for example web",
+    ),
 ]
 """DNS label; at most 40 characters, so that `<stack>-<service>-<color>` fits into 63."""
 PinnedImage = Annotated[
     str,
-    _matcher(
-        _PINNED,
+    Shape(
+        r"[a-z0-9][A-Za-z0-9_./:-]*@sha256:[0-9a-f]{64}",
         "is not pinned; a tag can move between two hosts, so write repository:tag@sha256:<64 hex digits>",
     ),
 ]
 """Image reference with its digest."""
-Domain = Annotated[str, _matcher(_DOMAIN, "is no domain name, for example example.com")]
+Domain = Annotated[
+    str,
+    Shape(
+        r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}",
+        "is no domain name; write small letters, without https:// and without a dot at the end, "
+        "for example example.com",
+    ),
+]
 """Fully qualified domain name without the trailing dot."""
+Address = Annotated[IPv4Address, BeforeValidator(_refuse_all_but_text)]
+"""IPv4 address."""
+Network = Annotated[IPv4Network, BeforeValidator(_refuse_all_but_text)]
+"""IPv4 network without host bits."""
 Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
 """TCP port."""
 Replicas = Annotated[int, Field(ge=1, le=100, strict=True)]
 """Number of tasks of a service that is on."""
 Percent = Annotated[int, Field(ge=0, le=100, strict=True)]
 """Whole percent."""
-Ratio = Annotated[float, Field(ge=0, le=1)]
+Ratio = Annotated[float, Field(ge=0, le=1), BeforeValidator(_refuse_bool)]
 """Share between 0 and 1."""
 UrlPath = Annotated[
-    str, _matcher(re.compile(r"/[\w\-./~]*"), "must be a path that begins with /, for example /healthz")
+    str,
+    Shape(
+        r"/[A-Za-z0-9_./~-]*",
+        "must be a path that begins with / and has only letters, digits and - . _ ~ /, for example /healthz",
+    ),
 ]
 """Path of a URL, without query; nothing that nginx would read as syntax."""
-EnvName = Annotated[str, AfterValidator(_check_env_name)]
+EnvName = Annotated[
+    str,
+    Shape(r"[A-Z_][A-Z0-9_]*", "is no variable name; use capitals, digits and _, for example LOG_LEVEL"),
+    AfterValidator(_check_env_name),
+]
 """Name of an environment variable that holds no secret."""
-EnvValue = Annotated[str, BeforeValidator(_text_of_scalar)]
+EnvValue = Annotated[
+    str,
+    BeforeValidator(_text_of_scalar),
+    AfterValidator(_check_env_value),
+    WithJsonSchema({"type": ["string", "integer", "boolean"]}),
+]
 """Value of an environment variable."""

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
-from ipaddress import IPv4Address
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from colorway.spec.base import StrictSpec
-from colorway.spec.fields import Label, Port
+from colorway.spec.base import Mistake, StrictSpec, refuse
+from colorway.spec.fields import Address, Label, Port, Shape
+
+HOST_KEY_CURE = "write what `ssh-keyscan -t ed25519 ADDRESS` prints, without the address: ssh-ed25519 AAAA…"
+_HOST_KEY = re.compile(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]{40,}={0,3}( [^\n]*)?")
+
+UserName = Annotated[
+    str, Shape(r"[a-z_][a-z0-9_-]{0,31}", "is no user name; use small letters, digits, _ and -, for example deploy")
+]
 
 
 class Role(StrEnum):
@@ -31,13 +39,13 @@ class HostSpec(StrictSpec):
 
     name: Label
     """Hostname as `docker node ls` shows it; `localhost` for the machine that colorway runs on."""
-    address: IPv4Address
+    address: Address
     """Address in the private network; 127.0.0.1 = this machine, no SSH."""
     roles: tuple[Role, ...] = Field(min_length=1)
     """What the host is for."""
     host_key: str | None = None
     """SSH host key in the form of known_hosts without the name, `ssh-ed25519 AAAA…`."""
-    user: str = Field(default="root", pattern=r"^[a-z_][a-z0-9_-]*$")
+    user: UserName = "root"
     """SSH user; must be able to use Docker."""
     ssh_port: Port = 22
     """SSH port."""
@@ -52,12 +60,26 @@ class HostSpec(StrictSpec):
         return role in self.roles
 
     @model_validator(mode="after")
-    def _host_key_is_given(self) -> HostSpec:
+    def _is_one_machine(self) -> HostSpec:
+        found: list[Mistake] = []
         if not self.is_local and self.host_key is None:
-            raise ValueError(
-                f"host {self.name} has no host-key, so anyone in between could pose as it; "
-                "add the line that `ssh-keyscan -t ed25519 ADDRESS` prints, without the address"
+            found.append(
+                (
+                    ("host-key",),
+                    f"is missing, so anyone in between could pose as this host; {HOST_KEY_CURE}",
+                )
             )
-        if self.host_key is not None and not self.host_key.startswith(("ssh-ed25519 ", "ecdsa-sha2-", "ssh-rsa ")):
-            raise ValueError("host-key is no SSH host key; write for example: ssh-ed25519 AAAA…")
+        if self.host_key is not None and not _HOST_KEY.fullmatch(self.host_key):
+            found.append(
+                (
+                    ("host-key",),
+                    f"is no SSH host key; {HOST_KEY_CURE}",
+                )
+            )
+        found += [
+            (("roles", str(index)), f"is {role.value} once more; leave it out")
+            for index, role in enumerate(self.roles)
+            if role in self.roles[:index]
+        ]
+        refuse(found)
         return self

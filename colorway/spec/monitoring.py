@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from colorway.spec.base import StrictSpec
 from colorway.spec.fields import Label, PinnedImage, Port, PositiveDuration
@@ -32,3 +33,10 @@ class MonitoringSpec(StrictSpec):
     """The most that Prometheus may use."""
     buckets: tuple[float, ...] = Field(default=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10), min_length=2)
     """Upper bounds of the latency histogram, seconds."""
+
+    @field_validator("buckets", mode="after")
+    @classmethod
+    def _grow(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if value[0] <= 0 or any(later <= earlier for earlier, later in itertools.pairwise(value)):
+            raise ValueError("must be above 0 and grow from one to the next, for example [0.1, 0.5, 1]")
+        return value

@@ -57,6 +57,11 @@ def mtail(host: str) -> str:
     return f"mtail-{host}"
 
 
+def migration(identifier: str) -> str:
+    """Return the logical service name of the one-shot service that applies a migration."""
+    return f"migrate-{identifier}"
+
+
 def network(stack: str, name: NetworkName) -> str:
     """Return a Docker network's name."""
     return f"{stack}-{name.value}"
@@ -79,8 +84,8 @@ def lock(stack: str) -> str:
 
 def subnet(base: ipaddress.IPv4Network, name: NetworkName) -> ipaddress.IPv4Network:
     """Return the /24 of a network inside the stack's /22 or larger: blue, green, data, monitoring in order."""
-    number = list(NetworkName).index(name)
-    return list(base.subnets(new_prefix=24))[number]
+    first = int(base.network_address) + 256 * list(NetworkName).index(name)
+    return ipaddress.IPv4Network((first, 24))
 
 
 def gateway(base: ipaddress.IPv4Network, name: NetworkName) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
 
-from colorway.spec.base import StrictSpec
+from colorway.spec.base import Mistake, StrictSpec, refuse
 from colorway.spec.data_stores import DataStoreSpec
 from colorway.spec.edge import EdgeSpec
+from colorway.spec.entries import checked_entries
 from colorway.spec.fields import Label
 from colorway.spec.monitoring import MonitoringSpec
+from colorway.spec.nearest import hint
 from colorway.spec.release import MigrationCommand, ReleasePolicy
 from colorway.spec.services import ServiceSpec
 
@@ -33,7 +35,11 @@ class SecretSpec(StrictSpec):
 
 
 class PlatformFile(StrictSpec):
-    """What runs, whatever the stack."""
+    """What runs, whatever the stack.
+
+    The rules between sections stand with the later section, so that each is checked as soon as the sections
+    that it compares are well formed: a mistake elsewhere does not hide it.
+    """
 
     images: ImageSource = ImageSource.REGISTRY
     """Where the images come from."""
@@ -52,105 +58,109 @@ class PlatformFile(StrictSpec):
     release: ReleasePolicy = ReleasePolicy()
     """How traffic moves from one version to the next."""
 
-    def problems(self) -> list[tuple[tuple[str, ...], str]]:
-        """Return what is wrong between the sections, each with its path.
+    @field_validator("services", mode="wrap")
+    @classmethod
+    def _services_fit(
+        cls, value: object, handler: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> dict[str, ServiceSpec]:
+        return checked_entries(value, handler, check=lambda entries, all_of: _service_mistakes(entries, all_of, info))
 
-        A list and no exception: all mistakes of a file are shown at once.
-        """
-        return [
-            *self._unknown_secrets(),
-            *self._unknown_migration_service(),
-            *self._doubled_names(),
-            *self._doubled_routes(),
-            *self._port_clashes(),
-            *self._image_sources(),
-        ]
+    @field_validator("data_stores", mode="wrap")
+    @classmethod
+    def _data_stores_fit(
+        cls, value: object, handler: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> dict[str, DataStoreSpec]:
+        return checked_entries(value, handler, check=lambda entries, _: _data_store_mistakes(entries, info))
 
-    def _unknown_secrets(self) -> list[tuple[tuple[str, ...], str]]:
-        wanted: list[tuple[tuple[str, ...], str]] = [
-            (("services", name, "secrets"), secret) for name, s in self.services.items() for secret in s.secrets
+    @field_validator("migrations", mode="after")
+    @classmethod
+    def _migrations_fit(cls, value: MigrationCommand | None, info: ValidationInfo) -> MigrationCommand | None:
+        services = info.data.get("services")
+        if value is not None and services is not None and value.service not in services:
+            refuse([(("service",), f"is no service of this platform; write one of: {', '.join(sorted(services))}")])
+        return value
+
+    @field_validator("edge", mode="after")
+    @classmethod
+    def _edge_fits(cls, value: EdgeSpec, info: ValidationInfo) -> EdgeSpec:
+        refuse(
+            [
+                *_unknown_secrets([(("preview-token",), value.preview_token)], info),
+                *_image_source((), "build", value.build, info),
+                *_image_source((), "image", value.image, info),
+            ]
+        )
+        return value
+
+    @field_validator("monitoring", mode="after")
+    @classmethod
+    def _monitoring_fits(cls, value: MonitoringSpec, info: ValidationInfo) -> MonitoringSpec:
+        found = [
+            *_image_source((), "build", value.build, info),
+            *_image_source((), "image", value.image, info),
+            *_image_source((), "mtail-build", value.mtail_build, info),
+            *_image_source((), "mtail-image", value.mtail_image, info),
         ]
-        wanted += [(("data-stores", name, "password"), store.password) for name, store in self.data_stores.items()]
-        wanted.append((("edge", "preview-token"), self.edge.preview_token))
-        known = ", ".join(sorted(self.secrets)) or "none"
-        return [
-            (
-                path,
-                f"names the secret {secret}, which `secrets` does not list; add it there (listed: {known})",
+        edge = info.data.get("edge")
+        if isinstance(edge, EdgeSpec) and value.port in {edge.http_port, edge.https_port}:
+            clash = "http-port" if value.port == edge.http_port else "https-port"
+            found.append(
+                (("port",), f"is also edge.{clash}; on a host with both roles only one can have it, so choose another")
             )
-            for path, secret in wanted
-            if secret not in self.secrets
-        ]
+        refuse(found)
+        return value
 
-    def _unknown_migration_service(self) -> list[tuple[tuple[str, ...], str]]:
-        if self.migrations is None or self.migrations.service in self.services:
+
+def _service_mistakes(services: Mapping[str, ServiceSpec], all_of: bool, info: ValidationInfo) -> list[Mistake]:  # noqa: FBT001
+    found: list[Mistake] = []
+    if all_of and not any(service.routes for service in services.values()):
+        found.append(
+            ((), "no service has a route, so the load balancers would serve nothing; give one routes: [{path: /}]")
+        )
+    seen: dict[tuple[str | None, str], str] = {}
+    for name, service in services.items():
+        named = (((name, "secrets", str(index)), secret) for index, secret in enumerate(service.secrets))
+        found += _unknown_secrets(named, info)
+        found += _image_source((name,), "build", service.build, info)
+        for index, route in enumerate(service.routes):
+            here = f"services.{name}.routes.{index}"
+            first = seen.setdefault((route.host, route.path), here)
+            if first != here:
+                found.append(((name, "routes", str(index)), f"is the same as {first}; one route, one service"))
+    return found
+
+
+def _data_store_mistakes(stores: Mapping[str, DataStoreSpec], info: ValidationInfo) -> list[Mistake]:
+    found: list[Mistake] = []
+    for name, store in stores.items():
+        if name in info.data.get("services", {}):
+            found.append(((name,), "is also the name of a service; one DNS name can only mean one of them"))
+        found += _unknown_secrets([((name, "password"), store.password)], info)
+        found += _image_source((name,), "build", store.build, info)
+        found += _image_source((name,), "image", store.image, info)
+    return found
+
+
+def _unknown_secrets(named: Iterable[tuple[tuple[str, ...], str]], info: ValidationInfo) -> list[Mistake]:
+    known = info.data.get("secrets")
+    if known is None:
+        return []
+    return [
+        (path, f"names a secret that the platform's `secrets` do not list; {hint(secret, known)}")
+        for path, secret in named
+        if secret not in known
+    ]
+
+
+def _image_source(path: tuple[str, ...], key: str, value: str | None, info: ValidationInfo) -> list[Mistake]:
+    """Return what is wrong with a build folder or an image, given where the platform's images come from."""
+    source = info.data.get("images")
+    is_build = key.endswith("build")
+    if source is None or (source is ImageSource.LOCAL) is is_build:
+        if source is None or value is not None:
             return []
-        known = ", ".join(sorted(self.services))
-        return [(("migrations", "service"), f"is no service of this platform; write one of: {known}")]
-
-    def _doubled_names(self) -> list[tuple[tuple[str, ...], str]]:
-        both = sorted(set(self.services) & set(self.data_stores))
-        return [
-            (("data-stores", name), "is also the name of a service; one DNS name can only mean one of them")
-            for name in both
-        ]
-
-    def _doubled_routes(self) -> list[tuple[tuple[str, ...], str]]:
-        count = Counter((route.host, route.path) for service in self.services.values() for route in service.routes)
-        return [
-            (
-                ("services", name, "routes"),
-                f"has the path {route.path} twice or shares it with another service; one route, one service",
-            )
-            for name, service in self.services.items()
-            for route in service.routes
-            if count[route.host, route.path] > 1
-        ]
-
-    def _port_clashes(self) -> list[tuple[tuple[str, ...], str]]:
-        edge = {self.edge.http_port: "edge.http-port", self.edge.https_port: "edge.https-port"}
-        clash = edge.get(self.monitoring.port)
-        if clash is None:
-            return []
-        return [
-            (
-                ("monitoring", "port"),
-                f"is also {clash}; on a host with both roles only one can have it, so choose another",
-            )
-        ]
-
-    def _image_sources(self) -> list[tuple[tuple[str, ...], str]]:
-        parts = [
-            *((("services", name), s.build, None) for name, s in self.services.items()),
-            *((("data-stores", name), s.build, s.image) for name, s in self.data_stores.items()),
-            (("edge",), self.edge.build, self.edge.image),
-            (("monitoring",), self.monitoring.build, self.monitoring.image),
-            (("monitoring",), self.monitoring.mtail_build, self.monitoring.mtail_image),
-        ]
-        found: list[tuple[tuple[str, ...], str]] = []
-        for path, build, image in parts:
-            if self.images is ImageSource.LOCAL and build is None:
-                found.append(
-                    (
-                        path,
-                        "has no build folder, and the platform's images are local; name a folder under images/",
-                    )
-                )
-            if self.images is ImageSource.REGISTRY and build is not None:
-                found.append(
-                    (
-                        path,
-                        "has a build folder, and the platform's images come from a registry; leave build out",
-                    )
-                )
-            if self.images is ImageSource.REGISTRY and image is None and path[0] != "services":
-                found.append((path, "has no image; write repository:tag@sha256:<64 hex digits>"))
-        return list(dict.fromkeys(found))
-
-    @model_validator(mode="after")
-    def _something_is_routed(self) -> PlatformFile:
-        if not any(service.routes for service in self.services.values()):
-            raise ValueError(
-                "no service has a route, so the load balancers would serve nothing; give one routes: [{path: /}]"
-            )
-        return self
+        cure = "name a folder under images/" if is_build else "write repository:tag@sha256:<64 hex digits>"
+        return [((*path, key), f"is missing, and the platform has `images: {source.value}`; {cure}")]
+    if value is None:
+        return []
+    return [((*path, key), f"is set, and the platform has `images: {source.value}`; leave it out")]

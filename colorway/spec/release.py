@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator
 
-from colorway.spec.base import StrictSpec
+from colorway.spec.base import StrictSpec, refuse
 from colorway.spec.fields import (
     Duration,
     EnvName,
@@ -16,10 +17,17 @@ from colorway.spec.fields import (
     PinnedImage,
     PositiveDuration,
     Ratio,
+    Shape,
     UrlPath,
 )
 
-MigrationId = Annotated[str, Field(pattern=r"^[0-9]{4}-[a-z0-9-]{1,40}$")]
+MigrationId = Annotated[
+    str,
+    Shape(
+        r"[0-9]{4}-[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?",
+        "must be four digits, - and a name in small letters, digits and -, for example 0001-initial",
+    ),
+]
 
 
 class MigrationSpec(StrictSpec):
@@ -41,12 +49,15 @@ class ReleaseManifest(StrictSpec):
     flags: dict[EnvName, EnvValue] = Field(default_factory=dict)
     """Environment that only this version gets."""
 
-    @model_validator(mode="after")
-    def _migrations_in_order(self) -> ReleaseManifest:
-        ids = [migration.id for migration in self.migrations]
-        if ids != sorted(set(ids)):
-            raise ValueError("migrations must be listed oldest first, each once")
-        return self
+    @field_validator("migrations", mode="after")
+    @classmethod
+    def _oldest_first(cls, value: tuple[MigrationSpec, ...]) -> tuple[MigrationSpec, ...]:
+        refuse(
+            ((str(index), "id"), "does not come after the one above it; list migrations oldest first, each once")
+            for index, (earlier, later) in enumerate(itertools.pairwise(value), start=1)
+            if later.id <= earlier.id
+        )
+        return value
 
 
 class MigrationCommand(StrictSpec):
@@ -114,9 +125,12 @@ class ReleasePolicy(StrictSpec):
     smoke: tuple[SmokeTest, ...] = ()
     """Requests that the new version must answer before it gets users."""
 
-    @model_validator(mode="after")
-    def _stages_grow(self) -> ReleasePolicy:
-        shares = [stage.percent for stage in self.stages]
-        if shares != sorted(set(shares)):
-            raise ValueError("stages must grow from one to the next, for example 10, 50")
-        return self
+    @field_validator("stages", mode="after")
+    @classmethod
+    def _grow(cls, value: tuple[StageSpec, ...]) -> tuple[StageSpec, ...]:
+        refuse(
+            ((str(index), "percent"), "is not more than the stage above it; stages must grow, for example 10, 50")
+            for index, (earlier, later) in enumerate(itertools.pairwise(value), start=1)
+            if later.percent <= earlier.percent
+        )
+        return value

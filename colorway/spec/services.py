@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from pydantic import Field, model_validator
 
-from colorway.spec.base import StrictSpec
+from colorway.spec.base import Mistake, StrictSpec, refuse
 from colorway.spec.fields import (
     Cpus,
     Duration,
@@ -15,12 +15,15 @@ from colorway.spec.fields import (
     EnvValue,
     Label,
     Memory,
+    MemoryLimit,
     Port,
     PositiveDuration,
     Replicas,
     UrlPath,
 )
 
+SECRETS_FOLDER = "/run/secrets/"
+"""Where a task finds its secrets."""
 STOP_MARGIN = timedelta(seconds=5)
 """Added to the longest request: a task that is killed sooner loses what it was answering."""
 
@@ -56,6 +59,15 @@ class HealthSpec(StrictSpec):
     def _one_way_to_check(self) -> HealthSpec:
         if (self.path is None) == (self.command is None):
             raise ValueError("needs either a path or a command, for example path: /healthz")
+        if self.command is not None and not _is_docker_check(self.command):
+            refuse(
+                [
+                    (
+                        ("command",),
+                        'must be [CMD, program, argument, …] or [CMD-SHELL, "one shell line"], as Docker has it',
+                    )
+                ]
+            )
         return self
 
     def tests(self, port: int | None) -> list[str]:
@@ -65,17 +77,35 @@ class HealthSpec(StrictSpec):
         return ["CMD", "curl", "-fsS", "-o", "/dev/null", f"http://127.0.0.1:{port}{self.path}"]
 
 
+def _is_docker_check(command: tuple[str, ...]) -> bool:
+    """Return whether Docker would take it; a second text after CMD-SHELL would be $0."""
+    form, *rest = command or ("",)
+    return len(rest) == 1 if form == "CMD-SHELL" else form == "CMD" and bool(rest)
+
+
 class LimitsSpec(StrictSpec):
     """The most that one task may use, and what is kept free for it."""
 
     cpus: Cpus
     """Cores."""
-    memory: Memory
+    memory: MemoryLimit
     """Memory; a task that wants more is killed."""
     reserve_cpus: Cpus | None = None
     """Cores that a host must have free."""
     reserve_memory: Memory | None = None
     """Memory that a host must have free."""
+
+    @model_validator(mode="after")
+    def _reserves_what_it_may_use(self) -> LimitsSpec:
+        refuse(
+            ((f"reserve-{what}",), f"is more than {what}; a host would keep free what the task may never use")
+            for what, kept, most in (
+                ("cpus", self.reserve_cpus, self.cpus),
+                ("memory", self.reserve_memory, self.memory),
+            )
+            if kept is not None and kept > most
+        )
+        return self
 
 
 class UpdatePolicy(StrictSpec):
@@ -113,7 +143,7 @@ class ServiceSpec(StrictSpec):
     kind: ServiceKind = ServiceKind.WEB
     """What moves it between the colors."""
     colored: bool = True
-    """Whether it exists once per color."""
+    """Whether it exists once per color; nothing else is possible yet."""
     build: Label | None = None
     """Folder under images/, for a platform with `images: local`."""
     command: tuple[str, ...] = ()
@@ -156,19 +186,55 @@ class ServiceSpec(StrictSpec):
         return self.kind is not ServiceKind.WEB
 
     @model_validator(mode="after")
-    def _kind_fits(self) -> ServiceSpec:
-        if self.kind is ServiceKind.WEB and self.port is None:
-            raise ValueError("is a web service without a port, so nothing could reach it; add for example port: 8000")
-        if self.kind is not ServiceKind.WEB and self.routes:
-            raise ValueError(f"is a {self.kind.value} and has routes; only web services answer requests")
-        if self.kind is ServiceKind.SCHEDULER and self.replicas != 1:
-            raise ValueError(
-                "is a scheduler with several replicas; every job would be given out several times, so write replicas: 1"
-            )
-        if self.belongs_to_active and not self.colored:
-            raise ValueError(
-                f"is a {self.kind.value} that is not colored; two versions would share its jobs, so leave colored out"
-            )
-        if self.health.path and self.port is None:
-            raise ValueError("has a health path and no port to ask it on; add the port, or give health a command")
+    def _fits_together(self) -> ServiceSpec:
+        refuse([*self._kind_mistakes(), *self._port_mistakes(), *self._secret_mistakes()])
         return self
+
+    def _kind_mistakes(self) -> list[Mistake]:
+        found: list[Mistake] = []
+        if not self.colored:
+            found.append(
+                (
+                    ("colored",),
+                    "is false, and only data stores, load balancers and monitoring can be shared; leave colored out",
+                )
+            )
+        if self.belongs_to_active and self.routes:
+            found.append(
+                (("routes",), f"belong to a {self.kind.value}; only web services answer requests, so leave them out")
+            )
+        if self.kind is ServiceKind.SCHEDULER and self.replicas != 1:
+            found.append(
+                (
+                    ("replicas",),
+                    "are several of a scheduler; every job would be given out several times, so write 1",
+                )
+            )
+        return found
+
+    def _port_mistakes(self) -> list[Mistake]:
+        if self.port is not None:
+            return []
+        if self.kind is ServiceKind.WEB:
+            return [((), "is a web service without a port, so nothing could reach it; add for example port: 8000")]
+        found: list[Mistake] = []
+        if self.health.path:
+            found.append(
+                (("health", "path"), "has no port to be asked on; add the service's port, or give health a command")
+            )
+        if self.ready_path:
+            found.append((("ready-path",), "has no port to be asked on; add the service's port, or leave it out"))
+        return found
+
+    def _secret_mistakes(self) -> list[Mistake]:
+        found: list[Mistake] = [
+            (("secrets", str(index)), "is listed twice; leave one out")
+            for index, secret in enumerate(self.secrets)
+            if secret in self.secrets[:index]
+        ]
+        found += [
+            (("env", name), "names a secret's file, and `secrets` of this service does not list that secret; add it")
+            for name, value in self.env.items()
+            if value.startswith(SECRETS_FOLDER) and value.removeprefix(SECRETS_FOLDER) not in self.secrets
+        ]
+        return found

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Sequence
 from enum import StrEnum
 from ipaddress import IPv4Network
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
-from colorway.spec.base import StrictSpec
-from colorway.spec.fields import Domain, Label
+from colorway.spec.base import Mistake, StrictSpec, refuse
+from colorway.spec.fields import Domain, Label, Network, Shape
 from colorway.spec.hosts import HostSpec, Role
-from colorway.spec.traffic import Traffic, Versions
+from colorway.spec.traffic import Color, Traffic, Versions
 
 SMALLEST_PREFIX = 22
 """A stack needs four /24 networks, which is a /22."""
+LARGEST_PREFIX = 8
+"""The largest private network is a /8."""
+
+ZoneId = Annotated[
+    str,
+    Shape(r"[0-9a-f]{32}", "is no Cloudflare zone id; copy the 32 hex digits from the zone's overview, in quotes"),
+]
 
 
 class Apply(StrEnum):
@@ -35,13 +42,17 @@ class ReleaseSettings(StrictSpec):
 
 
 class StackSettings(StrictSpec):
-    """One installation of a platform."""
+    """One installation of a platform.
+
+    The rules between keys stand with the later key, so that each is checked as soon as the keys that it
+    compares are well formed: a mistake elsewhere does not hide it.
+    """
 
     platform: Label
     """Name of the platform file."""
     domain: Domain
     """Domain of the stack; the load balancers answer for it and its subdomains."""
-    zone: str | None = Field(default=None, pattern=r"^[0-9a-f]{32}$")
+    zone: ZoneId | None = None
     """Cloudflare zone id; a stack that has one is public."""
     versions: Versions
     """The release manifest that each color runs."""
@@ -49,7 +60,7 @@ class StackSettings(StrictSpec):
     """The one line that a release moves."""
     hosts: tuple[HostSpec, ...] = Field(min_length=1)
     """The machines."""
-    network: IPv4Network = IPv4Network("10.90.0.0/16")
+    network: Network = Field(default=IPv4Network("10.90.0.0/16"), validate_default=True)
     """Addresses of the stack's overlay networks; must not be in use elsewhere."""
     generate_secrets: bool = False
     """Whether missing secrets are made up once; for stacks that only you can reach."""
@@ -58,70 +69,72 @@ class StackSettings(StrictSpec):
     release: ReleaseSettings = ReleaseSettings()
     """How releases of this stack are carried out."""
 
+    @field_validator("traffic", mode="after")
+    @classmethod
+    def _only_colors_that_are_on(cls, value: Traffic, info: ValidationInfo) -> Traffic:
+        versions = info.data.get("versions")
+        if isinstance(versions, Versions):
+            refuse(
+                (
+                    (color.value,),
+                    f"is {value.of(color)}, and {color.value} is off; give it a version first, or set it to 0",
+                )
+                for color in Color
+                if versions.of(color) is None and value.of(color) > 0
+            )
+        return value
+
+    @field_validator("hosts", mode="after")
+    @classmethod
+    def _work_together(cls, value: tuple[HostSpec, ...]) -> tuple[HostSpec, ...]:
+        refuse([*_doubled(value), *_roles(value)])
+        return value
+
     @field_validator("network", mode="after")
     @classmethod
-    def _room_for_four(cls, value: IPv4Network) -> IPv4Network:
+    def _room_for_four(cls, value: IPv4Network, info: ValidationInfo) -> IPv4Network:
         if value.prefixlen > SMALLEST_PREFIX:
             raise ValueError(
                 f"is too small for four networks; write at least a /{SMALLEST_PREFIX}, for example 10.90.0.0/16"
             )
+        if value.prefixlen < LARGEST_PREFIX or not value.is_private:
+            raise ValueError("is not private, and would hide a part of the internet; write for example 10.90.0.0/16")
+        inside = [str(index) for index, host in enumerate(info.data.get("hosts") or ()) if host.address in value]
+        if inside:
+            raise ValueError(
+                f"contains the address of hosts.{inside[0]}, which the overlay would hide; "
+                "choose a range that nothing else uses"
+            )
         return value
 
-    def problems(self) -> list[tuple[tuple[str, ...], str]]:
-        """Return what is wrong between the keys, each with its path."""
-        return [*self._hosts(), *self._versions(), *self._public()]
+    @field_validator("generate_secrets", mode="after")
+    @classmethod
+    def _public_secrets_are_set(cls, value: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 - pydantic's signature
+        if value and info.data.get("zone"):
+            raise ValueError("is on for a public stack; set its secrets with `pulumi config set --secret` instead")
+        return value
 
-    def _hosts(self) -> list[tuple[tuple[str, ...], str]]:
-        found: list[tuple[tuple[str, ...], str]] = [
-            (("hosts",), f"two hosts have the {what} {value}; give each its own")
-            for what, values in (
-                ("name", [host.name for host in self.hosts]),
-                ("address", [str(host.address) for host in self.hosts]),
-            )
-            for value, times in Counter(values).items()
-            if times > 1
-        ]
-        for role in Role:
-            if not any(host.has(role) for host in self.hosts):
-                found.append((("hosts",), f"no host has the role {role.value}; add it to one of them"))
-        managers = sum(host.has(Role.MANAGER) for host in self.hosts)
-        if managers and managers % 2 == 0:
-            found.append(
-                (
-                    ("hosts",),
-                    f"{managers} managers tolerate no more failures than {managers - 1}; use 1, 3 or 5",
-                )
-            )
-        if any(host.is_local for host in self.hosts) and len(self.hosts) > 1:
-            found.append(
-                (
-                    ("hosts",),
-                    "mixes this machine with others; give every host its address in the private network",
-                )
-            )
-        return found
 
-    def _versions(self) -> list[tuple[tuple[str, ...], str]]:
-        found: list[tuple[tuple[str, ...], str]] = []
-        for color in ("blue", "green"):
-            share = getattr(self.traffic, color)
-            if getattr(self.versions, color) is None and share > 0:
-                found.append(
-                    (
-                        ("traffic", color),
-                        f"is {share}, and {color} is off; give it a version first, or set it to 0",
-                    )
-                )
-        if not self.versions.on:
-            found.append((("versions",), "both colors are off; give one of them a version"))
-        return found
+def _doubled(hosts: Sequence[HostSpec]) -> list[Mistake]:
+    found: list[Mistake] = []
+    for index, host in enumerate(hosts):
+        for other, earlier in enumerate(hosts[:index]):
+            if host.name == earlier.name:
+                found.append(((str(index), "name"), f"is also the name of hosts.{other}; give each its own"))
+            if host.address == earlier.address:
+                found.append(((str(index), "address"), f"is also the address of hosts.{other}; give each its own"))
+    return found
 
-    def _public(self) -> list[tuple[tuple[str, ...], str]]:
-        if self.zone and self.generate_secrets:
-            return [
-                (
-                    ("generate-secrets",),
-                    "is on for a public stack; set its secrets with `pulumi config set --secret` instead",
-                )
-            ]
-        return []
+
+def _roles(hosts: Sequence[HostSpec]) -> list[Mistake]:
+    found: list[Mistake] = [
+        ((), f"no host has the role {role.value}; add it to one of them")
+        for role in Role
+        if not any(host.has(role) for host in hosts)
+    ]
+    managers = sum(host.has(Role.MANAGER) for host in hosts)
+    if managers and managers % 2 == 0:
+        found.append(((), f"{managers} managers tolerate no more failures than {managers - 1}; use 1, 3 or 5"))
+    if any(host.is_local for host in hosts) and len(hosts) > 1:
+        found.append(((), "mix this machine with others; give every host its address in the private network"))
+    return found

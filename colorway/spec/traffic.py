@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from pydantic import model_validator
 
-from colorway.spec.base import StrictSpec
+from colorway.spec.base import Mistake, StrictSpec, refuse
 from colorway.spec.fields import Percent, Version
 
 
@@ -39,6 +39,12 @@ class Versions(StrictSpec):
         """The colors that run."""
         return tuple(color for color in Color if self.of(color) is not None)
 
+    @model_validator(mode="after")
+    def _one_is_on(self) -> Versions:
+        if not self.on:
+            raise ValueError("both colors are off; give one of them a version")
+        return self
+
 
 class Traffic(StrictSpec):
     """The one line that a release moves."""
@@ -60,17 +66,13 @@ class Traffic(StrictSpec):
         return self.blue > 0 and self.green > 0
 
     @model_validator(mode="after")
-    def _sums_to_100(self) -> Traffic:
+    def _is_one_whole(self) -> Traffic:
+        found: list[Mistake] = []
         total = self.blue + self.green
         if total != 100:  # noqa: PLR2004 - percent
-            raise ValueError(f"blue and green sum to {total}; they must sum to 100")
-        return self
-
-    @model_validator(mode="after")
-    def _active_has_users(self) -> Traffic:
+            found.append(((), f"blue and green sum to {total}; they must sum to 100"))
         if self.of(self.active) == 0:
-            raise ValueError(
-                f"active is {self.active.value}, which has no traffic; workers would run a version that no user meets, "
-                f"so name {self.active.other.value} or give {self.active.value} its share in the same line"
-            )
+            cure = f"name {self.active.other}, or give {self.active} a share"
+            found.append((("active",), f"names {self.active}, which no user meets; {cure}"))
+        refuse(found)
         return self

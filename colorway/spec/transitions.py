@@ -49,7 +49,7 @@ def illegal_changes(installed: Installed | None, wanted: Installed) -> list[str]
         ]
     if installed.traffic.active != wanted.traffic.active and wanted.traffic.is_split:
         found.append(
-            f"colorway:traffic.active changes to {wanted.traffic.active.value} while both colors have traffic; "
-            f"workers change over with the last step, so name {wanted.traffic.active.value} in the line that gives it 100"
+            f"colorway:traffic.active changes to {wanted.traffic.active.value} while both colors have traffic; workers "
+            f"change over with the last step, so name {wanted.traffic.active.value} in the line that gives it 100"
         )
     return found

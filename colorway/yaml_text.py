@@ -1,0 +1,143 @@
+"""YAML text as plain data, the line of each value, and what is wrong with it as YAML."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import warnings
+from typing import Any, NamedTuple
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning
+from ruamel.yaml.scalarbool import ScalarBoolean
+
+DEEPEST = 40
+"""Nesting that no honest file reaches; an alias that contains itself does."""
+MOST_VALUES = 50_000
+"""Number of values that no honest file reaches; aliases of aliases of aliases do."""
+NO_YAML = "is no valid YAML; check indentation, quotes and colons"
+_DUPLICATE = re.compile(r'found duplicate key "([^"]*)"')
+_SYNTAX = (
+    ("found character '\\t'", "has a tab here; YAML is indented with spaces"),
+    ("found undefined alias", "uses an alias (*) whose anchor (&) does not come before it"),
+    ("but found another document", "is several documents; leave the line --- between them out"),
+    ("mapping values are not allowed", "has a colon too many here, or the wrong indentation; put the value in quotes"),
+    ("that cannot start any token", "begins a value here with a character that YAML reserves; put it in quotes"),
+)
+"""How the parser's sentences begin or end, and ours: its own can repeat the file's values."""
+_OPENED = (
+    ("while scanning a quoted scalar", "opens a quote here that is never closed"),
+    ("while parsing a flow", "opens a [ or { here that is not closed, or lacks a comma in it"),
+)
+
+YamlPath = tuple[str, ...]
+
+
+class YamlMistake(NamedTuple):
+    """What is wrong, and where."""
+
+    message: str
+    path: YamlPath = ()
+    line: int | None = None
+
+
+class PlainYaml(NamedTuple):
+    """The data of a YAML text, the line of each value by its path, and what is wrong."""
+
+    data: dict[str, Any]
+    lines: dict[YamlPath, int]
+    mistakes: list[YamlMistake]
+
+
+def read_yaml(text: str) -> PlainYaml:
+    """Read YAML text; never raises, and no message repeats a value of the text."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ReusedAnchorWarning)
+            tree = YAML(typ="rt").load(text)
+    except MarkedYAMLError as error:
+        return _nothing(_syntax(error))
+    except Exception:  # noqa: BLE001 - ruamel lets through whatever Python raises about a scalar
+        return _nothing(YamlMistake(NO_YAML))
+    if tree is None:
+        return PlainYaml({}, {}, [])
+    if not isinstance(tree, CommentedMap):
+        return _nothing(YamlMistake("must be a mapping: keys, each with a value", line=1))
+    walk = _Walk()
+    return PlainYaml(walk.mapping(tree, ()), walk.lines, walk.mistakes)
+
+
+class _Walk:
+    """Turns ruamel's nodes into plain data, and remembers lines and mistakes on the way."""
+
+    def __init__(self) -> None:
+        self.lines: dict[YamlPath, int] = {}
+        self.mistakes: list[YamlMistake] = []
+        self.values = 0
+
+    def mapping(self, node: CommentedMap, path: YamlPath) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for key, value in node.items():
+            line = _line(node.lc.key, key) or self.lines.get(path)
+            if not isinstance(key, str):
+                self.mistakes.append(YamlMistake("has a key that is no text; put it in quotes", path, line))
+                continue
+            result[str(key)] = self._value(value, (*path, str(key)), line)
+        return result
+
+    def _value(self, node: object, path: YamlPath, line: int | None) -> Any:  # noqa: ANN401 - plain data
+        if line:
+            self.lines[path] = line
+        self.values += 1
+        if len(path) > DEEPEST or self.values > MOST_VALUES:
+            too_much = YamlMistake("is nested too deeply or too large; if an alias contains itself, write it out")
+            if too_much not in self.mistakes:
+                self.mistakes.append(too_much)
+            return None
+        if isinstance(node, CommentedMap):
+            return self.mapping(node, path)
+        if isinstance(node, CommentedSeq):
+            return [
+                self._value(entry, (*path, str(index)), _line(node.lc.item, index) or line)
+                for index, entry in enumerate(node)
+            ]
+        return self._scalar(node, path)
+
+    def _scalar(self, node: object, path: YamlPath) -> Any:  # noqa: ANN401 - a YAML scalar
+        if isinstance(node, bool | ScalarBoolean):
+            return bool(node)
+        for kind in (int, float, str):
+            if isinstance(node, kind):
+                return kind(node)
+        if node is None or isinstance(node, dt.date):
+            return node
+        message = "is written with a YAML tag; write it plainly, text in quotes"
+        self.mistakes.append(YamlMistake(message, path, self.lines.get(path)))
+        return None
+
+
+def _line(position: Any, key: object) -> int | None:  # noqa: ANN401 - ruamel has no types
+    try:
+        return int(position(key)[0]) + 1
+    except (KeyError, TypeError, AttributeError):
+        return None  # a merged key (<<) stands nowhere here
+
+
+def _nothing(mistake: YamlMistake) -> PlainYaml:
+    return PlainYaml({}, {}, [mistake])
+
+
+def _syntax(error: MarkedYAMLError) -> YamlMistake:
+    problem, context = str(error.problem), str(error.context)
+    line = error.problem_mark.line + 1 if error.problem_mark else None
+    duplicate = _DUPLICATE.match(problem)
+    if duplicate:
+        return YamlMistake(f"has the key {duplicate[1]} twice in one mapping; leave one out", line=line)
+    for words, message in _SYNTAX:
+        if words in problem:
+            return YamlMistake(message, line=line)
+    for words, message in _OPENED:
+        if context.startswith(words) and error.context_mark:
+            return YamlMistake(message, line=error.context_mark.line + 1)
+    return YamlMistake(NO_YAML.replace("YAML;", "YAML here;"), line=line)
