@@ -39,7 +39,7 @@ def spec(**changes):
             "command": ("serve", "--all"),
             "health": ("CMD", "true"),
             "health_policy": HEALTH,
-            "limits": LimitsSpec(cpus=0.5, memory=64 * 2**20),
+            "limits": LimitsSpec(cpus=0.5, memory="64Mi"),
             "stop_grace": timedelta(seconds=75),
             **changes,
         }
@@ -195,11 +195,9 @@ def test_secrets_and_configs_are_files_that_every_user_can_read():
 
 
 def test_limits_are_in_swarms_units():
-    resources = made(limits=LimitsSpec(cpus=0.3, memory=64 * 2**20, reserve_memory=2**20)).inputs["taskSpec"][
-        "resources"
-    ]
+    resources = made(limits=LimitsSpec(cpus=0.3, memory="64Mi", reserve_memory="32Mi")).inputs["taskSpec"]["resources"]
     assert resources["limits"] == {"nanoCpus": 300_000_000, "memoryBytes": 67_108_864}
-    assert resources["reservation"] == {"nanoCpus": 0, "memoryBytes": 2**20}
+    assert resources["reservation"] == {"nanoCpus": 0, "memoryBytes": 32 * 2**20}
     assert "reservation" not in made().inputs["taskSpec"]["resources"], "zeros would be read back as nothing"
 
 

@@ -1,0 +1,25 @@
+"""What components are given in tests: networks and secrets that exist already."""
+
+from __future__ import annotations
+
+from colorway.spec.names import NetworkName
+from components.swarm_service import MountedFile
+
+NETWORKS = {network: f"id-of-{network.value}" for network in NetworkName}
+SECRETS = {
+    name: MountedFile(id=f"id-of-{name}", name=f"{name}-1234567", path=name)
+    for name in ("database-password", "cache-password", "preview-token")
+}
+
+
+def joined(service):
+    """The networks that a registered service joins, each with its aliases."""
+    return {net["id"]: net.get("aliases") for net in service.inputs["taskSpec"]["networksAdvanceds"]}
+
+
+def constraints(service):
+    return service.inputs["taskSpec"]["placement"]["constraints"]
+
+
+def secret_files(service):
+    return [file["fileName"] for file in service.container.get("secrets", [])]

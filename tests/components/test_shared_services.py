@@ -1,0 +1,231 @@
+"""What both colors share: load balancers, data stores, monitoring, node labels, migrations."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+
+from colorway.render.monitoring import mtail
+from colorway.render.scripts import entry
+from colorway.spec.hosts import Role
+from colorway.spec.names import NetworkName
+from colorway.spec.traffic import Color
+from components.cache import Cache
+from components.database import Database
+from components.hosts import Hosts
+from components.load_balancer import LoadBalancer
+from components.migrations import Migrations
+from components.monitoring import Monitoring
+from tests.components.pieces import NETWORKS, SECRETS, constraints, joined, secret_files
+from tests.support.recorder import CONFIG, run_program
+from tests.support.specs import REMOTE_HOSTS, ZONE, pinned, small_spec
+
+STORES = {"postgres": (Database, "database-password"), "redis": (Cache, "cache-password")}
+
+
+def load_balancer(spec=None, number=0):
+    spec = spec or small_spec()
+    host = spec.load_balancers[number]
+    return run_program(
+        lambda: LoadBalancer(f"lb-{host.name}", spec, host=host, networks=NETWORKS, secrets=SECRETS), stack=spec.stack
+    )
+
+
+def store(name, **changes):
+    spec = small_spec(**changes)
+    kind, password = STORES[name]
+    return run_program(
+        lambda: kind(name, spec, store=name, network=NETWORKS[NetworkName.DATA], password=SECRETS[password])
+    )
+
+
+def monitoring(**changes):
+    spec = small_spec(**changes)
+    return run_program(lambda: Monitoring("monitoring", spec, networks=NETWORKS))
+
+
+def environment_text(service):
+    return str(service.container.get("env", {})) + str(service.container.get("commands", []))
+
+
+def test_nothing_of_nginx_is_a_swarm_config():
+    recording = load_balancer()
+    assert recording.of_type(CONFIG) == {}, "a changed config replaces the task: 1.3 to 4.6 % of the requests are lost"
+    [mount] = [one for one in recording.one("lb-localhost-service").container["mounts"] if one["type"] == "bind"]
+    assert (mount["source"], mount["target"]) == ("/var/lib/colorway/test/load-balancer", "/etc/colorway")
+    assert mount["readOnly"] is False, "the entry script makes a certificate and the first generation there"
+
+
+def test_the_directory_and_its_entry_script_are_there_before_nginx():
+    recording = load_balancer()
+    service = recording.one("lb-localhost-service")
+    directory = recording.one("lb-localhost-directory-run")
+    assert directory.name in recording.waits_for(service), "the task would find no entry script"
+    assert directory.inputs["stdin"] == entry("nginx")
+    assert service.container["commands"] == ["/bin/sh", "/etc/colorway/entry.sh"]
+
+
+def test_a_load_balancer_has_its_ports_on_its_own_host_and_joins_both_colors():
+    spec = small_spec(hosts=REMOTE_HOSTS)
+    service = load_balancer(spec, 1).one("lb-lb2-service")
+    assert constraints(service) == ["node.labels.colorway-test-host==lb2"]
+    assert {port["publishedPort"]: port["targetPort"] for port in service.inputs["endpointSpec"]["ports"]} == {
+        80: 80,
+        443: 443,
+    }
+    assert joined(service) == {"id-of-blue": None, "id-of-green": None}, (
+        "both, from the first day: a network more is an outage; not the stores' network"
+    )
+    assert service.inputs["updateConfig"]["order"] == "stop-first", "two tasks cannot have one port of a host"
+
+
+def test_nginx_is_stopped_in_its_gentle_way_and_gets_the_time_for_it():
+    container = load_balancer().one("lb-localhost-service").container
+    assert container["stopSignal"] == "SIGQUIT", "SIGTERM drops what is in flight"
+    assert container["stopGracePeriod"] == "1m20s", "worker_shutdown_timeout and 5 s more"
+    slow = small_spec(overrides={"services": {"api": {"longest-request": "3m"}}})
+    assert load_balancer(slow).one("lb-localhost-service").container["stopGracePeriod"] == "3m5s"
+
+
+def test_the_token_is_a_file_and_nothing_else():
+    service = load_balancer().one("lb-localhost-service")
+    assert secret_files(service) == ["preview-token"]
+    assert service.container["secrets"][0]["secretName"] == "preview-token-1234567"
+
+
+def test_a_load_balancer_does_not_change_with_traffic_or_versions():
+    seen = {
+        load_balancer(small_spec(**changes)).one("lb-localhost-service").text
+        for changes in ({}, {"traffic": "50:50"}, {"traffic": "0:100", "versions": {"blue": None, "green": "3"}})
+    }
+    assert len(seen) == 1, "a step of a release must not restart a load balancer"
+
+
+@pytest.mark.parametrize("name", STORES)
+def test_a_store_keeps_its_data_in_a_named_volume_on_a_database_host(name):
+    service = store(name).one(f"{name}-service")
+    [volume] = [one for one in service.container["mounts"] if one["type"] == "volume"]
+    assert volume["source"] == f"test-{name}", "the volume outlives the service"
+    assert constraints(service) == ["node.labels.colorway-test-database==true"], "on another host it would be empty"
+    assert service.inputs["updateConfig"]["order"] == "stop-first", "two servers on one directory destroy it"
+    assert service.inputs["mode"] == {"replicated": {"replicas": 1}}
+    assert joined(service) == {"id-of-data": [name]}, "its name in the platform file is its DNS name"
+    assert service.container["image"] == pinned(name)
+
+
+@pytest.mark.parametrize("name", STORES)
+@pytest.mark.parametrize(("settings", "protected"), [({}, False), ({"zone": ZONE}, True)])
+def test_stores_of_public_stacks_are_protected(name, settings, protected):
+    service = store(name, settings=settings).one(f"{name}-service")
+    assert service.protect is protected, "a wrong line in a file must not delete a database that somebody needs"
+
+
+@pytest.mark.parametrize("name", STORES)
+def test_a_password_reaches_its_store_as_a_file(name):
+    service = store(name).one(f"{name}-service")
+    _, password = STORES[name]
+    assert secret_files(service) == [password]
+    assert f"/run/secrets/{password}" in environment_text(service), "the entry script reads it there"
+    assert not [key for key in service.container["env"] if key.endswith("PASSWORD")], (
+        "every `docker inspect` would show it"
+    )
+
+
+@pytest.mark.parametrize(("name", "grace", "signal"), [("postgres", "1m", "SIGINT"), ("redis", "1m", None)])
+def test_a_store_can_stop_cleanly(name, grace, signal):
+    container = store(name).one(f"{name}-service").container
+    assert container["stopGracePeriod"] == grace, "a kill means a recovery at the next start"
+    assert container.get("stopSignal") == signal, "PostgreSQL waits for its clients at SIGTERM"
+
+
+@pytest.mark.parametrize("name", STORES)
+def test_our_own_entry_script_makes_images_interchangeable(name):
+    recording = store(name)
+    [config] = recording.of_type(CONFIG).values()
+    assert "name" not in config.inputs, "autonamed: new text is a new config, and the service moves to it"
+    [file] = recording.one(f"{name}-service").container["configs"]
+    assert recording.one(f"{name}-service").container["commands"] == ["/bin/sh", file["fileName"]]
+
+
+def test_a_log_reader_runs_beside_each_load_balancer():
+    recording = monitoring(hosts=REMOTE_HOSTS)
+    for host in ("lb1", "lb2"):
+        service = recording.one(f"mtail-{host}-service")
+        assert constraints(service) == [f"node.labels.colorway-test-host=={host}"]
+        assert joined(service) == {"id-of-monitoring": [f"mtail-{host}"]}, "not on the requests' networks"
+        binds = [one for one in service.container["mounts"] if one["type"] == "bind"]
+        assert binds[0]["source"] == "/var/lib/colorway/test/load-balancer/run", "only the socket's directory"
+    assert recording.one("mtail-lb1-program", CONFIG).inputs["dataRaw"] == mtail(small_spec(hosts=REMOTE_HOSTS))
+
+
+def test_prometheus_keeps_its_figures_on_the_monitoring_host():
+    service = monitoring(hosts=REMOTE_HOSTS).one("prometheus-service")
+    assert "node.labels.colorway-test-host==app1" in constraints(service), "on another host its volume is empty"
+    assert service.inputs["endpointSpec"]["ports"][0]["publishedPort"] == 9090
+    volumes = [one["source"] for one in service.container["mounts"] if one["type"] == "volume"]
+    assert volumes == ["test-prometheus"]
+
+
+def test_monitoring_does_not_change_with_traffic_or_versions():
+    seen = {
+        tuple(sorted(one.text for one in monitoring(**changes).custom))
+        for changes in ({}, {"traffic": "50:50"}, {"traffic": "0:100", "versions": {"blue": None, "green": "3"}})
+    }
+    assert len(seen) == 1, "what measures a release must not be restarted by it"
+
+
+def test_nodes_are_labelled_with_the_roles_of_the_stack_file():
+    spec = small_spec(hosts=REMOTE_HOSTS)
+    made = run_program(lambda: Hosts("hosts", spec)).one("hosts-labels-run")
+    assert made.inputs["connection"]["host"] == "10.0.0.21", "a manager does it"
+    lines = made.inputs["stdin"].splitlines()
+    assert lines[0] == "lb1 colorway-test-host=lb1 colorway-test-load-balancer=true"
+    assert lines[2].split()[:2] == ["app1", "colorway-test-host=app1"]
+    assert {f"colorway-test-{role.value}=true" for role in Role if role is not Role.LOAD_BALANCER} <= set(
+        lines[2].split()
+    )
+    local = run_program(lambda: Hosts("hosts", small_spec())).one("hosts-labels-run")
+    assert local.inputs["stdin"].startswith("self "), "this machine's name in the swarm may be another"
+
+
+def migrations(*, ids=("0001-initial", "0002-orders"), **changes):
+    spec = small_spec(**changes)
+    manifest = spec.manifest(Color.GREEN)
+    steps = [{"id": identifier, "backward_compatible": True} for identifier in ids]
+    changed = type(manifest).model_validate({**manifest.model_dump(), "migrations": steps})
+    spec = spec.model_copy(update={"releases": {**spec.releases, "2.0.0": changed}})
+    return run_program(lambda: Migrations("migrations-green", spec, color=Color.GREEN, secrets=SECRETS))
+
+
+def test_migrations_run_one_after_the_other_oldest_first():
+    recording = migrations()
+    second = recording.one("migrations-green-0002-orders-run")
+    assert "migrations-green-0001-initial-run" in recording.waits_for(second), "the second may need the first"
+    assert len(recording.commands) == 2
+
+
+def test_a_migration_runs_the_new_versions_image_with_the_services_own_environment():
+    overrides = {"services": {"api": {"env": {"GREETING": "two words"}, "secrets": ["database-password"]}}}
+    recording = migrations(ids=("0001-initial",), overrides=overrides)
+    words = shlex.split(recording.commands[0].inputs["create"])
+    given = words[words.index("colorway") + 1 :]
+    assert given == [
+        "test-migrate-0001-initial",
+        "600",
+        "--network=test-data",
+        "--env=GREETING=two words",
+        "--secret=source=database-password-1234567,target=database-password",
+        "--",
+        pinned("api", "2.0.0"),
+        "migrate",
+        "--to",
+        "0001-initial",
+    ], "the password is a file there, too"
+
+
+def test_a_platform_without_a_migration_command_has_no_steps():
+    spec = small_spec()
+    bare = spec.model_copy(update={"platform": spec.platform.model_copy(update={"migrations": None})})
+    recording = run_program(lambda: Migrations("migrations-blue", bare, color=Color.BLUE, secrets=SECRETS))
+    assert recording.commands == []
