@@ -46,12 +46,12 @@ def platform(spec: PlatformSpec) -> None:
         STORES[store.kind](name, spec, store=name, network=data, password=files[store.password], opts=after(hosts))
         for name, store in spec.platform.data_stores.items()
     ]
-    load_balancers = [
-        LoadBalancer(
-            names.load_balancer(host.name), spec, host=host, networks=networks, secrets=files, opts=after(hosts)
-        )
-        for host in spec.load_balancers
-    ]
+    load_balancers: list[LoadBalancer] = []
+    for host in spec.load_balancers:
+        # Chained: while one is replaced, the others serve.
+        chained = after(hosts, *load_balancers[-1:])
+        name = names.load_balancer(host.name)
+        load_balancers.append(LoadBalancer(name, spec, host=host, networks=networks, secrets=files, opts=chained))
     tiers = {}
     for color in spec.colors_on:
         migrated = Migrations(f"migrations-{color}", spec, color=color, secrets=files, opts=after(*stores))
