@@ -20,6 +20,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(UPDATE_OPTION, action="store_true", help="write golden files instead of comparing with them")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    # The plugin's own SDK imports what it deprecates.
+    config.addinivalue_line("filterwarnings", "ignore:.*CopyToRemote.*:DeprecationWarning")
+
+
 @pytest.fixture(autouse=True)
 def _nothing_outside(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Take away what could lead a test to a real back end, engine or account; e2e tests want exactly that."""
