@@ -67,4 +67,4 @@ $(UV)/bin/uv:
 	@$(UV)/bin/pip install --quiet --disable-pip-version-check uv
 
 schema: set-up ## Write the JSON schemas of the files that a user edits
-	@$(BIN)/python -m colorway schema
+	@$(BIN)/python -m colorway.schema
