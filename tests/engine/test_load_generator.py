@@ -312,7 +312,7 @@ def test_a_load_that_falls_short_says_so():
             download_seconds=None,
         )
     assert not report.rate_reached, "with five requests allowed at once, a stalled server slows the load down"
-    assert any("weaker than planned" in problem for problem in report.problems()), "which is no proof of anything"
+    assert any("weaker than it must be" in problem for problem in report.problems()), "which is no proof of anything"
 
 
 def test_latency_counts_the_time_that_a_request_had_to_wait():

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import uvloop
 
-from tests.support.load.connection import Connection, Dialer
+from tests.support.load.connection import Connection
+from tests.support.load.dialer import Dialer
 from tests.support.load.judge import judge
 from tests.support.load.plan import LoadError
 from tests.support.load.record import Kind, Path

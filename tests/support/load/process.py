@@ -121,7 +121,7 @@ class Load:
         """Wait until a condition holds for the report so far.
 
         Args:
-            condition: Asked about ten times a second.
+            condition: Asked ten times a second at most, less often as the record grows.
             timeout: Seconds.
 
         Raises:
@@ -129,12 +129,14 @@ class Load:
         """
         deadline = time.monotonic() + timeout
         while True:
+            asked = time.monotonic()
             report = self.snapshot()
             if condition(report):
                 return report
             if time.monotonic() > deadline:
                 raise LoadError(f"Load.wait_for: the condition did not hold within {timeout:g} s: {report.summary()}")
-            time.sleep(POLL_SECONDS)
+            # A long record takes a while to read: asking must not become a load of its own.
+            time.sleep(max(POLL_SECONDS, 4 * (time.monotonic() - asked)))
 
     def stop(self, *, finish_download: bool = True) -> Report:
         """Send nothing new, wait for what is under way, end the process and return the report.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
+from tests.support.load.findings import IN_TIME, problems_of, summary_of
 from tests.support.load.record import KINDS, ROW, Failure, Flag, Kind, MixedColors, Row
 from tests.support.load.stages import (
     ColorChange,
@@ -94,7 +95,7 @@ class Report:
     @property
     def rate_reached(self) -> bool:
         """Whether the planned rate was sent within 2 %, until stop(); if not, the proof is a weaker one."""
-        in_time = self.snapshot.ended_by in {"", "stopped"}
+        in_time = self.snapshot.ended_by in IN_TIME
         sent = self.snapshot.scheduled - self.snapshot.not_sent
         seconds = self.snapshot.ended - self.snapshot.started
         return in_time and sent >= self.plan.rate_total * seconds * (1 - RATE_TOLERANCE) - 1
@@ -205,37 +206,17 @@ class Report:
         """Return how many newcomers were answered right without a color cookie (posts, downloads aside)."""
         return sum(not row.flags & Flag.COOKIE_SET for row in self._good(None, kind=Kind.FRESH, color=None))
 
-    def problems(self) -> list[str]:
-        """Return everything that speaks against "no request was lost", in sentences; `[]` is the proof."""
-        found = [f"lost: {failure!r}" for failure in self.failures]
-        found += [f"the control target failed too: {failure!r}" for failure in self.control_failures]
-        found += [f"two colors in one response: {mixed!r}" for mixed in self.mixed_colors]
-        if not self.rate_reached:
-            found.append(
-                f"the load was weaker than planned: {self.rate:.0f} of {self.plan.rate_total:.0f} requests per"
-                f" second, {self.snapshot.not_sent} not sent, ended by {self.snapshot.ended_by or 'nothing yet'!r}"
-            )
-        return found
+    def problems(self, *, least_rate: float | None = None) -> list[str]:
+        """Return everything that speaks against "no request was lost", in sentences; `[]` is the proof.
+
+        Args:
+            least_rate: Requests per second that the proof needs; without it, the planned rate.
+        """
+        return problems_of(self, least_rate=least_rate)
 
     def summary(self) -> str:
         """Return a few lines for a terminal."""
-        seconds = self.snapshot.ended - self.snapshot.started
-        kinds = ", ".join(f"{count} {kind}" for kind, count in self.requests.items() if count)
-        failed = f"{sum(self.failed.values())} failed ({self.failed[Kind.CONTROL]} control)"
-        reached = "reached" if self.rate_reached else "NOT reached"
-        pace = (
-            f"  {self.rate:.0f} of {self.plan.rate_total:.0f} requests/s ({reached}), {self.cpu_share:.0%} of a core;"
-            f" longest gap {self.longest_gap():.3f} s; {self.snapshot.idle_closes} connections closed while idle"
-        )
-        lines = [f"{kinds} in {seconds:.1f} s; {failed}", pace]
-        lines += [f"  {self._stage_line(mark)}" for mark in self.marks]
-        reasons = Counter((str(failure.kind), failure.mark, failure.reason) for failure in self.failures)
-        lines += [f"  {count} x {' / '.join(reason)}" for reason, count in reasons.most_common(10)]
-        return "\n".join(lines)
-
-    def _stage_line(self, mark: Mark) -> str:
-        shares = ", ".join(f"{color} {share.percent:.1f} %" for color, share in self.shares(mark.label).items())
-        return f"{mark.label}: newcomers {shares or 'none settled'}; {self.latency(mark.label)}"
+        return summary_of(self)
 
     def _good(self, mark: str | None, *, kind: Kind | None, color: str | None) -> Iterator[Row]:
         kinds = PACED_NUMBERS if kind is None else {KINDS.index(kind)}

@@ -7,7 +7,7 @@ import random
 import time
 from typing import TYPE_CHECKING
 
-from tests.support.load.connection import Dialer
+from tests.support.load.dialer import Dialer
 from tests.support.load.plan import Target
 from tests.support.load.record import Kind, Path
 from tests.support.load.recorder import Recorder, Request

@@ -13,11 +13,13 @@ from tests.support.load.recorder import Recorder, Request
 if TYPE_CHECKING:
     import ssl
 
-    from tests.support.load.connection import Connection, Dialer
+    from tests.support.load.connection import Connection
+    from tests.support.load.dialer import Dialer
     from tests.support.load.plan import LoadPlan, Target
     from tests.support.load.response import ResponseReader
 
 BEYOND_EVERY = 10
+IDLE_PART = 2 / 3
 QUEUE_LIMIT = 10
 RECHECK_SECONDS = 0.002
 # The page costs the platform a database write each, so it is asked for once in ten times.
@@ -76,11 +78,11 @@ class KeepAliveUsers:
         self._awake: deque[User] = deque()
         low, high = plan.idle_range
         mean_idle = ((low + high) / 2 * (BEYOND_EVERY - 1) + (high + plan.idle_beyond) / 2) / BEYOND_EVERY
-        # Half of each cycle is idle: a burst is what the users' share of the rate makes of the other half.
+        # A burst is as long as it takes for a user to be idle that part of its time.
         rate = plan.keep_alive_per_second + plan.posts_per_second / 2
-        self._burst = max(1, round(2 * mean_idle * rate / max(1, len(self._users))))
+        self._burst = max(1, round(mean_idle / IDLE_PART * rate / max(1, len(self._users))))
         for user in self._users:
-            if self._random.random() < 1 / 2:
+            if self._random.random() > IDLE_PART:
                 self._wake(user, budget=self._random.randint(1, self._burst))
             else:
                 self._sleep(user)
