@@ -1,0 +1,88 @@
+"""A mistake in the configuration ends as our sentence, not as a traceback."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pulumi
+import pytest
+
+from colorway import pulumi_config, stack_config
+from tests.program.stacks import config_of, run_stack
+from tests.support.recorder import run_program
+from tests.support.specs import ROOT
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"colorway:traffic": {"blue": 90, "green": 20, "active": "blue"}},
+            "blue and green sum to 110; they must sum to 100",
+        ),
+        ({"colorway:versions": {"blue": 1.1, "green": None}}, "quote it"),
+        ({"colorway:versions": {"blue": "9.9.9", "green": None}}, "releases/demo/"),
+        ({"colorway:platform": "dmo"}, "platforms/"),
+        ({"colorway:domain": "no domain"}, "for example example.com"),
+        ({"colorway:overrides": {"services": {"web": {"replicsa": 3}}}}, "did you mean replicas?"),
+        ({"colorway:generate-secrets": False}, "secrets are missing: database-password"),
+        ({"colorway:hosts": "[not json"}, "must be a list"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_wrong_value_is_named_with_its_place_and_its_cure(changes, sentence):
+    with pytest.raises(pulumi.RunError) as caught:
+        run_stack("local", changes=changes)
+    said = str(caught.value)
+    assert sentence in said, "what would be right"
+    assert said.startswith("Pulumi.local.yaml:"), "where it is"
+    assert "Traceback" not in said
+    assert caught.value.__cause__ is None, "the engine prints causes as tracebacks"
+
+
+def test_the_line_in_the_file_is_named():
+    with pytest.raises(pulumi.RunError) as caught:
+        run_stack("local", changes={"colorway:platform": "dmo"})
+    lines = (ROOT / "Pulumi.local.yaml").read_text(encoding="utf-8").splitlines()
+    number = next(n for n, line in enumerate(lines, start=1) if "colorway:platform" in line)
+    assert str(caught.value).startswith(f"Pulumi.local.yaml:{number}: colorway:platform: "), str(caught.value)
+
+
+def test_a_value_is_never_repeated():
+    with pytest.raises(pulumi.RunError) as caught:
+        run_stack("local", changes={"colorway:domain": "hunter2 in the wrong place"})
+    assert "hunter2" not in str(caught.value), "a misplaced secret must not come back in a message"
+
+
+def copied(folder, text):
+    for name in ("platforms", "releases", "images"):
+        shutil.copytree(ROOT / name, folder / name)
+    (folder / "Pulumi.local.yaml").write_text(text, encoding="utf-8")
+
+
+def spec_from(folder):
+    found = []
+    config = {"colorway:platform": "demo"}
+    run_program(lambda: found.append(pulumi_config.from_pulumi(root=folder)), stack="local", config=config)
+    return found[0]
+
+
+def test_a_misspelt_key_is_found_in_the_file_because_the_engine_cannot_list_keys(tmp_path):
+    text = (ROOT / "Pulumi.local.yaml").read_text(encoding="utf-8")
+    copied(tmp_path, text + "  colorway:trafic: {blue: 100, green: 0, active: blue}\n")
+    with pytest.raises(stack_config.ConfigError, match=r"colorway:trafic: is no known key; did you mean traffic\?"):
+        spec_from(tmp_path)
+
+
+def test_a_file_that_is_no_yaml_is_one_sentence(tmp_path):
+    copied(tmp_path, "config: {unclosed\n")
+    with pytest.raises(stack_config.ConfigError, match=r"^Pulumi\.local\.yaml:\d+: [^\n]+$"):
+        spec_from(tmp_path)
+
+
+def test_the_program_reads_exactly_what_the_release_tool_reads():
+    found = []
+    config = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config_of("local").items()}
+    run_program(lambda: found.append(pulumi_config.from_pulumi(root=ROOT)), stack="local", config=config)
+    assert found == [stack_config.from_file(root=ROOT, stack="local")], "two readers, one truth"
