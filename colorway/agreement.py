@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from colorway.documents import Document, Problem
-from colorway.spec import names
 from colorway.spec.base import Mistake
-from colorway.spec.fields import LABEL_LIMIT
-from colorway.spec.hosts import Role
-from colorway.spec.nearest import hint
+from colorway.spec.nearest import hint, nearest
 from colorway.spec.platform import ImageSource, PlatformFile
 from colorway.spec.release import ReleaseManifest
-from colorway.spec.stack import StackSettings
-from colorway.spec.traffic import Color
 
 
 def override_problems(*, merged: Document, overrides: Document, found: Iterable[Mistake]) -> list[Problem]:
@@ -32,17 +27,17 @@ def override_problems(*, merged: Document, overrides: Document, found: Iterable[
 
 def manifest_mistakes(manifest: ReleaseManifest, platform: PlatformFile) -> list[Mistake]:
     """Return what a release manifest says that does not fit its platform."""
+    unknown = [name for name in manifest.images if name not in platform.services]
     found: list[Mistake] = [
-        (("images", name), f"is no service of the platform; {hint(name, platform.services)}")
-        for name in manifest.images
-        if name not in platform.services
+        (("images", name), f"is no service of the platform; {hint(name, platform.services)}") for name in unknown
     ]
     if platform.images is ImageSource.LOCAL and manifest.images:
         found.append((("images",), "are listed, and the platform builds its own; leave images out"))
     if platform.images is ImageSource.REGISTRY:
+        meant = {nearest(name, platform.services) for name in unknown}
         found += [
             (("images",), f"has no image for {name}; a version is one image per service")
-            for name in sorted(set(platform.services) - set(manifest.images))
+            for name in sorted(set(platform.services) - set(manifest.images) - meant)
         ]
     if manifest.migrations and platform.migrations is None:
         found.append(
@@ -52,47 +47,6 @@ def manifest_mistakes(manifest: ReleaseManifest, platform: PlatformFile) -> list
             )
         )
     return found
-
-
-def name_mistakes(
-    stack: str, settings: StackSettings, platform: PlatformFile, manifests: Iterable[ReleaseManifest]
-) -> list[Mistake]:
-    """Return what is wrong with the names in the swarm: one that is too long, or that two things have."""
-    found: list[Mistake] = []
-    owners: dict[str, str] = {}
-    for logical, owner in _logical_names(settings, platform, manifests):
-        first = owners.setdefault(logical, owner)
-        if first != owner:
-            found.append(((), f"{owner} and {first} would both be {logical} in the swarm; rename one"))
-    longest = max(owners, key=len)
-    room = LABEL_LIMIT - len(longest) - len("-")
-    if len(stack) > room:
-        found.append(
-            (
-                (),
-                f"the stack's name is too long for {owners[longest]}; use at most {room} characters, or rename that",
-            )
-        )
-    return found
-
-
-def _logical_names(
-    settings: StackSettings, platform: PlatformFile, manifests: Iterable[ReleaseManifest]
-) -> Iterator[tuple[str, str]]:
-    """Yield every name in the swarm without the stack's, and whose it is."""
-    for service in platform.services:
-        for color in Color:
-            yield names.colored_alias(service, color), f"the service {service}"
-    for store in platform.data_stores:
-        yield store, f"the data store {store}"
-    for host in settings.hosts:
-        if host.has(Role.LOAD_BALANCER):
-            yield names.load_balancer(host.name), f"the load balancer of {host.name}"
-            yield names.mtail(host.name), f"the log reader of {host.name}"
-    yield names.PROMETHEUS, "Prometheus"
-    for manifest in manifests:
-        for migration in manifest.migrations:
-            yield names.migration(migration.id), f"the migration {migration.id}"
 
 
 def build_mistakes(platform: PlatformFile, digests: Mapping[str, str]) -> list[Mistake]:

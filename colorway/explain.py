@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from colorway.spec.base import Mistake, MistakesError, to_kebab
+from colorway.spec.fields import ADDRESS_CURE, NETWORK_CURE
 from colorway.spec.nearest import hint, nearest
 
 _WHOLE = "must be a whole number, without quotes and without a fraction"
@@ -32,8 +33,8 @@ _FIXED = {
     "model_attributes_type": _MAPPING,
     "tuple_type": _LIST,
     "list_type": _LIST,
-    "ip_v4_address": "must be an IPv4 address, for example 10.0.0.11",
-    "ip_v4_network": "must be a network with its prefix and no host bits, for example 10.90.0.0/16",
+    "ip_v4_address": ADDRESS_CURE,
+    "ip_v4_network": NETWORK_CURE,
 }
 _BOUNDS = {
     "greater_than_equal": ("ge", "must be at least"),
@@ -98,7 +99,7 @@ def _sentence(model: type[BaseModel], detail: ErrorDetails, path: tuple[str, ...
         return f"must be {str(context['expected']).replace(chr(39), '')}"
     if kind in _BOUNDS:
         bound, words = _BOUNDS[kind]
-        return f"{words} {context[bound]}"
+        return f"{words} {context[bound]:g}"
     return _FIXED.get(kind, "has the wrong form")
 
 

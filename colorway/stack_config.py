@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from colorway.agreement import build_mistakes, manifest_mistakes, name_mistakes, override_problems
+from colorway.agreement import build_mistakes, manifest_mistakes, override_problems
 from colorway.build_context import digest_of
 from colorway.documents import Document, Problem, read_document
 from colorway.errors import ColorwayError
@@ -24,6 +24,7 @@ from colorway.spec.release import ReleaseManifest
 from colorway.spec.root import PlatformSpec
 from colorway.spec.stack import StackSettings
 from colorway.stack_keys import NAMESPACE, secret_name_problems, stack_file_problems
+from colorway.swarm_names import clash_mistakes, length_mistakes, swarm_names
 
 __all__ = [
     "NAMESPACE",
@@ -84,6 +85,8 @@ def from_file(*, root: Path, stack: str) -> PlatformSpec:
     document = _read(root, name)
     problems = stack_file_problems(document, stack=stack)
     settings = document.section("config").keys_with_prefix(NAMESPACE)
+    if not settings.data:
+        _raise(problems)  # a missing `config` is one mistake, not one for each key
     try:
         spec = load(root=root, stack=stack, settings=settings)
     except ConfigError as error:
@@ -160,7 +163,9 @@ def parse(
         problem for document in releases.values() for problem in document.problems(_mistakes(ReleaseManifest, document))
     )
     manifests = {version: _valid(ReleaseManifest, document) for version, document in releases.items()}
-    problems = settings.problems(name_mistakes(stack, parsed, file, manifests.values()))
+    taken = swarm_names(parsed, file, manifests.values())
+    problems = [Problem(file=settings.name, message=message) for message in length_mistakes(stack, taken)]
+    problems += merged.problems(clash_mistakes(taken))
     for version, manifest in manifests.items():
         problems += releases[version].problems(manifest_mistakes(manifest, file))
     problems += merged.problems(build_mistakes(file, build_digests))

@@ -140,4 +140,4 @@ def _syntax(error: MarkedYAMLError) -> YamlMistake:
     for words, message in _OPENED:
         if context.startswith(words) and error.context_mark:
             return YamlMistake(message, line=error.context_mark.line + 1)
-    return YamlMistake(NO_YAML.replace("YAML;", "YAML here;"), line=line)
+    return YamlMistake(f"{NO_YAML} here and above", line=line)

@@ -46,6 +46,8 @@ SMALLEST_PLAUSIBLE = 2**20
 """A smaller bare number was not meant to be bytes."""
 LARGEST_MEMORY = 2**50
 """A petabyte; Docker counts bytes in 64 bits."""
+ADDRESS_CURE = "must be an IPv4 address, for example 10.0.0.11"
+NETWORK_CURE = "must be a network with its prefix and no host bits, for example 10.90.0.0/16"
 OWN_PREFIX = "COLORWAY_"
 """Begins the variables that every task gets from colorway itself."""
 _MEMORY = re.compile(r"(\d{1,12})(Ki|Mi|Gi)", re.ASCII)
@@ -111,11 +113,14 @@ def _refuse_bool(value: object) -> object:
     return value
 
 
-def _refuse_all_but_text(value: object) -> object:
-    # Python would read the number 10 as the address 0.0.0.10.
-    if not isinstance(value, str | IPv4Address | IPv4Network):
-        raise ValueError("must be text, for example 10.0.0.11 for an address or 10.90.0.0/16 for a network")  # noqa: TRY004
-    return value
+def _text_only(cure: str) -> BeforeValidator:
+    def check(value: object) -> object:
+        # Python would read the number 10 as the address 0.0.0.10.
+        if not isinstance(value, str | IPv4Address | IPv4Network):
+            raise ValueError(cure)  # noqa: TRY004 - pydantic wants ValueError
+        return value
+
+    return BeforeValidator(check)
 
 
 def _check_env_name(value: str) -> str:
@@ -190,9 +195,9 @@ Domain = Annotated[
     ),
 ]
 """Fully qualified domain name without the trailing dot."""
-Address = Annotated[IPv4Address, BeforeValidator(_refuse_all_but_text)]
+Address = Annotated[IPv4Address, _text_only(ADDRESS_CURE)]
 """IPv4 address."""
-Network = Annotated[IPv4Network, BeforeValidator(_refuse_all_but_text)]
+Network = Annotated[IPv4Network, _text_only(NETWORK_CURE)]
 """IPv4 network without host bits."""
 Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
 """TCP port."""

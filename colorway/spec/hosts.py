@@ -77,7 +77,7 @@ class HostSpec(StrictSpec):
                 )
             )
         found += [
-            (("roles", str(index)), f"is {role.value} once more; leave it out")
+            (("roles", str(index)), "is listed twice; leave one out")
             for index, role in enumerate(self.roles)
             if role in self.roles[:index]
         ]

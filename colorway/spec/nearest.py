@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 def nearest(wanted: str, known: Iterable[str]) -> str | None:
     """Return the known name that is most like the wanted one, None where none is."""
-    near = difflib.get_close_matches(wanted, sorted(known), n=1, cutoff=0.6)
+    near = difflib.get_close_matches(wanted, sorted(known), n=1, cutoff=0.7)
     return near[0] if near else None
 
 

@@ -77,7 +77,7 @@ class PlatformFile(StrictSpec):
     def _migrations_fit(cls, value: MigrationCommand | None, info: ValidationInfo) -> MigrationCommand | None:
         services = info.data.get("services")
         if value is not None and services is not None and value.service not in services:
-            refuse([(("service",), f"is no service of this platform; write one of: {', '.join(sorted(services))}")])
+            refuse([(("service",), f"is no service of this platform; {hint(value.service, services)}")])
         return value
 
     @field_validator("edge", mode="after")

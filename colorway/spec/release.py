@@ -6,7 +6,7 @@ import itertools
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from colorway.spec.base import StrictSpec, refuse
 from colorway.spec.fields import (
@@ -92,20 +92,43 @@ class SmokeTest(StrictSpec):
 
 
 class GateSpec(StrictSpec):
-    """Where good ends: the limits of the verdict on the rising color."""
+    """Where good ends: the limits of the verdict on the rising color (docs/verdict.md)."""
 
-    window: PositiveDuration = timedelta(seconds=30)
-    """Length of one reading; two failed ones in a row end the release."""
+    window: PositiveDuration = timedelta(seconds=20)
+    """Length of what is judged at once; two failed windows in a row end the release."""
+    step: PositiveDuration = timedelta(seconds=5)
+    """Time between two readings, each the end of a window; not shorter than the scrape interval helps."""
+    blip: PositiveDuration = timedelta(seconds=10)
+    """Longest trouble that ends no release: the second failed window begins this long after the first or later."""
     minimum_requests: int = Field(default=50, ge=20, strict=True)
-    """Fewer requests in a window say nothing."""
-    error_ratio: Ratio = 0.01
+    """Fewer requests to a service in a stage say nothing; the release tool then sends its own."""
+    error_ratio: Annotated[Ratio, Field(gt=0)] = 0.01
     """Largest share of failed requests."""
     error_ratio_points: Ratio = 0.005
-    """Largest difference to the active color, as a share."""
+    """Largest difference to the active color, as a share; requests that clients gave up count here too."""
     p95: PositiveDuration = timedelta(milliseconds=500)
     """Slowest 95th percentile."""
     p95_factor: float = Field(default=1.5, gt=1)
     """Largest factor over the active color's 95th percentile."""
+    margin: float = Field(default=2, gt=1)
+    """A stage passes once its figures exclude this multiple of the error ratio and of the 95th percentile's excess."""
+
+    @property
+    def excluded_error_ratio(self) -> float:
+        """The share of failed requests that a passed stage excludes: 2 % by default."""
+        return min(0.99, self.margin * self.error_ratio)
+
+    @property
+    def excluded_p95_factor(self) -> float:
+        """The factor over the active color's 95th percentile that a passed stage excludes: 2 by default."""
+        return 1 + self.margin * (self.p95_factor - 1)
+
+    @model_validator(mode="after")
+    def _window_holds_a_step(self) -> GateSpec:
+        refuse(
+            [(("window",), "is shorter than step; a window must hold one reading or more")] * (self.window < self.step)
+        )
+        return self
 
 
 class ReleasePolicy(StrictSpec):

@@ -57,8 +57,10 @@ class HealthSpec(StrictSpec):
 
     @model_validator(mode="after")
     def _one_way_to_check(self) -> HealthSpec:
-        if (self.path is None) == (self.command is None):
-            raise ValueError("needs either a path or a command, for example path: /healthz")
+        if self.path is None and self.command is None:
+            raise ValueError("has neither a path nor a command; write for example path: /healthz")
+        if self.path is not None and self.command is not None:
+            raise ValueError("has a path and a command; leave one of them out")
         if self.command is not None and not _is_docker_check(self.command):
             refuse(
                 [
@@ -98,7 +100,7 @@ class LimitsSpec(StrictSpec):
     @model_validator(mode="after")
     def _reserves_what_it_may_use(self) -> LimitsSpec:
         refuse(
-            ((f"reserve-{what}",), f"is more than {what}; a host would keep free what the task may never use")
+            ((f"reserve-{what}",), "is more than the limit; a host would keep free what the task may never use")
             for what, kept, most in (
                 ("cpus", self.reserve_cpus, self.cpus),
                 ("memory", self.reserve_memory, self.memory),
@@ -205,10 +207,7 @@ class ServiceSpec(StrictSpec):
             )
         if self.kind is ServiceKind.SCHEDULER and self.replicas != 1:
             found.append(
-                (
-                    ("replicas",),
-                    "are several of a scheduler; every job would be given out several times, so write 1",
-                )
+                (("replicas",), "must be 1 for a scheduler; with more, every job would be given out several times")
             )
         return found
 
