@@ -4,12 +4,16 @@
 #   debian:forky-slim       pulled; made with mmdebstrap on a Debian host that cannot pull it
 #   colorway/builder:forky  the same plus this host's apt configuration, for "packages" stages only
 #
-# Prints one line per step. No mirror is written down here: it is the one this host's own apt uses.
+# Prints `==> step` as it goes. No mirror is written down here: it is the one this host's own apt uses.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+
+step() {
+    echo "==> $*"
+}
 
 host_is_debian() {
     command -v apt-get >/dev/null && [ "$(sed -n 's/^ID=//p' /etc/os-release)" = debian ]
@@ -33,11 +37,11 @@ host_apt_conf() {
 
 make_base() {
     if ! host_is_debian; then
-        echo "images: debian:forky-slim cannot be pulled, and only a Debian host can make it; pull it once by hand" >&2
+        echo "debian:forky-slim cannot be pulled, and only a Debian host can make it; pull it once by hand" >&2
         exit 1
     fi
     if ! command -v mmdebstrap >/dev/null; then
-        echo "installing mmdebstrap"
+        step "Installing mmdebstrap"
         apt-get -qq -o Acquire::Check-Valid-Until=false update >&2
         DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends -y mmdebstrap >&2
     fi
@@ -56,9 +60,9 @@ make_base() {
 }
 
 if ! docker image inspect debian:forky-slim >/dev/null 2>&1; then
-    echo "pulling debian:forky-slim"
+    step "Pulling debian:forky-slim"
     if ! timeout 300 docker pull --quiet debian:forky-slim >/dev/null 2>"$work/pull"; then
-        echo "making debian:forky-slim with mmdebstrap, for it cannot be pulled"
+        step "Making debian:forky-slim with mmdebstrap, for it cannot be pulled"
         make_base
     fi
 fi
@@ -73,7 +77,7 @@ fi
 # The same settings must give the same layer: the builder's cache looks at times of files too.
 find "$work" -exec touch -d @0 {} +
 rm -f "$work/base.tar" "$work/apt.conf" "$work/pull"
-echo "preparing colorway/builder:forky"
+step "Preparing colorway/builder:forky"
 DOCKER_BUILDKIT=0 docker build --quiet --network host --tag colorway/builder:forky "$work" >"$work/id" 2>"$work/log" || {
     cat "$work/log" >&2
     exit 1
