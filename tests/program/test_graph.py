@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import base64
+from functools import cache
 
 import pytest
 
 from colorway.spec.services import STOP_MARGIN
 from tests.program.stacks import run_spec, value_of
-from tests.support.recorder import SECRET, SERVICE
+from tests.support.recorder import SECRET, SERVICE, Recording
 from tests.support.specs import HOST_KEY, REMOTE_HOSTS, ZONE, small_spec
 
 STEPS = ("check", "apply")
+
+
+@cache
+def at(traffic: str) -> Recording:
+    """The small platform on this machine with some traffic."""
+    return run_spec(small_spec(traffic=traffic))
 
 
 def routing(recording, step, host="localhost"):
@@ -26,14 +33,14 @@ def remote():
 
 @pytest.fixture(scope="module")
 def local():
-    return run_spec(small_spec())
+    return at("100:0")
 
 
 @pytest.mark.parametrize(
     ("traffic", "served", "idle"), [("100:0", ["blue"], ["green"]), ("0:100", ["green"], ["blue"])]
 )
 def test_routing_waits_for_the_color_with_users_and_for_nothing_of_the_idle_one(traffic, served, idle):
-    recording = run_spec(small_spec(traffic=traffic))
+    recording = at(traffic)
     for step in STEPS:
         waits = recording.waits_for(routing(recording, step))
         for color in served:
@@ -45,14 +52,13 @@ def test_routing_waits_for_the_color_with_users_and_for_nothing_of_the_idle_one(
 
 
 def test_routing_waits_for_both_colors_while_both_have_users():
-    recording = run_spec(small_spec(traffic="50:50"))
+    recording = at("50:50")
     waits = recording.waits_for(routing(recording, "check"))
     assert {f"{service}-{color}-service" for service in ("shop", "api") for color in ("blue", "green")} <= waits
 
 
-def test_routing_waits_for_no_store_worker_or_monitor_of_its_own():
-    recording = run_spec(small_spec())
-    direct = recording.one("routing-check-localhost").depends_on
+def test_routing_waits_for_no_store_worker_or_monitor_of_its_own(local):
+    direct = local.one("routing-check-localhost").depends_on
     names = {urn.rsplit("::", 1)[-1] for urn in direct}
     assert names == {
         "lb-localhost-directory-run",
@@ -60,7 +66,7 @@ def test_routing_waits_for_no_store_worker_or_monitor_of_its_own():
         "shop-blue-service",
         "api-blue-service",
     }, "a dead Prometheus must not keep traffic where it is"
-    waits = recording.waits_for(routing(recording, "apply"))
+    waits = local.waits_for(routing(local, "apply"))
     assert not {"prometheus-service", "mtail-localhost-service", "worker-blue-service"} & waits
 
 
@@ -107,12 +113,11 @@ def test_nothing_is_placed_by_a_label_before_the_label_is_there(local):
         assert "hosts-labels-run" in local.waits_for(service), f"{name} would wait for a node that nobody has labelled"
 
 
-def test_every_task_may_finish_its_longest_request_or_job():
+def test_every_task_may_finish_its_longest_request_or_job(local):
     spec = small_spec()
-    recording = run_spec(spec)
     for name, service in spec.platform.services.items():
         for color in spec.colors_on:
-            grace = recording.one(f"{name}-{color}-service").container["stopGracePeriod"]
+            grace = local.one(f"{name}-{color}-service").container["stopGracePeriod"]
             assert grace == {"shop": "35s", "api": "45s", "worker": "1m35s", "scheduler": "10s"}[name]
             assert service.stop_grace == service.longest_request + STOP_MARGIN
 
