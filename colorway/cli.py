@@ -140,7 +140,10 @@ def env(stack: StackName) -> None:
 @app.command()
 def teardown() -> None:
     """Stop the Docker engine, if it is one that colorway started."""
-    _say(machine.stop_docker_started_by_us())
+    stopped = machine.stop_docker_started_by_us()
+    _say(
+        "the Docker engine that colorway had started is stopped" if stopped else "colorway had started no Docker engine"
+    )
 
 
 def _sign(change: Change) -> str:

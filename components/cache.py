@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pulumi
 
 from colorway.spec import names
@@ -20,11 +22,13 @@ from components.swarm_service import (
 )
 
 DATA = "/data"
-CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "SETUID", "SETGID")
-"""The entry script makes the volume its user's and then becomes that user."""
+CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "KILL", "SETGID", "SETUID")
+"""The entry script makes the volume its user's and then becomes that user; init must be able to signal it."""
 HEALTH = HealthSpec(
     # An unauthenticated PING answers NOAUTH while Redis serves, and nothing while it does not: no password in argv.
-    command=("CMD-SHELL", "redis-cli -h 127.0.0.1 ping 2>&1 | grep -q -e PONG -e NOAUTH")
+    command=("CMD-SHELL", "redis-cli -h 127.0.0.1 ping 2>&1 | grep -q -e PONG -e NOAUTH"),
+    timeout=timedelta(seconds=10),
+    retries=5,
 )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pulumi
 
 from colorway.spec import names
@@ -20,8 +22,8 @@ from components.swarm_service import (
 )
 
 DATA = "/var/lib/postgresql/data"
-CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "SETUID", "SETGID")
-"""The entry script makes the volume its user's and then becomes that user."""
+CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID")
+"""The entry script makes the volume its user's and then becomes that user; init must be able to signal it."""
 
 
 class Database(pulumi.ComponentResource):

@@ -24,7 +24,7 @@ from components.swarm_service import (
     SwarmServiceSpec,
 )
 
-CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "NET_BIND_SERVICE", "SETGID", "SETUID")
+CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID")
 HEALTH = HealthSpec(
     command=("CMD", "curl", "-fsS", "-o", "/dev/null", f"http://127.0.0.1:{STATUS_PORT}/health"),
     # Quick to be found well, slow to be found sick: a machine without a breath of CPU to spare must not lose

@@ -21,6 +21,11 @@ MTAIL_PROGRAM = "/etc/mtail/colorway.mtail"
 SOCKET_DIRECTORY = "/run/colorway"
 PROMETHEUS_CONFIG = "/etc/prometheus/prometheus.yml"
 PROMETHEUS_DATA = "/prometheus"
+MTAIL_COMMAND = (
+    # A socket outlives the task that made it, and the next one could not bind.
+    f"rm -f {SOCKET_DIRECTORY}/mtail.sock; exec mtail --progs {MTAIL_PROGRAM} "
+    f"--logs unixgram://{SOCKET_DIRECTORY}/mtail.sock --port {render.MTAIL_PORT}"
+)
 MTAIL_LIMITS = LimitsSpec(cpus=0.5, memory=128 * 2**20)
 
 
@@ -72,6 +77,8 @@ class Monitoring(pulumi.ComponentResource):
 def _health(port: int, path: str) -> HealthSpec:
     return HealthSpec(
         command=("CMD", "curl", "-fsS", "-o", "/dev/null", f"http://127.0.0.1:{port}{path}"),
+        timeout=timedelta(seconds=10),
+        retries=5,
         start_period=timedelta(seconds=30),
     )
 
@@ -82,15 +89,7 @@ def _mtail_service(spec: PlatformSpec, *, host: HostSpec) -> SwarmServiceSpec:
     return SwarmServiceSpec(
         service_name=names.service(spec.stack, names.mtail(host.name)),
         image=spec.shared_image(build=wanted.mtail_build, image=wanted.mtail_image),
-        command=(
-            "mtail",
-            "--progs",
-            MTAIL_PROGRAM,
-            "--logs",
-            f"unixgram://{SOCKET_DIRECTORY}/mtail.sock",
-            "--port",
-            str(render.MTAIL_PORT),
-        ),
+        command=("/bin/sh", "-c", MTAIL_COMMAND),
         health=health.tests(None),
         health_policy=health,
         limits=MTAIL_LIMITS,

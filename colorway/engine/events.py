@@ -30,8 +30,10 @@ WORDS = {
 SUFFIXES = ("-service", "-run")
 """Ends of logical names that say nothing to a person: the component's name is the name."""
 _COLOR_CODES = re.compile(r"<\{%[a-z0-9 ]*%\}>|\x1b\[[0-9;]*m")
-_FAILED_SCRIPT = re.compile(r'^exit status (\d+): running ".*":\n', re.DOTALL)
-_BORING = ("update failed", "preview failed", "resource plugin", "using pulumi-", "warning: using")
+_FAILED_SCRIPT = re.compile(r'^(exit status|Process exited with status) \d+: running ".*?":\n', re.DOTALL)
+"""How the command plugin begins: the first form on this machine, the second over SSH."""
+_BORING = ("resource plugin", "using pulumi-", "warning: using")
+_EMPTY_WORDS = {"update failed", "preview failed"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +103,7 @@ class EventLog:
 
     def _diagnose(self, message: str, *, severity: str, urn: str) -> None:
         text = _without_script(_COLOR_CODES.sub("", message).strip())
-        if not text or any(boring in text for boring in _BORING):
+        if not text or text in _EMPTY_WORDS or text.startswith(_BORING):
             return
         if severity == "error":
             told = f"{short_name(urn)}: {text}" if urn else text
