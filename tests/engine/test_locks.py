@@ -1,0 +1,62 @@
+"""Whose lock may be taken away: only one whose process ran here and is dead."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from colorway.engine.locks import dead_owner
+
+HERE = socket.gethostname()
+
+
+def locked(*owners):
+    lines = [
+        f"  file:///state/locks/{n}.json: created by root@{host} (pid {pid}) at 2026-11-22T02:00:00Z"
+        for n, (host, pid) in enumerate(owners)
+    ]
+    head = (
+        f"error: the stack is currently locked by {len(owners)} lock(s). Either wait for the other process(es) to end"
+    )
+    return "\n".join([head, *lines])
+
+
+@pytest.fixture(scope="module")
+def dead():
+    """The id of a process that has ended and was waited for."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_a_dead_process_of_this_machine_gives_its_lock_back(dead):
+    assert dead_owner(locked((HERE, dead))) == dead
+
+
+def test_a_living_process_keeps_its_lock():
+    assert dead_owner(locked((HERE, os.getpid()))) is None, "two runs at once destroy the state"
+
+
+def test_a_living_process_of_another_user_keeps_its_lock():
+    assert dead_owner(locked((HERE, 1))) is None, "not being allowed to ask does not mean dead"
+
+
+def test_another_machine_keeps_its_lock(dead):
+    assert dead_owner(locked((f"{HERE}-other", dead))) is None, "nobody here can know whether it lives"
+
+
+def test_all_locks_must_be_dead(dead):
+    assert dead_owner(locked((HERE, dead), (HERE, os.getpid()))) is None
+    assert dead_owner(locked((HERE, dead), ("elsewhere", dead))) is None
+    assert dead_owner(locked((HERE, dead), (HERE, dead))) == dead
+
+
+@pytest.mark.parametrize(
+    "text", ["", "error: [409] Conflict: Another update is currently in progress.", "pid 4 root@x"]
+)
+def test_a_text_without_an_owner_means_hands_off(text):
+    assert dead_owner(text) is None

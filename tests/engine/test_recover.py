@@ -1,0 +1,117 @@
+"""What has to be mended before an `up`, decided from facts."""
+
+from __future__ import annotations
+
+import pytest
+
+from colorway.engine.deployed import read_deployment
+from colorway.engine.recover import generation_of, host_of_apply, plan_recovery
+
+LB1 = "urn:pulumi:t::colorway::colorway:edge:Routing$command:local:Command::routing-apply-lb1-run"
+LB2 = LB1.replace("lb1", "lb2")
+CHECK = LB1.replace("apply", "check")
+SERVICE = "urn:pulumi:t::colorway::docker:index/service:Service::web-blue-service"
+
+
+def command(urn, generation):
+    text = f"# colorway generation {generation} blue green\nuser nobody;\n"
+    return {"urn": urn, "type": "command:local:Command", "custom": True, "inputs": {"stdin": text}}
+
+
+def deployed(*resources, pending=()):
+    operations = [{"resource": {"urn": urn}, "type": "updating"} for urn in pending]
+    return read_deployment({"resources": list(resources), "pending_operations": operations})
+
+
+@pytest.mark.parametrize(
+    ("state", "live", "replace"),
+    [
+        ([], {}, ()),
+        ([command(LB1, "aaa")], {LB1: "aaa"}, ()),
+        ([command(LB1, "aaa")], {LB1: "bbb"}, (LB1,)),
+        ([command(LB1, "aaa")], {LB1: None}, (LB1,)),
+        ([command(LB1, "aaa")], {LB1: "none"}, (LB1,)),
+        ([command(LB1, "aaa"), command(LB2, "aaa")], {LB1: "aaa", LB2: "bbb"}, (LB2,)),
+        ([command(LB1, "aaa"), command(LB2, "aaa")], {LB1: "bbb", LB2: "bbb"}, (LB1, LB2)),
+        ([command(CHECK, "aaa")], {}, ()),
+    ],
+    ids=[
+        "nothing is installed",
+        "what is live is what was applied",
+        "a killed run went on behind the state's back",
+        "the load balancer does not answer",
+        "the load balancer's directory was lost",
+        "one of two differs",
+        "both differ",
+        "a check serves nobody",
+    ],
+)
+def test_an_apply_runs_again_where_something_else_is_live(state, live, replace):
+    recovery = plan_recovery(deployed(*state), live=live)
+    assert recovery.replace == replace, "the engine takes the apply for unchanged and would do nothing"
+    assert recovery.refresh is False, "a refresh costs seconds and mends no script"
+    assert recovery.is_needed is bool(replace)
+    assert len(recovery.reasons) == len(replace), "each is said"
+
+
+def test_the_reason_names_the_host_and_both_generations():
+    recovery = plan_recovery(deployed(command(LB1, "aaa")), live={LB1: "bbb"})
+    assert recovery.reasons == (
+        "lb1 serves bbb and not aaa of the last finished run; the configured one is applied again",
+    )
+    silent = plan_recovery(deployed(command(LB1, "aaa")), live={LB1: None})
+    assert silent.reasons[0].startswith("lb1 serves nothing known and not aaa"), "None is no word for an operator"
+
+
+@pytest.mark.parametrize(
+    ("pending", "failed_delete", "refresh"),
+    [
+        ((), False, False),
+        ((SERVICE,), False, True),
+        ((), True, True),
+        ((SERVICE, LB1), True, True),
+        (("",), False, False),
+    ],
+)
+def test_the_swarm_is_asked_after_an_interruption_or_a_failed_delete(pending, failed_delete, refresh):
+    recovery = plan_recovery(deployed(pending=pending), live={}, failed_delete=failed_delete)
+    assert recovery.refresh is refresh, "the state may claim or lack what the swarm has"
+    assert recovery.is_needed is refresh
+
+
+def test_the_reason_names_what_was_interrupted():
+    recovery = plan_recovery(deployed(pending=(SERVICE, LB1)), live={})
+    assert list(recovery.reasons) == [
+        (
+            "the last run was interrupted while it worked on routing-apply-lb1-run, web-blue-service; "
+            "the swarm is asked what it has"
+        )
+    ]
+
+
+def test_both_can_be_needed_at_once():
+    recovery = plan_recovery(deployed(command(LB1, "aaa"), pending=(SERVICE,)), live={LB1: "bbb"})
+    assert (recovery.refresh, recovery.replace) == (True, (LB1,)), "killed in the middle of a release"
+
+
+def test_an_apply_that_never_finished_demands_nothing():
+    broken = {"urn": LB1, "type": "command:local:Command", "custom": True, "inputs": {}}
+    assert plan_recovery(deployed(broken), live={LB1: "bbb"}).is_needed is False, "the `up` runs it anyway"
+
+
+@pytest.mark.parametrize(
+    ("text", "generation"),
+    [
+        ("# colorway generation 12ab blue\n", "12ab"),
+        ("user x;\n# colorway generation 9\n", "9"),
+        ("user x;\n", None),
+        ("", None),
+    ],
+)
+def test_a_text_names_its_generation(text, generation):
+    assert generation_of(text) == generation
+
+
+def test_an_apply_names_its_host():
+    assert host_of_apply(LB1) == "lb1"
+    assert host_of_apply(LB1.replace("lb1", "run-2")) == "run-2", "a host may be named like a part of the name"
