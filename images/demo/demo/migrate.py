@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from pathlib import Path
 from typing import Final
 
 import psycopg
 
 from demo.database import Connection, connect
+from demo.gate import RefusedError, check_backup, read_migration
 from demo.outage import UnavailableError, first_line
 from demo.settings import Settings
 
-FOLDER: Final = Path(__file__).parent / "migrations"
 LOCK: Final = 0xC0108
 DATABASE_SECONDS: Final = 60.0
 LEDGER: Final = """
@@ -26,35 +25,6 @@ USER_TABLES: Final = """
     SELECT count(*) FROM pg_catalog.pg_tables
     WHERE schemaname NOT IN ('pg_catalog', 'information_schema') AND tablename <> 'colorway_migrations'
 """
-
-
-class RefusedError(Exception):
-    """The migration is not applied; the message says why, and what would be right."""
-
-
-def read_migration(name: str) -> str:
-    """Return the SQL of a migration.
-
-    Raises:
-        RefusedError: there is no such migration in this image.
-    """
-    known = {path.stem: path for path in sorted(FOLDER.glob("*.sql"))}
-    if name not in known:
-        raise RefusedError(f"migration {name}: this version has no such migration; it has {', '.join(known)}")
-    return known[name].read_text(encoding="utf-8")
-
-
-def check_backup(name: str, *, backup: str, user_tables: int) -> None:
-    """Let a migration pass if it can destroy nothing that is not in a verified backup.
-
-    Raises:
-        RefusedError: the database holds tables and no verified backup is named.
-    """
-    if user_tables and not backup.startswith("verified"):
-        raise RefusedError(
-            f"migration {name}: refused, for there is no verified backup and the database is not empty; "
-            "take and verify one first"
-        )
 
 
 async def _connect(settings: Settings) -> Connection:
