@@ -39,6 +39,7 @@ __all__ = [
 ]
 
 Spec = TypeVar("Spec", bound=StrictSpec)
+_LABEL: TypeAdapter[str] = TypeAdapter(Label)
 
 
 class ConfigError(ColorwayError):
@@ -191,7 +192,7 @@ def _valid_platform(platform: Document, *, overrides: Document, merged: Document
 
 def _stack_name(stack: str) -> list[Problem]:
     try:
-        TypeAdapter(Label).validate_python(stack)
+        _LABEL.validate_python(stack)
     except ValidationError:
         message = "the stack's name must be small letters, digits and -, beginning with a letter, at most 40"
         return [Problem(file=stack_file(stack), message=message)]

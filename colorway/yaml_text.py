@@ -20,15 +20,15 @@ NO_YAML = "is no valid YAML; check indentation, quotes and colons"
 _DUPLICATE = re.compile(r'found duplicate key "([^"]*)"')
 _SYNTAX = (
     ("found character '\\t'", "has a tab here; YAML is indented with spaces"),
-    ("found undefined alias", "uses an alias (*) whose anchor (&) does not come before it"),
+    ("found undefined alias", "uses an alias (*) without its anchor (&); write the anchor above, or the value itself"),
     ("but found another document", "is several documents; leave the line --- between them out"),
     ("mapping values are not allowed", "has a colon too many here, or the wrong indentation; put the value in quotes"),
     ("that cannot start any token", "begins a value here with a character that YAML reserves; put it in quotes"),
 )
 """How the parser's sentences begin or end, and ours: its own can repeat the file's values."""
 _OPENED = (
-    ("while scanning a quoted scalar", "opens a quote here that is never closed"),
-    ("while parsing a flow", "opens a [ or { here that is not closed, or lacks a comma in it"),
+    ("while scanning a quoted scalar", "opens a quote here that is never closed; close it"),
+    ("while parsing a flow", "opens a [ or { here that is not closed, or lacks a comma in it; complete it"),
 )
 
 YamlPath = tuple[str, ...]

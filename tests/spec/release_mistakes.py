@@ -1,0 +1,134 @@
+"""Mistakes in release manifests, and what an operator reads about each."""
+
+from __future__ import annotations
+
+from tests.spec.mistakes import Case, Line
+from tests.spec.project_files import DEMO_1, DEMO_2, SHOP_1
+
+CASES = (
+    Case(
+        "unknown service in manifest",
+        SHOP_1,
+        "  mailer:",
+        "  maler:",
+        Line("images.maler: is no service of the platform; did you mean mailer?", at="maler:"),
+    ),
+    Case(
+        "far service in manifest",
+        SHOP_1,
+        "  mailer:",
+        "  zzz:",
+        Line("images: has no image for mailer; a version is one image per service", at="images"),
+        Line("images.zzz: is no service of the platform; known: mailer, shop", at="zzz: registry"),
+    ),
+    Case(
+        "unpinned in manifest",
+        SHOP_1,
+        f"shop:1.9.0@sha256:{'5' * 64}",
+        "shop:1.9.0",
+        Line(
+            (
+                "images.shop: is not pinned; a tag can move between two hosts, so write "
+                "repository:tag@sha256:<64 hex digits>"
+            ),
+            at="shop: registry",
+        ),
+    ),
+    Case(
+        "images in local manifest",
+        DEMO_1,
+        "flags:",
+        f"images: {{web: registry.example.com/web:1@sha256:{'5' * 64}}}\nflags:",
+        Line("images: are listed, and the platform builds its own; leave images out", at="images"),
+    ),
+    Case(
+        "migrations out of order",
+        DEMO_2,
+        "0002-orders",
+        "0000-orders",
+        Line(
+            "migrations.1.id: does not come after the one above it; list migrations oldest first, each once",
+            at="- {id: 0000",
+        ),
+    ),
+    Case(
+        "migrations twice",
+        DEMO_2,
+        "0002-orders",
+        "0001-initial",
+        Line(
+            "migrations.1.id: does not come after the one above it; list migrations oldest first, each once",
+            at="- {id: 0001-initial, backward-compatible: false",
+        ),
+    ),
+    Case(
+        "migration id",
+        DEMO_2,
+        "0002-orders",
+        "add_orders",
+        Line(
+            (
+                "migrations.1.id: must be four digits, - and a name in small letters, digits and -, for "
+                "example 0001-initial"
+            ),
+            at="- {id: add",
+        ),
+    ),
+    Case(
+        "misspelt key in a migration",
+        DEMO_2,
+        "0002-orders, backward-compatible",
+        "0002-orders, backwards-compatible",
+        Line("migrations.1.backwards-compatible: is no known key; did you mean backward-compatible?", at="- {id: 0002"),
+    ),
+    Case(
+        "migration that is maybe compatible",
+        DEMO_2,
+        "compatible: false",
+        "compatible: maybe",
+        Line("migrations.1.backward-compatible: must be true or false", at="- {id: 0002"),
+    ),
+    Case(
+        "migrations without command",
+        SHOP_1,
+        "images:",
+        "migrations: [{id: 0001-initial, backward-compatible: true}]\nimages:",
+        Line(
+            (
+                "migrations: are listed, and the platform has no migration command; add `migrations` to the "
+                "platform file"
+            ),
+            at="migrations",
+        ),
+    ),
+    Case(
+        "flag secret",
+        DEMO_1,
+        "NEW_CART: false",
+        "API_KEY: abc",
+        Line(
+            (
+                "flags.API_KEY: looks like a secret, and every `docker inspect` would show it; list it under "
+                "`secrets` and hand the program API_KEY_FILE"
+            ),
+            at="flags:",
+        ),
+    ),
+    Case(
+        "flag with colorway's prefix",
+        DEMO_1,
+        "NEW_CART: false",
+        "COLORWAY_COLOR: blue",
+        Line(
+            "flags.COLORWAY_COLOR: is set by colorway itself; choose a name that does not begin with COLORWAY_",
+            at="flags:",
+        ),
+    ),
+    Case(
+        "misspelt key in a manifest",
+        DEMO_1,
+        "migrations:",
+        "migration:",
+        Line("migration: is no known key; did you mean migrations?", at="migration"),
+    ),
+)

@@ -1,0 +1,602 @@
+"""Mistakes in stack files, and what an operator reads about each."""
+
+from __future__ import annotations
+
+from tests.spec.mistakes import Case, Line
+from tests.spec.project_files import FILES, KEY, LIVE, LOCAL, LOCAL_CONFIG, LOCAL_HOSTS
+
+CASES = (
+    Case(
+        "traffic does not sum to 100",
+        LOCAL,
+        "blue: 100",
+        "blue: 90",
+        Line("colorway:traffic: blue and green sum to 90; they must sum to 100", at="colorway:traffic"),
+    ),
+    Case(
+        "traffic is negative",
+        LOCAL,
+        "blue: 100, green: 0",
+        "blue: 101, green: -1",
+        Line("colorway:traffic.blue: must be at most 100", at="colorway:traffic"),
+        Line("colorway:traffic.green: must be at least 0", at="colorway:traffic"),
+    ),
+    Case(
+        "traffic is over 100",
+        LOCAL,
+        "blue: 100",
+        "blue: 101",
+        Line("colorway:traffic.blue: must be at most 100", at="colorway:traffic"),
+    ),
+    Case(
+        "traffic is not whole",
+        LOCAL,
+        "blue: 100, green: 0",
+        "blue: 99.5, green: 0.5",
+        Line(
+            "colorway:traffic.blue: must be a whole number, without quotes and without a fraction",
+            at="colorway:traffic",
+        ),
+        Line(
+            "colorway:traffic.green: must be a whole number, without quotes and without a fraction",
+            at="colorway:traffic",
+        ),
+    ),
+    Case(
+        "traffic in quotes",
+        LOCAL,
+        "blue: 100, green",
+        'blue: "100", green',
+        Line(
+            "colorway:traffic.blue: must be a whole number, without quotes and without a fraction",
+            at="colorway:traffic",
+        ),
+    ),
+    Case(
+        "active has no traffic",
+        LOCAL,
+        "active: blue",
+        "active: green",
+        Line(
+            "colorway:traffic.active: names green, which no user meets; name blue, or give green a share",
+            at="colorway:traffic",
+        ),
+    ),
+    Case(
+        "active is no color",
+        LOCAL,
+        "active: blue",
+        "active: bleu",
+        Line("colorway:traffic.active: must be blue or green", at="colorway:traffic"),
+    ),
+    Case(
+        "off color has traffic",
+        LOCAL,
+        'green: "2.0.0"}\n  colorway:traffic: {blue: 100, green: 0',
+        "green: null}\n  colorway:traffic: {blue: 90, green: 10",
+        Line(
+            "colorway:traffic.green: is 10, and green is off; give it a version first, or set it to 0",
+            at="colorway:traffic",
+        ),
+    ),
+    Case(
+        "both colors off",
+        LOCAL,
+        '{blue: "1.0.0", green: "2.0.0"}',
+        "{blue: null, green: null}",
+        Line("colorway:versions: both colors are off; give one of them a version", at="colorway:versions"),
+    ),
+    Case(
+        "traffic is a number",
+        LOCAL,
+        "{blue: 100, green: 0, active: blue}",
+        "100",
+        Line("colorway:traffic: must be a mapping: keys, each with a value", at="colorway:traffic"),
+    ),
+    Case(
+        "traffic without green and active",
+        LOCAL,
+        ", green: 0, active: blue}",
+        "}",
+        Line(
+            "colorway:traffic.green: is missing: share of the users that meet green, in whole percent",
+            at="colorway:traffic",
+        ),
+        Line("colorway:traffic.active: is missing: the color that owns workers and schedulers", at="colorway:traffic"),
+    ),
+    Case(
+        "unquoted version",
+        LOCAL,
+        'blue: "1.0.0"',
+        "blue: 1.10",
+        Line(
+            'colorway:versions.blue: is a number to YAML and loses its zeros; quote it: "1.10"', at="colorway:versions"
+        ),
+    ),
+    Case(
+        "version that is a date",
+        LOCAL,
+        'blue: "1.0.0"',
+        "blue: 2026-01-01",
+        Line(
+            (
+                "colorway:versions.blue: is no version; write the name of a release manifest in quotes, for "
+                'example "1.9.0"'
+            ),
+            at="colorway:versions",
+        ),
+    ),
+    Case(
+        "version that is a path",
+        LOCAL,
+        'blue: "1.0.0"',
+        'blue: "../1.0.0"',
+        Line(
+            (
+                "colorway:versions.blue: is no version; write the name of a release manifest in quotes, for "
+                'example "1.9.0"'
+            ),
+            at="colorway:versions",
+        ),
+    ),
+    Case(
+        "missing manifest",
+        LOCAL,
+        'green: "2.0.0"',
+        'green: "2.0.1"',
+        Line(
+            (
+                "colorway:versions.green: names a release manifest that releases/demo/ does not have; did "
+                "you mean 2.0.0?"
+            ),
+            at="colorway:versions",
+        ),
+    ),
+    Case(
+        "missing platform",
+        LOCAL,
+        "platform: demo",
+        "platform: wordpress",
+        Line("colorway:platform: names a file that platforms/ does not have; known: demo, shop", at="colorway"),
+    ),
+    Case(
+        "platform misspelt",
+        LOCAL,
+        "platform: demo",
+        "platform: demos",
+        Line("colorway:platform: names a file that platforms/ does not have; did you mean demo?", at="colorway"),
+    ),
+    Case(
+        "platform in capitals",
+        LOCAL,
+        "platform: demo",
+        "platform: Demo",
+        Line(
+            (
+                "colorway:platform: must be a DNS label: small letters, digits and -, beginning with a "
+                "letter, for example web"
+            ),
+            at="colorway",
+        ),
+    ),
+    Case(
+        "misspelt key",
+        LOCAL,
+        "colorway:traffic:",
+        "colorway:trafic:",
+        Line("colorway:trafic: is no known key; did you mean traffic?", at="colorway:trafic"),
+    ),
+    Case(
+        "misspelt traffic.active",
+        LOCAL,
+        "active: blue",
+        "actve: blue",
+        Line("colorway:traffic.actve: is no known key; did you mean active?", at="colorway:traffic"),
+    ),
+    Case(
+        "misspelt versions.green",
+        LOCAL,
+        'green: "2.0.0"',
+        'gren: "2.0.0"',
+        Line("colorway:versions.gren: is no known key; did you mean green?", at="colorway:versions"),
+    ),
+    Case(
+        "misspelt hosts.address",
+        LOCAL,
+        "address:",
+        "adress:",
+        Line("colorway:hosts.0.adress: is no known key; did you mean address?", at="adress"),
+    ),
+    Case(
+        "misspelt release.apply",
+        LOCAL,
+        "apply: here",
+        "aply: here",
+        Line("colorway:release.aply: is no known key; did you mean apply?", at="colorway:release"),
+    ),
+    Case(
+        "misspelt override",
+        LOCAL,
+        "{release: {hot: 5m}}",
+        "{relase: {hot: 5m}}",
+        Line("colorway:overrides.relase: is no known key; did you mean release?", at="colorway:overrides"),
+    ),
+    Case(
+        "misspelt deep override",
+        LOCAL,
+        "{release: {hot: 5m}}",
+        "{services: {web: {replica: 3}}}",
+        Line(
+            "colorway:overrides.services.web.replica: is no known key; did you mean replicas?", at="colorway:overrides"
+        ),
+    ),
+    Case(
+        "misspelt namespace",
+        LOCAL,
+        "colorway:network",
+        "colourway:network",
+        Line("colourway:network: has an unknown namespace; did you mean colorway:network?", at="colourway"),
+    ),
+    Case(
+        "no namespace",
+        LOCAL,
+        "colorway:network",
+        "network",
+        Line("network: has no namespace; did you mean colorway:network?", at="network"),
+    ),
+    Case("misspelt config", LOCAL, "config:", "conf:", Line("conf: is no known key; did you mean config?", at="conf:")),
+    Case(
+        "config list",
+        LOCAL,
+        LOCAL_CONFIG,
+        "config: [a]\n",
+        Line("config: must be a mapping: keys, each with a value", at="config"),
+    ),
+    Case(
+        "plain secret",
+        LIVE,
+        "secrets:database-password:\n    secure: v1:AAAA:BBBB",
+        "secrets:database-password: hunter2",
+        Line(
+            (
+                "secrets:database-password: is in plain text, and git would keep it; remove the line and run "
+                "`pulumi config set --secret secrets:database-password --stack live`"
+            ),
+            at="secrets",
+        ),
+    ),
+    Case(
+        "unknown secret",
+        LIVE,
+        "secrets:database-password",
+        "secrets:database-pasword",
+        Line("secrets:database-pasword: is no secret of the platform; did you mean database-password?", at="secrets"),
+    ),
+    Case(
+        "domain that is a URL",
+        LOCAL,
+        "demo.example.com",
+        "https://demo.example.com/",
+        Line(
+            (
+                "colorway:domain: is no domain name; write small letters, without https:// and without a dot "
+                "at the end, for example example.com"
+            ),
+            at="colorway:domain",
+        ),
+    ),
+    Case(
+        "zone that is a domain",
+        LIVE,
+        "zone: 0123456789abcdef0123456789abcdef",
+        "zone: shop.example.com",
+        Line(
+            ("colorway:zone: is no Cloudflare zone id; copy the 32 hex digits from the zone's overview, in quotes"),
+            at="colorway:zone",
+        ),
+    ),
+    Case(
+        "zone that YAML reads as a number",
+        LIVE,
+        "zone: 0123456789abcdef0123456789abcdef",
+        "zone: 12345678901234567890123456789012",
+        Line("colorway:zone: must be text; put numbers and dates in quotes", at="colorway:zone"),
+    ),
+    Case(
+        "secrets made up on a public stack",
+        LIVE,
+        "  colorway:versions",
+        "  colorway:generate-secrets: true\n  colorway:versions",
+        Line(
+            (
+                "colorway:generate-secrets: is on for a public stack; set its secrets with `pulumi config "
+                "set --secret` instead"
+            ),
+            at="colorway:generate",
+        ),
+    ),
+    Case(
+        "host without key",
+        LIVE,
+        f"      roles: [load-balancer]\n      host-key: {KEY}\n",
+        "      roles: [load-balancer]\n",
+        Line(
+            (
+                "colorway:hosts.0.host-key: is missing, so anyone in between could pose as this host; write "
+                "what `ssh-keyscan -t ed25519 ADDRESS` prints, without the address: ssh-ed25519 AAAA…"
+            ),
+            at="- name",
+        ),
+    ),
+    Case(
+        "host key with address",
+        LIVE,
+        f"roles: [load-balancer]\n      host-key: {KEY}",
+        f"roles: [load-balancer]\n      host-key: 10.0.0.11 {KEY}",
+        Line(
+            (
+                "colorway:hosts.0.host-key: is no SSH host key; write what `ssh-keyscan -t ed25519 ADDRESS` "
+                "prints, without the address: ssh-ed25519 AAAA…"
+            ),
+            at="host-key",
+        ),
+    ),
+    Case(
+        "even managers",
+        LIVE,
+        "roles: [load-balancer]",
+        "roles: [load-balancer, manager]",
+        Line("colorway:hosts: 2 managers tolerate no more failures than 1; use 1, 3 or 5", at="colorway:hosts"),
+    ),
+    Case(
+        "doubled name",
+        LIVE,
+        "name: app1",
+        "name: lb1",
+        Line("colorway:hosts.1.name: is also the name of hosts.0; give each its own", at="- name: lb1", nth=2),
+    ),
+    Case(
+        "doubled address",
+        LIVE,
+        "10.0.0.21",
+        "10.0.0.11",
+        Line(
+            "colorway:hosts.1.address: is also the address of hosts.0; give each its own",
+            at="address: 10.0.0.11",
+            nth=2,
+        ),
+    ),
+    Case(
+        "doubled role",
+        LIVE,
+        "roles: [load-balancer]",
+        "roles: [load-balancer, load-balancer]",
+        Line("colorway:hosts.0.roles.1: is listed twice; leave one out", at="roles:"),
+    ),
+    Case(
+        "unknown role",
+        LIVE,
+        "roles: [load-balancer]",
+        "roles: [loadbalancer]",
+        Line("colorway:hosts.0.roles.0: must be manager, web, database, load-balancer or monitoring", at="roles:"),
+    ),
+    Case(
+        "missing role",
+        LIVE,
+        ", monitoring]",
+        "]",
+        Line("colorway:hosts: no host has the role monitoring; add it to one of them", at="colorway:hosts"),
+    ),
+    Case(
+        "no roles",
+        LIVE,
+        "roles: [load-balancer]",
+        "roles: []",
+        Line("colorway:hosts.0.roles: has too few entries; at least 1", at="roles:"),
+    ),
+    Case(
+        "role no list",
+        LIVE,
+        "roles: [load-balancer]",
+        "roles: load-balancer",
+        Line("colorway:hosts.0.roles: must be a list: [one, two], or one entry a line, each after a -", at="roles:"),
+    ),
+    Case(
+        "no hosts",
+        LOCAL,
+        LOCAL_HOSTS,
+        "colorway:hosts: []",
+        Line("colorway:hosts: has too few entries; at least 1", at="colorway:hosts"),
+    ),
+    Case(
+        "mixed hosts",
+        LIVE,
+        "address: 10.0.0.11",
+        "address: 127.0.0.1",
+        Line(
+            "colorway:hosts: mix this machine with others; give every host its address in the private network",
+            at="colorway:hosts",
+        ),
+    ),
+    Case(
+        "address no address",
+        LIVE,
+        "address: 10.0.0.11",
+        "address: lb1.example.com",
+        Line("colorway:hosts.0.address: must be an IPv4 address, for example 10.0.0.11", at="address"),
+    ),
+    Case(
+        "address number",
+        LIVE,
+        "address: 10.0.0.11",
+        "address: 10",
+        Line("colorway:hosts.0.address: must be an IPv4 address, for example 10.0.0.11", at="address"),
+    ),
+    Case(
+        "user with a space",
+        LIVE,
+        "user: deploy",
+        'user: "de ploy"',
+        Line(
+            "colorway:hosts.1.user: is no user name; use small letters, digits, _ and -, for example deploy",
+            at='user: "de',
+        ),
+    ),
+    Case(
+        "port too large",
+        LIVE,
+        "ssh-port: 2222",
+        "ssh-port: 22222222",
+        Line("colorway:hosts.1.ssh-port: must be at most 65535", at="ssh-port"),
+    ),
+    Case(
+        "host name with an underscore",
+        LIVE,
+        "name: app1",
+        "name: app_1",
+        Line(
+            (
+                "colorway:hosts.1.name: must be a DNS label: small letters, digits and -, beginning with a "
+                "letter, for example web"
+            ),
+            at="- name: app",
+        ),
+    ),
+    Case(
+        "network too small",
+        LOCAL,
+        "10.90.0.0/16",
+        "10.90.0.0/24",
+        Line(
+            "colorway:network: is too small for four networks; write at least a /22, for example 10.90.0.0/16",
+            at="colorway:network",
+        ),
+    ),
+    Case(
+        "network with host bits",
+        LOCAL,
+        "10.90.0.0/16",
+        "10.90.0.1/16",
+        Line(
+            "colorway:network: must be a network with its prefix and no host bits, for example 10.90.0.0/16",
+            at="colorway:network",
+        ),
+    ),
+    Case(
+        "network that is not private",
+        LOCAL,
+        "10.90.0.0/16",
+        "0.0.0.0/0",
+        Line(
+            ("colorway:network: is not private, and would hide a part of the internet; write for example 10.90.0.0/16"),
+            at="colorway:network",
+        ),
+    ),
+    Case(
+        "network that contains hosts",
+        LIVE,
+        "  colorway:versions",
+        "  colorway:network: 10.0.0.0/16\n  colorway:versions",
+        Line(
+            (
+                "colorway:network: contains the address of hosts.0, which the overlay would hide; choose a "
+                "range that nothing else uses"
+            ),
+            at="colorway:network",
+        ),
+    ),
+    Case(
+        "unknown apply",
+        LOCAL,
+        "apply: here",
+        "apply: there",
+        Line("colorway:release.apply: must be here or ci", at="colorway:release"),
+    ),
+    Case(
+        "local images on another host",
+        LOCAL,
+        "address: 127.0.0.1",
+        f"address: 10.0.0.5\n      host-key: {KEY}",
+        Line(
+            "colorway:hosts: are not this machine, and the platform's images are built here; use a registry",
+            at="colorway:hosts",
+        ),
+    ),
+    Case(
+        "override that breaks a rule",
+        LOCAL,
+        "{release: {hot: 5m}}",
+        "{services: {scheduler: {replicas: 2}}}",
+        Line(
+            (
+                "colorway:overrides.services.scheduler.replicas: must be 1 for a scheduler; with more, every "
+                "job would be given out several times"
+            ),
+            at="colorway:overrides",
+        ),
+    ),
+    Case(
+        "override that breaks a rule elsewhere",
+        LOCAL,
+        "{release: {hot: 5m}}",
+        "{edge: {http-port: 9090}}",
+        Line(
+            (
+                "colorway:overrides: with these, monitoring.port is also edge.http-port; on a host with both "
+                "roles only one can have it, so choose another"
+            ),
+            at="colorway:overrides",
+        ),
+    ),
+    Case(
+        "override that breaks a rule of its parent",
+        LOCAL,
+        "{release: {hot: 5m}}",
+        "{services: {worker: {kind: web}}}",
+        Line(
+            (
+                "colorway:overrides.services.worker.kind: with this, services.worker is a web service "
+                "without a port, so nothing could reach it; add for example port: 8000"
+            ),
+            at="colorway:overrides",
+        ),
+    ),
+    Case(
+        "override with null",
+        LOCAL,
+        "{release: {hot: 5m}}",
+        "{services: {web: null}}",
+        Line("colorway:overrides.services.web: must be a mapping: keys, each with a value", at="colorway:overrides"),
+    ),
+    Case(
+        "overrides that are a list",
+        LOCAL,
+        "{release: {hot: 5m}}",
+        "[hot, 5m]",
+        Line("colorway:overrides: must be a mapping: keys, each with a value", at="colorway:overrides"),
+    ),
+    Case(
+        "override with a bare number",
+        LOCAL,
+        "{release: {hot: 5m}}",
+        "{release: {hot: 5}}",
+        Line(
+            (
+                "colorway:overrides.release.hot: is no duration; write a number with its unit, for example "
+                "30s, 1m30s or 500ms"
+            ),
+            at="colorway:overrides",
+        ),
+    ),
+    Case(
+        "empty stack file",
+        LOCAL,
+        FILES[LOCAL],
+        "",
+        Line("colorway:platform: is missing: name of the platform file"),
+        Line("colorway:domain: is missing: domain of the stack; the load balancers answer for it and its subdomains"),
+        Line("colorway:versions: is missing: the release manifest that each color runs"),
+        Line("colorway:traffic: is missing: the one line that a release moves"),
+        Line("colorway:hosts: is missing: the machines"),
+    ),
+)
