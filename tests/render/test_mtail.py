@@ -54,3 +54,10 @@ def test_another_network_moves_the_addresses_too():
 def test_the_program_does_not_depend_on_traffic_or_versions():
     moved = small_spec(traffic="0:100", versions={"blue": None, "green": "2.0.0"})
     assert mtail(small_spec()) == mtail(moved), "a step of a release must not restart what measures it"
+
+
+def test_no_pattern_lets_mtail_take_a_dash_for_a_number():
+    lines = [line for line in mtail(small_spec()).splitlines() if not line.startswith("#")]
+    assert not [line for line in lines if "[0-9-]" in line], (
+        "mtail infers an integer, fails at the status of a client that went away, and counts nothing of the line"
+    )
