@@ -1,0 +1,173 @@
+"""The real programs on what we render for them: nginx, promtool and mtail of our own images."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from colorway import stack_config
+from colorway.engine import images
+from colorway.engine.progress import silent
+from colorway.render.monitoring import mtail, prometheus
+from colorway.render.nginx import generation
+from colorway.render.scripts import entry
+from colorway.spec.root import PlatformSpec
+from tests.program.stacks import STACKS
+from tests.render.cases import CASES, GOLDEN
+from tests.render.log_lines import FOREIGN, SAMPLES, SECONDS, Moves, all_moves
+from tests.support.specs import ROOT, small_spec
+from tests.support.wait import wait_until
+
+pytestmark = pytest.mark.e2e
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+FIGURE = re.compile(r"(?P<name>\w+?)(?P<count>_count)?\{(?P<labels>[^}]*)\} (?P<value>\d+)")
+LABELS = {
+    "colorway_requests_total": ("service", "color", "code"),
+    "colorway_failover_total": ("service", "from", "to"),
+    "colorway_log_lines_total": (),
+    SECONDS: ("service", "color"),
+}
+TOKEN = "0123456789abcdef0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture(scope="session")
+def local_images(swarm: None) -> dict[str, str]:
+    """The images of the local stack by their folder under images/, built where they are missing."""
+    spec = stack_config.from_file(root=ROOT, stack="local")
+    wanted = {"nginx", "mtail", "prometheus"}
+    return {
+        folder: images.ensure_image(
+            reference=reference, version=version, context=ROOT / "images" / folder, progress=silent
+        )
+        for reference, (folder, version) in spec.builds().items()
+        if folder in wanted
+    }
+
+
+@pytest.fixture
+def run(local_images: dict[str, str], tmp_path: Path) -> Run:
+    """Run a program of an image on the files of the test's folder, which it sees at /in."""
+
+    def in_image(folder: str, *command: str) -> subprocess.CompletedProcess[str]:
+        mounts = ["--volume", f"{tmp_path}:/in:ro", "--tmpfs", "/tmp"]
+        argv = ["docker", "run", "--rm", "--user", "0", "--network", "none", *mounts, local_images[folder], *command]
+        return subprocess.run(argv, capture_output=True, text=True, check=False)
+
+    return in_image
+
+
+@pytest.fixture(scope="module")
+def nginx(local_images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """A load balancer that was just started by its entry script: with a certificate and a token, without a text."""
+    folder = tmp_path_factory.mktemp("load-balancer")
+    (folder / "tls").mkdir()
+    (folder / "entry.sh").write_text(entry("nginx"), encoding="utf-8")
+    token = folder / "token"
+    token.write_text(f'"{TOKEN}.blue" blue;\n"{TOKEN}.green" green;\n', encoding="utf-8")
+    name = f"colorway-test-checkers-{uuid.uuid4().hex[:8]}"
+    mounts = ["--volume", f"{folder}:/etc/colorway", "--volume", f"{token}:/run/secrets/preview-token:ro"]
+    environment = ["--env", "COLORWAY_DOMAIN=example.com", "--env", "COLORWAY_STATUS_PORT=8081"]
+    container = ["--name", name, "--network", "none", "--read-only", "--tmpfs", "/tmp", *mounts, *environment]
+    image = local_images["nginx"]
+    docker("run", "--rm", "--detach", "--init", *container, image, "/bin/sh", "/etc/colorway/entry.sh")
+
+    def inside(*command: str, text: str = "") -> subprocess.CompletedProcess[str]:
+        argv = ["docker", "exec", "--interactive", name, *command]
+        return subprocess.run(argv, input=text, capture_output=True, text=True, check=False)
+
+    try:
+        wait_until(
+            lambda: inside("curl", "-fs", "http://127.0.0.1:8081/health").stdout == "ok",
+            limit=30,
+            what="nginx answers after its entry script",
+        )
+        yield inside
+    finally:
+        docker("rm", "--force", name)
+
+
+def docker(*arguments: str) -> None:
+    subprocess.run(["docker", *arguments], capture_output=True, check=True)
+
+
+def refused(nginx: Run, text: str) -> str:
+    """What nginx says against a text, empty if it takes it."""
+    checked = nginx("/bin/sh", "-c", "cat >/tmp/text.conf && nginx -e stderr -t -q -c /tmp/text.conf", text=text)
+    return checked.stderr if checked.returncode or checked.stderr else ""
+
+
+def stack_spec(stack: str) -> PlatformSpec:
+    return stack_config.from_file(root=ROOT, stack=stack)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_nginx_takes_every_golden_text_without_a_warning(nginx, case):
+    assert refused(nginx, (GOLDEN / f"{case}.conf").read_text(encoding="utf-8")) == ""
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_nginx_takes_the_text_of_every_stack(nginx, stack):
+    assert refused(nginx, generation(stack_spec(stack)).text) == ""
+
+
+def test_the_check_would_see_a_mistake(nginx):
+    text = generation(small_spec(traffic="90:10")).text.replace("10% green", "0% green")
+    assert "invalid percent value" in refused(nginx, text), "a check that takes everything proves nothing"
+
+
+def test_a_load_balancer_without_a_text_says_so_and_serves_503(nginx):
+    assert nginx("curl", "-s", "http://127.0.0.1:8081/generation").stdout == "none"
+    answer = nginx("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "http://127.0.0.1/")
+    assert answer.stdout == "503", "honest, and healthy: the first generation needs a running nginx"
+    live = nginx("head", "-n", "1", "/etc/colorway/current/nginx.conf").stdout
+    assert live == "# colorway generation none\n", "apply reads from it what serves again when it fails"
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_promtool_takes_the_configuration_of_every_stack(run, tmp_path, stack):
+    (tmp_path / "prometheus.yml").write_text(prometheus(stack_spec(stack)), encoding="utf-8")
+    checked = run("prometheus", "promtool", "check", "config", "/in/prometheus.yml")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_mtail_compiles_the_program_of_every_stack(run, tmp_path, stack):
+    (tmp_path / "colorway.mtail").write_text(mtail(stack_spec(stack)), encoding="utf-8")
+    compiled = run("mtail", "mtail", "--one_shot", "--compile_only", "--progs", "/in/colorway.mtail")
+    assert compiled.returncode == 0, compiled.stdout + compiled.stderr
+
+
+def figures(printed: str) -> Moves:
+    """The figures that mtail prints in Prometheus's format, by name and labels."""
+    found: Moves = Counter()
+    for line in printed.splitlines():
+        match = FIGURE.fullmatch(line)
+        if match and match["name"] in LABELS and (match["name"] != SECONDS or match["count"]):
+            labels = dict(re.findall(r'(\w+)="([^"]*)"', match["labels"]))
+            found[(match["name"], *(labels[label] for label in LABELS[match["name"]]))] = int(match["value"])
+    return found
+
+
+def test_mtail_counts_what_our_reading_of_its_program_counts(run, tmp_path):
+    (tmp_path / "colorway.mtail").write_text(mtail(small_spec()), encoding="utf-8")
+    lines = [*(sample.line for sample in SAMPLES), *FOREIGN]
+    (tmp_path / "sample.log").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    counted = run(
+        "mtail",
+        "mtail",
+        "--logtostderr",
+        "--one_shot",
+        "--one_shot_format=prometheus",
+        "--progs=/in/colorway.mtail",
+        "--logs=/in/sample.log",
+    )
+    assert counted.returncode == 0, counted.stderr
+    assert "Runtime error" not in counted.stderr, "mtail gave a line up: whatever followed in it is not counted"
+    assert figures(counted.stdout) == all_moves(), "a verdict on these figures would be another one"
