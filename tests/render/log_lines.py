@@ -118,7 +118,17 @@ SAMPLES = (
         failover=("blue", "green"),
     ),
     Sample(
-        what="no task of green had an address: nginx logs the upstream's own name",
+        what="no task of green had an address: blue answers as its backup without an attempt at green",
+        chosen="green",
+        addresses=BLUE_TASK,
+        statuses="200",
+        times="0.008",
+        counted=(("blue", "200"),),
+        timed=("blue",),
+        failover=("green", "blue"),
+    ),
+    Sample(
+        what="no task of either color had an address: nginx logs the upstream's own name",
         chosen="green",
         addresses="shop_green",
         statuses="502",

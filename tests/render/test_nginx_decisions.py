@@ -144,6 +144,12 @@ def test_a_reload_loses_nothing_that_is_in_flight(case):
     )
 
 
+def test_a_worker_has_a_file_for_every_connection_and_asks_for_no_more_than_hosts_allow():
+    [files] = tree("blue-90").values("worker_rlimit_nofile")
+    [connections] = tree("blue-90").values("events", "worker_connections")
+    assert 2 * int(connections) <= int(files) <= 20_000, "above the host's own limit the setting has no effect at all"
+
+
 def test_workers_may_outlive_a_reload_as_long_as_the_longest_request():
     spec = small_spec(overrides={"services": {"api": {"longest-request": "3m"}}})
     assert "worker_shutdown_timeout 180s;" in generation(spec).text, "75 s would cut a request of three minutes"
