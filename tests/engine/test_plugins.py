@@ -7,6 +7,7 @@ import sys
 import time
 from importlib import metadata
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -54,7 +55,9 @@ def pulumi(tmp_path, monkeypatch):
 def written(monkeypatch):
     """The offline plugins that were written, without writing any."""
     calls = []
-    monkeypatch.setattr(plugins, "write_executables", lambda directory, *, python: calls.append((directory, python)))
+    executables = ModuleType("executables")
+    executables.write_executables = lambda directory, *, python: calls.append((directory, python))
+    monkeypatch.setitem(sys.modules, "colorway.lab.plugins.executables", executables)
     return calls
 
 
