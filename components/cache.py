@@ -67,7 +67,8 @@ def _service(spec: PlatformSpec, *, store: str, wanted: DataStoreSpec) -> SwarmS
         limits=wanted.limits,
         stop_grace=wanted.stop_grace,
         order=Order.STOP_FIRST,
-        constraints=(f"node.labels.{names.role_label(spec.stack, Role.DATABASE.value)}==true",),
+        # One host, not the role: on the second database host the volume of the same name is empty.
+        constraints=(f"node.labels.{names.host_label(spec.stack)}=={spec.hosts(Role.DATABASE)[0].name}",),
         env={"REDIS_PASSWORD_FILE": f"/run/secrets/{wanted.password}", "REDIS_DATA": DATA},
         mounts=(Mount(target=DATA, source=names.volume(spec.stack, store)),),
         capabilities=CAPABILITIES,

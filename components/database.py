@@ -79,7 +79,8 @@ def _service(spec: PlatformSpec, *, store: str, wanted: DataStoreSpec) -> SwarmS
         # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for clients.
         stop_signal="SIGINT",
         order=Order.STOP_FIRST,
-        constraints=(f"node.labels.{names.role_label(spec.stack, Role.DATABASE.value)}==true",),
+        # One host, not the role: on the second database host the volume of the same name is empty.
+        constraints=(f"node.labels.{names.host_label(spec.stack)}=={spec.hosts(Role.DATABASE)[0].name}",),
         env={
             "POSTGRES_DB": str(wanted.database),
             "POSTGRES_USER": str(wanted.user),

@@ -19,7 +19,7 @@ from components.migrations import Migrations
 from components.monitoring import Monitoring
 from tests.components.pieces import NETWORKS, SECRETS, constraints, joined, secret_files
 from tests.support.recorder import CONFIG, run_program
-from tests.support.specs import REMOTE_HOSTS, ZONE, pinned, small_spec
+from tests.support.specs import HOST_KEY, REMOTE_HOSTS, ZONE, pinned, small_spec
 
 STORES = {"postgres": (Database, "database-password"), "redis": (Cache, "cache-password")}
 
@@ -107,11 +107,20 @@ def test_a_store_keeps_its_data_in_a_named_volume_on_a_database_host(name):
     service = store(name).one(f"{name}-service")
     [volume] = [one for one in service.container["mounts"] if one["type"] == "volume"]
     assert volume["source"] == f"test-{name}", "the volume outlives the service"
-    assert constraints(service) == ["node.labels.colorway-test-database==true"], "on another host it would be empty"
+    assert constraints(service) == ["node.labels.colorway-test-host==localhost"], "on another host it would be empty"
     assert service.inputs["updateConfig"]["order"] == "stop-first", "two servers on one directory destroy it"
     assert service.inputs["mode"] == {"replicated": {"replicas": 1}}
     assert joined(service) == {"id-of-data": [name]}, "its name in the platform file is its DNS name"
     assert service.container["image"] == pinned(name)
+
+
+@pytest.mark.parametrize("name", STORES)
+def test_a_store_stays_on_one_of_several_database_hosts(name):
+    second = {"name": "db2", "address": "10.0.0.32", "roles": ["database"], "host-key": HOST_KEY}
+    service = store(name, hosts=[*REMOTE_HOSTS, second]).one(f"{name}-service")
+    assert constraints(service) == ["node.labels.colorway-test-host==app1"], (
+        "rescheduled to the other one it would start on an empty volume and look healthy"
+    )
 
 
 @pytest.mark.parametrize("name", STORES)
