@@ -36,7 +36,7 @@ down: set-up ## Remove the local stack; DATA=1 removes its data, too
 	@$(BIN)/python -m colorway down local $(if $(filter 1 yes true,$(DATA)),--data)
 
 test: lint ## All tests that need no Docker, within two minutes
-	$(BIN)/python -m pytest -m "not e2e" --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest --ignore tests/e2e --numprocesses auto --maxprocesses 4 --dist loadfile
 
 e2e: set-up ## The tests on a real engine and a real swarm; installs and starts Docker where that is missing
 	$(BIN)/python -m colorway setup local
