@@ -13,7 +13,7 @@ from colorway.spec.fields import ADDRESS_CURE, NETWORK_CURE
 from colorway.spec.nearest import hint, nearest
 
 _WHOLE = "must be a whole number, without quotes and without a fraction"
-_NUMBER = "must be a number"
+_NUMBER = "must be a number, without quotes"
 _MAPPING = "must be a mapping: keys, each with a value"
 _LIST = "must be a list: [one, two], or one entry a line, each after a -"
 _FIXED = {

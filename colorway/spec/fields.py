@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    WithJsonSchema,
+)
 from pydantic_core import CoreSchema, core_schema
 
 from colorway.spec.durations import Duration, PositiveDuration, go_duration, parse_duration, whole_seconds
@@ -34,6 +43,7 @@ __all__ = [
     "UrlPath",
     "Version",
     "go_duration",
+    "memory_text",
     "parse_duration",
     "whole_seconds",
 ]
@@ -93,6 +103,14 @@ def _parse_memory(value: object) -> int:
     return amount
 
 
+def memory_text(value: int) -> str:
+    """Return an amount of memory as it is written in a file, in the largest unit that keeps it whole."""
+    for unit in ("Gi", "Mi"):
+        if value % _MEMORY_UNITS[unit] == 0:
+            return f"{value // _MEMORY_UNITS[unit]}{unit}"
+    return f"{math.ceil(value / _MEMORY_UNITS['Ki'])}Ki"
+
+
 def _check_limit(value: int) -> int:
     if value < SMALLEST_MEMORY:
         raise ValueError("is less than the 6Mi that Docker asks for; write for example 256Mi")
@@ -104,12 +122,6 @@ def _parse_version(value: object) -> str:
         raise ValueError('is a number to YAML and loses its zeros; quote it: "1.10"')  # noqa: TRY004 - pydantic wants ValueError
     if not isinstance(value, str) or not _VERSION.fullmatch(value):
         raise ValueError('is no version; write the name of a release manifest in quotes, for example "1.9.0"')
-    return value
-
-
-def _refuse_bool(value: object) -> object:
-    if isinstance(value, bool):
-        raise ValueError("must be a number")  # noqa: TRY004 - pydantic wants ValueError
     return value
 
 
@@ -156,12 +168,13 @@ def _check_env_value(value: str) -> str:
 Memory = Annotated[
     int,
     BeforeValidator(_parse_memory),
+    PlainSerializer(memory_text, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "pattern": r"^\d+(Ki|Mi|Gi)$", "examples": ["256Mi"]}),
 ]
 """Bytes; written with Ki, Mi or Gi."""
 MemoryLimit = Annotated[Memory, AfterValidator(_check_limit)]
 """Bytes that a task may use."""
-Cpus = Annotated[float, Field(ge=0.01, le=512), BeforeValidator(_refuse_bool)]
+Cpus = Annotated[float, Field(ge=0.01, le=512, strict=True)]
 """Processor cores; fractions allowed."""
 Version = Annotated[
     str,
@@ -205,7 +218,7 @@ Replicas = Annotated[int, Field(ge=1, le=100, strict=True)]
 """Number of tasks of a service that is on."""
 Percent = Annotated[int, Field(ge=0, le=100, strict=True)]
 """Whole percent."""
-Ratio = Annotated[float, Field(ge=0, le=1), BeforeValidator(_refuse_bool)]
+Ratio = Annotated[float, Field(ge=0, le=1, strict=True)]
 """Share between 0 and 1."""
 UrlPath = Annotated[
     str,

@@ -268,21 +268,21 @@ CASES = (
         DEMO,
         "cpus: 2,",
         "cpus: two,",
-        Line("data-stores.postgres.limits.cpus: must be a number", at="limits: {cpus: two"),
+        Line("data-stores.postgres.limits.cpus: must be a number, without quotes", at="limits: {cpus: two"),
     ),
     Case(
         "cpus not a number",
         DEMO,
         "cpus: 2,",
         "cpus: .nan,",
-        Line("data-stores.postgres.limits.cpus: must be a number", at="limits: {cpus: .nan"),
+        Line("data-stores.postgres.limits.cpus: must be a number, without quotes", at="limits: {cpus: .nan"),
     ),
     Case(
         "cpus true",
         DEMO,
         "cpus: 2,",
         "cpus: true,",
-        Line("data-stores.postgres.limits.cpus: must be a number", at="limits: {cpus: true"),
+        Line("data-stores.postgres.limits.cpus: must be a number, without quotes", at="limits: {cpus: true"),
     ),
     Case(
         "secret in plain in env",
@@ -672,7 +672,7 @@ CASES = (
         DEMO,
         "p95-factor: 1.6",
         "p95-factor: .inf",
-        Line("release.gate.p95-factor: must be a number", at="gate: {window"),
+        Line("release.gate.p95-factor: must be a number, without quotes", at="gate: {window"),
     ),
     Case(
         "buckets out of order",
