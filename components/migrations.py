@@ -65,8 +65,10 @@ def _arguments(
         pulumi.Output.concat("--secret=source=", secrets[secret].name, f",target={secret}")
         for secret in service.secrets
     ]
+    # The number alone: with its name a migration would not fit into a service's 63 characters.
+    number = migration.partition("-")[0]
     return [
-        names.service(spec.stack, f"migrate-{migration}"),
+        names.service(spec.stack, f"migrate-{number}"),
         str(whole_seconds(command.timeout)),
         f"--network={names.network(spec.stack, NetworkName.DATA)}",
         *(f"--env={key}={value}" for key, value in service.env.items()),

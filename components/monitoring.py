@@ -18,21 +18,16 @@ from components.entry import mounted_config
 from components.swarm_service import Mount, NetworkAttachment, Order, SwarmService, SwarmServiceSpec
 
 MTAIL_PROGRAM = "/etc/mtail/colorway.mtail"
-SOCKET_DIRECTORY = "/run/colorway"
+LOG_DIRECTORY = "/run/colorway"
 PROMETHEUS_CONFIG = "/etc/prometheus/prometheus.yml"
 PROMETHEUS_DATA = "/prometheus"
-MTAIL_COMMAND = (
-    # A socket outlives the task that made it, and the next one could not bind.
-    f"rm -f {SOCKET_DIRECTORY}/mtail.sock; exec mtail --progs {MTAIL_PROGRAM} "
-    f"--logs unixgram://{SOCKET_DIRECTORY}/mtail.sock --port {render.MTAIL_PORT}"
-)
 MTAIL_LIMITS = LimitsSpec(cpus=0.5, memory=128 * 2**20)
 
 
 class Monitoring(pulumi.ComponentResource):
     """Runs mtail on each load-balancer host, and Prometheus on the monitoring host.
 
-    mtail reads what nginx logs through a socket in the load balancer's directory and counts requests,
+    mtail reads what nginx logs into a file of the load balancer's directory and counts requests,
     failures and latencies by color; Prometheus collects the figures. Neither is on the requests' path.
     """
 
@@ -89,14 +84,24 @@ def _mtail_service(spec: PlatformSpec, *, host: HostSpec) -> SwarmServiceSpec:
     return SwarmServiceSpec(
         service_name=names.service(spec.stack, names.mtail(host.name)),
         image=spec.shared_image(build=wanted.mtail_build, image=wanted.mtail_image),
-        command=("/bin/sh", "-c", MTAIL_COMMAND),
+        command=(
+            "mtail",
+            "--progs",
+            MTAIL_PROGRAM,
+            "--logs",
+            f"{LOG_DIRECTORY}/access.log",
+            "--port",
+            str(render.MTAIL_PORT),
+        ),
         health=health.tests(None),
         health_policy=health,
         limits=MTAIL_LIMITS,
         stop_grace=timedelta(seconds=10),
         order=Order.STOP_FIRST,
         constraints=(f"node.labels.{names.host_label(spec.stack)}=={host.name}",),
-        mounts=(Mount(target=SOCKET_DIRECTORY, source=f"{names.state_directory(spec.stack)}/run", bind=True),),
+        mounts=(
+            Mount(target=LOG_DIRECTORY, source=f"{names.state_directory(spec.stack)}/run", bind=True, read_only=True),
+        ),
         labels={"colorway.stack": spec.stack, "colorway.service": names.mtail(host.name)},
     )
 

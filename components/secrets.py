@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import secrets
 from collections.abc import Callable, Mapping
 
@@ -12,6 +13,8 @@ import pulumi_docker as docker
 from colorway.errors import ColorwayError
 from colorway.spec.root import PlatformSpec
 from components.swarm_service import MountedFile
+
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{16,128}")
 
 Configured = Callable[[str], pulumi.Output[str] | None]
 """Looks a secret up in the stack's configuration; none = not set there."""
@@ -47,7 +50,10 @@ class Secrets(pulumi.ComponentResource):
         token = spec.platform.edge.preview_token
         self.preview_token = values[token]
         made = {
-            secret: self._secret(f"{name}-{secret}", value.apply(_token_map) if secret == token else value)
+            secret: self._secret(
+                f"{name}-{secret}",
+                value.apply(lambda text: _token_map(text, stack=spec.stack, name=token)) if secret == token else value,
+            )
             for secret, value in values.items()
         }
         self.files = {
@@ -89,6 +95,12 @@ class Secrets(pulumi.ComponentResource):
         )
 
 
-def _token_map(token: str) -> str:
+def _token_map(token: str, *, stack: str, name: str) -> str:
     """Return the nginx map fragment that knows the token; it is included from /run/secrets."""
+    if not _TOKEN.fullmatch(token):
+        raise pulumi.RunError(
+            f"Pulumi.{stack}.yaml: secrets:{name} must be 16 to 128 letters, digits, - or _, so that nginx can read it "
+            f"and nobody can guess it; write: pulumi config set --secret secrets:{name} --stack {stack} "
+            '"$(openssl rand -hex 24)"'
+        )
     return f'"{token}.blue" blue;\n"{token}.green" green;\n'

@@ -19,8 +19,8 @@ WORKER_SHUTDOWN = timedelta(seconds=75)
 """Shortest time that nginx's old workers get for what they have in flight."""
 INSIDE = "/etc/colorway"
 """Where a load balancer's directory on the host is seen inside its container."""
-ACCESS_LOG = f"syslog:server=unix:{INSIDE}/run/mtail.sock,nohostname,tag=nginx colorway"
-"""Datagrams to mtail: they never block nginx, and there is no file that could grow."""
+ACCESS_LOG = f"{INSIDE}/run/access.log colorway"
+"""A file, because datagrams to mtail lost 9 % of the lines at 490 requests/s; the entry script keeps it small."""
 _PLACEHOLDER = "0" * DIGEST_LENGTH
 
 

@@ -29,4 +29,13 @@ CONF
   ln -sfn generations/none "$directory/current.new"
   mv -fT "$directory/current.new" "$directory/current"
 fi
+# What mtail reads. Its beginning is given back to the disk while its end grows: a renamed or truncated file
+# loses lines that mtail has not read yet.
+log=$directory/run/access.log
+: >"$log"
+chmod 644 "$log"
+while sleep 30; do
+  size=$(stat -c %s "$log")
+  [ "$size" -le 33554432 ] || fallocate --punch-hole --offset 0 --length $((size - 16777216)) "$log"
+done &
 exec nginx -e stderr -g 'daemon off;' -c "$directory/current/nginx.conf"

@@ -2,7 +2,7 @@
 set -eu
 umask 077
 {
-  printf 'requirepass %s\n' "$(cat "$REDIS_PASSWORD_FILE")"
+  printf 'requirepass "%s"\n' "$(sed 's/[\\"]/\\&/g' "$REDIS_PASSWORD_FILE")"
   printf 'dir %s\nappendonly yes\nappendfsync everysec\nsave ""\nprotected-mode no\nbind * -::*\n' "$REDIS_DATA"
 } >/tmp/redis.conf
 if [ "$(id -u)" = 0 ]; then
