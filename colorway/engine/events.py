@@ -7,8 +7,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from pulumi.automation.events import EngineEvent, OpType, StepEventMetadata
+
+from colorway.engine.deployed import STACK_TYPE
 
 SIGNS = {
     OpType.CREATE: "+",
@@ -34,6 +37,8 @@ _FAILED_SCRIPT = re.compile(r'^(exit status|Process exited with status) \d+: run
 """How the command plugin begins: the first form on this machine, the second over SSH."""
 _BORING = ("resource plugin", "using pulumi-", "warning: using")
 _EMPTY_WORDS = {"update failed", "preview failed"}
+_AGAIN = "an unhandled error occurred: "
+"""How the SDK repeats what a program said when it gave up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +67,8 @@ class EventLog:
     say: Callable[[str], None]
     """Prints one line."""
     changes: list[Change] = field(default_factory=list)
+    stack_outputs: dict[str, Any] = field(default_factory=dict)
+    """The stack's outputs, as the end of a run announces them; asking the CLI again would cost half a second."""
     errors: list[str] = field(default_factory=list)
     _started: dict[str, float] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -94,6 +101,8 @@ class EventLog:
             )
 
     def _end(self, metadata: StepEventMetadata) -> None:
+        if metadata.type == STACK_TYPE and metadata.new is not None:
+            self.stack_outputs = dict(metadata.new.outputs or {})
         if metadata.op in SIGNS and metadata.op is not OpType.REPLACE and _is_custom(metadata):
             self.say(f"  {SIGNS[metadata.op]} {short_name(metadata.urn)}{self._after(metadata)}")
 
@@ -102,7 +111,7 @@ class EventLog:
         return "" if started is None else f" ({time.monotonic() - started:.1f} s)"
 
     def _diagnose(self, message: str, *, severity: str, urn: str) -> None:
-        text = _without_script(_COLOR_CODES.sub("", message).strip())
+        text = _without_script(_COLOR_CODES.sub("", message).strip()).removeprefix(_AGAIN)
         if not text or text in _EMPTY_WORDS or text.startswith(_BORING):
             return
         if severity == "error":

@@ -154,6 +154,12 @@ def test_the_reason_of_a_failure_is_never_left_out(log, message):
     assert log.errors == [message], "a user would only read that nothing was rolled back"
 
 
+def test_a_programs_own_sentence_is_told_once(log):
+    diagnose(log, "Pulumi.x.yaml: secrets are missing")
+    diagnose(log, "an unhandled error occurred: Pulumi.x.yaml: secrets are missing")
+    assert log.errors == ["Pulumi.x.yaml: secrets are missing"], "the SDK repeats it with a preface of its own"
+
+
 def test_a_failed_script_is_told_by_what_it_printed(log):
     diagnose(log, 'exit status 1: running "/bin/sh -euc \'a\\nlong \\"script\\"\' colorway x":\nlb1 has 2 containers\n')
     assert log.errors == ["lb1 has 2 containers"], "forty lines of shell hide the one that helps"
