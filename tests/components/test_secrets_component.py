@@ -54,6 +54,17 @@ def test_the_token_is_a_map_that_nginx_includes():
     ), "the text of nginx must not hold it"
 
 
+@pytest.mark.parametrize(
+    "token", ["", "short", 'quoted"0123456789abcdef', "0123456789 abcdef", "0123456789abcdef;", "a" * 129]
+)
+def test_a_token_that_nginx_cannot_read_or_others_can_guess_is_refused_without_being_repeated(token):
+    with pytest.raises(
+        pulumi.RunError, match=r"^Pulumi\.test\.yaml: secrets:preview-token must be 16 to 128 letters"
+    ) as caught:
+        record(values={**VALUES, "preview-token": token})
+    assert not token or token not in str(caught.value), "an error text reaches logs"
+
+
 def test_missing_secrets_are_one_sentence_with_the_commands_that_set_them():
     with pytest.raises(MissingSecretError) as caught:
         record(values={"database-password": "x"})

@@ -220,7 +220,7 @@ def test_a_migration_runs_the_new_versions_image_with_the_services_own_environme
     words = shlex.split(recording.commands[0].inputs["create"])
     given = words[words.index("colorway") + 1 :]
     assert given == [
-        "test-migrate-0001-initial",
+        "test-migrate-0001",
         "600",
         "--network=test-data",
         "--env=GREETING=two words",
@@ -231,6 +231,13 @@ def test_a_migration_runs_the_new_versions_image_with_the_services_own_environme
         "--to",
         "0001-initial",
     ], "the password is a file there, too"
+
+
+def test_a_long_name_of_a_migration_fits_into_a_service_s_name():
+    longest = f"0001-{'a' * 40}"
+    words = shlex.split(migrations(ids=(longest,)).commands[0].inputs["create"])
+    assert "test-migrate-0001" in words, "the swarm's names end at 63 characters"
+    assert words[-1] == longest, "the command gets the whole id"
 
 
 def test_a_platform_without_a_migration_command_has_no_steps():
