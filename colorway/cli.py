@@ -8,6 +8,7 @@ import shlex
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -71,14 +72,11 @@ def up(stack: StackName, in_place: Reason = None) -> None:
         set_up(spec, root=_root(), progress=progress)
         engine = _engine(spec, progress)
     refuse_busy_ports(spec, engine.swarm)
-    changes = engine.up(in_place=in_place)
-    seconds = time.monotonic() - started
-    _say(f"{_count(changes)} in {seconds:.1f} s")
-    _, deployed = engine.open()
-    status = read_status(spec, outputs=deployed.outputs, swarm=engine.swarm)
-    _print_status(status)
-    if deployed.outputs:
-        _say(f"\nopen {deployed.outputs.url}\nnext: colorway status {stack}   colorway preview {stack}   make down")
+    done = engine.up(in_place=in_place)
+    _say(f"{_count(done.changes)} in {time.monotonic() - started:.1f} s")
+    _print_status(read_status(spec, outputs=done.outputs, swarm=engine.swarm))
+    if done.outputs:
+        _say(f"\nopen {done.outputs.url}\nnext: colorway status {stack}   colorway preview {stack}   make down")
 
 
 @app.command()
@@ -150,7 +148,7 @@ def _sign(change: Change) -> str:
     return {"create": "+", "update": "~", "delete": "-", "replace": "±"}[change.op]
 
 
-def _count(changes: list[Change]) -> str:
+def _count(changes: Sequence[Change]) -> str:
     if not changes:
         return "nothing changes"
     kinds = {op: sum(change.op == op for change in changes) for op in ("create", "update", "replace", "delete")}

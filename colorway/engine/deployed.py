@@ -32,11 +32,7 @@ class Deployed:
         """The typed outputs of the last complete `up`, None before it."""
         for resource in self.resources:
             if resource.get("type") == STACK_TYPE:
-                raw = resource.get("outputs", {}).get(OUTPUT)
-                try:
-                    return PlatformOutputs.model_validate(raw) if raw else None
-                except ValidationError:
-                    return None
+                return read_outputs(resource.get("outputs") or {})
         return None
 
     def urns(self, *, type_prefix: str) -> list[str]:
@@ -55,6 +51,14 @@ class Deployed:
             for r in self.resources
             if str(r["urn"]).rsplit("::", 1)[-1].startswith("routing-apply-") and r.get("custom")
         }
+
+
+def read_outputs(outputs: Mapping[str, Any]) -> PlatformOutputs | None:
+    """Read a stack's outputs; None where there are none, or where another version of Colorway wrote them."""
+    try:
+        return PlatformOutputs.model_validate(outputs[OUTPUT])
+    except (KeyError, ValidationError):
+        return None
 
 
 def read_deployment(deployment: Mapping[str, Any] | None) -> Deployed:

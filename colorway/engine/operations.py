@@ -11,7 +11,7 @@ from pulumi import automation as auto
 
 from colorway import stack_config
 from colorway.engine.backend import engine_environment
-from colorway.engine.deployed import DOCKER_TYPES, Deployed
+from colorway.engine.deployed import DOCKER_TYPES, Deployed, read_outputs
 from colorway.engine.events import Change, EventLog
 from colorway.engine.locks import dead_owner
 from colorway.engine.plugins import PluginChoice
@@ -20,6 +20,7 @@ from colorway.engine.stack import Stack, last_line, open_stack
 from colorway.engine.swarm import Swarm
 from colorway.engine.watch import Failure, watched_tasks
 from colorway.errors import ColorwayError
+from colorway.outputs import PlatformOutputs
 from colorway.spec import names
 from colorway.spec.root import PlatformSpec
 from colorway.spec.transitions import Installed, illegal_changes
@@ -32,6 +33,15 @@ FAILED_DELETE = ("context deadline exceeded", "not found")
 
 class EngineError(ColorwayError):
     """The engine could not finish; the message says what failed, why, and what helps."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """What an `up` did."""
+
+    changes: tuple[Change, ...]
+    outputs: PlatformOutputs | None
+    """What the stack says about itself now."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +76,7 @@ class Engine:
             stack.preview(on_event=log)
         return log.changes
 
-    def up(self, *, in_place: str | None = None, continue_on_error: bool = False) -> list[Change]:
+    def up(self, *, in_place: str | None = None, continue_on_error: bool = False) -> Finished:
         """Make the swarm what the files say.
 
         Args:
@@ -85,7 +95,7 @@ class Engine:
         log = EventLog(say=self.say)
         with watched_tasks(self.swarm, stack=self.spec.stack) as failures, _explained(self.spec.stack, log, failures):
             self._apply(stack, log, recovery, deployed, continue_on_error=continue_on_error)
-        return log.changes
+        return Finished(changes=tuple(log.changes), outputs=read_outputs(log.stack_outputs))
 
     def _apply(
         self, stack: Stack, log: EventLog, recovery: Recovery, deployed: Deployed, *, continue_on_error: bool

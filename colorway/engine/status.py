@@ -56,7 +56,8 @@ class Status:
             found.append(("the stack file says other versions or traffic than the last finished run", up))
         found += [
             (
-                f"load balancer {host} serves generation {live or 'unknown'}, the last finished run applied {self.outputs.generation}",
+                f"load balancer {host} serves generation {live or 'unknown'}, "
+                f"the last finished run applied {self.outputs.generation}",
                 up,
             )
             for host, live in self.live.items()
