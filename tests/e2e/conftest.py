@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import http.client
-import json
-import ssl
-import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,9 +10,7 @@ import pytest
 from colorway.engine import cli_binary, machine
 from colorway.engine.progress import silent
 from tests.support.clone import Clone
-from tests.support.load import Target, get
-
-TARGET = Target(server_name="localhost.localdomain")
+from tests.support.demo import TARGET, Demo, left_behind, reset
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -38,71 +31,6 @@ def swarm() -> None:
     machine.ensure_swarm(silent)
 
 
-def docker(*arguments: str) -> str:
-    """Run the docker CLI and return what it printed."""
-    run = subprocess.run(["docker", *arguments], capture_output=True, check=False, text=True)
-    assert run.returncode == 0, f"docker {' '.join(arguments)}: {run.stderr}"
-    return run.stdout
-
-
-def left_behind(stack: str = "local") -> list[str]:
-    """Return every object of a stack that Docker or the file system still has, volumes aside."""
-    kinds = ("service", "network", "secret", "config")
-    named = [f"{kind} {name}" for kind in kinds for name in docker(kind, "ls", "--format", "{{.Name}}").split()]
-    prefixes = (f"{stack}-", "secret-", "postgres-entry", "redis-entry", "mtail-", "prometheus-")
-    found = [entry for entry in named if entry.split(" ", 1)[1].startswith(prefixes)]
-    directory = Path("/var/lib/colorway") / stack
-    return found + ([str(directory)] if directory.exists() else [])
-
-
-@dataclass(frozen=True, kw_only=True)
-class Demo:
-    """The demo platform, up."""
-
-    clone: Clone
-    target: Target
-
-    def whoami(self) -> dict[str, object]:
-        """Ask web who it is, as a newcomer."""
-        return json.loads(get(self.target, "/whoami"))
-
-    def post(self, path: str, body: dict[str, object]) -> None:
-        """Send JSON as a newcomer; an answer that is no success is an error."""
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        connection = http.client.HTTPSConnection(self.target.host, self.target.port, context=context, timeout=30)
-        connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        said = answer.read()
-        connection.close()
-        assert answer.status < 300, f"POST {path} answered {answer.status}: {said!r}"
-
-    def to(self, blue: int) -> None:
-        """Commit a traffic line and apply it."""
-        self.clone.traffic(blue)
-        self.clone.run("up", "local")
-
-    def query(self, sql: str) -> list[list[str]]:
-        """Ask the demo's database, on its own socket."""
-        container = docker("ps", "-q", "--filter", "label=com.docker.swarm.service.name=local-postgres").strip()
-        said = docker(
-            "exec",
-            "--user",
-            "postgres",
-            container,
-            "psql",
-            "-h",
-            "/tmp/postgresql",
-            "-At",
-            "-F",
-            "\t",
-            "-c",
-            sql,
-            "demo",
-        )
-        return [line.split("\t") for line in said.splitlines()]
-
-
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory, swarm: None, pulumi_cli: Path) -> Iterator[Demo]:
     """The demo platform from nothing, in a clone of its own; removed at the end with its data."""
@@ -119,22 +47,3 @@ def demo(platform: Demo) -> Iterator[Demo]:
     reset(platform)
     yield platform
     reset(platform)
-
-
-def reset(platform: Demo) -> None:
-    """Bring the platform back to 100:0 with both colors on, by commits that are legal."""
-    text = (platform.clone.path / "Pulumi.local.yaml").read_text()
-    start = (
-        'colorway:versions: {blue: "1.0.0", green: "2.0.0"}' in text and "{blue: 100, green: 0, active: blue}" in text
-    )
-    if not start:
-        if 'blue: "1.0.0"' not in text:
-            platform.clone.versions(blue="1.0.0", green="2.0.0")
-            platform.clone.run("up", "local", "--in-place", "a test turned blue off")
-        platform.to(100)
-        if (
-            'colorway:versions: {blue: "1.0.0", green: "2.0.0"}'
-            not in (platform.clone.path / "Pulumi.local.yaml").read_text()
-        ):
-            platform.clone.versions(blue="1.0.0", green="2.0.0")
-            platform.clone.run("up", "local")

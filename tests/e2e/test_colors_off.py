@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.conftest import Demo, docker
+from tests.support.demo import Demo, docker
 from tests.support.load import Load, LoadPlan
 
 

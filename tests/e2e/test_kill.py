@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.conftest import Demo, docker
+from tests.support.demo import Demo, docker
 from tests.support.load import Load, LoadPlan, get
 from tests.support.wait import wait_until
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.e2e.conftest import Demo
+from tests.support.demo import Demo
 from tests.support.load import Load, LoadPlan, compare_posts, fetch_post_counts, measure_shares
 
 ROUTING = {"routing-check-localhost", "routing-apply-localhost"}

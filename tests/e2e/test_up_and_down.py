@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Demo, docker, left_behind
 from tests.support.clone import Clone
+from tests.support.demo import Demo, docker, left_behind
 from tests.support.load import get
 from tests.support.wait import wait_until
 

@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from tests.e2e.conftest import Demo
+from tests.support.demo import Demo
 from tests.support.load import get
 from tests.support.wait import wait_until
 

@@ -1,0 +1,128 @@
+"""`make bench`: the times that the README names, each as a median, and the switch beside a bare reload."""
+
+from __future__ import annotations
+
+import re
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.support.clone import Clone
+from tests.support.demo import TARGET, docker
+from tests.support.load import Load, LoadPlan
+
+RUNS = 5
+"""Runs of each; a machine that is shared needs several, and the median of them."""
+DIRECTORY = Path("/var/lib/colorway/local/load-balancer")
+_APPLY = re.compile(r"routing-apply-localhost \((?P<seconds>[\d.]+) s\)")
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Return how long something takes."""
+    started = time.monotonic()
+    work()
+    return time.monotonic() - started
+
+
+def switched_by_up(clone: Clone, blue: int) -> tuple[float, float]:
+    """Commit a traffic line and apply it; return the apply's start (monotonic) and the whole time."""
+    clone.traffic(blue)
+    began = time.monotonic()
+    process = clone.start("up", "local")
+    assert process.stdout is not None
+    apply_began = 0.0
+    for line in process.stdout:
+        found = _APPLY.search(line)
+        if found:
+            apply_began = time.monotonic() - float(found["seconds"])
+    assert process.wait() == 0, "an `up` of the benchmark failed"
+    return apply_began, time.monotonic() - began
+
+
+def switched_by_hand(generation: str) -> float:
+    """Rename the symlink and reload, and nothing else; return the start (monotonic)."""
+    container = docker("ps", "-q", "--filter", "label=com.docker.swarm.service.name=local-lb-localhost").strip()
+    began = time.monotonic()
+    subprocess.run(["ln", "-sfn", generation, DIRECTORY / "by-hand"], check=True)
+    subprocess.run(["mv", "-fT", DIRECTORY / "by-hand", DIRECTORY / "current"], check=True)
+    docker("exec", container, "nginx", "-e", "stderr", "-s", "reload", "-c", "/etc/colorway/current/nginx.conf")
+    return began
+
+
+def current() -> str:
+    """Return what the symlink of the load balancer points at."""
+    return str((DIRECTORY / "current").readlink())
+
+
+def main() -> None:
+    """Bring the demo up in a clone, measure, print, and remove it."""
+    with tempfile.TemporaryDirectory() as folder:
+        clone = Clone.make(Path(folder) / "clone")
+        print(f"from images to a running platform    {seconds(lambda: clone.run('up', 'local')):6.1f} s")
+        try:
+            measure(clone)
+        finally:
+            clone.run("down", "local", "--data", "--yes")
+
+
+def measure(clone: Clone) -> None:
+    """Print the figures of a platform that is up."""
+
+    def row(what: str, values: list[float]) -> None:
+        middle, low, high = statistics.median(values), min(values), max(values)
+        print(f"{what:<44} median {middle:6.2f} s   min {low:6.2f}   max {high:6.2f}   of {len(values)}")
+
+    row("preview of production", [seconds(lambda: clone.run("preview", "production")) for _ in range(RUNS)])
+    row("preview, no change", [seconds(lambda: clone.run("preview", "local")) for _ in range(RUNS)])
+    row("up, no change", [seconds(lambda: clone.run("up", "local")) for _ in range(RUNS)])
+    below = [switched_by_up(clone, blue)[1] for blue in (90, 50, 90, 50, 90)]
+    row("up with a switch below 100", below)
+    clone.traffic(100)
+    clone.run("up", "local")
+    whole: list[float] = []
+    ours: list[float] = []
+    bare: list[float] = []
+    generations = {}
+    with Load(target=TARGET, plan=LoadPlan(rate_total=200, fresh_per_second=120, returning_per_second=20)) as load:
+        starts: list[tuple[str, str, float, list[float]]] = []
+        for number in range(RUNS):
+            for blue, old in ((0, "blue"), (100, "green")):
+                label = f"up {number} to {blue}"
+                load.mark(label, settled_after=0.0)
+                began, took = switched_by_up(clone, blue)
+                whole.append(took)
+                starts.append((label, old, began, ours))
+                generations[blue] = current()
+            for blue, old in ((0, "blue"), (100, "green")):
+                label = f"by hand {number} to {blue}"
+                load.mark(label, settled_after=0.0)
+                starts.append((label, old, switched_by_hand(generations[blue]), bare))
+                settle = f"after hand {number} to {blue}"
+                load.mark(settle, settled_after=0.0)
+                load.wait_for(lambda report, settle=settle: len(list(report.rows(settle))) >= 600, timeout=60)
+        report = load.stop()
+    ats = {mark.label: mark.at for mark in report.marks}
+    for label, old, began, values in starts:
+        following = (
+            [mark.label, f"after hand{label.removeprefix('by hand')}"] if label.startswith("by") else [mark.label]
+        )
+        last = max(
+            (next(m for m in report.marks if m.label == name).at + report.old_color_until(old, name))
+            for name in following
+            if report.old_color_until(old, name) > 0 or name == mark.label
+        )
+        values.append(max(0.0, last - began))
+    row("up at 100 (workers change over)", whole)
+    row("apply to last old answer, new connections", ours)
+    row("the same with a bare rename and reload", bare)
+    ratios = [one / other for one, other in zip(ours, bare, strict=True) if other > 0]
+    print(f"ratio of the two, pair by pair               median {statistics.median(ratios):6.2f}")
+    print(report.summary())
+    assert report.problems(least_rate=1) == [], "the benchmark lost requests"
+
+
+if __name__ == "__main__":
+    main()
