@@ -95,6 +95,8 @@ class _Walk:
             if too_much not in self.mistakes:
                 self.mistakes.append(too_much)
             return None
+        if isinstance(node, CommentedMap | CommentedSeq) and node.tag.value is not None:
+            return self._tagged(path)
         if isinstance(node, CommentedMap):
             return self.mapping(node, path)
         if isinstance(node, CommentedSeq):
@@ -112,9 +114,11 @@ class _Walk:
                 return kind(node)
         if node is None or isinstance(node, dt.date):
             return node
-        message = "is written with a YAML tag; write it plainly, text in quotes"
+        return self._tagged(path)
+
+    def _tagged(self, path: YamlPath) -> None:
+        message = "is written with a YAML tag (!); write it plainly, text in quotes"
         self.mistakes.append(YamlMistake(message, path, self.lines.get(path)))
-        return None
 
 
 def _line(position: Any, key: object) -> int | None:  # noqa: ANN401 - ruamel has no types

@@ -61,6 +61,11 @@ class Git:
             raise GitError(f"{file}: is not committed; a release is a commit to it, so add and commit it first")
         return done.stdout
 
+    def text_here(self, file: str) -> str:
+        """Return a file as it is in the working tree, empty where it is gone."""
+        path = self.root / file
+        return path.read_bytes().decode(errors="replace") if path.is_file() else ""
+
     def releases(self, file: str) -> tuple[ReleaseCommit, ...]:
         """Return the commits of releases that touched a file, newest first."""
         return parse_log(self._ask("log", "-z", "--no-show-signature", f"--format={FORMAT}", "--", file))
@@ -85,8 +90,7 @@ class Git:
         Raises:
             GitError: HEAD has moved, the file was changed meanwhile, or git or a hook refused; the edit is undone.
         """
-        here = (self.root / file).read_bytes().decode()
-        if self.head() != head or here not in {before, after}:
+        if self.head() != head or self.text_here(file) not in {before, after}:
             raise GitError(f"{file}: somebody committed or edited it meanwhile; nothing was changed, run again")
         _write(self.root / file, after)
         try:

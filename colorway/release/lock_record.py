@@ -20,7 +20,7 @@ class Holder:
     """Machine of the process."""
     pid: int
     process: str = ""
-    """When that process began, in the machine's own clock; tells it from a later one with the same number."""
+    """Boot, PID namespace and start of that process; tells it from a later one with the same number."""
     since: datetime
     """UTC."""
     expires: datetime

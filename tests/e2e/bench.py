@@ -106,14 +106,9 @@ def measure(clone: Clone) -> None:
         report = load.stop()
     ats = {mark.label: mark.at for mark in report.marks}
     for label, old, began, values in starts:
-        following = (
-            [mark.label, f"after hand{label.removeprefix('by hand')}"] if label.startswith("by") else [mark.label]
-        )
-        last = max(
-            (next(m for m in report.marks if m.label == name).at + report.old_color_until(old, name))
-            for name in following
-            if report.old_color_until(old, name) > 0 or name == mark.label
-        )
+        stages = [label, label.replace("by hand", "after hand")] if label.startswith("by hand") else [label]
+        answered = {name: report.old_color_until(old, name) for name in stages}
+        last = max((ats[name] + after for name, after in answered.items() if after), default=began)
         values.append(max(0.0, last - began))
     row("up at 100 (workers change over)", whole)
     row("apply to last old answer, new connections", ours)
