@@ -36,9 +36,9 @@ class Sample:
 
     @property
     def line(self) -> str:
-        """The line as syslog carries it."""
+        """The line as nginx writes it."""
         return (
-            f"<190>Nov 22 02:53:11 nginx: colorway service={self.service} chosen={self.chosen} "
+            f"colorway service={self.service} chosen={self.chosen} "
             f'addr="{self.addresses}" status="{self.statuses}" time="{self.times}" code={self.code}'
         )
 
@@ -202,8 +202,8 @@ SAMPLES = (
     ),
 )
 FOREIGN = (
-    "<190>Nov 22 02:53:11 nginx: 10.90.0.5 - - GET / 200",
-    '<190>Nov 22 02:53:11 nginx: something service=shop chosen=blue addr="10.90.0.5:8000" status="200" time="0.1"',
+    "10.90.0.5 - - GET / 200",
+    'something service=shop chosen=blue addr="10.90.0.5:8000" status="200" time="0.1"',
 )
 """Lines that are not ours: nothing moves."""
 
