@@ -82,7 +82,8 @@ CASES = (
         "LOG_LEVEL: info",
         "LOG_LEVEL: !!binary aGk=",
         Line(
-            "services.web.env.LOG_LEVEL: is written with a YAML tag (!); write it plainly, text in quotes", at="LOG_LEVEL"
+            "services.web.env.LOG_LEVEL: is written with a YAML tag (!); write it plainly, text in quotes",
+            at="LOG_LEVEL",
         ),
     ),
     Case(
