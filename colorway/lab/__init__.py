@@ -1,0 +1,1 @@
+"""Rehearsal without the outside world: hosts in namespaces and plugins that need no download."""

@@ -1,0 +1,1 @@
+"""The offline docker provider: networks, secrets, configs and services of a swarm, and nothing else."""

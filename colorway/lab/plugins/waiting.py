@@ -1,0 +1,56 @@
+"""Waiting that ends when the engine says so."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from colorway.lab.plugins.errors import CanceledError
+
+
+class Patience:
+    """Lets loops wait, until the engine cancels; then every wait ends with `CanceledError`."""
+
+    def __init__(self) -> None:
+        self._canceled = threading.Event()
+
+    def end(self) -> None:
+        """End all waits, the running ones and those to come."""
+        self._canceled.set()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the engine has canceled."""
+        return self._canceled.is_set()
+
+    def pause(self, seconds: float) -> None:
+        """Wait so long.
+
+        Raises:
+            CanceledError: the engine canceled.
+        """
+        if self._canceled.wait(max(seconds, 0)):
+            raise CanceledError
+
+    def until(self, reached: Callable[[], bool], *, every: float, limit: float) -> bool:
+        """Wait for a condition.
+
+        Args:
+            reached: the condition.
+            every: seconds between two looks.
+            limit: seconds after which to give up.
+
+        Returns:
+            Whether it was reached in time.
+
+        Raises:
+            CanceledError: the engine canceled.
+        """
+        deadline = time.monotonic() + limit
+        while not reached():
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            self.pause(min(every, left))
+        return True
