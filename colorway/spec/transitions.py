@@ -35,7 +35,7 @@ def illegal_changes(installed: Installed | None, wanted: Installed) -> list[str]
             continue
         cure = (
             f"move its traffic to {color.other.value} first"
-            if wanted.versions.of(color) is None
+            if wanted.versions.of(color) is None or installed.traffic.is_split
             else f"give {color.other.value} the new version and release it"
         )
         found.append(
