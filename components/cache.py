@@ -12,14 +12,8 @@ from colorway.spec.hosts import Role
 from colorway.spec.root import PlatformSpec
 from colorway.spec.services import HealthSpec
 from components.entry import ENTRY_COMMAND, entry_script
-from components.swarm_service import (
-    Mount,
-    MountedFile,
-    NetworkAttachment,
-    Order,
-    SwarmService,
-    SwarmServiceSpec,
-)
+from components.swarm_service import SwarmService
+from components.swarm_spec import Mount, MountedFile, NetworkAttachment, Order, SwarmServiceSpec
 
 DATA = "/data"
 CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "KILL", "SETGID", "SETUID")

@@ -6,7 +6,7 @@ import pulumi
 import pulumi_docker as docker
 
 from colorway.render.scripts import entry
-from components.swarm_service import MountedFile
+from components.swarm_spec import MountedFile
 
 ENTRY_PATH = "/colorway-entry.sh"
 ENTRY_COMMAND = ("/bin/sh", ENTRY_PATH)

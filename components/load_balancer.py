@@ -15,14 +15,8 @@ from colorway.spec.names import NetworkName
 from colorway.spec.root import PlatformSpec
 from colorway.spec.services import STOP_MARGIN, HealthSpec
 from components.remote import HostScript
-from components.swarm_service import (
-    Mount,
-    MountedFile,
-    NetworkAttachment,
-    Order,
-    SwarmService,
-    SwarmServiceSpec,
-)
+from components.swarm_service import SwarmService
+from components.swarm_spec import Mount, MountedFile, NetworkAttachment, Order, SwarmServiceSpec
 
 CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID")
 HEALTH = HealthSpec(

@@ -14,7 +14,7 @@ from colorway.spec.release import MigrationCommand
 from colorway.spec.root import PlatformSpec
 from colorway.spec.traffic import Color
 from components.remote import HostScript
-from components.swarm_service import MountedFile
+from components.swarm_spec import MountedFile
 
 
 class Migrations(pulumi.ComponentResource):

@@ -15,7 +15,8 @@ from colorway.spec.names import NetworkName
 from colorway.spec.root import PlatformSpec
 from colorway.spec.services import HealthSpec, LimitsSpec
 from components.entry import mounted_config
-from components.swarm_service import Mount, NetworkAttachment, Order, SwarmService, SwarmServiceSpec
+from components.swarm_service import SwarmService
+from components.swarm_spec import Mount, NetworkAttachment, Order, SwarmServiceSpec
 
 MTAIL_PROGRAM = "/etc/mtail/colorway.mtail"
 LOG_DIRECTORY = "/run/colorway"

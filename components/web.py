@@ -12,7 +12,8 @@ from colorway.spec.names import NetworkName
 from colorway.spec.root import PlatformSpec
 from colorway.spec.services import ServiceSpec
 from colorway.spec.traffic import Color
-from components.swarm_service import MountedFile, NetworkAttachment, SwarmService, SwarmServiceSpec
+from components.swarm_service import SwarmService
+from components.swarm_spec import MountedFile, NetworkAttachment, SwarmServiceSpec
 
 
 class WebTier(pulumi.ComponentResource):

@@ -13,7 +13,8 @@ from colorway.spec.names import NetworkName
 from colorway.spec.root import PlatformSpec
 from colorway.spec.traffic import Color
 from components.remote import HostScript
-from components.swarm_service import MountedFile, SwarmService
+from components.swarm_service import SwarmService
+from components.swarm_spec import MountedFile
 from components.web import attachments, colored_service, mounted
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from colorway.spec.names import NetworkName
-from components.swarm_service import MountedFile
+from components.swarm_spec import MountedFile
 
 NETWORKS = {network: f"id-of-{network.value}" for network in NetworkName}
 SECRETS = {

@@ -9,14 +9,8 @@ import pytest
 
 from colorway.spec.fields import go_duration, parse_duration
 from colorway.spec.services import HealthSpec, LimitsSpec, UpdatePolicy
-from components.swarm_service import (
-    Mount,
-    MountedFile,
-    NetworkAttachment,
-    Order,
-    SwarmService,
-    SwarmServiceSpec,
-)
+from components.swarm_service import SwarmService
+from components.swarm_spec import Mount, MountedFile, NetworkAttachment, Order, SwarmServiceSpec
 from tests.support.recorder import SERVICE, run_program
 from tests.support.specs import pinned
 
