@@ -164,7 +164,9 @@ def test_a_log_reader_runs_beside_each_load_balancer():
         assert constraints(service) == [f"node.labels.colorway-test-host=={host}"]
         assert joined(service) == {"id-of-monitoring": [f"mtail-{host}"]}, "not on the requests' networks"
         binds = [one for one in service.container["mounts"] if one["type"] == "bind"]
-        assert binds[0]["source"] == "/var/lib/colorway/test/load-balancer/run", "only the socket's directory"
+        assert binds[0]["source"] == "/var/lib/colorway/test/load-balancer/run", "the log and nothing else of nginx"
+        assert binds[0]["readOnly"] is True
+        assert service.inputs["updateConfig"]["order"] == "stop-first", "two readers would count every line twice"
     assert recording.one("mtail-lb1-program", CONFIG).inputs["dataRaw"] == mtail(small_spec(hosts=REMOTE_HOSTS))
 
 
@@ -174,6 +176,7 @@ def test_prometheus_keeps_its_figures_on_the_monitoring_host():
     assert service.inputs["endpointSpec"]["ports"][0]["publishedPort"] == 9090
     volumes = [one["source"] for one in service.container["mounts"] if one["type"] == "volume"]
     assert volumes == ["test-prometheus"]
+    assert service.inputs["updateConfig"]["order"] == "stop-first", "two cannot have one port and one database"
 
 
 def test_monitoring_does_not_change_with_traffic_or_versions():

@@ -16,7 +16,7 @@ from colorway.engine import images
 from colorway.engine.progress import silent
 from colorway.render.monitoring import mtail, prometheus
 from colorway.render.nginx import generation
-from colorway.render.scripts import entry
+from colorway.render.scripts import entry, script
 from colorway.spec.root import PlatformSpec
 from tests.program.stacks import STACKS
 from tests.render.cases import CASES, GOLDEN
@@ -67,8 +67,8 @@ def run(local_images: dict[str, str], tmp_path: Path) -> Run:
 def nginx(local_images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """A load balancer that was just started by its entry script: with a certificate and a token, without a text."""
     folder = tmp_path_factory.mktemp("load-balancer")
-    (folder / "tls").mkdir()
-    (folder / "entry.sh").write_text(entry("nginx"), encoding="utf-8")
+    made = ["/bin/sh", "-euc", script("make-directory"), "colorway", str(folder)]
+    subprocess.run(made, input=entry("nginx"), text=True, capture_output=True, check=True)
     token = folder / "token"
     token.write_text(f'"{TOKEN}.blue" blue;\n"{TOKEN}.green" green;\n', encoding="utf-8")
     name = f"colorway-test-checkers-{uuid.uuid4().hex[:8]}"

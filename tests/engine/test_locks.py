@@ -41,7 +41,11 @@ def test_a_living_process_keeps_its_lock():
     assert dead_owner(locked((HERE, os.getpid()))) is None, "two runs at once destroy the state"
 
 
-def test_a_living_process_of_another_user_keeps_its_lock():
+def test_a_living_process_of_another_user_keeps_its_lock(monkeypatch):
+    def refused(_pid, _signal):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", refused)
     assert dead_owner(locked((HERE, 1))) is None, "not being allowed to ask does not mean dead"
 
 
