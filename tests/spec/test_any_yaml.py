@@ -110,6 +110,7 @@ def read(project, documents, stack):
             refused = error
     assert refused.problems, "an error without a sentence helps nobody"
     assert all(problem.message for problem in refused.problems)
+    assert "wrong form" not in str(refused), "every error of pydantic has words of its own"
     return None
 
 
