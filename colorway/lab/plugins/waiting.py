@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from colorway.lab.plugins.errors import CanceledError
 
@@ -14,10 +15,30 @@ class Patience:
 
     def __init__(self) -> None:
         self._canceled = threading.Event()
+        self._endings: set[Callable[[], None]] = set()
+        self._lock = threading.Lock()
 
     def end(self) -> None:
         """End all waits, the running ones and those to come."""
-        self._canceled.set()
+        with self._lock:
+            self._canceled.set()
+            endings = list(self._endings)
+        for ending in endings:
+            ending()
+
+    @contextmanager
+    def ending(self, ending: Callable[[], None]) -> Iterator[None]:
+        """While inside, call this when the engine cancels."""
+        with self._lock:
+            canceled = self._canceled.is_set()
+            self._endings.add(ending)
+        if canceled:
+            ending()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._endings.discard(ending)
 
     @property
     def ended(self) -> bool:

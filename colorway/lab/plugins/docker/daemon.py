@@ -9,7 +9,7 @@ import socket
 import subprocess
 import threading
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -69,11 +69,27 @@ def usable_host(host: str) -> bool:
     return _LOCAL.fullmatch(host) is not None
 
 
+def ssh_options(value: Json) -> list[str] | None:
+    """Read ssh's options; lists arrive as JSON text in a provider's settings. None = not such a list."""
+    read: object = value
+    if isinstance(value, str):
+        try:
+            read = json.loads(value)
+        except json.JSONDecodeError:
+            return None
+    if read is None:
+        return []
+    if not isinstance(read, list):
+        return None
+    return [option for option in read if isinstance(option, str)] if all(isinstance(o, str) for o in read) else None
+
+
 class HttpDaemon:
     """The daemon at an address; every request has a connection of its own, so requests may overlap."""
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, *, ssh_options: Sequence[str] = ()) -> None:
         self._host = host
+        self._ssh_options = tuple(ssh_options)
         self._version: str | None = None
         self._lock = threading.Lock()
 
@@ -127,7 +143,7 @@ class HttpDaemon:
         return document
 
     def _send(self, method: str, address: str, body: bytes | None) -> _Answer:
-        connection = _Connection(self._host)
+        connection = _Connection(self._host, ssh_options=self._ssh_options)
         try:
             headers = {"Host": "docker", "Content-Type": "application/json"} if body else {"Host": "docker"}
             connection.request(method, address, body=body, headers=headers)
@@ -158,8 +174,9 @@ class _Answer:
 class _Connection(http.client.HTTPConnection):
     """An HTTP connection through whatever the host's scheme asks for."""
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, *, ssh_options: Sequence[str]) -> None:
         super().__init__("docker", timeout=_ANSWER_WITHIN)
+        self._ssh_options = ssh_options
         self._address = urllib.parse.urlsplit(host)
         self._ssh: subprocess.Popen[bytes] | None = None
 
@@ -184,7 +201,7 @@ class _Connection(http.client.HTTPConnection):
             where = ["-l", self._address.username, *where]
         if self._address.port:
             where = ["-p", str(self._address.port), *where]
-        options = ["-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=30"]
+        options = [*self._ssh_options, "-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=30"]
         command = ["ssh", *options, *where, "docker", "system", "dial-stdio"]
         self._ssh = subprocess.Popen(command, stdin=theirs.fileno(), stdout=theirs.fileno())
         theirs.close()

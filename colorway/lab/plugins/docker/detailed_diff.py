@@ -2,48 +2,18 @@
 
 from __future__ import annotations
 
-import enum
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from colorway.lab.plugins.changes import Change, Changes
 from colorway.lab.plugins.docker.fields import Field, Fields, Kind
 from colorway.lab.plugins.docker.list_edits import edits
 from colorway.lab.plugins.docker.set_changes import matched_inputs, moved
+from colorway.lab.plugins.paths import path_text
 from colorway.lab.plugins.values import UNKNOWN, Properties, Value
 
 META: Final = "__meta"
-_PLAIN_NAME: Final = re.compile(r"[^.\[\]\"]+")
-
-
-class Change(enum.IntEnum):
-    """What happens to a property; the numbers are the protocol's."""
-
-    ADD = 0
-    ADD_REPLACE = 1
-    DELETE = 2
-    DELETE_REPLACE = 3
-    UPDATE = 4
-    UPDATE_REPLACE = 5
-
-    @property
-    def replaces(self) -> bool:
-        """Whether the resource is replaced for it."""
-        return bool(self.value % 2)
-
-    @property
-    def replacing(self) -> Change:
-        """The same change, replacing."""
-        return Change(self.value | 1)
-
-    @property
-    def in_place(self) -> Change:
-        """The same change, not replacing."""
-        return Change(self.value & ~1)
-
-
-Changes = Mapping[str, Change]
 
 
 def detailed_diff(
@@ -86,16 +56,7 @@ class _Place:
 
     @property
     def key(self) -> str:
-        text = ""
-        for step in self.path:
-            if isinstance(step, int):
-                text += f"[{step}]"
-            elif _PLAIN_NAME.fullmatch(step):
-                text += f".{step}" if text else step
-            else:
-                escaped = step.replace('"', '\\"')
-                text += f'["{escaped}"]'
-        return text
+        return path_text(self.path)
 
     @property
     def replaces(self) -> bool:

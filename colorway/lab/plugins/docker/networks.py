@@ -97,7 +97,8 @@ class Networks:
 
 
 def _complete(network: Document) -> bool:
-    overlay = network.get("Scope") == "swarm" and network.get("Driver") == "overlay"
+    # Just after its creation a network of the swarm has no driver yet, either.
+    overlay = network.get("Scope") == "swarm" and network.get("Driver") in {"", None, "overlay"}
     return not overlay or (_VXLAN in part(network, "Options") and bool(parts(part(network, "IPAM"), "Config")))
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from colorway.lab.plugins.docker.detailed_diff import META, Changes, detailed_diff
+from colorway.lab.plugins.changes import Changes
+from colorway.lab.plugins.docker.detailed_diff import META, detailed_diff
 from colorway.lab.plugins.docker.equivalence import repaired, zeroed
 from colorway.lab.plugins.docker.live import LiveResource, Swarm
 from colorway.lab.plugins.docker.live_inputs import imported, refreshed

@@ -12,14 +12,15 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2
 from typing_extensions import override
 
+from colorway.lab.plugins.changes import Changes
 from colorway.lab.plugins.docker.checking import Naming, check
-from colorway.lab.plugins.docker.daemon import HOST_HINT, Daemon, HttpDaemon, usable_host
-from colorway.lab.plugins.docker.detailed_diff import Changes
+from colorway.lab.plugins.docker.daemon import HOST_HINT, Daemon, HttpDaemon, ssh_options, usable_host
 from colorway.lab.plugins.docker.live import Swarm
 from colorway.lab.plugins.docker.operations import OPERATIONS, Operations, UpdateFailedError
 from colorway.lab.plugins.engine_log import EngineLog, Severity
 from colorway.lab.plugins.errors import PluginError
 from colorway.lab.plugins.failures import abort_with_state
+from colorway.lab.plugins.paths import top_of
 from colorway.lab.plugins.provider import OfflineProvider, logical_name
 from colorway.lab.plugins.values import UNKNOWN, Properties, Value, decode, encode
 
@@ -46,7 +47,8 @@ class DockerProvider(OfflineProvider):
         request: provider_pb2.ConfigureRequest,
         context: grpc.ServicerContext,
     ) -> provider_pb2.ConfigureResponse:
-        host = decode(request.args).get("host", os.environ.get("DOCKER_HOST") or _DEFAULT_HOST)
+        settings = decode(request.args)
+        host = settings.get("host", os.environ.get("DOCKER_HOST") or _DEFAULT_HOST)
 
         def configure() -> None:
             if self._given is not None or host is UNKNOWN:
@@ -54,7 +56,7 @@ class DockerProvider(OfflineProvider):
             problem = self._setting_problem("host", host)
             if problem or not isinstance(host, str):
                 raise PluginError(problem or "host: must be text")
-            daemon = HttpDaemon(host)
+            daemon = HttpDaemon(host, ssh_options=ssh_options(settings.get("sshOpts")) or ())
             if daemon.local:
                 daemon.ping()
             self._daemon = daemon
@@ -68,9 +70,12 @@ class DockerProvider(OfflineProvider):
         if name == "host":
             known = value is UNKNOWN or (isinstance(value, str) and usable_host(value))
             return None if known else f"host: the offline docker plugin needs one of {HOST_HINT}"
+        if name == "sshOpts":
+            known = value is UNKNOWN or ssh_options(value) is not None
+            return None if known else "sshOpts: must be a list of ssh's options, each a text"
         if name == "version" or name.startswith("__"):
             return None
-        return f"{name}: the offline docker plugin knows the setting host only; leave {name} out"
+        return f"{name}: the offline docker plugin knows the settings host and sshOpts only; leave {name} out"
 
     @override
     def Check(
@@ -224,7 +229,7 @@ def _diff(
     named: bool,
 ) -> provider_pb2.DiffResponse:
     """The answer to Diff; an explicit name makes a replacement delete first, for the name is taken until then."""
-    tops = {path: path.partition("[")[0].partition(".")[0] for path in changes}
+    tops = {path: top_of(path) for path in changes}
     replaces = sorted(tops[path] for path, change in changes.items() if change.replaces)
     some, none = provider_pb2.DiffResponse.DIFF_SOME, provider_pb2.DiffResponse.DIFF_NONE
     return provider_pb2.DiffResponse(

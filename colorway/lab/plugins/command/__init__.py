@@ -1,0 +1,1 @@
+"""The offline command provider: commands on this machine and over ssh, and nothing else."""
