@@ -164,8 +164,6 @@ class Situation:
     """Tasks of every service."""
     has_backups: bool = False
     """Whether somebody can make a backup."""
-    by_ci: bool = False
-    """Whether CI applies commits."""
     user: str = "somebody"
     session: Session = Session()
 

@@ -53,12 +53,22 @@ class TakeLock:
     take_over: str | None
     """Why somebody else's lock is taken; none = it is not."""
 
+    @property
+    def sentence(self) -> str:
+        """What is about to be done, for people."""
+        return "taking the release lock" + (f" over: {self.take_over}" if self.take_over else "")
+
 
 @dataclass(frozen=True, kw_only=True)
 class RestoreFile:
     """Undo an uncommitted edit that a killed run left."""
 
     why: str
+
+    @property
+    def sentence(self) -> str:
+        """What is about to be done, for people."""
+        return f"restoring the stack file: {self.why}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +77,11 @@ class Undo:
 
     why: Failure
 
+    @property
+    def sentence(self) -> str:
+        """What is about to be done, for people."""
+        return f"undoing: {self.why.reason}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class PullImages:
@@ -74,12 +89,22 @@ class PullImages:
 
     version: str
 
+    @property
+    def sentence(self) -> str:
+        """What is about to be done, for people."""
+        return f"pulling the images of {self.version} on all nodes"
+
 
 @dataclass(frozen=True, kw_only=True)
 class BackUp:
     """Make a backup and verify it, before migrations change the schema."""
 
     migrations: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        """What is about to be done, for people."""
+        return f"backing up before {', '.join(self.migrations)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +114,11 @@ class Commit:
     edit: Edit
     message: Message
 
+    @property
+    def sentence(self) -> str:
+        """What is about to be done, for people."""
+        return self.message.subject
+
 
 @dataclass(frozen=True, kw_only=True)
 class Apply:
@@ -97,12 +127,22 @@ class Apply:
     continue_on_error: bool = False
     """Whether what does not depend on a failure is done all the same."""
 
+    @property
+    def sentence(self) -> str:
+        """What is about to be done, for people."""
+        return "applying HEAD"
+
 
 @dataclass(frozen=True, kw_only=True)
 class AwaitHealthy:
     """Wait until all tasks of a color that should run do."""
 
     color: Color
+
+    @property
+    def sentence(self) -> str:
+        """What is about to be done, for people."""
+        return f"waiting until {self.color} is healthy"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +154,11 @@ class Smoke:
     as_user: bool = False
     """Whether they go the way of users; if not, through the secret header."""
 
+    @property
+    def sentence(self) -> str:
+        """What is about to be done, for people."""
+        return f"trying {self.color} ({self.version}) out {'as a user' if self.as_user else 'before it has users'}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Bake:
@@ -124,10 +169,20 @@ class Bake:
     time: timedelta
     """Shortest time that it is watched."""
 
+    @property
+    def sentence(self) -> str:
+        """What is about to be done, for people."""
+        return f"watching {self.rising} at {self.percent} %"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Verify:
     """Check that every load balancer serves what HEAD says."""
+
+    @property
+    def sentence(self) -> str:
+        """What is about to be done, for people."""
+        return "checking every load balancer"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +194,11 @@ class Notify:
     """Told once a run."""
     title: str
     lines: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """What is about to be done, for people."""
+        return f"telling people: {self.title}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -69,7 +69,7 @@ def usable_host(host: str) -> bool:
     return _LOCAL.fullmatch(host) is not None
 
 
-def ssh_options(value: Json) -> list[str] | None:
+def ssh_options(value: object) -> list[str] | None:
     """Read ssh's options; lists arrive as JSON text in a provider's settings. None = not such a list."""
     read: object = value
     if isinstance(value, str):
