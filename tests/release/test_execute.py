@@ -1,0 +1,276 @@
+"""Whole releases in a world of fakes: what users meet, what git says, what people are told, how it ends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from colorway.errors import ColorwayError
+from colorway.release.execute import execute, plan
+from colorway.release.situation import Request
+from colorway.release.steps import Done, Ending, ExitCode, Freeze, Refuse, code_of
+from colorway.spec.traffic import Color
+from tests.release.fakes import FakeEngine, KilledError, World, shares
+from tests.release.situations import FINISH, FIRST, ONE_WAY, holder, release, rollback
+
+ALL = ["100:0", "90:10", "50:50", "0:100"]
+
+
+def told(world: World) -> list[str]:
+    return [notice.event.value for notice in world.notices]
+
+
+def steps(world: World) -> list[str]:
+    return [commit.step for commit in world.log]
+
+
+def run(world: World, request: Request, *, code: ExitCode) -> Ending:
+    ending = execute(request, world.ports())
+    assert code_of(ending) == code, f"exit code: {ending}"
+    assert world.lock is None, "the lock is given back"
+    assert world.here == world.texts[-1], "nothing is left uncommitted"
+    return ending
+
+
+def released(share: int = 100) -> World:
+    """Return a world in which 2.0.0 has been released up to a share, and the process was killed there."""
+    world = World()
+    if share == 100:
+        run(world, release(), code=ExitCode.DONE)
+        return world
+    world.by = lambda now, name: setattr(
+        now, "kill_at", now.points + 1 if name == "read" and shares(now.installed).endswith(f":{share}") else None
+    )
+    with pytest.raises(KilledError):
+        execute(release(), world.ports())
+    world.by = lambda _now, _name: None
+    return world.restart()
+
+
+def test_a_good_release_moves_everybody_in_stages() -> None:
+    world = World()
+    ending = run(world, release(), code=ExitCode.DONE)
+    assert world.history == ALL, "stage by stage"
+    assert steps(world) == ["start", "10", "50", "100"], "git tells the story"
+    assert told(world) == ["started", "stage", "stage", "done"], "people are told"
+    assert world.installed == world.committed, "what runs is what is committed"
+    assert world.committed.traffic.active is Color.GREEN, "the workers follow"
+    assert "colorway rollback --stack test" in ending.summary, "the way back is named"
+    assert world.progress[0].colors[Color.GREEN].requests_per_second == pytest.approx(40, rel=0.1), "live figures"
+
+
+def test_git_alone_tells_the_story() -> None:
+    world = World()
+    run(world, release(), code=ExitCode.DONE)
+    bodies = ["\n".join(message.body) for message in world.messages]
+    assert "images are on 1 nodes" in bodies[0], "what was done before the start"
+    assert "smoke tests passed on green (2.0.0) through the secret header" in bodies[1], "why it may have users"
+    assert "Verdict at 10 %: every service kept every limit" in bodies[2], "why it may have more"
+    assert "web: green" in bodies[2], "with both colors' figures"
+    assert "blue becomes" not in bodies[3], "the old color stays"
+    assert all("Back: colorway rollback --stack test" in body for body in bodies), "and how to go all the way back"
+
+
+@pytest.mark.parametrize("share", [10, 50, 100])
+def test_a_rollback_works_from_every_stage(share: int) -> None:
+    world = released(share)
+    run(world, rollback(), code=ExitCode.DONE)
+    assert world.history[-1] == "100:0", "everybody is back"
+    assert steps(world)[-2:] == ["rollback", "off"], "traffic first, then the version, each in its own commit"
+    assert world.committed.versions.green is None, "the color is off"
+    assert told(world)[-1] == "rolled back", "people are told"
+
+
+def test_finish_and_the_next_release_turn_the_old_color_off() -> None:
+    world = released(100)
+    early = run(world, FINISH, code=ExitCode.REFUSED)
+    assert "for another" in early.reason, "the hot time is counted from the commit"
+    world.clock.sleep(timedelta(hours=1))
+    run(world, release("3.0.0"), code=ExitCode.DONE)
+    assert steps(world)[4:] == ["finish", "start", "10", "50", "100"], "first the old one goes off"
+    world.clock.sleep(timedelta(hours=1))
+    run(world, FINISH, code=ExitCode.DONE)
+    assert world.committed.versions.green is None, "2.0.0 is off"
+    assert run(world, FINISH, code=ExitCode.DONE), "finishing again is no error"
+
+
+@pytest.mark.parametrize(
+    ("trouble", "history", "wanted", "words"),
+    [
+        ({"sick": {"2.0.0"}}, ["100:0"], ["start", "off"], "task failed: exit code 1"),
+        ({"dumb": {"2.0.0"}}, ["100:0"], ["start", "off"], "smoke test of green (2.0.0) through the secret header"),
+        ({"bad": {"2.0.0"}}, ["100:0", "90:10", "100:0"], ["start", "10", "rollback", "off"], "two failed windows"),
+        (
+            {"dying_at": 10},
+            ["100:0", "90:10", "100:0"],
+            ["start", "10", "rollback", "off"],
+            "green is not healthy: test-web-green: 0 of 2 tasks run",
+        ),
+        (
+            {"dying_at": 50},
+            ["100:0", "90:10", "50:50", "100:0"],
+            ["start", "10", "50", "rollback", "off"],
+            "green is not healthy",
+        ),
+        (
+            {"dying_at": 100},
+            [*ALL, "100:0"],
+            ["start", "10", "50", "100", "rollback", "off"],
+            "green is not healthy",
+        ),
+        (
+            {"meter_is_gone": True},
+            ["100:0", "90:10", "100:0"],
+            ["start", "10", "rollback", "off"],
+            "no pass within 40s after the bake",
+        ),
+    ],
+)
+def test_a_bad_release_undoes_itself_with_the_right_reason(trouble, history, wanted, words) -> None:
+    world = World(**trouble)
+    ending = run(world, release(), code=ExitCode.ROLLED_BACK)
+    assert words in ending.summary, "the reason is the right one"
+    assert world.history == history, "users are back where they were"
+    assert steps(world) == wanted, "git says what was tried and undone"
+    back = next(message for message in world.messages if message.trailers.step in {"rollback", "off"})
+    assert words in "\n".join(back.body), "the evidence is in the commit"
+    assert any("boom" in line for line in back.body), "with the color's last log lines"
+    assert told(world)[-2:] == ["failed", "rolled back"], "notice and exit code agree"
+    assert world.installed == world.committed, "state and git agree"
+
+
+def test_a_hold_is_told_before_its_deadline() -> None:
+    world = World(meter_is_gone=True)
+    run(world, release(), code=ExitCode.ROLLED_BACK)
+    assert told(world) == ["started", "stage", "held", "failed", "rolled back"], "people can decide in time"
+    assert any(progress.is_held for progress in world.progress), "and the terminal says so"
+
+
+def test_a_one_way_migration_freezes() -> None:
+    world = World(bad={"2.0.0"}, migrations={"1.0.0": (FIRST,), "2.0.0": (FIRST, ONE_WAY)})
+    ending = run(world, release(), code=ExitCode.HELD)
+    assert isinstance(ending, Freeze), "a person decides"
+    assert world.history == ["100:0", "90:10"], "users stay where they are"
+    assert "0003-drop" in ending.reason, "the reason is named"
+    assert told(world)[-1] == "held", "people are told"
+    assert steps(world) == ["start", "10"], "no silent rollback"
+    assert any("0003-drop" in line for line in world.messages[0].body), "the first commit has warned"
+    run(world, rollback(accept_schema="the table is empty"), code=ExitCode.DONE)
+    assert world.history[-1] == "100:0", "a person has decided"
+
+
+def test_a_hook_that_refuses_the_first_commit_changes_nothing() -> None:
+    world = World(commit_error="no commits on Friday")
+    ending = run(world, release(), code=ExitCode.REFUSED)
+    assert "no commits on Friday" in ending.reason, "in one sentence"
+    assert (world.log, world.history) == ([], ["100:0"]), "nothing was changed"
+
+
+def test_a_hook_that_refuses_a_later_commit_holds_the_release() -> None:
+    world = World()
+    world.by = lambda now, _name: setattr(now, "commit_error", "no" if len(now.log) == 2 else None)
+    ending = run(world, release(), code=ExitCode.HELD)
+    assert "stands at 10 %" in ending.reason, "where it stands"
+    assert told(world)[-1] == "held", "people are told"
+    world.by = lambda _now, _name: None
+    world.commit_error = None
+    run(world, release(), code=ExitCode.DONE)
+    assert world.history == ALL, "and it goes on from there"
+
+
+def test_a_second_operator_is_refused_and_may_take_over() -> None:
+    world = World(lock=holder())
+    ending = run_refused(world, release())
+    assert "Bo holds the release lock" in ending.reason, "by whom, since when"
+    execute(release(take_over="Bo is away"), world.ports())
+    assert world.history == ALL, "taken over"
+
+
+def run_refused(world: World, request: Request) -> Refuse:
+    ending = execute(request, world.ports())
+    assert isinstance(ending, Refuse), "refused"
+    return ending
+
+
+def test_a_run_whose_lock_was_taken_over_stops() -> None:
+    world = World()
+
+    def take_over(now: World, name: str) -> None:
+        if name == "read":
+            now.lock = holder()
+
+    world.by = take_over
+    ending = execute(release(), world.ports())
+    assert isinstance(ending, Freeze), "it does nothing more"
+    assert steps(world) == ["start", "10"], "not even a rollback: that is for whoever took over"
+    assert world.lock.owner == "Bo", "the other one's lock stays"
+
+
+def test_a_rollback_whose_up_fails_is_tried_again() -> None:
+    world = World(bad={"2.0.0"})
+
+    def fail_once(now: World, name: str) -> None:
+        if name == "commit: after" and now.log[-1].step == "rollback":
+            now.up_errors = ["lb1: connection refused"]
+
+    world.by = fail_once
+    run(world, release(), code=ExitCode.ROLLED_BACK)
+    assert world.history[-1] == "100:0", "the second try brought everybody back"
+
+
+def test_a_rollback_that_cannot_be_applied_says_so() -> None:
+    world = World(bad={"2.0.0"})
+
+    def fail(now: World, _name: str) -> None:
+        if now.log and now.log[-1].step == "rollback":
+            now.up_errors = ["lb1: connection refused"]
+
+    world.by = fail
+    ending = run(world, release(), code=ExitCode.HELD)
+    assert "lb1: connection refused" in ending.reason, "the truth: users are still there"
+    world.by, world.up_errors = lambda _now, _name: None, []
+    run(world, rollback(), code=ExitCode.DONE)
+    assert (world.history[-1], steps(world)[-1]) == ("100:0", "off"), "the next run ends it"
+
+
+def test_a_lost_connection_to_the_swarm_holds_the_release() -> None:
+    world = World()
+
+    class Lost(FakeEngine):
+        def outputs(self):
+            if len(self.world.log) == 2:
+                raise ColorwayError("Docker does not answer")
+            return super().outputs()
+
+    ending = execute(release(), replace(world.ports(), engine=Lost(world)))
+    assert isinstance(ending, Freeze), "nobody knows where it stands"
+    assert "Docker does not answer" in ending.reason, "and why"
+    run(world, release(), code=ExitCode.DONE)
+
+
+def test_somebody_elses_commit_meanwhile_is_applied_and_the_release_goes_on() -> None:
+    world = World()
+
+    def commit(now: World, name: str) -> None:
+        if name == "read" and len(now.texts) == 3:
+            now.texts.append(now.texts[-1])
+
+    world.by = commit
+    run(world, release(), code=ExitCode.DONE)
+    assert world.history == ALL, "HEAD moved, and nothing was lost"
+
+
+def test_a_dry_run_changes_nothing_and_shows_every_commit() -> None:
+    world = World()
+    situation, planned = plan(release(), world.ports())
+    assert isinstance(planned[-1], Done), "to the end"
+    assert (world.log, world.notices, world.lock) == ([], [], None), "nothing was done"
+    assert situation.text == world.texts[0], "the diffs are made from this"
+
+
+def test_stages_and_bake_times_can_be_given() -> None:
+    world = World()
+    run(world, release(stages=(25,), bake=timedelta(seconds=10)), code=ExitCode.DONE)
+    assert world.history == ["100:0", "75:25", "0:100"], "the given stages"
