@@ -16,9 +16,7 @@ _REPLACING = "triggers"
 def differences(olds: Properties, news: Properties) -> Changes:
     """The changes from the old inputs to the new ones; nothing and absent are the same."""
     changes = {path_text(path): change for path, change in _compared((), olds, news)}
-    return {
-        path: change.replacing if path == _REPLACING else change for path, change in changes.items()
-    }
+    return {path: change.replacing if path == _REPLACING else change for path, change in changes.items()}
 
 
 def _compared(path: Path, old: Value, new: Value) -> Iterator[tuple[Path, Change]]:

@@ -13,7 +13,7 @@ REMOTE: Final = "command:remote:Command"
 _LOGGINGS: Final = ("stdout", "stderr", "stdoutAndStderr", "none")
 _SCRIPTS: Final = ("create", "update", "delete")
 # What the official provider assumes of a connection, written into the inputs as it does.
-_CONNECTION_DEFAULTS: Final = MappingProxyType(
+_CONNECTION_DEFAULTS: Final[Mapping[str, Value]] = MappingProxyType(
     {"user": "root", "port": 22, "dialErrorLimit": 10, "perDialTimeout": 15},
 )
 
@@ -93,13 +93,13 @@ def check(token: str, news: Properties) -> tuple[Properties, dict[str, str]]:
         token: `LOCAL` or `REMOTE`.
         news: the inputs of the program.
     """
-    inputs = {name: value for name, value in news.items() if value is not None}
+    inputs: Properties = {name: value for name, value in news.items() if value is not None}
     problems = dict(_problems(FIELDS[token], inputs, prefix=""))
     if token == REMOTE:
         problems.update(_visible_secrets(inputs))
         connection = _open(inputs.get("connection"))
         if isinstance(connection, dict):
-            given = {name: value for name, value in connection.items() if value is not None}
+            given: Properties = {name: value for name, value in connection.items() if value is not None}
             problems.update(_problems(_CONNECTION, given, prefix="connection."))
             problems.update(_missing(given))
             connection = {**_CONNECTION_DEFAULTS, **given}

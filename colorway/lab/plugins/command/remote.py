@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,8 +16,6 @@ from colorway.lab.plugins.errors import CanceledError, PluginError
 from colorway.lab.plugins.values import Properties, Value, revealed
 from colorway.lab.plugins.waiting import Patience
 
-# ssh ends with this when it is ssh that failed, not the command.
-_SSH_FAILED: Final = 255
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 5.0
 _PRIVATE: Final = 0o600
@@ -150,25 +149,35 @@ class RemoteRun:
 
     def _dial(self, options: Sequence[str]) -> None:
         """Open the connection that the command then uses; so a failure to connect is told from its own."""
-        attempt, pause = 0, _FIRST_PAUSE
-        while True:
-            program = self._program([*options, "-o", "ControlMaster=yes", "-f", "-N", _ALIAS])
-            try:
-                run(program, patience=self.patience)
-            except FailedError as error:
-                if self.patience.ended:
-                    raise CanceledError from error
-                attempt += 1
-                if -1 < self.connection.tries < attempt:
-                    last = (error.output.strip().splitlines() or [str(error)])[-1]
-                    where = f"{self.connection.host} port {self.connection.port}"
-                    raise PluginError(f"after {attempt - 1} failed attempts: ssh to {where}: {last}") from error
-                limit = "inf" if self.connection.tries < 0 else self.connection.tries
-                self.tell(f"Dial {attempt}/{limit} failed: retrying")
-                self.patience.pause(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
-            else:
-                return
+        failures, pause = 0, _FIRST_PAUSE
+        while (problem := self._try(options)) is not None:
+            if self.patience.ended:
+                raise CanceledError
+            failures += 1
+            if -1 < self.connection.tries < failures:
+                where = f"{self.connection.host} port {self.connection.port}"
+                raise PluginError(f"after {failures - 1} failed attempts: ssh to {where}: {problem}")
+            limit = "inf" if self.connection.tries < 0 else self.connection.tries
+            self.tell(f"Dial {failures}/{limit} failed: retrying")
+            self.patience.pause(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _try(self, options: Sequence[str]) -> str | None:
+        """Try to connect; returns what went wrong."""
+        # What stays in the background holds its outputs open, so they must not be pipes.
+        with tempfile.TemporaryFile() as errors:
+            process = subprocess.Popen(
+                ["ssh", *options, "-o", "ControlMaster=yes", "-f", "-N", _ALIAS],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+            )
+            with self.patience.ending(process.kill):
+                code = process.wait()
+            errors.seek(0)
+            lines = errors.read().decode(errors="replace").split("\n")
+        told = [line.strip() for line in lines if line.strip()]
+        return None if code == 0 else (told or [f"exit status {code}"])[-1]
 
     def _hang_up(self, options: Sequence[str]) -> None:
         program = self._program([*options, "-O", "exit", _ALIAS])

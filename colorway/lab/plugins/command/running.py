@@ -14,7 +14,7 @@ from colorway.lab.plugins.waiting import Patience
 
 _CHUNK: Final = 65536
 # After a kill, what the program started may hold its outputs open; nobody waits for that.
-_DRAIN_WITHIN: Final = 1.0
+_DRAIN_WITHIN: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
