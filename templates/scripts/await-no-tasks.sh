@@ -2,6 +2,8 @@
 # A state that nobody knows counts as alive: two schedulers at once are worse than a release that stops.
 limit=$1; shift
 services="$*"
+# A Docker that does not answer says nothing about its tasks.
+docker node ls >/dev/null
 # Services that leave the stack in this same run are deleted last; they must not work until then.
 for service in $services; do
   wanted=$(docker service inspect --format '{{.Spec.Mode.Replicated.Replicas}}' "$service" 2>/dev/null || echo 0)
@@ -10,10 +12,11 @@ done
 end=$(( $(date +%s) + limit ))
 while :; do
   alive=
+  known=$(docker service ls --format '{{.Name}}')
   for service in $services; do
-    docker service inspect "$service" >/dev/null 2>&1 || continue
-    # `rejected`, `failed`, `shutdown`, `complete`, `remove`, `orphaned` are ends; all others may still work.
-    states=$(docker service ps "$service" --no-trunc --format '{{.Name}} {{.CurrentState}}') || { echo "cannot list the tasks of $service" >&2; exit 1; }
+    printf '%s\n' "$known" | grep -qxF -e "$service" || continue
+    # These five are ends; all others, `orphaned` and `unknown` among them, may still work.
+    states=$(docker service ps "$service" --no-trunc --format '{{.Name}} {{.CurrentState}}') || { echo "the tasks of $service cannot be listed" >&2; exit 1; }
     still=$(printf '%s\n' "$states" | awk 'NF && $2 !~ /^(Rejected|Failed|Shutdown|Complete|Remove)$/ {print $1 " (" $2 ")"}')
     [ -z "$still" ] || alive="$alive $still"
   done
