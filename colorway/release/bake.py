@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from colorway.errors import ColorwayError
 from colorway.release import synthetic
@@ -31,7 +31,6 @@ class Baking:
     facts: ProjectFacts
     step: Bake
     _watch: Watch = field(init=False)
-    _read_until: datetime = field(init=False)
     _good: dict[str, int] = field(default_factory=dict, init=False)
     """Our own requests that went well since the last good reading, by service."""
     _dead_looks: int = field(default=0, init=False)
@@ -50,8 +49,8 @@ class Baking:
         clock, policy = self.ports.clock, self.facts.policy
         # Old connections may still ask the way they did before the switch.
         clock.sleep(self.facts.settle)
-        self._read_until = clock.now()
-        self._watch = Watch(gate=policy.gate, rising=self.step.rising, started=self._read_until)
+        self.ports.meter.begin()
+        self._watch = Watch(gate=policy.gate, rising=self.step.rising, started=clock.now())
         while True:
             clock.sleep(policy.gate.step)
             self.ports.lock.check()
@@ -72,11 +71,10 @@ class Baking:
             self._ask(decision)
 
     def _read(self) -> None:
-        now = self.ports.clock.now()
-        reading = self.ports.meter.read(since=self._read_until, until=now)
+        reading = self.ports.meter.read()
         if isinstance(reading, Window):
             reading = synthetic.marked(reading, self._good, color=self.step.rising)
-            self._read_until, self._good = now, {}
+            self._good = {}
         self._watch = self._watch.record(reading)
 
     def _look_for_death(self) -> None:

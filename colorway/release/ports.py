@@ -118,10 +118,13 @@ class Lock(Protocol):
 
 
 class Meter(Protocol):
-    """Counts requests; see `colorway.release.metrics`."""
+    """Counts requests; see `colorway.release.meter.PrometheusMeter`."""
 
-    def read(self, *, since: datetime, until: datetime) -> Window | QueryError:
-        """Return what was counted in a stretch of time, or why that cannot be said."""
+    def begin(self) -> None:
+        """Forget what was counted so far; where nothing can be read, the first good reading is the beginning."""
+
+    def read(self) -> Window | QueryError:
+        """Return what was counted since the beginning or the last good reading, or why that cannot be said."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,7 +232,7 @@ class Clock(Protocol):
     def now(self) -> datetime:
         """Return the time, UTC."""
 
-    def sleep(self, time: timedelta) -> None:
+    def sleep(self, duration: timedelta) -> None:
         """Wait."""
 
 

@@ -401,10 +401,18 @@ class FakeMeter:
 
     world: World
 
-    def read(self, *, since: datetime, until: datetime) -> Window | QueryError:
+    since: datetime = NOW
+
+    def begin(self) -> None:
+        self.world.point("begin")
+        self.since = self.world.clock.now()
+
+    def read(self) -> Window | QueryError:
         self.world.point("read")
+        since, until = self.since, self.world.clock.now()
         if self.world.meter_is_gone:
             return QueryError(at=until, reason="Prometheus does not answer")
+        self.since = until
         seconds = (until - since).total_seconds()
         installed = self.world.installed
         counts = {}
