@@ -28,8 +28,9 @@ def serve(make: Callable[[EngineLog], provider_pb2_grpc.ResourceProviderServicer
     Args:
         make: makes the provider; it gets the log of the engine whose address is the first argument.
     """
-    # An interrupt in the terminal is for the engine, which then cancels in its own way.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The engine's way to say that it is done with a plugin: it interrupts it, and kills it ten seconds later. An
+    # interrupt in the terminal never gets here: the plugin is in a process group of its own.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(0))
     engine = os.getppid()
     address = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
     limits = [("grpc.max_receive_message_length", _LARGEST_MESSAGE), ("grpc.max_send_message_length", -1)]
