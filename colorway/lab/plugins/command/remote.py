@@ -17,6 +17,7 @@ from colorway.lab.plugins.values import Properties, Value, revealed
 from colorway.lab.plugins.waiting import Patience
 
 _FIRST_PAUSE: Final = 0.1
+_GROWTH: Final = 1.5
 _LONGEST_PAUSE: Final = 5.0
 _PRIVATE: Final = 0o600
 _ALIAS: Final = "target"
@@ -99,10 +100,12 @@ class RemoteRun:
             FailedError: the command failed.
             PluginError: there is no connection.
         """
-        with self._prepared() as options:
+        # Both the connection and the command in it must be told which variables to offer.
+        offered = [part for name in environment for part in ("-o", f"SendEnv={name}")]
+        with self._prepared() as connecting:
+            options = [*connecting, *offered]
             self._dial(options)
-            offered = [part for name in environment for part in ("-o", f"SendEnv={name}")]
-            program = self._program([*options, *offered, _ALIAS, command], stdin=stdin, more=environment)
+            program = self._program([*options, _ALIAS, command], stdin=stdin, more=environment)
             try:
                 return run(program, patience=self.patience, show_stdout=show_stdout, show_stderr=show_stderr)
             except FailedError as error:
@@ -160,7 +163,7 @@ class RemoteRun:
             limit = "inf" if self.connection.tries < 0 else self.connection.tries
             self.tell(f"Dial {failures}/{limit} failed: retrying")
             self.patience.pause(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+            pause = min(_GROWTH * pause, _LONGEST_PAUSE)
 
     def _try(self, options: Sequence[str]) -> str | None:
         """Try to connect; returns what went wrong."""
