@@ -22,7 +22,7 @@ from colorway.engine.backend import backend_environment
 from colorway.engine.events import Change
 from colorway.engine.operations import Engine
 from colorway.engine.progress import Progress, TerminalProgress
-from colorway.engine.session import engine_for, refuse_busy_ports, set_up
+from colorway.engine.session import engine_for, load_program_beside, refuse_busy_ports, set_up
 from colorway.engine.status import Status, read_status
 from colorway.engine.teardown import remove_leftovers
 from colorway.errors import ColorwayError
@@ -49,7 +49,7 @@ def _say(line: str) -> None:
 
 def _engine(spec: PlatformSpec, progress: Progress) -> Engine:
     engine = engine_for(spec, root=_root(), say=_say, progress=progress)
-    _say(engine.plugins.sentence)
+    progress(engine.plugins.sentence, lasting=True)
     return engine
 
 
@@ -67,6 +67,7 @@ def setup(stack: StackName) -> None:
 def up(stack: StackName, in_place: Reason = None) -> None:
     """Make the swarm what the stack's files say."""
     started = time.monotonic()
+    load_program_beside()
     spec = stack_config.from_file(root=_root(), stack=stack)
     with TerminalProgress() as progress:
         set_up(spec, root=_root(), progress=progress)
@@ -82,6 +83,7 @@ def up(stack: StackName, in_place: Reason = None) -> None:
 @app.command()
 def preview(stack: StackName) -> None:
     """Say what `up` would change; change nothing."""
+    load_program_beside()
     spec = stack_config.from_file(root=_root(), stack=stack)
     with TerminalProgress() as progress:
         engine = _engine(spec, progress)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from colorway.engine.events import Change, EventLog
 from colorway.engine.locks import dead_owner
 from colorway.engine.plugins import PluginChoice
 from colorway.engine.recover import Recovery, host_of_apply, plan_recovery
-from colorway.engine.stack import Stack, last_line, open_stack
+from colorway.engine.stack import Stack, is_unknown, last_line, read_state, stack_of
 from colorway.engine.swarm import Swarm
 from colorway.engine.watch import Failure, watched_tasks
 from colorway.errors import ColorwayError
@@ -58,22 +59,34 @@ class Engine:
     swarm: Swarm
 
     def open(self, *, create: bool = True) -> tuple[Stack, Deployed]:
-        """Open the stack; see `open_stack`."""
+        """Return the stack and its state; see `read_state`."""
+        stack = self._stack()
+        return stack, read_state(stack, create=create)
+
+    def _stack(self) -> Stack:
         environment = engine_environment(self.spec, root=self.root, path_prefix=self.plugins.path_prefix)
-        return open_stack(
-            root=self.root, name=self.spec.stack, pulumi=self.pulumi, environment=environment, create=create
-        )
+        return stack_of(root=self.root, name=self.spec.stack, pulumi=self.pulumi, environment=environment)
 
     def preview(self) -> list[Change]:
         """Return what an `up` would change; changes nothing, and contacts no host over SSH.
 
         Raises:
+            ColorwayError: the change may not be one commit.
             EngineError: the program or a plugin refuses.
         """
-        stack, _ = self.open()
+        stack = self._stack()
         log = EventLog(say=_nothing)
-        with _explained(self.spec.stack, log, {}):
-            stack.preview(on_event=log)
+        # Both only read, and each waits for a process of its own.
+        with ThreadPoolExecutor(max_workers=1) as beside, _explained(self.spec.stack, log, {}):
+            asked = beside.submit(read_state, stack)
+            try:
+                stack.preview(on_event=log)
+            except auto.CommandError as error:
+                if not is_unknown(error):
+                    raise
+                asked.result()
+                stack.preview(on_event=log)
+            self._refuse_illegal(asked.result(), in_place=None)
         return log.changes
 
     def up(self, *, in_place: str | None = None, continue_on_error: bool = False) -> Finished:

@@ -60,20 +60,14 @@ class Stack(auto.Stack):
         return read_deployment(self.export_stack().deployment)
 
 
-def open_stack(
-    *, root: Path, name: str, pulumi: Path, environment: Mapping[str, str], create: bool = True
-) -> tuple[Stack, Deployed]:
-    """Open a stack, and create its state where there is none.
+def stack_of(*, root: Path, name: str, pulumi: Path, environment: Mapping[str, str]) -> Stack:
+    """Return a handle on a stack; contacts nobody.
 
     Args:
         root: The project's folder.
         name: Name of the stack.
         pulumi: The CLI.
         environment: Set on top of this process's environment.
-        create: Whether an unknown stack is created; if not, an empty one is returned in memory only.
-
-    Raises:
-        ColorwayError: the state cannot be read.
     """
     workspace = _Workspace(
         work_dir=str(root),
@@ -81,19 +75,33 @@ def open_stack(
         env_vars=dict(environment),
         pulumi_command=_Command(pulumi),
     )
-    stack = Stack(name, workspace, StackInitMode.SELECT)
+    return Stack(name, workspace, StackInitMode.SELECT)
+
+
+def is_unknown(error: auto.CommandError) -> bool:
+    """Return whether the engine says that there is no such stack."""
+    words = ("no stack named", "could not find stack")
+    return isinstance(error, auto.StackNotFoundError) or any(word in str(error) for word in words)
+
+
+def read_state(stack: Stack, *, create: bool = True) -> Deployed:
+    """Return a stack's state, and create it, empty, where there is none.
+
+    Args:
+        stack: The stack.
+        create: Whether an unknown stack is created; if not, an empty state is returned.
+
+    Raises:
+        ColorwayError: the state cannot be read.
+    """
     try:
-        return stack, stack.deployed()
-    except auto.StackNotFoundError:
-        if create:
-            stack = Stack(name, workspace, StackInitMode.CREATE)
-        return stack, read_deployment(None)
+        return stack.deployed()
     except auto.CommandError as error:
-        if "no stack named" in str(error) or "could not find stack" in str(error):
-            if create:
-                stack = Stack(name, workspace, StackInitMode.CREATE)
-            return stack, read_deployment(None)
-        raise ColorwayError(f"{name}: the state cannot be read: {last_line(str(error))}") from None
+        if not is_unknown(error):
+            raise ColorwayError(f"{stack.name}: the state cannot be read: {last_line(str(error))}") from None
+        if create:
+            stack.workspace.create_stack(stack.name)
+        return read_deployment(None)
 
 
 def run_program(root: Path) -> None:

@@ -54,14 +54,11 @@ class Status:
         wanted = (self.configured.settings.versions, self.configured.settings.traffic)
         if wanted != (self.outputs.versions, self.outputs.traffic):
             found.append(("the stack file says other versions or traffic than the last finished run", up))
+        applied = self.outputs.generation
         found += [
-            (
-                f"load balancer {host} serves generation {live or 'unknown'}, "
-                f"the last finished run applied {self.outputs.generation}",
-                up,
-            )
+            (f"load balancer {host} serves generation {live or 'unknown'}, the last finished run applied {applied}", up)
             for host, live in self.live.items()
-            if live != self.outputs.generation
+            if live != applied
         ]
         missing = {service.service for service in self.outputs.services} - {row.service for row in self.rows}
         found += [(f"{name} is gone from the swarm", up) for name in sorted(missing)]

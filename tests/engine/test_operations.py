@@ -102,7 +102,8 @@ class Case:
             say=self.said.append,
             swarm=FakeSwarm(live),
         )
-        monkeypatch.setattr(Engine, "open", lambda _self, **_given: (self.stack, read_deployment(deployment)))
+        monkeypatch.setattr(operations, "stack_of", lambda **_given: self.stack)
+        monkeypatch.setattr(operations, "read_state", lambda *_stack, **_given: read_deployment(deployment))
         monkeypatch.setattr(operations, "watched_tasks", nobody_watches)
 
     @property

@@ -39,6 +39,7 @@ def _script(name: str, *, python: Path) -> str:
     # command plugin runs inherit that; -P keeps modules of the working directory out.
     program = (
         f"import runpy, sys; sys.path.insert(0, {str(_ROOT)!r}); "
+        "from colorway.lab.plugins.slim_sdk import install; install(); "
         f"runpy.run_module('colorway.lab.plugins.{name}', run_name='__main__')"
     )
     return (
