@@ -71,8 +71,9 @@ class Snapshot:
 
     @property
     def scraped(self) -> datetime:
-        """When the oldest of the figures were true."""
-        return min(one.scraped for one in self.figures)
+        """The mean of the scrapes: whenever any of them is newer, it is."""
+        first = self.figures[0].scraped
+        return first + sum((one.scraped - first for one in self.figures), timedelta()) / len(self.figures)
 
     @property
     def bounds(self) -> tuple[float, ...]:

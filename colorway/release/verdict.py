@@ -56,11 +56,11 @@ def judge(window: Window, *, policy: GateSpec, rising: Color) -> WindowVerdict:
 
 
 def breaches(window: Window, *, policy: GateSpec, rising: Color) -> list[Evidence]:
-    """Return the limits that are broken in plain numbers, those first that chance explains least."""
+    """Return the limits that are broken in plain numbers, those beyond chance first."""
     found: list[Evidence] = []
     for judged in _judged(window, policy=policy, rising=rising):
         found += verdict_requests.breaches(judged) + verdict_latency.breaches(judged)
-    return sorted(found, key=lambda one: 1.0 if one.chance is None else one.chance)
+    return sorted(found, key=lambda one: not one.beyond(CHANCE))
 
 
 def _judged(window: Window, *, policy: GateSpec, rising: Color) -> Iterator[Judged]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from colorway.release.verdict import Outcome, WindowVerdict, judge
-from colorway.release.window import QueryError, Window
+from colorway.release.window import DifferentBucketsError, QueryError, Window
 from colorway.spec.release import GateSpec
 from colorway.spec.traffic import Color
 
@@ -30,7 +30,11 @@ class Watch:
         """Return the watch with one more reading: what was counted since the last good one, or why nothing was."""
         if isinstance(step, QueryError):
             return replace(self, history=(*self.history, step))
-        totals = (*self.totals, self.totals[-1].then(step) if self.totals else step)
+        try:
+            totals = (*self.totals, self.totals[-1].then(step) if self.totals else step)
+        except DifferentBucketsError:
+            reason = "the response times have other buckets than when the stage began; begin the release anew"
+            return self.record(QueryError(at=step.end, reason=reason))
         later = replace(self, steps=(*self.steps, step), totals=totals)
         verdict = judge(later.last(self.gate.window), policy=self.gate, rising=self.rising)
         return replace(later, history=(*self.history, verdict))

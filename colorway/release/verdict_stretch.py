@@ -30,14 +30,15 @@ def failed_stretch(watch: Watch) -> FailedStretch | None:
     reading, and the limit must be broken more clearly than in a window, because many stretches are looked at.
     """
     for stretch in _stretches(watch):
-        for evidence in breaches(stretch, policy=watch.gate, rising=watch.rising):
-            if not evidence.beyond(RARE):
-                break
+        for evidence in _beyond_doubt(watch, stretch):
             rest = stretch.without(_worst_moments(watch, stretch, evidence))
-            found = breaches(rest, policy=watch.gate, rising=watch.rising)
-            if left := [one for one in found if one.is_like(evidence) and one.beyond(RARE)]:
+            if left := [one for one in _beyond_doubt(watch, rest) if one.is_like(evidence)]:
                 return FailedStretch(stretch.length, tuple(left))
     return None
+
+
+def _beyond_doubt(watch: Watch, window: Window) -> list[Evidence]:
+    return [one for one in breaches(window, policy=watch.gate, rising=watch.rising) if one.beyond(RARE)]
 
 
 def _stretches(watch: Watch) -> Iterator[Window]:

@@ -26,6 +26,10 @@ class QueryError:
     """One sentence."""
 
 
+class DifferentBucketsError(ValueError):
+    """Two histograms cannot be combined."""
+
+
 @dataclass(frozen=True)
 class Latencies:
     """A histogram of response times."""
@@ -62,12 +66,12 @@ class Latencies:
         """Return both together, bucket by bucket; a histogram without requests may have no buckets.
 
         Raises:
-            ValueError: the buckets differ.
+            DifferentBucketsError: the buckets differ.
         """
         if not other.bounds:
             return self
         if self.bounds and self.bounds != other.bounds:
-            raise ValueError("histograms with different buckets cannot be combined")
+            raise DifferentBucketsError
         return Latencies(other.bounds, tuple(map(how, self.counts or (0,) * len(other.counts), other.counts)))
 
 
