@@ -121,7 +121,7 @@ def parse(body: str | bytes, *, at: datetime, load_balancers: Sequence[str]) -> 
     try:
         answer = _Answer.model_validate_json(body)
     except ValidationError as error:
-        where = ".".join(map(str, error.errors(include_input=False)[0]["loc"])) or "it is no JSON"
+        where = ".".join(map(str, error.errors(include_input=False)[0]["loc"])) or "it is no JSON object"
         return QueryError(at=at, reason=f"the answer does not look like Prometheus's ({where})")
     if answer.status != "success":
         return QueryError(at=at, reason=f"Prometheus refused the query: {answer.error[:_SHOWN] or answer.status}")
