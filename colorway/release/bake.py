@@ -17,6 +17,7 @@ from colorway.release.steps import Bake, Event
 from colorway.release.verdict_decision import Action, Decision, decide
 from colorway.release.verdict_stage import Watch
 from colorway.release.window import Counts, ServiceCounts, Window, together
+from colorway.release.window_between import OwnRequests
 from colorway.spec.traffic import Color, Versions
 
 LOOKS_TO_BE_DEAD = 2
@@ -31,8 +32,8 @@ class Baking:
     facts: ProjectFacts
     step: Bake
     _watch: Watch = field(init=False)
-    _good: dict[str, int] = field(default_factory=dict, init=False)
-    """Our own requests that went well since the last good reading, by service."""
+    _own: OwnRequests = field(init=False)
+    """Our own requests since the last good reading."""
     _dead_looks: int = field(default=0, init=False)
     _is_told: bool = field(default=False, init=False)
 
@@ -50,6 +51,7 @@ class Baking:
         # Old connections may still ask the way they did before the switch.
         clock.sleep(self.facts.settle)
         self.ports.meter.begin()
+        self._own = OwnRequests(self.step.rising)
         self._watch = Watch(gate=policy.gate, rising=self.step.rising, started=clock.now())
         while True:
             clock.sleep(policy.gate.step)
@@ -71,10 +73,11 @@ class Baking:
             self._ask(decision)
 
     def _read(self) -> None:
-        reading = self.ports.meter.read()
+        reading = self.ports.meter.read(own=self._own)
         if isinstance(reading, Window):
-            reading = synthetic.marked(reading, self._good, color=self.step.rising)
-            self._good = {}
+            if not reading.length:
+                return
+            self._own = OwnRequests(self.step.rising)
         self._watch = self._watch.record(reading)
 
     def _look_for_death(self) -> None:
@@ -92,15 +95,14 @@ class Baking:
     def _ask(self, decision: Decision) -> None:
         if not decision.synthetic:
             return
-        good = synthetic.send(
+        sent = synthetic.send(
             decision.synthetic,
             color=self.step.rising,
             paths=self.facts.paths,
             prober=self.ports.prober,
             clock=self.ports.clock,
         )
-        for service, count in good.items():
-            self._good[service] = self._good.get(service, 0) + count
+        self._own = synthetic.together(self._own, sent)
 
     def _tell(self, decision: Decision) -> None:
         if self._is_told:

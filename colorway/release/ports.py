@@ -15,6 +15,7 @@ from colorway.release.project import ProjectFacts
 from colorway.release.steps import Event
 from colorway.release.trailers import Message, ReleaseCommit
 from colorway.release.window import QueryError, Window
+from colorway.release.window_between import OwnRequests
 from colorway.spec.traffic import Color
 
 
@@ -123,8 +124,14 @@ class Meter(Protocol):
     def begin(self) -> None:
         """Forget what was counted so far; where nothing can be read, the first good reading is the beginning."""
 
-    def read(self) -> Window | QueryError:
-        """Return what was counted since the beginning or the last good reading, or why that cannot be said."""
+    def read(self, *, own: OwnRequests) -> Window | QueryError:
+        """Return what was counted since the beginning or the last good reading, or why that cannot be said.
+
+        A window without length says that there are no newer figures yet.
+
+        Args:
+            own: Requests of our own since the last window that had a length.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -29,8 +29,8 @@ class BuiltHere:
 class RegistryImages:
     """Images that every node pulls from its registry."""
 
-    nodes: Mapping[str, Any]
-    """`docker.APIClient` of each node by the host's name."""
+    nodes: Callable[[], Mapping[str, Any]]
+    """Asked for the `docker.APIClient` of each node by the host's name."""
 
     def pull(self, references: Sequence[str]) -> tuple[str, ...]:
         """Pull images on all nodes, those that are there already included: that costs one question.
@@ -38,11 +38,12 @@ class RegistryImages:
         Raises:
             ColorwayError: names the first node that cannot get an image, which one, and what its registry said.
         """
+        nodes = self.nodes()
         with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-            for problem in pool.map(lambda node: _pull(node[0], node[1], references), self.nodes.items()):
+            for problem in pool.map(lambda node: _pull(node[0], node[1], references), nodes.items()):
                 if problem:
                     raise ColorwayError(problem)
-        return (f"{len(references)} images are on {len(self.nodes)} nodes.",)
+        return (f"{len(references)} images are on {len(nodes)} nodes.",)
 
 
 def _pull(host: str, api: Any, references: Sequence[str]) -> str | None:  # noqa: ANN401 - docker-py is untyped

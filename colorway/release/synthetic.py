@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
 
 from colorway.release.ports import Clock, Prober, UnreachableError
 from colorway.release.verdict_decision import Ask
-from colorway.release.window import ServiceCounts, Window
+from colorway.release.window_between import OwnRequests
 from colorway.spec.traffic import Color
 
 MOST_AT_ONCE = 20
@@ -20,13 +19,11 @@ SERVER_ERROR = 500
 """First status that says that the server failed."""
 
 
-def send(
-    asks: Sequence[Ask], *, color: Color, paths: Mapping[str, str], prober: Prober, clock: Clock
-) -> Mapping[str, int]:
+def send(asks: Sequence[Ask], *, color: Color, paths: Mapping[str, str], prober: Prober, clock: Clock) -> OwnRequests:
     """Send requests through the secret header, in turn to each service that lacks some.
 
     Returns:
-        Requests that went well, by service; those that failed count as what they are.
+        Those that went well; those that failed count as what they are.
     """
     sent: Counter[str] = Counter()
     good: Counter[str] = Counter()
@@ -39,19 +36,12 @@ def send(
         for service in services:
             sent[service] += 1
             good[service] += _went_well(prober, paths[service], color)
-    return good
+    return OwnRequests(color, good)
 
 
-def marked(window: Window, good: Mapping[str, int], *, color: Color) -> Window:
-    """Return a window that knows which of its attempts were ours and went well."""
-    return replace(window, services=tuple(_marked(pair, good.get(pair.service, 0), color) for pair in window.services))
-
-
-def _marked(pair: ServiceCounts, good: int, color: Color) -> ServiceCounts:
-    counts = pair.of(color)
-    # A request may be counted in the next reading only; more than were counted were not ours.
-    ours = replace(counts, synthetic=min(good, max(0, counts.attempts - counts.failures - counts.abandoned)))
-    return replace(pair, blue=ours) if color is Color.BLUE else replace(pair, green=ours)
+def together(one: OwnRequests, other: OwnRequests) -> OwnRequests:
+    """Return the sum of two rounds of the same color."""
+    return OwnRequests(one.color, Counter(one.answered) + Counter(other.answered))
 
 
 def _went_well(prober: Prober, path: str, color: Color) -> bool:

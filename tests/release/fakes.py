@@ -24,6 +24,7 @@ from colorway.release.ports import Answer, LockLostError, Notice, Ports, Progres
 from colorway.release.project import ProjectFacts
 from colorway.release.trailers import Message, ReleaseCommit
 from colorway.release.window import Counts, Latencies, QueryError, ServiceCounts, Window
+from colorway.release.window_between import OwnRequests
 from colorway.spec.release import GateSpec, MigrationSpec, ReleasePolicy, SmokeTest, StageSpec
 from colorway.spec.services import ServiceKind
 from colorway.spec.traffic import Color, Traffic, Versions
@@ -407,7 +408,7 @@ class FakeMeter:
         self.world.point("begin")
         self.since = self.world.clock.now()
 
-    def read(self) -> Window | QueryError:
+    def read(self, *, own: OwnRequests) -> Window | QueryError:
         self.world.point("read")
         since, until = self.since, self.world.clock.now()
         if self.world.meter_is_gone:

@@ -1,0 +1,84 @@
+"""Puts the real ports of a stack together: what the command line hands over, and what a release has itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from colorway.outputs import PlatformOutputs, platform_outputs
+from colorway.release.apply import ApplyByCi, ApplyHere
+from colorway.release.clock import SystemClock
+from colorway.release.git import Git
+from colorway.release.lock import ReleaseLock, SwarmConfigs
+from colorway.release.meter import PrometheusMeter
+from colorway.release.metrics import Prometheus
+from colorway.release.notify import Notices
+from colorway.release.ports import Applier, Backups, Clock, Engine, Ports, Reporter
+from colorway.release.project import Files
+from colorway.release.pull import BuiltHere, RegistryImages
+from colorway.release.smoke import HttpsProber
+from colorway.spec.platform import ImageSource
+from colorway.spec.root import PlatformSpec
+from colorway.spec.stack import Apply
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backing:
+    """What only the command line can hand over for one stack."""
+
+    engine: Engine
+    manager: Any
+    """`docker.APIClient` of a manager, for the lock."""
+    nodes: Callable[[], Mapping[str, Any]]
+    """Asked for a `docker.APIClient` of each host that runs colored services, by its name; only to pull images."""
+    notify_urls: Callable[[], Mapping[str, str]]
+    """Asked for the stack's secrets whose name begins with `notify-url`, by name."""
+    backups: Backups | None = None
+    """Who makes backups; none = nobody."""
+
+
+def release_lock(spec: PlatformSpec, *, root: Path, manager: Any, clock: Clock | None = None) -> ReleaseLock:  # noqa: ANN401
+    """Return the release lock of a stack; nothing is taken.
+
+    Args:
+        spec: The stack.
+        root: The project's folder.
+        manager: `docker.APIClient` of a manager.
+        clock: Time; none = this machine's.
+    """
+    return ReleaseLock(
+        stack=spec.stack, store=SwarmConfigs(manager), clock=clock or SystemClock(), owner=Git(root).user()
+    )
+
+
+def real_ports(spec: PlatformSpec, *, root: Path, backing: Backing, reporter: Reporter) -> Ports:
+    """Return the ports of a stack as they are outside of tests; nothing is contacted yet."""
+    clock, repository, engine = SystemClock(), Git(root), backing.engine
+    addresses = PlatformOutputs.model_validate(platform_outputs(spec, generation=""))
+    applier: Applier = ApplyHere(engine)
+    if spec.settings.release.apply is Apply.CI:
+        applier = ApplyByCi(engine=engine, repository=repository, clock=clock, reporter=reporter)
+    is_local = spec.platform.images is ImageSource.LOCAL
+    return Ports(
+        stack=spec.stack,
+        engine=engine,
+        repository=repository,
+        project=Files(root, spec.stack),
+        lock=release_lock(spec, root=root, manager=backing.manager, clock=clock),
+        meter=PrometheusMeter(
+            prometheus=Prometheus(lambda: addresses.prometheus_url),
+            clock=clock,
+            load_balancers=[host.name for host in spec.load_balancers],
+            services=[name for name, service in spec.platform.services.items() if service.routes],
+            scrape_interval=spec.platform.monitoring.scrape_interval,
+        ),
+        prober=HttpsProber(url=lambda: addresses.url, token=engine.preview_token),
+        notifier=Notices(backing.notify_urls),
+        images=BuiltHere() if is_local else RegistryImages(backing.nodes),
+        backups=backing.backups,
+        applier=applier,
+        reporter=reporter,
+        clock=clock,
+    )
