@@ -45,7 +45,7 @@ class Cache(pulumi.ComponentResource):
             _service(spec, store=store, wanted=spec.platform.data_stores[store]),
             networks=[NetworkAttachment(id=network, aliases=(store,))],
             secrets=[password],
-            configs=[entry_script(name, StoreKind.REDIS.value, parent=self)],
+            configs=[entry_script(name, StoreKind.REDIS.value, stack=spec.stack, parent=self)],
             opts=pulumi.ResourceOptions(parent=self, protect=spec.is_public or None),
         )
         self.register_outputs({})
@@ -66,5 +66,5 @@ def _service(spec: PlatformSpec, *, store: str, wanted: DataStoreSpec) -> SwarmS
         env={"REDIS_PASSWORD_FILE": f"/run/secrets/{wanted.password}", "REDIS_DATA": DATA},
         mounts=(Mount(target=DATA, source=names.volume(spec.stack, store)),),
         capabilities=CAPABILITIES,
-        labels={"colorway.stack": spec.stack, "colorway.service": store},
+        labels=names.labels(spec.stack, store),
     )

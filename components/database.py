@@ -40,7 +40,7 @@ class Database(pulumi.ComponentResource):
             _service(spec, store=store, wanted=spec.platform.data_stores[store]),
             networks=[NetworkAttachment(id=network, aliases=(store,))],
             secrets=[password],
-            configs=[entry_script(name, StoreKind.POSTGRESQL.value, parent=self)],
+            configs=[entry_script(name, StoreKind.POSTGRESQL.value, stack=spec.stack, parent=self)],
             opts=pulumi.ResourceOptions(parent=self, protect=spec.is_public or None),
         )
         self.register_outputs({})
@@ -82,5 +82,5 @@ def _service(spec: PlatformSpec, *, store: str, wanted: DataStoreSpec) -> SwarmS
         mounts=(Mount(target=DATA, source=names.volume(spec.stack, store)),),
         read_only=False,
         capabilities=CAPABILITIES,
-        labels={"colorway.stack": spec.stack, "colorway.service": store},
+        labels=names.labels(spec.stack, store),
     )

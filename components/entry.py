@@ -6,18 +6,24 @@ import pulumi
 import pulumi_docker as docker
 
 from colorway.render.scripts import entry
+from colorway.spec.names import STACK_LABEL
 from components.swarm_spec import MountedFile
 
 ENTRY_PATH = "/colorway-entry.sh"
 ENTRY_COMMAND = ("/bin/sh", ENTRY_PATH)
 
 
-def mounted_config(name: str, text: str, *, path: str, parent: pulumi.Resource) -> MountedFile:
+def mounted_config(name: str, text: str, *, path: str, stack: str, parent: pulumi.Resource) -> MountedFile:
     """Create a Swarm config and return it as a file; new text is a new config (autonamed)."""
-    config = docker.ServiceConfig(name, data_raw=text, opts=pulumi.ResourceOptions(parent=parent))
+    config = docker.ServiceConfig(
+        name,
+        data_raw=text,
+        labels=[docker.ServiceConfigLabelArgs(label=STACK_LABEL, value=stack)],
+        opts=pulumi.ResourceOptions(parent=parent),
+    )
     return MountedFile(id=config.id, name=config.name, path=path)
 
 
-def entry_script(name: str, program: str, *, parent: pulumi.Resource) -> MountedFile:
+def entry_script(name: str, program: str, *, stack: str, parent: pulumi.Resource) -> MountedFile:
     """Create the Swarm config that holds a program's entry script."""
-    return mounted_config(f"{name}-entry", entry(program), path=ENTRY_PATH, parent=parent)
+    return mounted_config(f"{name}-entry", entry(program), path=ENTRY_PATH, stack=stack, parent=parent)

@@ -84,5 +84,5 @@ def _service(spec: PlatformSpec, *, host: HostSpec) -> SwarmServiceSpec:
         ports=((edge.http_port, 80), (edge.https_port, 443)),
         mounts=(Mount(target=INSIDE, source=names.state_directory(spec.stack), bind=True),),
         capabilities=CAPABILITIES,
-        labels={"colorway.stack": spec.stack, "colorway.service": names.load_balancer(host.name)},
+        labels=names.labels(spec.stack, names.load_balancer(host.name)),
     )

@@ -49,7 +49,9 @@ class Monitoring(pulumi.ComponentResource):
 
     def _mtail(self, spec: PlatformSpec, *, host: HostSpec, network: pulumi.Input[str]) -> None:
         name = names.mtail(host.name)
-        program = mounted_config(f"{name}-program", render.mtail(spec), path=MTAIL_PROGRAM, parent=self)
+        program = mounted_config(
+            f"{name}-program", render.mtail(spec), path=MTAIL_PROGRAM, stack=spec.stack, parent=self
+        )
         SwarmService(
             name,
             _mtail_service(spec, host=host),
@@ -60,7 +62,9 @@ class Monitoring(pulumi.ComponentResource):
 
     def _prometheus(self, spec: PlatformSpec, *, network: pulumi.Input[str]) -> None:
         name = names.PROMETHEUS
-        config = mounted_config(f"{name}-config", render.prometheus(spec), path=PROMETHEUS_CONFIG, parent=self)
+        config = mounted_config(
+            f"{name}-config", render.prometheus(spec), path=PROMETHEUS_CONFIG, stack=spec.stack, parent=self
+        )
         SwarmService(
             name,
             _prometheus_service(spec),
@@ -103,7 +107,7 @@ def _mtail_service(spec: PlatformSpec, *, host: HostSpec) -> SwarmServiceSpec:
         mounts=(
             Mount(target=LOG_DIRECTORY, source=f"{names.state_directory(spec.stack)}/run", bind=True, read_only=True),
         ),
-        labels={"colorway.stack": spec.stack, "colorway.service": names.mtail(host.name)},
+        labels=names.labels(spec.stack, names.mtail(host.name)),
     )
 
 
@@ -131,5 +135,5 @@ def _prometheus_service(spec: PlatformSpec) -> SwarmServiceSpec:
         ports=((wanted.port, 9090),),
         mounts=(Mount(target=PROMETHEUS_DATA, source=names.volume(spec.stack, names.PROMETHEUS)),),
         capabilities=("CHOWN", "DAC_OVERRIDE"),
-        labels={"colorway.stack": spec.stack, "colorway.service": names.PROMETHEUS},
+        labels=names.labels(spec.stack, names.PROMETHEUS),
     )

@@ -41,6 +41,6 @@ class Networks(pulumi.ComponentResource):
                     subnet=str(names.subnet(base, network)), gateway=names.gateway(base, network)
                 )
             ],
-            labels=[docker.NetworkLabelArgs(label="colorway.stack", value=spec.stack)],
+            labels=[docker.NetworkLabelArgs(label=names.STACK_LABEL, value=spec.stack)],
             opts=pulumi.ResourceOptions(parent=self, protect=spec.is_public or None),
         )

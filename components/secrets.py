@@ -11,6 +11,7 @@ import pulumi
 import pulumi_docker as docker
 
 from colorway.errors import ColorwayError
+from colorway.spec.names import STACK_LABEL
 from colorway.spec.root import PlatformSpec
 from components.swarm_spec import MountedFile
 
@@ -53,6 +54,7 @@ class Secrets(pulumi.ComponentResource):
             secret: self._secret(
                 f"{name}-{secret}",
                 value.apply(lambda text: _token_map(text, stack=spec.stack, name=token)) if secret == token else value,
+                stack=spec.stack,
             )
             for secret, value in values.items()
         }
@@ -87,10 +89,11 @@ class Secrets(pulumi.ComponentResource):
         )
         return pulumi.Output.secret(stash.output.apply(str))
 
-    def _secret(self, name: str, value: pulumi.Output[str]) -> docker.Secret:
+    def _secret(self, name: str, value: pulumi.Output[str], *, stack: str) -> docker.Secret:
         return docker.Secret(
             name,
             data=value.apply(lambda text: base64.b64encode(text.encode()).decode()),
+            labels=[docker.SecretLabelArgs(label=STACK_LABEL, value=stack)],
             opts=pulumi.ResourceOptions(parent=self),
         )
 

@@ -63,7 +63,7 @@ def colored_service(spec: PlatformSpec, *, name: str, color: Color) -> SwarmServ
         spread=f"node.labels.{names.host_label(spec.stack)}",
         env=_environment(spec, name=name, color=color),
         read_only=service.read_only,
-        labels={"colorway.stack": spec.stack, "colorway.service": name, "colorway.color": color.value},
+        labels=names.labels(spec.stack, name, color),
     )
 
 

@@ -12,10 +12,8 @@ from docker.errors import APIError, DockerException
 from colorway.errors import ColorwayError
 from colorway.render.nginx import STATUS_PORT
 from colorway.spec.hosts import HostSpec
+from colorway.spec.names import COLOR_LABEL, SERVICE_LABEL, STACK_LABEL
 
-STACK_LABEL = "colorway.stack"
-SERVICE_LABEL = "colorway.service"
-COLOR_LABEL = "colorway.color"
 TIMEOUT = 20
 """Seconds for one answer of the Docker API."""
 

@@ -8,6 +8,12 @@ from enum import StrEnum
 from colorway.spec.fields import LABEL_LIMIT
 from colorway.spec.traffic import Color
 
+STACK_LABEL = "colorway.stack"
+"""Label of every object in the swarm; the value is the stack."""
+SERVICE_LABEL = "colorway.service"
+"""Label of every service; the value is its name in the platform file."""
+COLOR_LABEL = "colorway.color"
+"""Label of every colored service; the value is the color."""
 PROMETHEUS = "prometheus"
 """Logical service name of Prometheus."""
 
@@ -106,3 +112,9 @@ def role_label(stack: str, role: str) -> str:
 def host_label(stack: str) -> str:
     """Return the Swarm node label whose value is the host's name in the stack file."""
     return f"colorway-{stack}-host"
+
+
+def labels(stack: str, logical: str, color: Color | None = None) -> dict[str, str]:
+    """Return the labels of a service: by them the swarm is read back."""
+    found = {STACK_LABEL: stack, SERVICE_LABEL: logical}
+    return found if color is None else {**found, COLOR_LABEL: color.value}

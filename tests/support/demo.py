@@ -9,6 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from colorway.spec import names
 from tests.support.clone import Clone
 from tests.support.load import Target, get
 
@@ -24,10 +25,12 @@ def docker(*arguments: str) -> str:
 
 def left_behind(stack: str = "local") -> list[str]:
     """Return every object of a stack that Docker or the file system still has, volumes aside."""
-    kinds = ("service", "network", "secret", "config")
-    named = [f"{kind} {name}" for kind in kinds for name in docker(kind, "ls", "--format", "{{.Name}}").split()]
-    prefixes = (f"{stack}-", "secret-", "postgres-entry", "redis-entry", "mtail-", "prometheus-")
-    found = [entry for entry in named if entry.split(" ", 1)[1].startswith(prefixes)]
+    label = f"label={names.STACK_LABEL}={stack}"
+    found = [
+        f"{kind} {name}"
+        for kind in ("service", "network", "secret", "config")
+        for name in docker(kind, "ls", "--filter", label, "--format", "{{.Name}}").split()
+    ]
     directory = Path("/var/lib/colorway") / stack
     return found + ([str(directory)] if directory.exists() else [])
 
