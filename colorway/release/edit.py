@@ -87,6 +87,17 @@ def recognized(before: str, after: str, *, name: str) -> Edit | None:
     return None
 
 
+def why_not(text: str, *, name: str) -> str | None:
+    """Return why a stack file cannot be edited line by line, None where it can."""
+    settings = _settings(text)
+    try:
+        with_traffic(text, Traffic.model_validate(settings.get(TRAFFIC)), name=name)
+        with_versions(text, Versions.model_validate(settings.get(VERSIONS)), name=name)
+    except (EditError, ValidationError) as error:
+        return str(error) if isinstance(error, EditError) else f"{name}: {TRAFFIC} or {VERSIONS} is wrong"
+    return None
+
+
 def _edited(text: str, key: str, values: Mapping[str, str], *, wanted: Mapping[str, Any], name: str) -> str:
     lines = text.splitlines(keepends=True)
     ours = re.compile(rf"""(?P<head>\s+["']?{key}["']?\s*:\s*){{(?P<body>[^{{}}#]*)}}(?P<tail>\s*(?:\s#.*)?\s*)""")

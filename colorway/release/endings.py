@@ -25,7 +25,8 @@ def stopped(situation: Situation) -> Step:
     """Return the ending after something that is not the color's fault: git, the lock, a connection."""
     state, stack = situation.state, situation.stack
     reason = situation.session.stopped or ""
-    if not state.is_under_way and not situation.session.commits:
+    is_quiet = not state.is_under_way and not situation.session.commits
+    if is_quiet or not situation.session.locked:
         return Refuse(reason=reason, cure="repair that and run the command again")
     if state.phase is Phase.UNDOING or situation.session.failure:
         return held(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from datetime import timedelta
 
-from colorway.release.edit import Edit, TrafficEdit
+from colorway.release.edit import Edit, TrafficEdit, why_not
 from colorway.release.health import dead
 from colorway.release.situation import Request, Situation
 from colorway.release.state import Phase
@@ -35,6 +35,8 @@ def of_any(situation: Situation, request: Request) -> Refuse | None:
             reason=f"{files}: differs from HEAD; a release is made of what is committed",
             cure="commit it, or git restore it",
         )
+    if not situation.session.locked and (reason := why_not(situation.text, name=situation.file)):
+        return Refuse(reason=reason, cure="commit it in that form")
     return None
 
 

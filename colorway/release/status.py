@@ -13,7 +13,6 @@ from colorway.release.git import Git
 from colorway.release.ports import Lock
 from colorway.release.project import Files
 from colorway.release.state import Phase, State, read_state
-from colorway.spec.fields import go_duration
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,10 +105,3 @@ def _helps(state: State, stack: str, *, is_hot: bool) -> str | None:
             return f"colorway rollback --stack {stack} {word}"
         case _:
             return None
-
-
-def hot_time_left(status: ReleaseStatus, now: datetime) -> str | None:
-    """Return how long the old color is kept on from now, None where it is not."""
-    if status.hot_until is None or now >= status.hot_until:
-        return None
-    return go_duration(status.hot_until - now)

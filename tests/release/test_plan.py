@@ -155,6 +155,12 @@ def test_a_finished_release_and_the_next_one() -> None:
         (situation(**{**AT_100, "log": ["2.0.0 100 61"]}), release(), "is released already", "colorway finish"),
         (situation(**FINISHED), release(), "green runs 2.0.0 already", "another"),
         (situation(applied=("3.0.0/-", "100:0")), release(), "than what is installed", "colorway up test"),
+        (
+            situation(text="config:\n  colorway:versions: {blue: 1, green: 2}\n  colorway:traffic:\n    blue: 100\n"),
+            release(),
+            "Pulumi.test.yaml",
+            "in that form",
+        ),
         (situation(stray=True), release(), "lb1 serves generation other", "colorway up test"),
         (situation(live={"lb1": None}), release(), "lb1 serves generation unknown", "colorway up test"),
         (situation(**AT_10), FINISH, "under way", "rollback"),

@@ -1,0 +1,19 @@
+"""A release knows the engine as a protocol only: it must never bring Pulumi with it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+FORBIDDEN = ("pulumi", "pulumi_docker", "components", "colorway.engine", "colorway.cli")
+
+
+def test_no_module_of_a_release_imports_the_engine_or_pulumi() -> None:
+    names = sorted(f"colorway.release.{path.stem}" for path in (ROOT / "colorway/release").glob("[a-z]*.py"))
+    script = f"import importlib, sys\nfor name in {names!r}: importlib.import_module(name)\nprint(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
+    found = [name for name in loaded.stdout.split() if name.startswith(FORBIDDEN)]
+    assert len(names) > 30, "all modules were looked at"
+    assert found == [], "transitively, not only by what a file says"
