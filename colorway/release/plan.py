@@ -93,7 +93,7 @@ def _interrupted_undo(situation: Situation) -> Failure | None:
     state, newest, leftover = situation.state, situation.log[0] if situation.log else None, situation.leftover
     if state.phase is Phase.UNDOING and state.since:
         return Failure(reason=f"the rollback that began at {state.since:%Y-%m-%d %H:%M:%S} UTC was interrupted")
-    if newest and newest.step == OFF and situation.committed != situation.installed and not state.is_under_way:
+    if newest and newest.step == OFF and not situation.is_applied and not state.is_under_way:
         return Failure(reason=f"the rollback of {newest.version} was interrupted before its last step was applied")
     goes_back = isinstance(leftover, TrafficEdit) and leftover.traffic.of(state.old) == 100  # noqa: PLR2004 - percent
     if goes_back and state.phase in {Phase.RAMP, Phase.HOT} and leftover:

@@ -150,7 +150,7 @@ def _out_of_step(situation: Situation) -> Refuse | None:
     """Refuse to begin on a stack whose HEAD is not applied; an interrupted step is no such stack."""
     state, newest = situation.state, situation.log[0] if situation.log else None
     fresh = state.phase in {Phase.QUIET, Phase.PARKED}
-    interrupted = newest and newest.step in {FINISH, OFF} and situation.committed != situation.installed
+    interrupted = newest and newest.step in {FINISH, OFF} and not situation.is_applied
     if situation.is_in_step or (fresh and interrupted) or state.is_under_way:
         return None
     if state.phase is Phase.HOT and hot_left(situation):
@@ -162,6 +162,8 @@ def _not_applied(situation: Situation) -> Refuse:
     stack = situation.stack
     if situation.committed != situation.installed:
         reason = f"{stack}: {situation.file} says other versions or traffic than what is installed"
+    elif situation.remains:
+        reason = f"{stack}: {situation.remains[0]} runs, and HEAD has its color off"
     else:
         host, live = next(iter(situation.strays.items()))
         reason = (

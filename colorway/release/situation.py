@@ -31,6 +31,7 @@ from colorway.release.steps import (
 )
 from colorway.release.trailers import ReleaseCommit
 from colorway.spec.release import MigrationSpec, ReleasePolicy
+from colorway.spec.traffic import Color
 from colorway.spec.transitions import Installed
 
 
@@ -178,9 +179,20 @@ class Situation:
         return {host: live for host, live in self.live.items() if live != self.wanted_generation}
 
     @property
+    def remains(self) -> tuple[str, ...]:
+        """Services of a color that HEAD has off: a start that failed half-way leaves them, and no output says so."""
+        off = {color for color in Color if self.committed.versions.of(color) is None}
+        return tuple(row.service for row in self.health if row.color in off)
+
+    @property
+    def is_applied(self) -> bool:
+        """Whether HEAD's versions and traffic are what was applied, and nothing else runs."""
+        return self.committed == self.installed and not self.remains
+
+    @property
     def is_in_step(self) -> bool:
         """Whether HEAD is what was applied and what is live."""
-        return self.committed == self.installed and not self.strays
+        return self.is_applied and not self.strays
 
     @property
     def is_untouched(self) -> bool:

@@ -49,7 +49,8 @@ def walk(make, first: Request, then: Request):
 def check(where: str, world: World) -> None:
     assert world.lock is None or world.lock.ticket == "dead", f"{where}: nobody who lives holds the lock"
     assert world.here == world.texts[-1], f"{where}: no edit is left uncommitted"
-    assert world.installed == world.committed, f"{where}: what runs is what is committed"
+    assert world.installed == world.committed, f"{where}: what was applied is what is committed"
+    assert world.on == world.committed.versions, f"{where}: nothing else runs"
 
 
 @pytest.mark.parametrize(
@@ -61,6 +62,7 @@ def check(where: str, world: World) -> None:
         ({"bad": {"2.0.0"}}, rollback(), UNDONE),
         ({"dumb": {"2.0.0"}}, release(), UNDONE),
         ({"sick": {"2.0.0"}}, release(), UNDONE),
+        ({"sick": {"2.0.0"}}, rollback(), UNDONE),
         ({"dying_at": 50}, release(), UNDONE),
         ({"dying_at": 100}, release(), UNDONE),
     ],

@@ -161,6 +161,7 @@ def test_a_finished_release_and_the_next_one() -> None:
             "Pulumi.test.yaml",
             "in that form",
         ),
+        (situation(health=healthy()), release(), "test-web-green runs, and HEAD has its color off", "colorway up test"),
         (situation(stray=True), release(), "lb1 serves generation other", "colorway up test"),
         (situation(live={"lb1": None}), release(), "lb1 serves generation unknown", "colorway up test"),
         (situation(**AT_10), FINISH, "under way", "rollback"),
