@@ -46,9 +46,8 @@ class Watch:
 
     @property
     def watched(self) -> timedelta:
-        """How long the stage was really watched: a gap between two readings is counted, but was not watched."""
-        longest = 3 * self.gate.step
-        return sum((step.length for step in self.steps if step.length <= longest), timedelta())
+        """How long the stage was really watched; what a gap longer than a window hides is counted, but unseen."""
+        return sum((step.length for step in self.steps if step.length <= self.gate.window), timedelta())
 
     @property
     def errors_in_a_row(self) -> int:

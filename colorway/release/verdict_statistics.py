@@ -57,7 +57,7 @@ def chance_of_difference(failures: int, of: int, other_failures: int, other_of: 
 
 
 def requests_needed(failures: int, *, ratio: float) -> int:
-    """Return about how many requests exclude a failure ratio of `ratio` if `failures` of them fail; 3 % off at most.
+    """Return how many requests exclude a failure ratio of `ratio` if `failures` of them fail, or a little more.
 
     It is the upper bound of a Poisson mean (Wilson and Hilferty), rounded up to tens.
     """

@@ -59,7 +59,9 @@ def _worst_moments(watch: Watch, stretch: Window, evidence: Evidence) -> Window:
     """Return the part of a stretch, as long as a blip and a reading, that adds most to the evidence."""
     count = _counter(watch, stretch, evidence)
     steps = [step for step in watch.steps if step.start >= stretch.start]
-    parts = (_part(steps[first:], watch.gate.blip + watch.gate.step) for first in range(len(steps)))
+    # A blip that begins within a reading reaches into one more.
+    length = watch.gate.blip + max(step.length for step in steps)
+    parts = (_part(steps[first:], length) for first in range(len(steps)))
     return reduce(Window.then, max(parts, key=lambda part: sum(map(count, part))))
 
 

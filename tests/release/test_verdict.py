@@ -4,6 +4,8 @@ import math
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from colorway.release.verdict import Outcome, judge
 from colorway.release.verdict_evidence import Measure
@@ -230,3 +232,15 @@ def test_stricter_and_looser_policies_are_obeyed():
     assert verdict(slow, BLUE, p95_factor=4).outcome is Outcome.PASS, "2.8 times of 4 allowed"
     assert verdict(counts(1000), BLUE, p95=timedelta(milliseconds=70)).outcome is Outcome.FAIL, "99 ms of 70 allowed"
     assert verdict(counts(300), BLUE, margin=4).outcome is Outcome.PASS, "300 without a failure exclude 4 %"
+
+
+@given(
+    requests=st.integers(1, 3000),
+    ratios=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+    active=st.tuples(st.integers(0, 20_000), st.floats(0, 0.05)),
+)
+def test_more_failures_never_make_a_verdict_better(requests, ratios, active):
+    order = [Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.FAIL]
+    blue = counts(active[0], failed=round(active[0] * active[1]))
+    fewer, more = (verdict(counts(requests, failed=round(requests * ratio)), blue).outcome for ratio in sorted(ratios))
+    assert order.index(fewer) <= order.index(more), f"{sorted(ratios)} of {requests} against {blue}"

@@ -124,6 +124,21 @@ def test_a_blip_that_meets_three_readings_ends_no_release():
     assert stage.actions == {Action.WAIT}, "10 s that begin in the middle of a reading touch three"
 
 
+@pytest.mark.parametrize("every", [2, 3, 4])
+def test_a_blip_ends_no_release_where_readings_are_slow(every):
+    stage = Stage()
+    for number in range(90):
+        ratio = 1.0 if number in (40, 41) else 0.0
+        # Readings that fail between good ones: what is counted comes in lumps of 10, 15 or 20 s.
+        if number % every:
+            stage.fail_to_read(ratio=ratio)
+        else:
+            stage.read(ratio=ratio)
+    assert Action.ROLL_BACK not in stage.actions, (
+        f"10 s are a blip, however they are read: {stage.decisions[-1].reason}"
+    )
+
+
 def test_a_large_blip_costs_time_but_not_the_release():
     stage = Stage()
     stage.read(times=50)

@@ -2,53 +2,50 @@
 
 from __future__ import annotations
 
-import math
 import random
-from bisect import bisect
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 from colorway.release.verdict_decision import Action, Decision, decide
 from colorway.release.verdict_stage import Watch
-from colorway.release.window import Counts, Latencies, ServiceCounts, Window
-from colorway.spec.monitoring import MonitoringSpec
 from colorway.spec.release import ReleasePolicy
 from colorway.spec.traffic import Color
+from tests.support.releases_world import BASE_ERRORS, Kind, World
 
-SERVICES = ("web", "api", "search", "cart", "admin")
 LEVELS = (1, 5, 20, 100, 500)
 """Requests a second of all services and both colors together."""
-BEGAN = datetime(2026, 11, 1, 12, tzinfo=UTC)
 SICK = "search"
 """The one service of five that is ill where only one is."""
-BASE_ERRORS = 0.001
-
-
-@dataclass(frozen=True, kw_only=True)
-class Kind:
-    """What is true about a release; times are seconds since its first users."""
-
-    name: str
-    good: bool = False
-    errors: Callable[[float, str], float] = lambda _at, _service: BASE_ERRORS
-    """Share of requests on the rising color that fail."""
-    slowness: Callable[[float, str], float] = lambda _at, _service: 1.0
-    """Factor on the rising color's response times."""
-    slow_share: float = 1.0
-    """Share of requests that the slowness meets."""
-    dead: bool = False
-    """What fails has no answer and is answered by the other color; after a while there is not even an attempt."""
-    given_up: Callable[[float, str], float] = lambda _at, _service: 0.002
-    """Share of requests on the rising color that the client gives up."""
-    spread: float = 0.6
-    """Standard deviation of the logarithm of response times."""
-    jitter: float = 0.05
-    """The same for the speed of a color from one reading to the next."""
-    shares: tuple[float, ...] = (0.2,) * 5
-    """What the services carry."""
-    begins: float = 0.0
-    """When it turns bad."""
+SMALL = "admin"
+"""The service that carries 2 % where services are unequal."""
+UNEQUAL = (0.5, 0.25, 0.15, 0.08, 0.02)
+FINE = (
+    0.005,
+    0.007,
+    0.01,
+    0.014,
+    0.02,
+    0.028,
+    0.04,
+    0.056,
+    0.08,
+    0.11,
+    0.15,
+    0.2,
+    0.27,
+    0.37,
+    0.5,
+    0.7,
+    1,
+    1.4,
+    2,
+    2.8,
+    4,
+    5.6,
+    8,
+    10,
+)
+"""Bounds that are a factor of 1.4 apart."""
 
 
 def _from(begins: float, errors: float, *, only: str | None = None) -> Callable[[float, str], float]:
@@ -63,11 +60,25 @@ def _blip(at: float, _service: str) -> float:
     return 0.6 if 200 <= at < 208 else BASE_ERRORS
 
 
+def _bursts(at: float, _service: str) -> float:
+    return 0.01 if int(at // 5) % 10 == 0 else 0.0
+
+
+def _cold(at: float, _service: str) -> float:
+    return 4.0 if at % 600 < 8 else 1.0
+
+
+def _doubled(_at: float, _service: str) -> float:
+    return 2.0
+
+
 KINDS = (
     Kind(name="good", good=True),
     Kind(name="good, noisy response times", good=True, spread=0.9, jitter=0.2),
     Kind(name="good, 60 % errors for 8 s", good=True, errors=_blip),
-    Kind(name="good, services of 50, 25, 15, 8 and 2 %", good=True, shares=(0.5, 0.25, 0.15, 0.08, 0.02)),
+    Kind(name="good, failures in bursts, 0.1 % on average", good=True, errors=_bursts),
+    Kind(name="good, 4 times slower for the first 8 s", good=True, slowness=_cold),
+    Kind(name="good, services of 50, 25, 15, 8 and 2 %", good=True, shares=UNEQUAL),
     Kind(name="2 % errors", errors=_from(0, 0.02)),
     Kind(name="5 % errors", errors=_from(0, 0.05)),
     Kind(name="20 % errors", errors=_from(0, 0.20)),
@@ -75,11 +86,13 @@ KINDS = (
     Kind(name="2 % errors, one service of five", errors=_from(0, 0.02, only=SICK)),
     Kind(name="5 % errors, one service of five", errors=_from(0, 0.05, only=SICK)),
     Kind(name="20 % errors, one service of five", errors=_from(0, 0.20, only=SICK)),
+    Kind(name="20 % errors, a service that carries 2 %", errors=_from(0, 0.20, only=SMALL), shares=UNEQUAL),
     Kind(name="errors rising from 0.1 to 5 % in 16 min", errors=_rising),
     Kind(name="dead, answered by the other color", errors=_from(0, 1.0), dead=True),
     Kind(name="dies in minute 5, answered by the other color", errors=_from(300, 1.0), dead=True, begins=300),
     Kind(name="hangs, clients give up", given_up=lambda _at, _service: 0.9),
-    Kind(name="p95 times 2", slowness=lambda _at, _service: 2.0),
+    Kind(name="p95 times 2", slowness=_doubled),
+    Kind(name="p95 times 2, buckets a factor of 1.4 apart", slowness=_doubled, buckets=FINE),
     Kind(name="p95 times 10", slowness=lambda _at, _service: 10.0),
     Kind(name="p95 times 4, only the slowest tenth", slowness=lambda _at, _service: 4.0, slow_share=0.1),
 )
@@ -102,12 +115,11 @@ def run(
     rate: float,
     seed: str,
     policy: ReleasePolicy | None = None,
-    buckets: tuple[float, ...] = MonitoringSpec().buckets,
 ) -> End:
     """Let a release of a kind run through the stages of a policy, at a rate in requests a second."""
     policy = policy or ReleasePolicy()
     dice = random.Random(seed)
-    world = _World(kind, rate=rate, dice=dice, buckets=buckets)
+    world = World(kind, rate=rate, dice=dice)
     for stage in policy.stages:
         watch = Watch(gate=policy.gate, rising=Color.GREEN, started=world.now)
         decision = Decision(action=Action.WAIT, reason="")
@@ -119,129 +131,3 @@ def run(
             late = world.now >= watch.started + stage.bake + policy.hold_deadline
             return End(outcome="held" if late else "aborted", seconds=world.at, reason=decision.reason)
     return End(outcome="promoted", seconds=world.at, reason="")
-
-
-class _World:
-    """Users, load balancers and clock."""
-
-    def __init__(self, kind: Kind, *, rate: float, dice: random.Random, buckets: tuple[float, ...]) -> None:
-        self.kind, self.rate, self.dice, self.buckets = kind, rate, dice, buckets
-        self.at = 0.0
-        # 95th percentiles anywhere between 30 and 200 ms, so that every position within a bucket is met.
-        self.medians = {
-            service: 0.03 * math.exp(dice.random() * math.log(200 / 30)) / math.exp(1.645 * kind.spread)
-            for service in SERVICES
-        }
-
-    @property
-    def now(self) -> datetime:
-        return BEGAN + timedelta(seconds=self.at)
-
-    def step(self, length: timedelta, *, percent: int, asks: dict[str, int]) -> Window:
-        """Return what a step counts; failures follow the kind at half-second grain."""
-        start, seconds = self.now, length.total_seconds()
-        swing = {color: math.exp(self.dice.gauss(0, self.kind.jitter)) for color in Color}
-        shared = math.exp(self.dice.gauss(0, self.kind.jitter))
-        pairs = []
-        for service, share in zip(SERVICES, self.kind.shares, strict=True):
-            requests = _poisson(self.dice, self.rate * share * seconds)
-            rising = _binomial(self.dice, requests, percent / 100)
-            green = self._green(service, rising, seconds, speed=shared * swing[Color.GREEN], ask=asks.get(service, 0))
-            blue = self._healthy(service, requests - rising + green.failovers, speed=shared * swing[Color.BLUE])
-            pairs.append(ServiceCounts(service, blue, green))
-        self.at += seconds
-        return Window(start, length, tuple(pairs))
-
-    def _healthy(self, service: str, requests: int, *, speed: float) -> Counts:
-        failed, abandoned = _binomial(self.dice, requests, BASE_ERRORS), _binomial(self.dice, requests, 0.002)
-        return Counts(
-            attempts=requests, failed=failed, abandoned=abandoned, latencies=self._latencies(service, requests, speed)
-        )
-
-    def _green(self, service: str, requests: int, seconds: float, *, speed: float, ask: int) -> Counts:
-        instants = [self.at + seconds * (part + 0.5) / 10 for part in range(10)]
-        ratio = sum(self.kind.errors(instant, service) for instant in instants) / 10
-        failures = _binomial(self.dice, requests, ratio)
-        abandoned = _binomial(self.dice, requests - failures, self.kind.given_up(self.at, service))
-        slow = self.kind.slowness(self.at, service)
-        if self.kind.dead and ratio > 0.5:
-            tried = _binomial(self.dice, failures, 0.2)
-            attempts = requests - failures + tried
-            return Counts(
-                attempts=attempts,
-                unreachable=tried,
-                failovers=failures,
-                latencies=self._latencies(service, attempts, speed),
-            )
-        hit = _binomial(self.dice, requests, self.kind.slow_share)
-        latencies = self._latencies(service, hit, speed * slow, slowest=self.kind.slow_share < 1).combined(
-            self._latencies(service, requests - hit, speed, fastest=self.kind.slow_share < 1), int.__add__
-        )
-        # The worst case: requests of our own ask a healthy path and are fast.
-        own = self._latencies(service, ask, speed)
-        return Counts(
-            attempts=requests + ask,
-            failed=failures,
-            abandoned=abandoned,
-            synthetic=ask,
-            latencies=latencies.combined(own, int.__add__),
-        )
-
-    def _latencies(
-        self, service: str, requests: int, speed: float, *, slowest: bool = False, fastest: bool = False
-    ) -> Latencies:
-        median, split = self.medians[service] * speed, 1 - self.kind.slow_share
-        shares = [_normal(math.log(bound / median) / self.kind.spread) for bound in self.buckets]
-        if slowest:
-            shares = [max(0.0, share - split) / (1 - split) for share in shares]
-        if fastest:
-            shares = [min(1.0, share / split) for share in shares]
-        return Latencies(self.buckets, _multinomial(self.dice, requests, shares))
-
-
-def _normal(value: float) -> float:
-    return 0.5 * (1 + math.erf(value / math.sqrt(2)))
-
-
-def _poisson(dice: random.Random, mean: float) -> int:
-    if mean > 30:
-        return max(0, round(dice.gauss(mean, math.sqrt(mean))))
-    limit, product, count = math.exp(-mean), dice.random(), 0
-    while product > limit:
-        product *= dice.random()
-        count += 1
-    return count
-
-
-def _binomial(dice: random.Random, trials: int, ratio: float) -> int:
-    if trials <= 0 or ratio <= 0:
-        return 0
-    if ratio >= 1:
-        return trials
-    if ratio > 0.5:
-        return trials - _binomial(dice, trials, 1 - ratio)
-    if trials * ratio > 30:
-        return min(trials, max(0, round(dice.gauss(trials * ratio, math.sqrt(trials * ratio * (1 - ratio))))))
-    # The gaps between successes are geometric.
-    count, at, scale = 0, 0, math.log1p(-ratio)
-    while True:
-        at += int(math.log(1.0 - dice.random()) / scale) + 1
-        if at > trials:
-            return count
-        count += 1
-
-
-def _multinomial(dice: random.Random, trials: int, cumulative: list[float]) -> tuple[int, ...]:
-    counts = [0] * (len(cumulative) + 1)
-    if trials <= 20:
-        for _ in range(trials):
-            counts[bisect(cumulative, dice.random())] += 1
-        return tuple(counts)
-    left, below = trials, 0.0
-    for index, share in enumerate(cumulative):
-        if left and below < 1:
-            counts[index] = _binomial(dice, left, min(1.0, (share - below) / (1 - below)))
-            left -= counts[index]
-        below = share
-    counts[-1] = left
-    return tuple(counts)
