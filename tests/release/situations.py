@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from colorway.release.edit import with_traffic, with_versions
@@ -38,6 +39,12 @@ def installed(versions: str, shares: str, active: str | None = None) -> Installe
         versions=Versions(blue=blue, green=green),
         traffic=Traffic(blue=left, green=right, active=Color(active or ("blue" if left >= right else "green"))),
     )
+
+
+@cache
+def text_of(wanted: Installed) -> str:
+    """Return a stack file that says so."""
+    return with_traffic(with_versions(BASE, wanted.versions), wanted.traffic)
 
 
 def commits(*told: str) -> tuple[ReleaseCommit, ...]:
@@ -77,7 +84,6 @@ def situation(
 ) -> Situation:
     """Return a situation in which HEAD is applied, unless `applied` says other versions and shares."""
     committed = installed(versions, shares, active)
-    text = with_traffic(with_versions(BASE, committed.versions), committed.traffic)
     was = installed(*applied) if applied else committed
     return Situation(
         **{
@@ -85,7 +91,7 @@ def situation(
             "platform": "demo",
             "file": "Pulumi.test.yaml",
             "head": "head",
-            "text": text,
+            "text": text_of(committed),
             "committed": committed,
             "installed": was,
             "wanted_generation": "wanted",

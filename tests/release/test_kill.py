@@ -6,11 +6,8 @@ commit changes one line. Each run is walked through call by call, so a new step 
 
 from __future__ import annotations
 
-from functools import cache
-
 import pytest
 
-from colorway.release import edit
 from colorway.release.execute import execute
 from colorway.release.situation import Request
 from colorway.release.steps import Done, ExitCode, code_of
@@ -20,12 +17,6 @@ from tests.release.test_execute import released
 
 UNDONE = {"100:0"}
 FINISHED = {"0:100"}
-
-
-@pytest.fixture(autouse=True)
-def _read_each_text_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Thousands of releases edit the same few texts; reading YAML would be nine tenths of the time."""
-    monkeypatch.setattr(edit, "_settings", cache(edit._settings))
 
 
 def walk(make, first: Request, then: Request):
@@ -59,11 +50,9 @@ def check(where: str, world: World) -> None:
         ({}, release(), FINISHED),
         ({}, rollback(), UNDONE),
         ({"bad": {"2.0.0"}}, release(), UNDONE),
-        ({"bad": {"2.0.0"}}, rollback(), UNDONE),
         ({"dumb": {"2.0.0"}}, release(), UNDONE),
         ({"sick": {"2.0.0"}}, release(), UNDONE),
         ({"sick": {"2.0.0"}}, rollback(), UNDONE),
-        ({"dying_at": 50}, release(), UNDONE),
         ({"dying_at": 100}, release(), UNDONE),
     ],
 )

@@ -20,7 +20,6 @@ from colorway import cli_release, documents, stack_config
 from colorway.documents import parse_document
 from colorway.errors import ColorwayError
 from colorway.outputs import PlatformOutputs, platform_outputs
-from colorway.release import edit
 from colorway.release import project as release_project
 from colorway.release.apply import ApplyByCi
 from colorway.release.execute import execute
@@ -72,7 +71,7 @@ def _own_git_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture(autouse=True)
 def _read_each_text_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read YAML once per text and test session: it would be four fifths of the time."""
-    for module in (documents, edit, release_project):
+    for module in (documents, release_project):
         monkeypatch.setattr(module, "parse_document", READ_ONCE)
 
 
