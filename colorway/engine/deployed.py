@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -12,6 +12,16 @@ from colorway.outputs import OUTPUT, PlatformOutputs
 
 STACK_TYPE = "pulumi:pulumi:Stack"
 DOCKER_TYPES = "docker:"
+NAMED_TYPES = {"service": "docker:index/service:Service", "network": "docker:index/network:Network"}
+"""Resources with names of our own choice; all others are autonamed and never clash."""
+
+
+class SwarmObject(NamedTuple):
+    """Something in the swarm that two runs cannot both make, because its name is taken."""
+
+    kind: str
+    """service or network."""
+    name: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +44,16 @@ class Deployed:
             if resource.get("type") == STACK_TYPE:
                 return read_outputs(resource.get("outputs") or {})
         return None
+
+    @property
+    def swarm_objects(self) -> frozenset[SwarmObject]:
+        """The services and networks that the state knows."""
+        return frozenset(
+            SwarmObject(kind, str(resource.get("outputs", {}).get("name")))
+            for resource in self.resources
+            for kind, type_ in NAMED_TYPES.items()
+            if resource.get("type") == type_
+        )
 
     def urns(self, *, type_prefix: str) -> list[str]:
         """Return the URNs of the resources of some types."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,12 +13,13 @@ from pulumi import automation as auto
 
 from colorway import stack_config
 from colorway.engine.backend import engine_environment
+from colorway.engine.checkpoint import restore_checkpoint
 from colorway.engine.deployed import DOCKER_TYPES, Deployed, read_outputs
 from colorway.engine.events import Change, EventLog
 from colorway.engine.locks import dead_owner
 from colorway.engine.plugins import PluginChoice
 from colorway.engine.recover import Recovery, host_of_apply, plan_recovery
-from colorway.engine.stack import Stack, is_unknown, last_line, read_state, stack_of
+from colorway.engine.stack import PROJECT, Stack, is_unknown, last_line, read_state, stack_of
 from colorway.engine.swarm import Swarm
 from colorway.engine.watch import Failure, watched_tasks
 from colorway.errors import ColorwayError
@@ -65,6 +67,10 @@ class Engine:
 
     def _stack(self) -> Stack:
         environment = engine_environment(self.spec, root=self.root, path_prefix=self.plugins.path_prefix)
+        backend = environment.get("PULUMI_BACKEND_URL") or os.environ.get("PULUMI_BACKEND_URL", "")
+        restored = restore_checkpoint(backend=backend, project=PROJECT, stack=self.spec.stack)
+        if restored:
+            self.say(f"recovering: {restored}")
         return stack_of(root=self.root, name=self.spec.stack, pulumi=self.pulumi, environment=environment)
 
     def preview(self) -> list[Change]:
@@ -113,6 +119,8 @@ class Engine:
     def _apply(
         self, stack: Stack, log: EventLog, recovery: Recovery, deployed: Deployed, *, continue_on_error: bool
     ) -> None:
+        for made in recovery.remove:
+            self.swarm.remove(made)
         if recovery.refresh:
             self._unlocked(stack, lambda: self._refresh(stack, deployed))
         try:
@@ -156,7 +164,7 @@ class Engine:
             urn: self.swarm.live_generation(names.service(self.spec.stack, names.load_balancer(host_of_apply(urn))))
             for urn in deployed.applied_generations
         }
-        return plan_recovery(deployed, live=live)
+        return plan_recovery(deployed, live=live, running=self.swarm.named_objects(self.spec.stack))
 
     def _refuse_illegal(self, deployed: Deployed, in_place: str | None) -> None:
         outputs = deployed.outputs

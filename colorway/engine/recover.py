@@ -6,10 +6,11 @@ Pure: it decides from facts. `operations` gathers the facts and carries the deci
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from colorway.engine.deployed import Deployed
+from colorway.engine.deployed import Deployed, SwarmObject
+from colorway.errors import ColorwayError
 
 _GENERATION = re.compile(r"^# colorway generation (\w+)", re.MULTILINE)
 
@@ -24,28 +25,42 @@ class Recovery:
     """URNs of scripts that must run again although their inputs did not change."""
     reasons: tuple[str, ...]
     """One sentence each, for the operator."""
+    remove: tuple[SwarmObject, ...] = ()
+    """What a killed run made and did not live to write down; making it again would clash with it."""
 
     @property
     def is_needed(self) -> bool:
         """Whether anything has to happen."""
-        return self.refresh or bool(self.replace)
+        return self.refresh or bool(self.replace) or bool(self.remove)
 
 
-def plan_recovery(deployed: Deployed, *, live: Mapping[str, str | None], failed_delete: bool = False) -> Recovery:
+def plan_recovery(
+    deployed: Deployed, *, live: Mapping[str, str | None], running: Iterable[SwarmObject] = ()
+) -> Recovery:
     """Decide what has to be mended.
 
     Args:
         deployed: The stack's state.
         live: The generation that each load balancer serves, by the URN of its apply; None = no answer.
-        failed_delete: Whether the last delete failed although the service may be gone.
+        running: Named objects in the swarm that carry the stack's label.
+
+    Raises:
+        ColorwayError: the swarm runs this stack, and this state knows nothing of it.
     """
     reasons: list[str] = []
     pending = [urn for urn in deployed.pending if urn]
     if pending:
         what = ", ".join(sorted(urn.rsplit("::", 1)[-1] for urn in pending))
         reasons.append(f"the last run was interrupted while it worked on {what}; the swarm is asked what it has")
-    if failed_delete:
-        reasons.append("the last run could not finish a delete; the swarm is asked what it has")
+    unknown = tuple(sorted(set(running) - deployed.swarm_objects))
+    if unknown and deployed.is_empty and not pending:
+        raise ColorwayError(
+            f"the swarm already runs this stack ({unknown[0].name} and {len(unknown) - 1} more), and this checkout's "
+            "state knows nothing of it; work from the checkout that made it, or remove it there with `colorway down`"
+        )
+    reasons += [
+        f"the last run made the {made.kind} {made.name} and could not note it; it is made anew" for made in unknown
+    ]
     replace = []
     for urn, text in deployed.applied_generations.items():
         wanted = generation_of(text)
@@ -55,7 +70,7 @@ def plan_recovery(deployed: Deployed, *, live: Mapping[str, str | None], failed_
                 f"{host_of_apply(urn)} serves {live.get(urn) or 'nothing known'} and not {wanted} of the last "
                 "finished run; the configured one is applied again"
             )
-    return Recovery(refresh=bool(pending) or failed_delete, replace=tuple(replace), reasons=tuple(reasons))
+    return Recovery(refresh=bool(pending), replace=tuple(replace), reasons=tuple(reasons), remove=unknown)
 
 
 def generation_of(text: str) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any
 import docker
 from docker.errors import APIError, DockerException
 
+from colorway.engine.deployed import SwarmObject
 from colorway.errors import ColorwayError
 from colorway.render.nginx import STATUS_PORT
 from colorway.spec.hosts import HostSpec
@@ -75,6 +76,24 @@ class Swarm:
         listed = self._api.services(filters={"label": f"{STACK_LABEL}={stack}"})
         tasks = self.tasks(stack, only_wanted=True)
         return sorted((_service_state(raw, tasks) for raw in listed), key=lambda service: service.name)
+
+    def named_objects(self, stack: str) -> set[SwarmObject]:
+        """Return the services and networks that carry the stack's label."""
+        label = {"label": f"{STACK_LABEL}={stack}"}
+        services = {SwarmObject("service", raw["Spec"]["Name"]) for raw in self._api.services(filters=label)}
+        return services | {SwarmObject("network", raw["Name"]) for raw in self._api.networks(filters=label)}
+
+    def remove(self, made: SwarmObject) -> None:
+        """Remove what a killed run left; the only change that is made past the engine, so that it can make it anew."""
+        try:
+            if made.kind == "service":
+                self._api.remove_service(made.name)
+            else:
+                self._api.remove_network(made.name)
+        except APIError as error:
+            raise ColorwayError(
+                f"the {made.kind} {made.name} of a killed run cannot be removed: {error.explanation}"
+            ) from None
 
     def published_ports(self, stack: str) -> set[int]:
         """Return the ports of hosts that the stack's services have already."""

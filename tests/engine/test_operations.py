@@ -87,6 +87,9 @@ class FakeSwarm:
     def live_generation(self, _service):
         return self.live
 
+    def named_objects(self, _stack):
+        return set()
+
 
 class Case:
     """An engine on a fake stack, and what it said."""

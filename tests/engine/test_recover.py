@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from colorway.engine.deployed import read_deployment
+from colorway.engine.deployed import NAMED_TYPES, SwarmObject, read_deployment
 from colorway.engine.recover import generation_of, host_of_apply, plan_recovery
+from colorway.errors import ColorwayError
 
 LB1 = "urn:pulumi:t::colorway::colorway:edge:Routing$command:local:Command::routing-apply-lb1-run"
 LB2 = LB1.replace("lb1", "lb2")
@@ -63,19 +64,10 @@ def test_the_reason_names_the_host_and_both_generations():
     assert silent.reasons[0].startswith("lb1 serves nothing known and not aaa"), "None is no word for an operator"
 
 
-@pytest.mark.parametrize(
-    ("pending", "failed_delete", "refresh"),
-    [
-        ((), False, False),
-        ((SERVICE,), False, True),
-        ((), True, True),
-        ((SERVICE, LB1), True, True),
-        (("",), False, False),
-    ],
-)
-def test_the_swarm_is_asked_after_an_interruption_or_a_failed_delete(pending, failed_delete, refresh):
-    recovery = plan_recovery(deployed(pending=pending), live={}, failed_delete=failed_delete)
-    assert recovery.refresh is refresh, "the state may claim or lack what the swarm has"
+@pytest.mark.parametrize(("pending", "refresh"), [((), False), ((SERVICE,), True)])
+def test_the_swarm_is_asked_after_an_interruption(pending, refresh):
+    recovery = plan_recovery(deployed(pending=pending), live={})
+    assert recovery.refresh is refresh, "a refresh at every `up` costs seconds and shows diffs that are none"
     assert recovery.is_needed is refresh
 
 
@@ -115,3 +107,28 @@ def test_a_text_names_its_generation(text, generation):
 def test_an_apply_names_its_host():
     assert host_of_apply(LB1) == "lb1"
     assert host_of_apply(LB1.replace("lb1", "run-2")) == "run-2", "a host may be named like a part of the name"
+
+
+WEB = SwarmObject("service", "test-web-blue")
+
+
+def made(name):
+    return {"urn": f"{name}", "type": NAMED_TYPES["service"], "custom": True, "outputs": {"name": name}}
+
+
+def test_what_a_killed_run_made_and_did_not_note_is_made_anew():
+    recovery = plan_recovery(
+        deployed(made("test-api-blue")), live={}, running=[WEB, SwarmObject("service", "test-api-blue")]
+    )
+    assert recovery.remove == (WEB,), "making it again would clash with its name"
+    assert recovery.reasons == ("the last run made the service test-web-blue and could not note it; it is made anew",)
+
+
+def test_the_stack_of_another_checkout_is_not_touched():
+    with pytest.raises(ColorwayError, match="this checkout's state knows nothing of it"):
+        plan_recovery(deployed(), live={}, running=[WEB])
+
+
+def test_a_first_run_that_was_killed_is_ours():
+    state = read_deployment({"pending_operations": [{"resource": {"urn": "urn:x::web-blue-service"}}]})
+    assert plan_recovery(state, live={}, running=[WEB]).remove == (WEB,)

@@ -1,0 +1,284 @@
+"""Every recorded scenario again, with the real engine on a real swarm.
+
+By default the offline plugins run; with COLORWAY_CONTRACT_PLUGINS=official the PATH is left alone, so that the
+engine takes the official ones, and the recordings are checked instead.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pulumi_command as command
+import pulumi_docker as docker
+import pytest
+from pulumi import automation as auto
+
+from colorway.lab.plugins.executables import write_executables
+from tests.contract.programs import (
+    COMMAND,
+    CONFIG,
+    NETWORK,
+    SECRET,
+    SERVICE,
+    STUBBORN,
+    Declared,
+    command_program,
+    docker_program,
+    recorded,
+)
+
+pytestmark = pytest.mark.e2e
+
+OFFICIAL = os.environ.get("COLORWAY_CONTRACT_PLUGINS") == "official"
+OTHER_PLUGINS = "COLORWAY_OFFICIAL_PLUGINS"
+CLASSES: Mapping[str, Callable[..., pulumi.CustomResource]] = {
+    NETWORK: docker.Network,
+    SECRET: docker.Secret,
+    CONFIG: docker.ServiceConfig,
+    SERVICE: docker.Service,
+    COMMAND: command.local.Command,
+}
+TOOLS = ("sh", "sleep", "true", "false", "touch", "test")
+NO_ID = re.compile(r"\b([0-9a-f]{64}|[a-z0-9]{25})\b")
+DOCKER_SCENARIOS = recorded("docker-scenarios")["scenarios"]
+COMMAND_SCENARIOS = recorded("command-scenarios")["scenarios"]
+Declare = Callable[[Callable[[str, str], Any]], Iterable[Declared]]
+
+
+def run(*arguments: str, stdin: bytes | None = None) -> str:
+    return subprocess.run(arguments, check=True, capture_output=True, input=stdin).stdout.decode()
+
+
+def image_archive() -> bytes:
+    """A tar with a shell and a few programs of this machine, and the libraries that they need."""
+    files = [Path(shutil.which(tool) or "").resolve() for tool in TOOLS]
+    for tool in list(files):
+        libraries = re.findall(r"(/\S+) \(0x", run("ldd", str(tool)))
+        files.extend(Path(library) for library in libraries)
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", dereference=True) as archive:
+        for file in dict.fromkeys(files):
+            archive.add(file, arcname=str(file).lstrip("/"))
+        for tool in TOOLS:
+            archive.add(shutil.which(tool) or "", arcname=f"bin/{tool}")
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def lab_images(swarm: None) -> Iterator[None]:
+    archive = image_archive()
+    for tag in ("lab:1", "lab:2"):
+        run("docker", "import", "-", tag, stdin=archive)
+    yield
+    run("docker", "image", "rm", "--force", "lab:1", "lab:2")
+
+
+@pytest.fixture(scope="module")
+def offline(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_executables(tmp_path_factory.mktemp("plugins"), python=Path(sys.executable))
+
+
+class Events:
+    """What the engine announced and did, in the words of the recordings."""
+
+    def __init__(self) -> None:
+        self.steps: list[dict[str, Any]] = []
+        self.errors: list[str] = []
+
+    def __call__(self, event: auto.EngineEvent) -> None:
+        if event.resource_pre_event:
+            self._step("start", event.resource_pre_event.metadata, detailed=True)
+        elif event.res_outputs_event and not event.res_outputs_event.planning:
+            self._step("done", event.res_outputs_event.metadata)
+        elif event.res_op_failed_event:
+            self._step("failed", event.res_op_failed_event.metadata)
+        elif event.diagnostic_event and event.diagnostic_event.severity == "error":
+            self.errors.append(masked(re.sub(r"<\{%.*?%\}>", "", event.diagnostic_event.message)))
+
+    def _step(self, step: str, metadata: auto.StepEventMetadata, *, detailed: bool = False) -> None:
+        if metadata.op is auto.OpType.SAME or metadata.type.startswith("pulumi:"):
+            return
+        entry: dict[str, Any] = {"step": step, "op": metadata.op.value, "name": metadata.urn.rpartition("::")[2]}
+        if detailed and metadata.diffs:
+            entry["diffs"] = sorted(metadata.diffs)
+            entry["detailed"] = {
+                path: {"kind": diff.diff_kind.value, "input": diff.input_diff}
+                for path, diff in (metadata.detailed_diff or {}).items()
+            }
+        self.steps.append(entry)
+
+
+def masked(text: str) -> str:
+    return NO_ID.sub("ID", text).strip()
+
+
+def by_resource(steps: Sequence[Mapping[str, Any]]) -> Mapping[str, list[Mapping[str, Any]]]:
+    """The steps of each resource in their order; the order among resources is nobody's promise."""
+    result: dict[str, list[Mapping[str, Any]]] = {}
+    for step in steps:
+        if step["step"] != "error":
+            clean = {key: sorted(value) if key == "diffs" else value for key, value in step.items()}
+            result.setdefault(step["name"], []).append(clean)
+    return result
+
+
+class Replay:
+    """A stack whose program changes from scenario to scenario."""
+
+    def __init__(self, directory: Path, *, stack: str, path: str) -> None:
+        self.declare: Declare = lambda _: ()
+        for name in ("state", "work", "home"):
+            (directory / name).mkdir()
+        environment = {
+            "PULUMI_BACKEND_URL": (directory / "state").as_uri(),
+            "PULUMI_CONFIG_PASSPHRASE": "replay",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PATH": path,
+        }
+        options = auto.LocalWorkspaceOptions(work_dir=str(directory / "work"), env_vars=environment)
+        self.stack = auto.create_or_select_stack(
+            stack_name=stack,
+            project_name="contract",
+            program=self._program,
+            opts=options,
+        )
+
+    def _program(self) -> None:
+        host = docker.Provider("swarm", host="unix:///var/run/docker.sock")
+        made: dict[str, pulumi.CustomResource] = {}
+        for declared in self.declare(lambda name, output: getattr(made[name], output)):
+            arguments = {re.sub(r"([A-Z])", r"_\1", name).lower(): value for name, value in declared.inputs.items()}
+            provider = host if declared.type.startswith("docker:") else None
+            made[declared.name] = CLASSES[declared.type](
+                declared.name,
+                opts=pulumi.ResourceOptions(provider=provider),
+                **arguments,
+            )
+
+    def run(self, operation: str) -> tuple[bool, Events, float]:
+        """Preview or update; says whether it succeeded, what happened, and how many seconds it took."""
+        events, started = Events(), time.monotonic()
+        try:
+            getattr(self.stack, operation)(on_event=events)
+        except auto.CommandError:
+            return False, events, time.monotonic() - started
+        return True, events, time.monotonic() - started
+
+    def replay(self, scenario: Mapping[str, Any]) -> None:
+        """Run a scenario and compare every run of it with the recording."""
+        for number, expected in enumerate(scenario["runs"]):
+            ok, events, seconds = self.run(expected["op"])
+            where = f"{scenario['scenario']}, run {number} ({expected['op']}, {seconds:.1f} s)"
+            assert ok == expected["ok"], f"{where}: {events.errors}"
+            assert by_resource(events.steps) == by_resource(expected["events"]), f"{where}: what is announced and done"
+            told = [masked(event["text"]) for event in expected["events"] if event["step"] == "error"]
+            assert events.errors == told, f"{where}: the words of the failure"
+
+    def state(self) -> Mapping[str, Any]:
+        """The state in the words of the recordings."""
+        deployment = self.stack.export_stack().deployment
+        resources = {}
+        for resource in deployment["resources"]:
+            if resource["type"].startswith("pulumi:"):
+                continue
+            inputs, outputs = resource.get("inputs", {}), resource.get("outputs", {})
+            summary: Any = "in state"
+            if resource["type"] == SERVICE:
+                container = inputs["taskSpec"]["containerSpec"]
+                summary = {"image_in": container["image"], "env_in": container["env"]}
+            if resource["type"] == COMMAND:
+                summary = {"stdout": outputs["stdout"], "stderr": outputs["stderr"]}
+            if resource.get("initErrors"):
+                summary = {"initErrors": [masked(text) for text in resource["initErrors"]], **summary}
+            resources[resource["urn"].rpartition("::")[2]] = summary
+        return {"pendingOperations": len(deployment.get("pending_operations") or []), "resources": resources}
+
+
+def expected_state(scenario: Mapping[str, Any]) -> Mapping[str, Any]:
+    state = scenario["state"]
+    resources = {
+        name: {**summary, "initErrors": [masked(text) for text in summary["initErrors"]]}
+        if isinstance(summary, dict) and "initErrors" in summary
+        else summary
+        for name, summary in state["resources"].items()
+    }
+    return {**state, "resources": resources}
+
+
+@pytest.fixture(scope="module")
+def path(offline: Path, pulumi_cli: Path) -> str:
+    parts = [str(pulumi_cli.parent), os.environ["PATH"]]
+    return os.pathsep.join(parts if OFFICIAL else [str(offline), *parts])
+
+
+@pytest.fixture(scope="module")
+def make_replay(
+    path: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[[str], Replay]]:
+    """Makes a stack; at the end everything of it is destroyed."""
+    made: list[Replay] = []
+    before = os.environ["PATH"]
+    os.environ["PATH"] = path
+
+    def make(stack: str) -> Replay:
+        made.append(Replay(tmp_path_factory.mktemp(stack), stack=stack, path=path))
+        return made[-1]
+
+    yield make
+    for replay in made:
+        replay.stack.refresh()
+        replay.stack.destroy()
+    os.environ["PATH"] = before
+
+
+@pytest.fixture(scope="module")
+def prefix() -> str:
+    return f"contract-{uuid.uuid4().hex[:6]}-"
+
+
+@pytest.fixture(scope="module")
+def docker_replay(make_replay: Callable[[str], Replay], lab_images: None) -> Replay:
+    return make_replay("docker")
+
+
+@pytest.fixture(scope="module")
+def command_replay(make_replay: Callable[[str], Replay]) -> Replay:
+    return make_replay("command")
+
+
+def services(prefix: str) -> list[str]:
+    lines = run("docker", "service", "ls", "--format", "{{.Name}} {{.Replicas}} {{.Image}}").splitlines()
+    return sorted(line.removeprefix(prefix) for line in lines if line.startswith(prefix))
+
+
+@pytest.mark.parametrize("scenario", DOCKER_SCENARIOS, ids=lambda scenario: scenario["scenario"])
+def test_docker_resources_go_as_recorded(scenario: Mapping[str, Any], docker_replay: Replay, prefix: str) -> None:
+    if scenario["scenario"] == "delete":
+        # The recorded program ignored the signal to stop; ours does so only now.
+        for container in run("docker", "ps", "--quiet", "--filter", f"name={prefix}").split():
+            run("docker", "exec", container, "touch", STUBBORN)
+    docker_replay.declare = lambda refer: docker_program(scenario["program"], refer, prefix=prefix)
+    docker_replay.replay(scenario)
+    assert docker_replay.state() == expected_state(scenario), "what state keeps"
+    assert services(prefix) == scenario["swarm"], "what the swarm runs"
+
+
+@pytest.mark.parametrize("scenario", COMMAND_SCENARIOS, ids=lambda scenario: scenario["scenario"])
+def test_commands_go_as_recorded(scenario: Mapping[str, Any], command_replay: Replay) -> None:
+    command_replay.declare = lambda _: command_program(scenario["program"])
+    command_replay.replay(scenario)
+    assert command_replay.state() == expected_state(scenario), "what state keeps"
