@@ -11,8 +11,9 @@ from colorway.errors import ColorwayError
 from colorway.release import synthetic
 from colorway.release.blame import StepFailedError
 from colorway.release.health import dead
-from colorway.release.ports import ColorFigures, Notice, Ports, Progress
+from colorway.release.ports import Ports
 from colorway.release.project import ProjectFacts
+from colorway.release.reports import ColorFigures, Notice, Progress
 from colorway.release.steps import Bake, Event
 from colorway.release.verdict_decision import Action, Decision, decide
 from colorway.release.verdict_stage import Watch

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import apprise
 
-from colorway.release.ports import Notice
+from colorway.release.reports import Notice
 from colorway.release.steps import Event
 
 SECRET_PREFIX = "notify-url"  # noqa: S105 - beginning of the secrets' names
@@ -65,7 +65,9 @@ def _send(name: str, url: str, notice: Notice, results: dict[str, str]) -> None:
     logging.getLogger("apprise").disabled = True
     service = apprise.Apprise()
     if not service.add(url):
-        results[name] = "cannot go out: the secret is no address that apprise knows, for example mailtos://… or slack://…"
+        results[name] = (
+            "cannot go out: the secret is no address that apprise knows, for example mailtos://… or slack://…"
+        )
         return
     try:
         sent = service.notify(

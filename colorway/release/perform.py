@@ -10,7 +10,8 @@ from colorway.release.bake import Baking
 from colorway.release.blame import StepFailedError
 from colorway.release.health import not_healthy
 from colorway.release.observe import Observer
-from colorway.release.ports import Notice, Ports
+from colorway.release.ports import Ports
+from colorway.release.reports import Notice
 from colorway.release.situation import Situation
 from colorway.release.smoke import Subject, try_out
 from colorway.release.steps import (

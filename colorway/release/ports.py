@@ -12,7 +12,7 @@ from colorway.outputs import PlatformOutputs
 from colorway.release.health import ServiceHealth
 from colorway.release.lock_record import Holder
 from colorway.release.project import ProjectFacts
-from colorway.release.steps import Event
+from colorway.release.reports import Notice, Progress
 from colorway.release.trailers import Message, ReleaseCommit
 from colorway.release.window import QueryError, Window
 from colorway.release.window_between import OwnRequests
@@ -157,15 +157,6 @@ class Prober(Protocol):
         """
 
 
-@dataclass(frozen=True, kw_only=True)
-class Notice:
-    """What people are told."""
-
-    event: Event
-    title: str
-    lines: tuple[str, ...] = ()
-
-
 class Notifier(Protocol):
     """Tells people; see `colorway.release.notify.Notices`."""
 
@@ -193,34 +184,6 @@ class Backups(Protocol):
         Raises:
             ColorwayError: it could not be made or verified.
         """
-
-
-@dataclass(frozen=True, kw_only=True)
-class ColorFigures:
-    """What one color does now."""
-
-    version: str
-    share: int
-    """Percent of the users."""
-    requests_per_second: float | None
-    """None = unknown."""
-    error_ratio: float | None
-    """Share of requests that failed; none = no requests."""
-    p95: float | None
-    """95th percentile of the slowest service, seconds; none = no requests."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """One look at a stage."""
-
-    percent: int
-    left: timedelta
-    """Time until the bake is over."""
-    said: str
-    """What the verdict waits for."""
-    is_held: bool
-    colors: Mapping[Color, ColorFigures]
 
 
 class Reporter(Protocol):

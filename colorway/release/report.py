@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from colorway.release.ports import Clock, ColorFigures, Progress
+from colorway.release.ports import Clock
+from colorway.release.reports import ColorFigures, Progress
 from colorway.spec.fields import go_duration
 from colorway.spec.traffic import Color
 

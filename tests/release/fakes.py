@@ -20,8 +20,9 @@ from colorway.release.apply import ApplyHere
 from colorway.release.git import GitError
 from colorway.release.health import ServiceHealth
 from colorway.release.lock_record import Holder
-from colorway.release.ports import Answer, LockLostError, Notice, Ports, Progress
+from colorway.release.ports import Answer, LockLostError, Ports
 from colorway.release.project import ProjectFacts
+from colorway.release.reports import Notice, Progress
 from colorway.release.trailers import Message, ReleaseCommit
 from colorway.release.window import Counts, Latencies, QueryError, ServiceCounts, Window
 from colorway.release.window_between import OwnRequests

@@ -18,11 +18,10 @@ from colorway.release.lock import (
     LockHeldError,
     ReleaseLock,
     StoredConfig,
-    is_dead,
-    process_mark,
 )
 from colorway.release.lock_record import read_labels
 from colorway.release.ports import LockLostError
+from colorway.release.processes import is_dead, process_mark
 from tests.release.fakes import FakeClock
 from tests.release.situations import holder
 

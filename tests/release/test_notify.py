@@ -8,7 +8,7 @@ import time
 import pytest
 
 from colorway.release.notify import Notices
-from colorway.release.ports import Notice
+from colorway.release.reports import Notice
 from colorway.release.steps import Event
 from tests.release.sinks import http_sink, smtp_sink
 

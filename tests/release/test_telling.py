@@ -11,9 +11,9 @@ from colorway.release.blame import MOST_LINES, StepFailedError, blame, failure_o
 from colorway.release.dry_run import describe
 from colorway.release.git import GitError
 from colorway.release.history import records
-from colorway.release.ports import ColorFigures, Progress
 from colorway.release.pull import BuiltHere, RegistryImages
 from colorway.release.report import LOG_EVERY, LineReporter, progress_line
+from colorway.release.reports import ColorFigures, Progress
 from colorway.release.simulate import simulate
 from colorway.release.state import read_state
 from colorway.release.steps import Apply, AwaitHealthy, Commit, PullImages, RestoreFile
