@@ -45,6 +45,10 @@ class Patience:
         """Whether the engine has canceled."""
         return self._canceled.is_set()
 
+    def now(self) -> float:
+        """Seconds on a clock that only goes forward."""
+        return time.monotonic()
+
     def pause(self, seconds: float) -> None:
         """Wait so long.
 
@@ -68,9 +72,9 @@ class Patience:
         Raises:
             CanceledError: the engine canceled.
         """
-        deadline = time.monotonic() + limit
+        deadline = self.now() + limit
         while not reached():
-            left = deadline - time.monotonic()
+            left = deadline - self.now()
             if left <= 0:
                 return False
             self.pause(min(every, left))

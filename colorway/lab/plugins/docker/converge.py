@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -99,10 +98,10 @@ class ServiceWatch:
             PluginError: it was rolled back, paused, or did not end in time.
             CanceledError: the engine canceled.
         """
-        official_look = time.monotonic() + _OFFICIAL_LOOKS_AFTER
+        official_look = self.patience.now() + _OFFICIAL_LOOKS_AFTER
 
         def ended() -> bool:
-            return self._update_ended(trusting=time.monotonic() >= official_look)
+            return self._update_ended(trusting=self.patience.now() >= official_look)
 
         if rolling:
             self.patience.until(self._reported, every=_LOOK_AT_LEAST_EVERY, limit=_OFFICIAL_LOOKS_AFTER)
