@@ -7,6 +7,9 @@ import pytest
 from tests.support.demo import Demo, docker
 from tests.support.load import Load, LoadPlan
 
+LEAST = 100
+"""Requests a second that the load must reach here; engine, swarm and load share this machine's processors."""
+
 
 def services() -> set[str]:
     return set(docker("service", "ls", "--format", "{{.Name}}").split())
@@ -20,7 +23,7 @@ def test_off_in_the_commit_after_it_lost_its_traffic_loses_nothing(demo: Demo):
         demo.clone.versions(blue=None, green="2.0.0")
         demo.clone.run("up", "local")
         report = load.stop()
-    assert report.problems() == [], "blue was waited for until it served nobody"
+    assert report.problems(least_rate=LEAST) == [], "blue was waited for until it served nobody"
     assert not {name for name in services() if name.endswith("-blue")}, "all of blue is gone"
 
 
@@ -33,5 +36,5 @@ def test_off_in_the_same_commit_needs_a_reason_and_loses_nothing(demo: Demo):
         assert "change together" in refused.output, "two changes at once are refused with the reason"
         demo.clone.run("up", "local", "--in-place", "a drill")
         report = load.stop()
-    assert report.problems() == [], "even in one commit blue goes only when it serves nobody"
+    assert report.problems(least_rate=LEAST) == [], "even in one commit blue goes only when it serves nobody"
     assert not {name for name in services() if name.endswith("-blue")}, "all of blue is gone"

@@ -13,6 +13,9 @@ from tests.support.demo import Demo, docker
 from tests.support.load import Load, LoadPlan, get
 from tests.support.wait import wait_until
 
+LEAST = 100
+"""Requests a second that the load must reach here; engine, swarm and load share this machine's processors."""
+
 
 def live_generation() -> str:
     container = docker("ps", "-q", "--filter", "label=com.docker.swarm.service.name=local-lb-localhost").strip()
@@ -45,7 +48,7 @@ def test_kills_at_five_moments_are_mended_by_the_next_up(demo: Demo):
             again = demo.clone.run("up", "local")
             assert "nothing changes" in again.output, f"killed {name}: the next `up` finds nothing left to do"
         report = load.stop()
-    assert report.problems() == [], "no kill loses a request"
+    assert report.problems(least_rate=LEAST) == [], "no kill loses a request"
     assert b'"blue"' in get(demo.target, "/whoami"), "the old line is what serves"
 
 

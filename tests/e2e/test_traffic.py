@@ -15,6 +15,8 @@ CYCLES = 10
 NEWCOMERS = 2000
 POINTS = 3.0
 """How far a measured share may be from the line's: 2,000 draws at 50 % have a standard deviation of 1.1 points."""
+LEAST = 300
+"""Requests a second, over the whole run, that the proof needs."""
 USERS = 150
 """Known users that a stage must have seen before it ends, so that "nobody saw two colors" means something."""
 
@@ -48,7 +50,9 @@ def test_ten_ramps_and_returns_lose_nothing(demo: Demo):
                         measured[blue] = 100 * counts.get("blue", 0) / sum(counts.values())
         report = load.stop()
     print(report.summary())
-    assert report.problems() == [], "no request may be lost, and the control target says whether the machine was sick"
+    assert report.problems(least_rate=LEAST) == [], (
+        "no request may be lost, and the control target says whether the machine was sick"
+    )
     posts = compare_posts(report, fetch_post_counts(target, prefix=report.snapshot.post_prefix))
     assert not posts.lost, "an acknowledged POST is in the database"
     assert not posts.doubled, "no POST was executed twice: nothing resends one"

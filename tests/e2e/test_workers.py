@@ -49,7 +49,8 @@ def test_never_two_schedulers(demo: Demo):
     demo.to(100)
     rows = demo.query(
         "SELECT a.color, b.color FROM scheduler_lifetimes a JOIN scheduler_lifetimes b ON a.id < b.id "
-        "AND a.started_at < coalesce(b.ended_at, b.last_beat_at) AND b.started_at < coalesce(a.ended_at, a.last_beat_at)"
+        "AND a.started_at < coalesce(b.ended_at, b.last_beat_at) "
+        "AND b.started_at < coalesce(a.ended_at, a.last_beat_at)"
     )
     assert rows == [], "two schedulers lived at the same time"
     colors = {row[0] for row in demo.query("SELECT DISTINCT color FROM scheduler_lifetimes")}
