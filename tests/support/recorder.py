@@ -166,6 +166,8 @@ def run_program(
     preview: bool = False,
 ) -> Recording:
     """Run a program as an `up` or a preview and return what it registered, once everything has landed."""
+    # The SDK asks for the current loop, and an earlier test's `asyncio.run` has left none.
+    asyncio.set_event_loop(asyncio.new_event_loop())
     reset_options()
     set_all_config(dict(config or {}), secret_keys=list(secret_keys))
     monitor = RecordingMonitor(preview=preview)
