@@ -86,7 +86,8 @@ def _service(
         "commands": ["sh", "-c"],
         "args": [SLEEPER],
         "env": words.get("env", {"A": "1"}),
-        "stopGracePeriod": "5s",
+        # A task on an overlay network takes several seconds to go, even when its program stops at once.
+        "stopGracePeriod": "15s",
         "healthcheck": {
             "tests": words.get("health", ["CMD", "true"]),
             "interval": "1s",
