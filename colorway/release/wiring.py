@@ -11,7 +11,7 @@ from colorway.outputs import PlatformOutputs, platform_outputs
 from colorway.release.apply import ApplyByCi, ApplyHere
 from colorway.release.clock import SystemClock
 from colorway.release.git import Git
-from colorway.release.lock import ReleaseLock, SwarmConfigs
+from colorway.release.lock import ReleaseLock
 from colorway.release.meter import PrometheusMeter
 from colorway.release.metrics import Prometheus
 from colorway.release.notify import Notices
@@ -19,6 +19,7 @@ from colorway.release.ports import Applier, Backups, Clock, Engine, Ports, Repor
 from colorway.release.project import Files
 from colorway.release.pull import BuiltHere, RegistryImages
 from colorway.release.smoke import HttpsProber
+from colorway.release.swarm_configs import SwarmConfigs
 from colorway.spec.platform import ImageSource
 from colorway.spec.root import PlatformSpec
 from colorway.spec.stack import Apply

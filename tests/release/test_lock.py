@@ -12,16 +12,11 @@ from datetime import timedelta
 import pytest
 
 from colorway.errors import ColorwayError
-from colorway.release.lock import (
-    LEASE,
-    ConflictError,
-    LockHeldError,
-    ReleaseLock,
-    StoredConfig,
-)
+from colorway.release.lock import LEASE, LockHeldError, ReleaseLock
 from colorway.release.lock_record import read_labels
 from colorway.release.ports import LockLostError
 from colorway.release.processes import is_dead, process_mark
+from colorway.release.swarm_configs import ConflictError, StoredConfig
 from tests.release.fakes import FakeClock
 from tests.release.situations import holder
 
