@@ -17,15 +17,20 @@ from rich.console import Console
 from rich.table import Table
 
 from colorway import stack_config
+from colorway.cli_release import register
 from colorway.engine import machine
 from colorway.engine.backend import backend_environment
 from colorway.engine.events import Change
 from colorway.engine.operations import Engine
 from colorway.engine.progress import Progress, TerminalProgress
+from colorway.engine.release_port import ReleasePort
 from colorway.engine.session import engine_for, load_program_beside, refuse_busy_ports, set_up
 from colorway.engine.status import Status, read_status
+from colorway.engine.swarm import Swarm
 from colorway.engine.teardown import remove_leftovers
 from colorway.errors import ColorwayError
+from colorway.release.wiring import Backing
+from colorway.spec.hosts import Role
 from colorway.spec.root import PlatformSpec
 
 app = typer.Typer(
@@ -144,6 +149,20 @@ def teardown() -> None:
     _say(
         "the Docker engine that colorway had started is stopped" if stopped else "colorway had started no Docker engine"
     )
+
+
+def _connect(spec: PlatformSpec) -> Backing:
+    progress = TerminalProgress()
+    swarm = Swarm(spec.manager)
+    return Backing(
+        engine=ReleasePort(root=_root(), stack=spec.stack, say=_say, progress=progress),
+        manager=swarm.client(),
+        nodes=lambda: {host.name: Swarm(host).client() for host in spec.hosts(Role.WEB)},
+        notify_urls=dict,
+    )
+
+
+register(app, root=_root, connect=_connect)
 
 
 def _sign(change: Change) -> str:

@@ -12,8 +12,10 @@ from docker.errors import APIError, DockerException
 from colorway.engine.deployed import SwarmObject
 from colorway.errors import ColorwayError
 from colorway.render.nginx import STATUS_PORT
+from colorway.spec import names
 from colorway.spec.hosts import HostSpec
 from colorway.spec.names import COLOR_LABEL, SERVICE_LABEL, STACK_LABEL
+from colorway.spec.root import PlatformSpec
 
 TIMEOUT = 20
 """Seconds for one answer of the Docker API."""
@@ -70,6 +72,14 @@ class Swarm:
                     f"{self._host.name}: Docker does not answer at {self._host.address}; start it, or check the address"
                 ) from error
         return self._connection
+
+    def client(self) -> docker.APIClient:
+        """Return a connection of its own to the same engine.
+
+        Raises:
+            ColorwayError: Docker does not answer.
+        """
+        return Swarm(self._host)._api  # noqa: SLF001 - another object of this class
 
     def services(self, stack: str) -> list[ServiceState]:
         """Return the stack's services."""
@@ -173,3 +183,15 @@ def _task_state(raw: Mapping[str, Any], service: str) -> TaskState:
         container=container.get("ContainerID", ""),
         exit_code=container.get("ExitCode"),
     )
+
+
+def live_generations(spec: PlatformSpec) -> dict[str, str | None]:
+    """Return the generation that each load balancer serves, by host; None where nobody answers."""
+    return {host.name: _live_on(host, spec) for host in spec.load_balancers}
+
+
+def _live_on(host: HostSpec, spec: PlatformSpec) -> str | None:
+    try:
+        return Swarm(host).live_generation(names.service(spec.stack, names.load_balancer(host.name)))
+    except ColorwayError:
+        return None

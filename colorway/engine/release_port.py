@@ -1,0 +1,88 @@
+"""The engine as the release tool sees it; every step is a commit, so the stack's files are read anew each time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from colorway import stack_config
+from colorway.engine.operations import Engine, Say
+from colorway.engine.progress import Progress
+from colorway.engine.session import build_images, engine_for
+from colorway.engine.swarm import Swarm, live_generations
+from colorway.errors import ColorwayError
+from colorway.outputs import TOKEN_OUTPUT, PlatformOutputs
+from colorway.release.health import ServiceHealth
+from colorway.spec import names
+from colorway.spec.root import PlatformSpec
+from colorway.spec.traffic import Color
+
+LOG_LINES = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleasePort:
+    """Implements `colorway.release.ports.Engine` on the real engine and the real swarm."""
+
+    root: Path
+    stack: str
+    say: Say
+    progress: Progress
+
+    def _spec(self) -> PlatformSpec:
+        return stack_config.from_file(root=self.root, stack=self.stack)
+
+    def _engine(self, spec: PlatformSpec) -> Engine:
+        return engine_for(spec, root=self.root, say=self.say, progress=self.progress)
+
+    def up(self, *, continue_on_error: bool) -> None:
+        """Apply what the working tree says; see the port."""
+        spec = self._spec()
+        build_images(spec, root=self.root, progress=self.progress)
+        self._engine(spec).up(continue_on_error=continue_on_error)
+
+    def outputs(self) -> PlatformOutputs | None:
+        """Return what was last applied; see the port."""
+        return self._engine(self._spec()).open(create=False)[1].outputs
+
+    def live(self) -> Mapping[str, str | None]:
+        """Return the generation of each load balancer; see the port."""
+        return live_generations(self._spec())
+
+    def health(self) -> Sequence[ServiceHealth]:
+        """Return every service with its tasks; see the port."""
+        colors = {color.value: color for color in Color}
+        return [
+            ServiceHealth(
+                service=service.name, color=colors.get(service.color), wanted=service.wanted, running=service.running
+            )
+            for service in Swarm(self._spec().manager).services(self.stack)
+        ]
+
+    def preview_token(self) -> str:
+        """Return the secret that opens a color; see the port.
+
+        Raises:
+            ColorwayError: the stack was never installed.
+        """
+        token = self._engine(self._spec()).open(create=False)[0].secret_output(TOKEN_OUTPUT)
+        if token is None:
+            raise ColorwayError(f"{self.stack}: there is no preview token yet; install the stack with `colorway up`")
+        return token
+
+    def log_tail(self, color: Color) -> list[str]:
+        """Return what a color's unhappiest tasks printed last; see the port. Nothing where nobody can tell."""
+        try:
+            spec = self._spec()
+            swarm = Swarm(spec.manager)
+            ours = {names.service(self.stack, name, color) for name in spec.platform.services}
+            tasks = [task for task in swarm.tasks(self.stack) if task.service in ours and task.container]
+            tasks.sort(key=lambda task: task.state == "running")
+            return [
+                f"{task.service}: {line}"
+                for task in tasks[:2]
+                for line in swarm.log_lines(task.container, count=LOG_LINES)
+            ]
+        except (ColorwayError, OSError, ValueError):
+            return []
