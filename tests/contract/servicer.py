@@ -42,7 +42,7 @@ def packed(properties: Mapping[str, Any]) -> struct_pb2.Struct:
     return struct
 
 
-class Failed(Exception):
+class Failed(Exception):  # noqa: N818 - the tests read better so
     """The call was aborted."""
 
     def __init__(self, text: str, *, left: provider_pb2.ErrorResourceInitFailed | None) -> None:
@@ -78,6 +78,7 @@ class KeptLog(EngineLog):
         self.lines: list[tuple[Severity, str, bool]] = []
 
     def write(self, message: str, *, urn: str, severity: Severity, passing: bool = False) -> None:
+        assert urn, "every line belongs to a resource"
         self.lines.append((severity, message, passing))
 
 

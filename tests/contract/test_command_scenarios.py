@@ -182,7 +182,13 @@ def test_a_program_that_does_not_read_its_input_is_fine(command: Servicer) -> No
 
 @pytest.mark.parametrize(
     ("logging", "lines"),
-    [(None, ["err", "out"]), ("stdoutAndStderr", ["err", "out"]), ("stdout", ["out"]), ("stderr", ["err"]), ("none", [])],
+    [
+        (None, ["err", "out"]),
+        ("stdoutAndStderr", ["err", "out"]),
+        ("stdout", ["out"]),
+        ("stderr", ["err"]),
+        ("none", []),
+    ],
 )
 def test_what_is_printed_is_shown_while_it_runs(
     logging: str | None,

@@ -99,7 +99,9 @@ def test_the_data_of_a_secret_is_secret_however_it_comes(data: Any, docker: Serv
         (SERVICE, service(imgae="web:1"), "taskSpec.containerSpec.imgae"),
         (
             SERVICE,
-            service(mounts=[{"target": "/a", "type": "bind", "source": "/b", "bindOptions": {"propagation": "shared"}}]),
+            service(
+                mounts=[{"target": "/a", "type": "bind", "source": "/b", "bindOptions": {"propagation": "shared"}}]
+            ),
             "taskSpec.containerSpec.mounts[0].bindOptions",
         ),
         (SERVICE, {"taskSpec": {"containerSpec": {"image": "a"}, "forceUpdate": 1}}, "taskSpec.forceUpdate"),

@@ -154,8 +154,7 @@ def test_the_scenarios_go_as_recorded(docker: Servicer, daemon: FakeDaemon) -> N
             assert bool(failures) != run["ok"], f"{where}: {failures}"
             # The first line is the official provider's own log, the last the engine's.
             assert [masked(text).strip() for text in failures] == [
-                masked(text).partition("\n\t* ")[2] if "\n\t* updating" in text else masked(text)
-                for text in told[1:-1]
+                masked(text).partition("\n\t* ")[2] if "\n\t* updating" in text else masked(text) for text in told[1:-1]
             ], f"{where}: the words"
         sick = {name: resource.get("sick") for name, resource in stack.resources.items()}
         for name, kept in scenario["state"]["resources"].items():
@@ -180,7 +179,6 @@ def test_a_failure_is_told_as_the_official_provider_does(docker: Servicer, log: 
     with pytest.raises(Failed, match="secret pw already exists") as failure:
         docker.create(SECRET, "pw", inputs)
     assert failure.value.text == "1 error occurred:\n\t* Error response from daemon: secret pw already exists\n\n"
-    assert [line for _, line, _ in log.lines] == [
-        "  sdk-v2/provider2.go:571: sdk.helper_schema: Error response from daemon: secret pw already exists: "
-        "provider=docker@5.2.0",
-    ], "its own line in the log as well"
+    (line,) = [line for _, line, _ in log.lines]
+    words = "Error response from daemon: secret pw already exists: provider=docker@5.2.0"
+    assert line == f"  sdk-v2/provider2.go:571: sdk.helper_schema: {words}", "its own line in the log as well"

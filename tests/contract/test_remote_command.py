@@ -73,7 +73,7 @@ def made(command: Servicer, *, connection: Mapping[str, Any] = CONNECTION, **inp
 
 
 def test_the_command_is_text_for_the_login_shell_and_stdin_its_input(command: Servicer, ssh: FakeSsh) -> None:
-    script = "set -eu\ncat; echo \"it's\" done >&2"
+    script = 'set -eu\ncat; echo "it\'s" done >&2'
     state = made(command, create=script, stdin="in\n")
     assert (state["stdout"], state["stderr"]) == ("in", "it's done")
     dial, run, end = ssh.calls

@@ -16,6 +16,7 @@ import tarfile
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ import pulumi_docker as docker
 import pytest
 from pulumi import automation as auto
 
-from colorway.lab.plugins.executables import write_executables
+from colorway.lab.plugins.executables import PLUGINS, write_executables
 from tests.contract.programs import (
     COMMAND,
     CONFIG,
@@ -38,11 +39,12 @@ from tests.contract.programs import (
     docker_program,
     recorded,
 )
+from tests.support.wait import wait_until
 
 pytestmark = pytest.mark.e2e
 
 OFFICIAL = os.environ.get("COLORWAY_CONTRACT_PLUGINS") == "official"
-OTHER_PLUGINS = "COLORWAY_OFFICIAL_PLUGINS"
+OFFICIAL_FOLDER = "COLORWAY_OFFICIAL_PLUGINS"
 CLASSES: Mapping[str, Callable[..., pulumi.CustomResource]] = {
     NETWORK: docker.Network,
     SECRET: docker.Secret,
@@ -139,8 +141,8 @@ class Replay:
 
     def __init__(self, directory: Path, *, stack: str, path: str) -> None:
         self.declare: Declare = lambda _: ()
-        for name in ("state", "work", "home"):
-            (directory / name).mkdir()
+        for name in ("state", "work"):
+            (directory / name).mkdir(exist_ok=True)
         environment = {
             "PULUMI_BACKEND_URL": (directory / "state").as_uri(),
             "PULUMI_CONFIG_PASSPHRASE": "replay",
@@ -224,24 +226,21 @@ def path(offline: Path, pulumi_cli: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def make_replay(
-    path: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Callable[[str], Replay]]:
+def make_replay(path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Replay]]:
     """Makes a stack; at the end everything of it is destroyed."""
     made: list[Replay] = []
-    before = os.environ["PATH"]
-    os.environ["PATH"] = path
+    # The Automation API looks for the CLI on the PATH of this process.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", path)
 
-    def make(stack: str) -> Replay:
-        made.append(Replay(tmp_path_factory.mktemp(stack), stack=stack, path=path))
-        return made[-1]
+        def make(stack: str) -> Replay:
+            made.append(Replay(tmp_path_factory.mktemp(stack), stack=stack, path=path))
+            return made[-1]
 
-    yield make
-    for replay in made:
-        replay.stack.refresh()
-        replay.stack.destroy()
-    os.environ["PATH"] = before
+        yield make
+        for replay in made:
+            replay.stack.refresh()
+            replay.stack.destroy()
 
 
 @pytest.fixture(scope="module")
@@ -273,7 +272,12 @@ def test_docker_resources_go_as_recorded(scenario: Mapping[str, Any], docker_rep
     docker_replay.declare = lambda refer: docker_program(scenario["program"], refer, prefix=prefix)
     docker_replay.replay(scenario)
     assert docker_replay.state() == expected_state(scenario), "what state keeps"
-    assert services(prefix) == scenario["swarm"], "what the swarm runs"
+    # A scale to zero is done for the plugin while the last task still stops.
+    wait_until(
+        lambda: services(prefix) == scenario["swarm"],
+        limit=30,
+        what=f"the swarm runs {scenario['swarm']}",
+    )
 
 
 @pytest.mark.parametrize("scenario", COMMAND_SCENARIOS, ids=lambda scenario: scenario["scenario"])
@@ -281,3 +285,80 @@ def test_commands_go_as_recorded(scenario: Mapping[str, Any], command_replay: Re
     command_replay.declare = lambda _: command_program(scenario["program"])
     command_replay.replay(scenario)
     assert command_replay.state() == expected_state(scenario), "what state keeps"
+
+
+def official_folders() -> list[Path]:
+    """Where the official plugins lie: a folder that is named, or the cache of the CLI."""
+    named = os.environ.get(OFFICIAL_FOLDER)
+    if named:
+        return [Path(named)]
+    cache = Path(os.environ.get("PULUMI_HOME", Path.home() / ".pulumi")) / "plugins"
+    versions = {name: metadata.version(f"pulumi-{name}") for name in PLUGINS}
+    return [cache / f"resource-{name}-v{version}" for name, version in versions.items()]
+
+
+@pytest.fixture(scope="module")
+def official() -> list[Path]:
+    folders = official_folders()
+    for name in PLUGINS:
+        if not any((folder / f"pulumi-resource-{name}").is_file() for folder in folders):
+            where = ", ".join(map(str, folders))
+            pytest.skip(f"there is no official {name} plugin in {where}; {OFFICIAL_FOLDER} names a folder")
+    return folders
+
+
+def both_kinds(prefix: str, *, image: str) -> Declare:
+    """A program with every type of resource, in more than one form."""
+    docker_words = {"net2": True, "svc": {"image": image, "labels": {"x": "y"}, "replicas": 2}}
+    command_words = {"create": "cat; echo made", "stdin": "a", "environment": {"K": "v"}, "triggers": ["1"]}
+    mounts = [
+        {"target": "/data", "source": f"{prefix}data", "type": "volume"},
+        {"target": "/scratch", "type": "tmpfs", "tmpfsOptions": {"sizeBytes": 1048576}},
+        {"target": "/host/hostname", "source": "/etc/hostname", "type": "bind", "readOnly": True},
+    ]
+    container = {"image": image, "commands": ["sleep"], "args": ["3600"], "init": True, "mounts": mounts}
+
+    def declare(refer: Callable[[str, str], Any]) -> Iterator[Declared]:
+        yield from docker_program(docker_words, refer, prefix=prefix)
+        yield from command_program({"cmd": command_words})
+        networks = [{"id": refer("net", "id"), "aliases": ["b", "a"]}]
+        inputs = {
+            "name": f"{prefix}everywhere",
+            "taskSpec": {"containerSpec": container, "networksAdvanceds": networks},
+            "mode": {"global": True},
+            "endpointSpec": {"mode": "dnsrr"},
+        }
+        yield Declared(type=SERVICE, name="everywhere", inputs=inputs)
+
+    return declare
+
+
+@pytest.fixture(scope="module")
+def paths(offline: Path, official: list[Path], pulumi_cli: Path) -> Mapping[str, str]:
+    """The PATH with which the engine takes one kind of plugin or the other."""
+    rest = [str(pulumi_cli.parent), os.environ["PATH"].replace(str(offline), "")]
+    return {
+        "offline": os.pathsep.join([str(offline), *rest]),
+        "official": os.pathsep.join([*map(str, official), *rest]),
+    }
+
+
+@pytest.mark.usefixtures("make_replay", "lab_images")
+@pytest.mark.parametrize(("first", "second"), [("offline", "official"), ("official", "offline")])
+def test_state_made_with_one_plugin_is_unchanged_with_the_other(
+    first: str,
+    second: str,
+    paths: Mapping[str, str],
+    tmp_path: Path,
+    prefix: str,
+) -> None:
+    one, other = (Replay(tmp_path, stack="both", path=paths[kind]) for kind in (first, second))
+    for image, maker, reader in (("lab:1", one, other), ("lab:2", other, one)):
+        maker.declare = reader.declare = both_kinds(f"{prefix}{first}-", image=image)
+        ok, events, _ = maker.run("up")
+        assert ok, f"made with {image}: {events.errors}"
+        for operation in ("preview", "up"):
+            ok, events, _ = reader.run(operation)
+            assert ok, f"{operation} with the other plugin: {events.errors}"
+            assert events.steps == [], f"{operation} with the other plugin finds nothing to do"
+    one.stack.destroy()
