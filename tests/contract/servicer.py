@@ -42,7 +42,7 @@ def packed(properties: Mapping[str, Any]) -> struct_pb2.Struct:
     return struct
 
 
-class Failed(Exception):  # noqa: N818 - the tests read better so
+class Failed(Exception):
     """The call was aborted."""
 
     def __init__(self, text: str, *, left: provider_pb2.ErrorResourceInitFailed | None) -> None:

@@ -23,7 +23,7 @@ class Heard:
     steps: list[str]
     counts: list[Count]
 
-    def __call__(self, what: str, count: Count | None = None, *, lasting: bool = False) -> None:  # noqa: ARG002
+    def __call__(self, what: str, count: Count | None = None, *, lasting: bool = False) -> None:
         if not self.steps or self.steps[-1] != what:
             self.steps.append(what)
         if count is not None:

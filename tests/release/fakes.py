@@ -4,8 +4,6 @@ Every call of a port is a point at which the process may die. What happened befo
 commits, an edit without its commit, half of an `up`.
 """
 
-# ruff: noqa: ARG002 - a fake takes what the port says and uses what it needs
-
 from __future__ import annotations
 
 import hashlib

@@ -1,4 +1,3 @@
-# ruff: noqa: ARG002 - a fake takes what the port says and uses what it needs
 """The real files, the real git and the real command line, with the engine of the fakes: what a user sees."""
 
 from __future__ import annotations
