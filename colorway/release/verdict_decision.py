@@ -63,21 +63,21 @@ def decide(watch: Watch, *, now: datetime, bake: timedelta, hold_deadline: timed
     if failure := _two_in_a_row(watch) or _failed_stretch(watch):
         return failure
     over = now >= watch.started + bake
-    doubts = _doubts(watch, bake=bake) if over else ()
-    if over and not doubts:
+    doubts = _doubts(watch, bake=bake) if over else _Doubts()
+    if over and not doubts.sentences:
         return Decision(action=Action.GO_ON, reason=f"every service kept every limit for {_for_people(watch.watched)}")
     if now >= watch.started + bake + hold_deadline:
         return Decision(
             action=Action.ROLL_BACK,
-            reason=f"no pass within {go_duration(hold_deadline)} after the bake: {doubts[0]}",
-            evidence=_evidence(watch),
+            reason=f"no pass within {go_duration(hold_deadline)} after the bake: {doubts.sentences[0]}",
+            evidence=doubts.evidence,
         )
     asks = _asks(watch, bake=bake, now=now)
     if watch.errors_in_a_row >= ERRORS_TO_HOLD:
         return Decision(action=Action.HOLD, reason=_unreadable(watch), synthetic=asks)
     if not over:
         return Decision(action=Action.WAIT, reason=f"the bake of {go_duration(bake)} is not over", synthetic=asks)
-    return Decision(action=Action.HOLD, reason=doubts[0], evidence=_evidence(watch), synthetic=asks)
+    return Decision(action=Action.HOLD, reason=doubts.sentences[0], evidence=doubts.evidence, synthetic=asks)
 
 
 def _two_in_a_row(watch: Watch) -> Decision | None:
@@ -99,26 +99,29 @@ def _failed_stretch(watch: Watch) -> Decision | None:
     return _roll_back(f"the last {_for_people(failed.length)} failed, even without the worst moments", failed.evidence)
 
 
-def _doubts(watch: Watch, *, bake: timedelta) -> tuple[str, ...]:
-    """Return why the stage has not passed, the gravest first; nothing if it has."""
+@dataclass(frozen=True)
+class _Doubts:
+    """Why a stage has not passed, the gravest first; none if it has."""
+
+    sentences: tuple[str, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+
+
+def _doubts(watch: Watch, *, bake: timedelta) -> _Doubts:
     total, last = watch.total, watch.history[-1] if watch.history else None
     if total is None or last is None:
-        return ("nothing could be read since the stage began",)
+        return _Doubts(("nothing could be read since the stage began",))
     if isinstance(last, QueryError):
-        return (f"the last reading failed: {last.reason}",)
+        return _Doubts((f"the last reading failed: {last.reason}",))
     if last.outcome is Outcome.FAIL:
-        return (f"the last window failed: {last.reasons[0].sentence}",)
-    whole = judge(total, policy=watch.gate, rising=watch.rising)
-    recent = breaches(watch.last(total.length / 2), policy=watch.gate, rising=watch.rising)
-    doubts = [reason.sentence for reason in whole.reasons]
-    doubts += [f"of late, {reason.sentence}" for reason in recent if reason.beyond(LIKELY)]
+        return _Doubts((f"the last window failed: {last.reasons[0].sentence}",), last.reasons)
+    reasons = judge(total, policy=watch.gate, rising=watch.rising).reasons
+    late = breaches(watch.last(total.length / 2), policy=watch.gate, rising=watch.rising)
+    late = [one for one in late if one.beyond(LIKELY)]
+    sentences = [*(one.sentence for one in reasons), *(f"of late, {one.sentence}" for one in late)]
     if watch.watched < bake - watch.gate.step:
-        doubts.append(f"only {_for_people(watch.watched)} of {go_duration(bake)} could be watched")
-    return tuple(doubts)
-
-
-def _evidence(watch: Watch) -> tuple[Evidence, ...]:
-    return judge(watch.total, policy=watch.gate, rising=watch.rising).reasons if watch.total else ()
+        sentences.append(f"only {_for_people(watch.watched)} of {go_duration(bake)} could be watched")
+    return _Doubts(tuple(sentences), (*reasons, *late))
 
 
 def _asks(watch: Watch, *, bake: timedelta, now: datetime) -> tuple[Ask, ...]:

@@ -59,7 +59,9 @@ class Watch:
     def failing_since(self) -> WindowVerdict | None:
         """The first of the failed windows in a row that the history ends with, readings that failed left out."""
         first = None
-        for verdict in reversed([one for one in self.history if not isinstance(one, QueryError)]):
+        for verdict in reversed(self.history):
+            if isinstance(verdict, QueryError):
+                continue
             if verdict.outcome is not Outcome.FAIL:
                 break
             first = verdict
