@@ -154,7 +154,7 @@ class HttpDaemon:
                 f"Cannot connect to the Docker daemon at {self._host}. Is the docker daemon running?",
             ) from error
         finally:
-            connection.close()
+            connection.hang_up()
         return _Answer(
             status=response.status,
             content=content,
@@ -207,9 +207,9 @@ class _Connection(http.client.HTTPConnection):
         theirs.close()
         return ours
 
-    @override
-    def close(self) -> None:
-        super().close()
+    def hang_up(self) -> None:
+        """End the connection; not `close`, which is also called when an answer's body is still to be read."""
+        self.close()
         if self._ssh is not None:
             self._ssh.terminate()
             self._ssh.wait()
