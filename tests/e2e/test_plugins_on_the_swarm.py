@@ -343,7 +343,21 @@ def paths(offline: Path, official: list[Path], pulumi_cli: Path) -> Mapping[str,
     }
 
 
-@pytest.mark.usefixtures("make_replay", "lab_images")
+@pytest.fixture
+def data_volumes(prefix: str) -> Iterator[None]:
+    """Removes the volumes of the test, once the containers that had them are gone."""
+    yield
+    names = run("docker", "volume", "ls", "--quiet", "--filter", f"name={prefix}").split()
+
+    def removed() -> bool:
+        command = ["docker", "volume", "rm", "--force", *names]
+        return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+    if names:
+        wait_until(removed, limit=30, what=f"volumes {' '.join(names)} are free")
+
+
+@pytest.mark.usefixtures("make_replay", "lab_images", "data_volumes")
 @pytest.mark.parametrize(("first", "second"), [("offline", "official"), ("official", "offline")])
 def test_state_made_with_one_plugin_is_unchanged_with_the_other(
     first: str,
