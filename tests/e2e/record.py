@@ -17,6 +17,8 @@ LONGEST_PAUSE = 0.7
 """Seconds; waiting is shortened, the order and the words are real."""
 REST = 6.0
 """Seconds that the last screen stays."""
+SPACE, HARD_SPACE = " ", "&#160;"
+"""Several spaces in a row are one to some viewers."""
 COLORS = {"$": "#7ee787", "  +": "#7ee787", "  ~": "#e3b341", "wrong": "#ff7b72", "open": "#79c0ff"}
 
 
@@ -48,7 +50,7 @@ def svg(lines: list[tuple[float, str]]) -> str:
         color = next((color for start, color in COLORS.items() if text.startswith(start)), "#c9d1d9")
         drawn.append(
             f'<text y="{TOP + number * LINE}" fill="{color}" class="l" style="animation-delay:{at:.2f}s">'
-            f"{html.escape(text[:104])}</text>"
+            f"{html.escape(text[:104]).replace(SPACE, HARD_SPACE)}</text>"
         )
         if number >= SHOWN:
             steps.append((at, (number - SHOWN + 1) * LINE))
