@@ -72,6 +72,27 @@ def test_a_config_and_a_secret_are_stored_as_they_are(docker: Servicer, daemon: 
     assert password["Spec"] == {"Name": "db-password-8c50470", "Labels": {"l": "v"}, "Data": DATA}
 
 
+def test_a_config_of_encoded_data_is_read_back_as_such(docker: Servicer, daemon: FakeDaemon) -> None:
+    inputs = docker.checked(CONFIG, "encoded", {"data": DATA})
+    resource_id, outputs = docker.create(CONFIG, "encoded", inputs)
+    assert daemon.configs[resource_id]["Spec"]["Data"] == DATA, "it is encoded already"
+    assert (outputs["data"], outputs["dataRaw"]) == (DATA, None), "one of the two, as the program has it"
+    _, state, _ = docker.read(CONFIG, "encoded", resource_id, state=outputs, inputs=inputs)
+    for known in (outputs, state):
+        assert not docker.diff(CONFIG, "encoded", state=known, news=inputs, old_inputs=inputs).some
+
+
+def test_the_owner_of_a_file_may_be_left_empty(docker: Servicer) -> None:
+    file = {"secretId": "s", "secretName": "n", "fileName": "/f", "fileUid": "", "fileGid": ""}
+    spec = json.loads(json.dumps(inputs_of("glob")["taskSpec"]))
+    spec["containerSpec"]["secrets"] = [file]
+    resource_id, inputs, outputs = created(docker, "glob", taskSpec=spec)
+    _, state, _ = docker.read(SERVICE, "glob", resource_id, state=outputs, inputs=inputs)
+    (found,) = state["taskSpec"]["containerSpec"]["secrets"]
+    assert (found["fileUid"], found["fileGid"]) == ("", ""), "as the daemon keeps it"
+    assert not docker.diff(SERVICE, "glob", state=state, news=inputs, old_inputs=inputs).some
+
+
 def test_an_overlay_network_with_options_wants_to_be_replaced_as_recorded(docker: Servicer) -> None:
     resource_id, inputs, outputs = created(docker, "edge")
     difference = docker.diff(NETWORK, "edge", state=outputs, news=inputs, old_inputs=inputs)
@@ -134,6 +155,12 @@ def test_an_import_gives_inputs_that_change_nothing(docker: Servicer) -> None:
     del inputs["taskSpec"]["containerSpec"]["dnsConfig"]
     checked = docker.checked(SERVICE, "glob", inputs)
     assert not docker.diff(SERVICE, "glob", state=state, news=checked, old_inputs=inputs).some
+
+
+def test_an_import_marks_maps_as_the_official_plugin_does(docker: Servicer) -> None:
+    resource_id, _, _ = created(docker, "full")
+    _, _, inputs = docker.read(SERVICE, "full", resource_id, state={}, inputs={})
+    assert inputs["taskSpec"]["containerSpec"]["env"] == {"__defaults": [], "A": "1", "B": "2"}
 
 
 def test_a_secret_cannot_be_imported(docker: Servicer) -> None:

@@ -117,8 +117,8 @@ def _files(field: Field, kind: str, spec: Document) -> list[Value]:
                 f"{kind}Id": text(item.get(f"{title}ID")),
                 f"{kind}Name": text(item.get(f"{title}Name")),
                 "fileName": text(file.get("Name")),
-                "fileUid": text(file.get("UID")) or "0",
-                "fileGid": text(file.get("GID")) or "0",
+                "fileUid": text(file.get("UID")),
+                "fileGid": text(file.get("GID")),
                 "fileMode": number(file.get("Mode")),
             },
         )

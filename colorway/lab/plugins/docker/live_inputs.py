@@ -84,6 +84,8 @@ def imported(fields: Fields, state: Properties) -> Properties:
 def _imported(field: Field, value: Value) -> Value:
     if field.kind is Kind.BLOCK and isinstance(value, dict):
         return imported(field.content, value)
+    if field.kind is Kind.TEXT_MAP and isinstance(value, dict):
+        return {DEFAULTS: [], **value}
     if field.content and isinstance(value, list):
         return [imported(field.content, element) if isinstance(element, dict) else element for element in value]
     return value

@@ -28,8 +28,8 @@ class Stored:
 
     def create(self, swarm: Swarm, planned: Properties) -> str:
         """Store the content under its name."""
-        raw = planned.get("dataRaw")
-        data = base64.b64encode(raw.encode()).decode() if isinstance(raw, str) else text(planned.get("data"))
+        raw = text(planned.get("dataRaw"))
+        data = base64.b64encode(raw.encode()).decode() if raw else text(planned.get("data"))
         labels = filled({"Labels": label_map(planned.get("labels"))})
         return swarm.created(f"/{self.path}/create", {"Name": text(planned["name"]), **labels, "Data": data})
 
@@ -42,7 +42,7 @@ class Stored:
         state = {**kept, "name": text(spec.get("Name"))}
         if self.kind is CONFIG:
             data = text(spec.get("Data"))
-            in_clear = kept.get("dataRaw") is not None
+            in_clear = bool(kept.get("dataRaw"))
             state["dataRaw"] = base64.b64decode(data).decode(errors="replace") if in_clear else None
             state["data"] = None if in_clear else data
             state["labels"] = shown(CONFIG.fields["labels"], label_pairs(spec.get("Labels")))
