@@ -103,6 +103,25 @@ def test_a_preview_runs_nothing(command: Servicer, tmp_path: Path) -> None:
     assert not witness.exists()
 
 
+@pytest.mark.parametrize(
+    ("news", "printed"),
+    [
+        ({"create": "echo two"}, UNKNOWN),
+        ({"create": "echo one", "stdin": UNKNOWN}, UNKNOWN),
+        ({}, UNKNOWN),
+        ({"create": "echo one", "delete": "true"}, "one"),
+    ],
+    ids=["another script", "an unknown input", "a script less", "an input more"],
+)
+def test_a_preview_knows_what_an_update_will_still_print(
+    news: Mapping[str, Any],
+    printed: str,
+    command: Servicer,
+) -> None:
+    state = {"create": "echo one", "stdout": "one", "stderr": ""}
+    assert command.update(COMMAND, "run", "id", state=state, news=news, preview=True)["stdout"] == printed
+
+
 def test_only_the_last_line_end_is_taken_off(command: Servicer) -> None:
     assert made(command, create="echo; echo a; echo")["stdout"] == "\na\n"
 

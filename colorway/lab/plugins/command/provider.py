@@ -34,6 +34,7 @@ from colorway.lab.plugins.values import (
 )
 
 _SHELL: Final = ("/bin/sh", "-c")
+_PRINTED: Final = ("stdout", "stderr")
 _ID_DIGITS: Final = 8
 
 
@@ -127,8 +128,9 @@ class CommandProvider(OfflineProvider):
             olds, inputs = decode(request.olds), decode(request.news)
             inputs.update({name: olds[name] for name in request.ignoreChanges if name in olds})
             command = inputs.get("update") if inputs.get("update") is not None else inputs.get("create")
-            outputs = self._preview(inputs)
-            if not request.preview:
+            if request.preview:
+                outputs = self._preview(inputs) if _affected(olds, inputs) else _printing(inputs, _printed(olds))
+            else:
                 outputs = self._run(request.urn, inputs, command, before=_printed(olds))
             return provider_pb2.UpdateResponse(properties=encode(outputs))
 
@@ -170,7 +172,7 @@ class CommandProvider(OfflineProvider):
             except FailedError as error:
                 named = quoted("[secret]" if isinstance(command, Secret) else text)
                 raise PluginError(f"{error}: running {named}:\n{error.output}") from error
-        return {**inputs, "stdout": result.stdout, "stderr": result.stderr}
+        return _printing(inputs, result)
 
     def _result(self, urn: str, inputs: Properties, command: str, *, before: Result) -> Result:
         plain = {name: revealed(value) for name, value in inputs.items()}
@@ -195,6 +197,17 @@ class CommandProvider(OfflineProvider):
             stdin=_text(plain.get("stdin")),
         )
         return run(program, patience=self._patience, show_stdout=show_stdout, show_stderr=show_stderr)
+
+
+def _affected(olds: Properties, inputs: Properties) -> bool:
+    """Whether an update may print something else; an input that is new counts as harmless, as it officially does."""
+    told = {name: inputs.get(name) for name in olds if name not in _PRINTED}
+    before = {name: olds[name] for name in told}
+    return any(revealed(value) is UNKNOWN for value in inputs.values()) or bool(differences(before, told))
+
+
+def _printing(inputs: Properties, result: Result) -> Properties:
+    return {**inputs, "stdout": result.stdout, "stderr": result.stderr}
 
 
 def _text(value: Value) -> str:
