@@ -10,7 +10,7 @@ from colorway.release.verdict_decision import Action, Decision, decide
 from colorway.release.verdict_stage import Watch
 from colorway.spec.release import ReleasePolicy
 from colorway.spec.traffic import Color
-from tests.support.releases_world import BASE_ERRORS, Kind, World
+from tests.support.releases_world import BASE_ERRORS, FINE, Kind, World
 
 LEVELS = (1, 5, 20, 100, 500)
 """Requests a second of all services and both colors together."""
@@ -19,33 +19,6 @@ SICK = "search"
 SMALL = "admin"
 """The service that carries 2 % where services are unequal."""
 UNEQUAL = (0.5, 0.25, 0.15, 0.08, 0.02)
-FINE = (
-    0.005,
-    0.007,
-    0.01,
-    0.014,
-    0.02,
-    0.028,
-    0.04,
-    0.056,
-    0.08,
-    0.11,
-    0.15,
-    0.2,
-    0.27,
-    0.37,
-    0.5,
-    0.7,
-    1,
-    1.4,
-    2,
-    2.8,
-    4,
-    5.6,
-    8,
-    10,
-)
-"""Bounds that are a factor of 1.4 apart."""
 
 
 def _from(begins: float, errors: float, *, only: str | None = None) -> Callable[[float, str], float]:
@@ -79,6 +52,7 @@ KINDS = (
     Kind(name="good, failures in bursts, 0.1 % on average", good=True, errors=_bursts),
     Kind(name="good, 4 times slower for the first 8 s", good=True, slowness=_cold),
     Kind(name="good, services of 50, 25, 15, 8 and 2 %", good=True, shares=UNEQUAL),
+    Kind(name="good, buckets a factor of 1.4 apart", good=True, buckets=FINE),
     Kind(name="2 % errors", errors=_from(0, 0.02)),
     Kind(name="5 % errors", errors=_from(0, 0.05)),
     Kind(name="20 % errors", errors=_from(0, 0.20)),

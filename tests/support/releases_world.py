@@ -10,12 +10,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from colorway.release.window import Counts, Latencies, ServiceCounts, Window
-from colorway.spec.monitoring import MonitoringSpec
 from colorway.spec.traffic import Color
 
 SERVICES = ("web", "api", "search", "cart", "admin")
 BEGAN = datetime(2026, 11, 1, 12, tzinfo=UTC)
 BASE_ERRORS = 0.001
+WIDE = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+"""Bounds that are a factor of 2 to 2.5 apart, as most programs have them."""
+FINE = (
+    *(0.005, 0.007, 0.01, 0.014, 0.02, 0.028, 0.04, 0.056, 0.08, 0.11, 0.15, 0.2),
+    *(0.27, 0.37, 0.5, 0.7, 1, 1.4, 2, 2.8, 4, 5.6, 8, 10),
+)
+"""Bounds that are a factor of 1.4 apart."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +48,7 @@ class Kind:
     """What the services carry."""
     begins: float = 0.0
     """When it turns bad."""
-    buckets: tuple[float, ...] = MonitoringSpec().buckets
+    buckets: tuple[float, ...] = WIDE
     """Bounds of the latency histogram."""
 
 
