@@ -53,6 +53,7 @@ CLASSES: Mapping[str, Callable[..., pulumi.CustomResource]] = {
     COMMAND: command.local.Command,
 }
 TOOLS = ("sh", "sleep", "true", "false", "touch", "test")
+PREFIX = "contract-"
 NO_ID = re.compile(r"\b([0-9a-f]{64}|[a-z0-9]{25})\b")
 DOCKER_SCENARIOS = recorded("docker-scenarios")["scenarios"]
 COMMAND_SCENARIOS = recorded("command-scenarios")["scenarios"]
@@ -78,8 +79,27 @@ def image_archive() -> bytes:
     return buffer.getvalue()
 
 
+def remove_leftovers() -> None:
+    """Remove what a killed run left: its networks hold the addresses that the recordings name."""
+    for kind in ("service", "secret", "config", "network"):
+        # Not `--filter name=`: it misses networks now and then.
+        for name in filter(is_ours, run("docker", kind, "ls", "--format", "{{.Name}}").split()):
+            # A network is in use until the last task of a removed service has gone.
+            wait_until(lambda kind=kind, name=name: gone(kind, name), limit=60, what=f"{kind} {name} is removed")
+
+
+def is_ours(name: str) -> bool:
+    return name.startswith(PREFIX)
+
+
+def gone(kind: str, name: str) -> bool:
+    done = subprocess.run(["docker", kind, "rm", name], check=False, capture_output=True)
+    return done.returncode == 0 or b"not found" in done.stderr
+
+
 @pytest.fixture(scope="module")
 def lab_images(swarm: None) -> Iterator[None]:
+    remove_leftovers()
     archive = image_archive()
     for tag in ("lab:1", "lab:2"):
         run("docker", "import", "-", tag, stdin=archive)
@@ -245,7 +265,7 @@ def make_replay(path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture(scope="module")
 def prefix() -> str:
-    return f"contract-{uuid.uuid4().hex[:6]}-"
+    return f"{PREFIX}{uuid.uuid4().hex[:6]}-"
 
 
 @pytest.fixture(scope="module")
