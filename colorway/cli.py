@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -23,15 +23,16 @@ from colorway.engine.backend import backend_environment
 from colorway.engine.events import Change
 from colorway.engine.operations import Engine
 from colorway.engine.progress import Progress, TerminalProgress
-from colorway.engine.release_port import ReleasePort
 from colorway.engine.session import engine_for, load_program_beside, refuse_busy_ports, set_up
 from colorway.engine.status import Status, read_status
 from colorway.engine.swarm import Swarm
 from colorway.engine.teardown import remove_leftovers
 from colorway.errors import ColorwayError
-from colorway.release.wiring import Backing
 from colorway.spec.hosts import Role
 from colorway.spec.root import PlatformSpec
+
+if TYPE_CHECKING:
+    from colorway.release.wiring import Backing
 
 app = typer.Typer(
     help="Blue-green Docker Swarm platforms as one Pulumi program.",
@@ -152,6 +153,10 @@ def teardown() -> None:
 
 
 def _connect(spec: PlatformSpec) -> Backing:
+    # Only releases come here; all that they need would cost every other command half a second.
+    from colorway.engine.release_port import ReleasePort  # noqa: PLC0415
+    from colorway.release.wiring import Backing  # noqa: PLC0415
+
     progress = TerminalProgress()
     swarm = Swarm(spec.manager)
     return Backing(

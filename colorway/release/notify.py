@@ -7,8 +7,6 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import apprise
-
 from colorway.release.reports import Notice
 from colorway.release.steps import Event
 
@@ -17,13 +15,14 @@ SECRET_PREFIX = "notify-url"  # noqa: S105 - beginning of the secrets' names
 TIME_LIMIT = 20.0
 """Seconds that one address may take; a release does not wait longer."""
 KINDS = {
-    Event.STARTED: apprise.NotifyType.INFO,
-    Event.STAGE: apprise.NotifyType.INFO,
-    Event.HELD: apprise.NotifyType.WARNING,
-    Event.FAILED: apprise.NotifyType.FAILURE,
-    Event.ROLLED_BACK: apprise.NotifyType.FAILURE,
-    Event.DONE: apprise.NotifyType.SUCCESS,
+    Event.STARTED: "info",
+    Event.STAGE: "info",
+    Event.HELD: "warning",
+    Event.FAILED: "failure",
+    Event.ROLLED_BACK: "failure",
+    Event.DONE: "success",
 }
+"""Apprise's words."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +60,8 @@ class Notices:
 
 def _send(name: str, url: str, notice: Notice, results: dict[str, str]) -> None:
     """Send a notice to one address and write down what went wrong, nothing if all went well."""
+    import apprise  # noqa: PLC0415 - 0.1 s that only a stack with addresses should pay
+
     # Apprise logs addresses where something is wrong with them.
     logging.getLogger("apprise").disabled = True
     service = apprise.Apprise()
@@ -73,7 +74,7 @@ def _send(name: str, url: str, notice: Notice, results: dict[str, str]) -> None:
         sent = service.notify(
             title=notice.title,
             body="\n".join(notice.lines) or notice.title,
-            notify_type=KINDS[notice.event],
+            notify_type=apprise.NotifyType(KINDS[notice.event]),
             body_format=apprise.NotifyFormat.TEXT,
         )
     except Exception as error:  # noqa: BLE001 - plugins raise what they like

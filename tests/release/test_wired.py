@@ -15,7 +15,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from colorway import cli_release, documents, stack_config
+from colorway import cli_release, cli_release_run, documents, stack_config
 from colorway.documents import parse_document
 from colorway.errors import ColorwayError
 from colorway.outputs import PlatformOutputs, platform_outputs
@@ -173,7 +173,7 @@ def world() -> World:
 def shell(project: Path, world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator:
     """Return what runs a command of the real command line on the project."""
     engine = FilesEngine(project)
-    monkeypatch.setattr(cli_release, "real_ports", lambda *_args, **_more: ports(project, world, engine))
+    monkeypatch.setattr(cli_release_run, "real_ports", lambda *_args, **_more: ports(project, world, engine))
     app = typer.Typer()
     cli_release.register(app, root=lambda: project, connect=lambda _spec: None)
 
