@@ -89,8 +89,11 @@ class Judged:
 
         It is `excluded` where the service carries a fifth of all requests or more, and up to ten times as much, at most
         half, where it carries less: a service that few people ask would hold every release, and can spoil little.
+        Where nobody asks any service, nothing is known of what it carries, and there is no leniency.
         """
         asked, total = self.pair.asked, self.whole.asked
+        if not total:
+            return excluded
         leniency = max(1.0, min(LEAST_PROOF, FULL_PROOF_SHARE * total / asked)) if asked else LEAST_PROOF
         return min(excluded * leniency, max(excluded, HALF))
 

@@ -183,6 +183,13 @@ def test_a_service_that_nobody_asks_passes_on_requests_of_our_own():
     assert judge(unasked, policy=GateSpec(), rising=Color.GREEN).outcome is Outcome.INCONCLUSIVE, "but it must be asked"
 
 
+def test_a_platform_that_nobody_asks_does_not_pass_on_a_few_requests_of_our_own():
+    ours = ServiceCounts("web", blue=Counts(), green=Counts(attempts=50, synthetic=50, latencies=latencies(50, 0.1)))
+    window = Window(START, timedelta(minutes=10), (ours,))
+    found = judge(window, policy=GateSpec(), rising=Color.GREEN)
+    assert found.outcome is Outcome.INCONCLUSIVE, "no user, no data, and no data is never a pass"
+
+
 def test_failures_of_requests_of_our_own_count():
     dead = Counts(attempts=50, failed=50)
     assert verdict(dead, BLUE).outcome is Outcome.FAIL, "a service that fails our own requests fails"
