@@ -10,6 +10,7 @@ from colorway.spec.root import PlatformSpec
 
 PASSPHRASE = "colorway-example-passphrase"  # noqa: S105 - published on purpose, for stacks that hold nothing of value
 """Passphrase of the example stacks; a stack of your own sets PULUMI_CONFIG_PASSPHRASE."""
+BACKEND_URL = "PULUMI_BACKEND_URL"
 STATE_FOLDER = ".colorway/state"
 """State of stacks that have no other backend, below the project."""
 QUIET = {
@@ -26,13 +27,18 @@ def backend_environment(spec: PlatformSpec, *, root: Path, given: Mapping[str, s
     What the caller's environment says wins. A public stack uses what `pulumi login` says.
     """
     wanted: dict[str, str] = {}
-    if not spec.is_public and "PULUMI_BACKEND_URL" not in given:
+    if not spec.is_public and BACKEND_URL not in given:
         folder = root / STATE_FOLDER
         folder.mkdir(parents=True, exist_ok=True)
-        wanted["PULUMI_BACKEND_URL"] = folder.as_uri()
+        wanted[BACKEND_URL] = folder.as_uri()
     if not spec.is_public and not {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"} & set(given):
         wanted["PULUMI_CONFIG_PASSPHRASE"] = PASSPHRASE
     return wanted
+
+
+def backend_url(environment: Mapping[str, str]) -> str:
+    """Return the backend's URL for processes with such an environment; empty where `pulumi login` decides."""
+    return environment.get(BACKEND_URL) or os.environ.get(BACKEND_URL, "")
 
 
 def engine_environment(

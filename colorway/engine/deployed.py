@@ -26,7 +26,7 @@ class SwarmObject(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Deployed:
-    """A stack as its state describes it; not what the swarm really runs."""
+    """A stack as its state describes it; not what the swarm really runs. Secrets are encrypted in it."""
 
     resources: tuple[Mapping[str, Any], ...]
     pending: tuple[str, ...]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from pathlib import Path
 from pulumi import automation as auto
 
 from colorway import stack_config
-from colorway.engine.backend import engine_environment
+from colorway.engine.backend import backend_url, engine_environment
 from colorway.engine.checkpoint import restore_checkpoint
 from colorway.engine.deployed import DOCKER_TYPES, Deployed, read_outputs
 from colorway.engine.events import Change, EventLog
@@ -67,8 +66,7 @@ class Engine:
 
     def _stack(self) -> Stack:
         environment = engine_environment(self.spec, root=self.root, path_prefix=self.plugins.path_prefix)
-        backend = environment.get("PULUMI_BACKEND_URL") or os.environ.get("PULUMI_BACKEND_URL", "")
-        restored = restore_checkpoint(backend=backend, project=PROJECT, stack=self.spec.stack)
+        restored = restore_checkpoint(backend=backend_url(environment), project=PROJECT, stack=self.spec.stack)
         if restored:
             self.say(f"recovering: {restored}")
         return stack_of(root=self.root, name=self.spec.stack, pulumi=self.pulumi, environment=environment)

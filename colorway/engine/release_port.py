@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from colorway import stack_config
@@ -29,6 +29,8 @@ class ReleasePort:
     stack: str
     say: Say
     progress: Progress
+    _tokens: dict[str, str] = field(default_factory=dict, repr=False)
+    """The preview token by stack, until the next `up`: reading it costs the engine a second."""
 
     def _spec(self) -> PlatformSpec:
         return stack_config.from_file(root=self.root, stack=self.stack)
@@ -39,6 +41,7 @@ class ReleasePort:
     def up(self, *, continue_on_error: bool) -> None:
         """Apply what the working tree says; see the port."""
         spec = self._spec()
+        self._tokens.clear()
         build_images(spec, root=self.root, progress=self.progress)
         self._engine(spec).up(continue_on_error=continue_on_error)
 
@@ -66,10 +69,14 @@ class ReleasePort:
         Raises:
             ColorwayError: the stack was never installed.
         """
-        token = self._engine(self._spec()).open(create=False)[0].secret_output(TOKEN_OUTPUT)
-        if token is None:
-            raise ColorwayError(f"{self.stack}: there is no preview token yet; install the stack with `colorway up`")
-        return token
+        if self.stack not in self._tokens:
+            token = self._engine(self._spec()).open(create=False)[0].secret_output(TOKEN_OUTPUT)
+            if token is None:
+                raise ColorwayError(
+                    f"{self.stack}: there is no preview token yet; install the stack with `colorway up`"
+                )
+            self._tokens[self.stack] = token
+        return self._tokens[self.stack]
 
     def log_tail(self, color: Color) -> list[str]:
         """Return what a color's unhappiest tasks printed last; see the port. Nothing where nobody can tell."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
@@ -13,6 +14,8 @@ from pulumi.automation._stack import StackInitMode
 from semver import VersionInfo
 from typing_extensions import override
 
+from colorway.engine.backend import backend_url
+from colorway.engine.checkpoint import read_checkpoint
 from colorway.engine.deployed import Deployed, read_deployment
 from colorway.errors import ColorwayError
 
@@ -35,6 +38,12 @@ class _Workspace(auto.LocalWorkspace):
     def select_stack(self, stack_name: str) -> None:
         return
 
+    @override
+    def export_stack(self, stack_name: str) -> auto.Deployment:
+        # Without --show-secrets, which derives the key anew for half a second; nobody here reads a secret of it.
+        exported = json.loads(self._run_pulumi_cmd_sync(["stack", "export", "--stack", stack_name]).stdout)
+        return auto.Deployment(version=exported.get("version"), deployment=exported.get("deployment"))
+
 
 class Stack(auto.Stack):
     """A stack whose `up` ends when the engine ends: what it printed came by events, so nothing is asked again."""
@@ -56,8 +65,10 @@ class Stack(auto.Stack):
         return None if value is None else str(value.value)
 
     def deployed(self) -> Deployed:
-        """Return what the state says."""
-        return read_deployment(self.export_stack().deployment)
+        """Return what the state says; from its file where there is one, which saves a process of 0.3 s."""
+        backend = backend_url(self.workspace.env_vars)
+        found = read_checkpoint(backend=backend, project=PROJECT, stack=self.name)
+        return read_deployment(self.export_stack().deployment if found is None else found)
 
 
 def stack_of(*, root: Path, name: str, pulumi: Path, environment: Mapping[str, str]) -> Stack:

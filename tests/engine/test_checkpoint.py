@@ -1,14 +1,19 @@
-"""A state file that a killed engine left cut short comes back from its last whole copy."""
+"""A state file says what the CLI says, and one that a killed engine left cut short comes back from its last copy."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
-from colorway.engine.checkpoint import restore_checkpoint
+from colorway.engine.checkpoint import read_checkpoint, restore_checkpoint
+from colorway.engine.deployed import DOCKER_TYPES, read_deployment
 
 WHOLE = json.dumps({"version": 3, "checkpoint": {"latest": {}}})
+DATA = Path(__file__).parent / "data"
+"""`checkpoint.json` as 3.259 wrote it, and what its `stack export --show-secrets` printed of it: `export.json`."""
+SECRET = "4dabf18193072939515e22adb298388d"
 OLDER = json.dumps({"version": 3, "checkpoint": {"latest": None}})
 
 
@@ -57,3 +62,64 @@ def test_a_stack_that_never_was_is_not_invented(tmp_path, folder):
 @pytest.mark.parametrize("backend", ["https://api.example.com", "s3://bucket", ""])
 def test_other_backends_are_not_touched(backend):
     assert restore_checkpoint(backend=backend, project="colorway", stack="local") is None
+
+
+def read(tmp_path, backend=None):
+    return read_checkpoint(backend=backend or tmp_path.as_uri(), project="colorway", stack="local")
+
+
+def masked(value):
+    """The value without what differs between secrets that are encrypted and secrets that are not."""
+    if isinstance(value, dict):
+        return "secret" if SECRET in value else {key: masked(inner) for key, inner in value.items()}
+    return [masked(inner) for inner in value] if isinstance(value, list) else value
+
+
+def test_the_file_says_what_the_cli_exports(tmp_path, folder):
+    written = (DATA / "checkpoint.json").read_text()
+    exported = json.loads((DATA / "export.json").read_text())["deployment"]
+    (folder / "local.json").write_text(written)
+    deployment = read(tmp_path)
+    assert "ciphertext" in written
+    assert "plaintext" in str(exported), "the recording has secrets, or it proves nothing"
+    assert masked(deployment) == masked(exported)
+    here, there = read_deployment(deployment), read_deployment(exported)
+    assert here.outputs is not None
+    assert here.outputs == there.outputs
+    assert (here.pending, here.is_empty) == (there.pending, there.is_empty)
+    assert len(here.pending) == 1, "an interrupted operation must be seen"
+    assert here.swarm_objects == there.swarm_objects
+    assert len(here.swarm_objects) == 2
+    assert here.urns(type_prefix=DOCKER_TYPES) == there.urns(type_prefix=DOCKER_TYPES)
+    assert here.applied_generations == there.applied_generations
+    assert [text.splitlines()[1] for text in here.applied_generations.values()] == ["server <a & b>;"]
+
+
+@pytest.mark.parametrize("written", [WHOLE, OLDER], ids=["no resources", "no deployment"])
+def test_an_empty_stack_is_there_and_empty(tmp_path, folder, written):
+    (folder / "local.json").write_text(written)
+    assert read(tmp_path) == {}, "None would mean that nobody knows"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [None, b"", WHOLE[:20].encode(), b"\x1f\x8b", b"[]", b'{"version": 3}', WHOLE.replace("3", "2", 1).encode()],
+    ids=["missing", "empty", "being written", "compressed", "no mapping", "no checkpoint", "of another version"],
+)
+def test_what_is_no_whole_state_file_is_left_to_the_cli(tmp_path, folder, content):
+    if content is not None:
+        (folder / "local.json").write_bytes(content)
+    assert read(tmp_path) is None, "only the CLI knows whether there is such a stack"
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".zst"])
+def test_a_compressed_file_beside_it_may_be_the_newer_one(tmp_path, folder, suffix):
+    (folder / "local.json").write_text(WHOLE)
+    (folder / f"local.json{suffix}").write_bytes(b"")
+    assert read(tmp_path) is None, "the CLI compares their times"
+
+
+@pytest.mark.parametrize("backend", ["https://api.example.com", "s3://bucket"])
+def test_only_files_are_read(tmp_path, folder, backend):
+    (folder / "local.json").write_text(WHOLE)
+    assert read(tmp_path, backend) is None
