@@ -5,31 +5,33 @@ from __future__ import annotations
 import difflib
 import os
 import shlex
-import shutil
 import sys
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from colorway import stack_config
 from colorway.cli_release import register
+from colorway.cli_status import as_json, show
 from colorway.engine import machine
 from colorway.engine.backend import backend_environment
 from colorway.engine.events import Change
 from colorway.engine.operations import Engine
 from colorway.engine.progress import Progress, TerminalProgress
 from colorway.engine.session import engine_for, load_program_beside, refuse_busy_ports, set_up
-from colorway.engine.status import Status, read_status
+from colorway.engine.status import read_status
 from colorway.engine.swarm import Swarm
-from colorway.engine.teardown import remove_leftovers
+from colorway.engine.teardown import remove_leftovers, remove_orphans
 from colorway.errors import ColorwayError
+from colorway.release.lock import ReleaseLock, refuse_beside_a_release, release_lock
 from colorway.spec.hosts import Role
 from colorway.spec.root import PlatformSpec
+from colorway.spec.stack import Apply
 
 if TYPE_CHECKING:
     from colorway.release.wiring import Backing
@@ -79,9 +81,12 @@ def up(stack: StackName, in_place: Reason = None) -> None:
         set_up(spec, root=_root(), progress=progress)
         engine = _engine(spec, progress)
     refuse_busy_ports(spec, engine.swarm)
+    if spec.settings.release.apply is Apply.HERE:
+        # Where CI applies, a release waits for exactly this run.
+        refuse_beside_a_release(_lock(spec, engine.swarm), stack=stack)
     done = engine.up(in_place=in_place)
     _say(f"{_count(done.changes)} in {time.monotonic() - started:.1f} s")
-    _print_status(read_status(spec, outputs=done.outputs, swarm=engine.swarm))
+    show(console, read_status(spec, outputs=done.outputs, swarm=engine.swarm), None)
     if done.outputs:
         _say(f"\nopen {done.outputs.url}\nnext: colorway status {stack}   colorway preview {stack}   make down")
 
@@ -106,14 +111,26 @@ def preview(stack: StackName) -> None:
 
 
 @app.command()
-def status(stack: StackName) -> None:
-    """Say what is live, what is wrong, and which one command helps."""
+def status(
+    stack: StackName,
+    as_data: Annotated[bool, typer.Option("--json", help="Print it for programs.")] = False,
+) -> None:
+    """Say what is live, what is wrong, and which one command helps.
+
+    Exit codes: 0 healthy, 1 not.
+    """
+    from colorway.release.status import read_release  # noqa: PLC0415 - what only this command needs
+
     spec = stack_config.from_file(root=_root(), stack=stack)
     with TerminalProgress() as progress:
         engine = engine_for(spec, root=_root(), say=_say, progress=progress)
     _, deployed = engine.open(create=False)
     found = read_status(spec, outputs=deployed.outputs, swarm=engine.swarm)
-    _print_status(found)
+    release = read_release(root=_root(), stack=stack, lock=_lock(spec, engine.swarm), now=datetime.now(tz=UTC))
+    if as_data:
+        typer.echo(as_json(found, release))
+    else:
+        show(console, found, release)
     if found.problems:
         raise typer.Exit(1)
 
@@ -123,6 +140,9 @@ def down(
     stack: StackName,
     data: Annotated[bool, typer.Option("--data", help="Remove the data stores' volumes, too.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    orphans: Annotated[
+        bool, typer.Option("--orphans", help="Remove what another checkout made, too, whose state is not here.")
+    ] = False,
 ) -> None:
     """Remove everything that `up` made; data only with --data."""
     spec = stack_config.from_file(root=_root(), stack=stack)
@@ -130,8 +150,15 @@ def down(
         typer.confirm(f"Remove the stack {stack}{' and its data' if data else ''}?", abort=True)
     with TerminalProgress() as progress:
         engine = _engine(spec, progress)
-    changes = engine.down()
-    remove_leftovers(spec, data=data, say=_say)
+    lock = _lock(spec, engine.swarm)
+    lock.take(reason="down", take_over=None)
+    try:
+        changes = engine.down()
+        if orphans:
+            remove_orphans(spec, engine.swarm, say=_say)
+        remove_leftovers(spec, data=data, say=_say)
+    finally:
+        lock.release()
     _say(_count(changes))
 
 
@@ -152,18 +179,21 @@ def teardown() -> None:
     )
 
 
+def _lock(spec: PlatformSpec, swarm: Swarm) -> ReleaseLock:
+    return release_lock(spec.stack, root=_root(), manager=swarm.client())
+
+
 def _connect(spec: PlatformSpec) -> Backing:
     # Only releases come here; all that they need would cost every other command half a second.
     from colorway.engine.release_port import ReleasePort  # noqa: PLC0415
     from colorway.release.wiring import Backing  # noqa: PLC0415
 
-    progress = TerminalProgress()
-    swarm = Swarm(spec.manager)
+    port = ReleasePort(root=_root(), stack=spec.stack, say=_say, progress=TerminalProgress())
     return Backing(
-        engine=ReleasePort(root=_root(), stack=spec.stack, say=_say, progress=progress),
-        manager=swarm.client(),
+        engine=port,
+        manager=Swarm(spec.manager).client(),
         nodes=lambda: {host.name: Swarm(host).client() for host in spec.hosts(Role.WEB)},
-        notify_urls=dict,
+        notify_urls=port.notify_urls,
     )
 
 
@@ -179,22 +209,6 @@ def _count(changes: Sequence[Change]) -> str:
         return "nothing changes"
     kinds = {op: sum(change.op == op for change in changes) for op in ("create", "update", "replace", "delete")}
     return ", ".join(f"{number} to {op}" for op, number in kinds.items() if number)
-
-
-def _print_status(found: Status) -> None:
-    table = Table(box=None, pad_edge=False, width=min(100, shutil.get_terminal_size((100, 20)).columns))
-    for heading in ("service", "color", "version", "replicas", "health"):
-        table.add_column(heading)
-    for row in found.rows:
-        table.add_row(row.service, row.color, row.version, f"{row.running}/{row.wanted}", row.health)
-    console.print(table)
-    traffic = found.outputs.traffic if found.outputs else None
-    if traffic:
-        _say(f"traffic: blue {traffic.blue} %, green {traffic.green} %, active {traffic.active.value}")
-    for problem, cure in found.problems[:1]:
-        _say(f"wrong: {problem}\nhelps: {cure}")
-    for problem, _ in found.problems[1:]:
-        _say(f"also wrong: {problem}")
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from colorway.documents import Document, Problem
 from colorway.spec.base import Mistake, to_kebab
+from colorway.spec.names import NOTICE_SECRET
 from colorway.spec.nearest import hint, nearest
 from colorway.spec.stack import StackSettings
 
@@ -38,7 +39,9 @@ def secret_name_problems(document: Document, *, secrets: Iterable[str]) -> list[
     known = list(secrets)
     section = document.section("config").keys_with_prefix(SECRETS)
     return section.problems(
-        ((name,), f"is no secret of the platform; {hint(name, known)}") for name in section.data if name not in known
+        ((name,), f"is no secret of the platform; {hint(name, [*known, NOTICE_SECRET])}")
+        for name in section.data
+        if name not in known and not name.startswith(NOTICE_SECRET)
     )
 
 

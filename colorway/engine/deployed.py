@@ -17,10 +17,10 @@ NAMED_TYPES = {"service": "docker:index/service:Service", "network": "docker:ind
 
 
 class SwarmObject(NamedTuple):
-    """Something in the swarm that two runs cannot both make, because its name is taken."""
+    """Something in the swarm that carries a stack's label."""
 
     kind: str
-    """service or network."""
+    """service, network, secret or config."""
     name: str
 
 

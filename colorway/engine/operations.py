@@ -162,7 +162,8 @@ class Engine:
             urn: self.swarm.live_generation(names.service(self.spec.stack, names.load_balancer(host_of_apply(urn))))
             for urn in deployed.applied_generations
         }
-        return plan_recovery(deployed, live=live, running=self.swarm.named_objects(self.spec.stack))
+        running = self.swarm.named_objects(self.spec.stack)
+        return plan_recovery(deployed, stack=self.spec.stack, live=live, running=running)
 
     def _refuse_illegal(self, deployed: Deployed, in_place: str | None) -> None:
         outputs = deployed.outputs

@@ -35,12 +35,13 @@ class Recovery:
 
 
 def plan_recovery(
-    deployed: Deployed, *, live: Mapping[str, str | None], running: Iterable[SwarmObject] = ()
+    deployed: Deployed, *, stack: str, live: Mapping[str, str | None], running: Iterable[SwarmObject] = ()
 ) -> Recovery:
     """Decide what has to be mended.
 
     Args:
         deployed: The stack's state.
+        stack: Name of the stack.
         live: The generation that each load balancer serves, by the URN of its apply; None = no answer.
         running: Named objects in the swarm that carry the stack's label.
 
@@ -56,7 +57,8 @@ def plan_recovery(
     if unknown and deployed.is_empty and not pending:
         raise ColorwayError(
             f"the swarm already runs this stack ({unknown[0].name} and {len(unknown) - 1} more), and this checkout's "
-            "state knows nothing of it; work from the checkout that made it, or remove it there with `colorway down`"
+            "state knows nothing of it; work from the checkout that made it, or remove it with "
+            f"`colorway down {stack} --orphans`"
         )
     reasons += [
         f"the last run made the {made.kind} {made.name} and could not note it; it is made anew" for made in unknown

@@ -17,6 +17,7 @@ from colorway.release.health import ServiceHealth
 from colorway.spec import names
 from colorway.spec.root import PlatformSpec
 from colorway.spec.traffic import Color
+from colorway.stack_keys import SECRETS
 
 LOG_LINES = 20
 
@@ -77,6 +78,17 @@ class ReleasePort:
                 )
             self._tokens[self.stack] = token
         return self._tokens[self.stack]
+
+    def notify_urls(self) -> Mapping[str, str]:
+        """Return the addresses that notices go to, by the name of their secret.
+
+        Asked of the engine only where the stack's file has any: decrypting takes a second.
+        """
+        text = (self.root / stack_config.stack_file(self.stack)).read_text(encoding="utf-8")
+        if f"{SECRETS}{names.NOTICE_SECRET}" not in text:
+            return {}
+        secrets = self._engine(self._spec()).open(create=False)[0].configured_secrets()
+        return {name: url for name, url in secrets.items() if name.startswith(names.NOTICE_SECRET)}
 
     def log_tail(self, color: Color) -> list[str]:
         """Return what a color's unhappiest tasks printed last; see the port. Nothing where nobody can tell."""

@@ -18,6 +18,7 @@ from colorway.engine.backend import backend_url
 from colorway.engine.checkpoint import read_checkpoint
 from colorway.engine.deployed import Deployed, read_deployment
 from colorway.errors import ColorwayError
+from colorway.stack_keys import SECRETS
 
 PROJECT = "colorway"
 PROGRAM = "__main__.py"
@@ -63,6 +64,11 @@ class Stack(auto.Stack):
         """Return one secret output of the last `up`, None where there is none."""
         value = self.workspace.stack_outputs(self.name).get(name)
         return None if value is None else str(value.value)
+
+    def configured_secrets(self) -> dict[str, str]:
+        """Return the secrets that the stack's file sets, decrypted, by name."""
+        found = self.workspace.get_all_config(self.name)
+        return {key.removeprefix(SECRETS): one.value for key, one in found.items() if key.startswith(SECRETS)}
 
     def deployed(self) -> Deployed:
         """Return what the state says; from its file where there is one, which saves a process of 0.3 s."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import docker
-from docker.errors import APIError, DockerException
+from docker.errors import APIError, DockerException, NotFound
 
 from colorway.engine.deployed import SwarmObject
 from colorway.errors import ColorwayError
@@ -93,17 +93,32 @@ class Swarm:
         services = {SwarmObject("service", raw["Spec"]["Name"]) for raw in self._api.services(filters=label)}
         return services | {SwarmObject("network", raw["Name"]) for raw in self._api.networks(filters=label)}
 
+    def all_objects(self, stack: str) -> list[SwarmObject]:
+        """Return everything that carries the stack's label, in the order in which it can be removed."""
+        label = {"label": f"{STACK_LABEL}={stack}"}
+        named = sorted(self.named_objects(stack), key=lambda made: made.kind, reverse=True)
+        secrets = [SwarmObject("secret", raw["Spec"]["Name"]) for raw in self._api.secrets(filters=label)]
+        configs = [SwarmObject("config", raw["Spec"]["Name"]) for raw in self._api.configs(filters=label)]
+        return [*named, *secrets, *configs]
+
     def remove(self, made: SwarmObject) -> None:
-        """Remove what a killed run left; the only change that is made past the engine, so that it can make it anew."""
+        """Remove what no state knows; the only change that is made past the engine.
+
+        Raises:
+            ColorwayError: the daemon refuses; what is gone already is no error.
+        """
+        removers: dict[str, Callable[[str], object]] = {
+            "service": self._api.remove_service,
+            "network": self._api.remove_network,
+            "secret": self._api.remove_secret,
+            "config": self._api.remove_config,
+        }
         try:
-            if made.kind == "service":
-                self._api.remove_service(made.name)
-            else:
-                self._api.remove_network(made.name)
+            removers[made.kind](made.name)
+        except NotFound:
+            return
         except APIError as error:
-            raise ColorwayError(
-                f"the {made.kind} {made.name} of a killed run cannot be removed: {error.explanation}"
-            ) from None
+            raise ColorwayError(f"the {made.kind} {made.name} cannot be removed: {error.explanation}") from None
 
     def published_ports(self, stack: str) -> set[int]:
         """Return the ports of hosts that the stack's services have already."""

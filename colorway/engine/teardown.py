@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
+from colorway.engine.deployed import SwarmObject
+from colorway.engine.swarm import Swarm
+from colorway.errors import ColorwayError
 from colorway.spec import names
 from colorway.spec.root import PlatformSpec
+
+_ORPHANS_SECONDS: Final = 90.0
+_POLL_SECONDS: Final = 0.5
 
 
 def remove_leftovers(spec: PlatformSpec, *, data: bool, say: Callable[[str], None]) -> None:
@@ -31,6 +40,44 @@ def remove_leftovers(spec: PlatformSpec, *, data: bool, say: Callable[[str], Non
     for volume in present:
         if not _docker("volume", "rm", "--force", volume):
             say(f"the volume {volume} is still in use; remove it with: docker volume rm {volume}")
+
+
+def remove_orphans(spec: PlatformSpec, swarm: Swarm, *, say: Callable[[str], None]) -> None:
+    """Remove everything in the swarm that carries a local stack's label, although no state of this checkout knows it.
+
+    Args:
+        spec: The stack.
+        swarm: Its swarm.
+        say: Prints one line.
+
+    Raises:
+        ColorwayError: the stack is none of this machine, or something could not be removed within a minute.
+    """
+    if not spec.is_local:
+        raise ColorwayError(
+            f"{spec.stack}: --orphans is for stacks of this machine only; elsewhere the state says what is there: "
+            f"find it (pulumi login), then colorway down {spec.stack}"
+        )
+    found = swarm.all_objects(spec.stack)
+    end = time.monotonic() + _ORPHANS_SECONDS
+    for made in found:
+        while (trouble := _refusal(swarm, made)) is not None:
+            # Networks, secrets and configs are in use until the last task has ended.
+            if time.monotonic() > end:
+                raise trouble
+            time.sleep(_POLL_SECONDS)
+    if found:
+        counts = Counter(made.kind for made in found)
+        told = ", ".join(f"{number} {kind}{'s' if number > 1 else ''}" for kind, number in counts.items())
+        say(f"removed without a state: {told}")
+
+
+def _refusal(swarm: Swarm, made: SwarmObject) -> ColorwayError | None:
+    try:
+        swarm.remove(made)
+    except ColorwayError as error:
+        return error
+    return None
 
 
 def _docker(*arguments: str) -> bool:

@@ -8,12 +8,16 @@ import socket
 import threading
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 from colorway.errors import ColorwayError
+from colorway.release.clock import SystemClock
+from colorway.release.git import Git
 from colorway.release.lock_record import Holder, read_labels
-from colorway.release.ports import Clock, LockLostError
+from colorway.release.ports import Clock, Lock, LockLostError
 from colorway.release.processes import is_dead, process_mark
-from colorway.release.swarm_configs import ConfigStore, ConflictError, StoredConfig
+from colorway.release.swarm_configs import ConfigStore, ConflictError, StoredConfig, SwarmConfigs
 from colorway.spec import names
 
 LEASE = timedelta(minutes=10)
@@ -24,6 +28,32 @@ RENEWAL = timedelta(minutes=1)
 
 class LockHeldError(ColorwayError):
     """Somebody else holds the lock."""
+
+
+def release_lock(stack: str, *, root: Path, manager: Any, clock: Clock | None = None) -> ReleaseLock:  # noqa: ANN401
+    """Return the release lock of a stack; nothing is taken.
+
+    Args:
+        stack: Name of the stack.
+        root: The project's folder.
+        manager: `docker.APIClient` of a manager.
+        clock: Time; none = this machine's.
+    """
+    return ReleaseLock(stack=stack, store=SwarmConfigs(manager), clock=clock or SystemClock(), owner=Git(root).user())
+
+
+def refuse_beside_a_release(lock: Lock, *, stack: str) -> None:
+    """Do nothing while nobody releases; for commands that would change what a release watches.
+
+    Raises:
+        LockHeldError: somebody does; says who, and what helps.
+    """
+    holder = lock.holder()
+    if holder:
+        raise LockHeldError(
+            f"{stack}: {holder.sentence()}; wait for it, or end it with "
+            f"`colorway rollback --stack {stack} --take-over REASON`"
+        )
 
 
 @dataclass(kw_only=True)

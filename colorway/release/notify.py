@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from colorway.release.reports import Notice
 from colorway.release.steps import Event
 
-SECRET_PREFIX = "notify-url"  # noqa: S105 - beginning of the secrets' names
-"""Secrets of the stack whose name begins like this are addresses for notices."""
 TIME_LIMIT = 20.0
 """Seconds that one address may take; a release does not wait longer."""
 KINDS = {

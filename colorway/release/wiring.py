@@ -11,15 +11,14 @@ from colorway.outputs import PlatformOutputs, platform_outputs
 from colorway.release.apply import ApplyByCi, ApplyHere
 from colorway.release.clock import SystemClock
 from colorway.release.git import Git
-from colorway.release.lock import ReleaseLock
+from colorway.release.lock import release_lock
 from colorway.release.meter import PrometheusMeter
 from colorway.release.metrics import Prometheus
 from colorway.release.notify import Notices
-from colorway.release.ports import Applier, Backups, Clock, Engine, Ports, Reporter
+from colorway.release.ports import Applier, Backups, Engine, Ports, Reporter
 from colorway.release.project import Files
 from colorway.release.pull import BuiltHere, RegistryImages
 from colorway.release.smoke import HttpsProber
-from colorway.release.swarm_configs import SwarmConfigs
 from colorway.spec.platform import ImageSource
 from colorway.spec.root import PlatformSpec
 from colorway.spec.stack import Apply
@@ -40,20 +39,6 @@ class Backing:
     """Who makes backups; none = nobody."""
 
 
-def release_lock(spec: PlatformSpec, *, root: Path, manager: Any, clock: Clock | None = None) -> ReleaseLock:  # noqa: ANN401
-    """Return the release lock of a stack; nothing is taken.
-
-    Args:
-        spec: The stack.
-        root: The project's folder.
-        manager: `docker.APIClient` of a manager.
-        clock: Time; none = this machine's.
-    """
-    return ReleaseLock(
-        stack=spec.stack, store=SwarmConfigs(manager), clock=clock or SystemClock(), owner=Git(root).user()
-    )
-
-
 def real_ports(spec: PlatformSpec, *, root: Path, backing: Backing, reporter: Reporter) -> Ports:
     """Return the ports of a stack as they are outside of tests; nothing is contacted yet."""
     clock, repository, engine = SystemClock(), Git(root), backing.engine
@@ -67,7 +52,7 @@ def real_ports(spec: PlatformSpec, *, root: Path, backing: Backing, reporter: Re
         engine=engine,
         repository=repository,
         project=Files(root, spec.stack),
-        lock=release_lock(spec, root=root, manager=backing.manager, clock=clock),
+        lock=release_lock(spec.stack, root=root, manager=backing.manager, clock=clock),
         meter=PrometheusMeter(
             prometheus=Prometheus(lambda: addresses.prometheus_url),
             clock=clock,

@@ -16,6 +16,8 @@ COLOR_LABEL = "colorway.color"
 """Label of every colored service; the value is the color."""
 PROMETHEUS = "prometheus"
 """Logical service name of Prometheus."""
+NOTICE_SECRET = "notify-url"  # noqa: S105 - beginning of the secrets' names
+"""Secrets of a stack whose name begins like this are addresses for notices; no platform and no service knows them."""
 
 
 class NetworkName(StrEnum):

@@ -14,6 +14,10 @@ CHECK = LB1.replace("apply", "check")
 SERVICE = "urn:pulumi:t::colorway::docker:index/service:Service::web-blue-service"
 
 
+def planned(state, **given):
+    return plan_recovery(state, stack="test", **given)
+
+
 def command(urn, generation):
     text = f"# colorway generation {generation} blue green\nuser nobody;\n"
     return {"urn": urn, "type": "command:local:Command", "custom": True, "inputs": {"stdin": text}}
@@ -48,7 +52,7 @@ def deployed(*resources, pending=()):
     ],
 )
 def test_an_apply_runs_again_where_something_else_is_live(state, live, replace):
-    recovery = plan_recovery(deployed(*state), live=live)
+    recovery = planned(deployed(*state), live=live)
     assert recovery.replace == replace, "the engine takes the apply for unchanged and would do nothing"
     assert recovery.refresh is False, "a refresh costs seconds and mends no script"
     assert recovery.is_needed is bool(replace)
@@ -56,23 +60,23 @@ def test_an_apply_runs_again_where_something_else_is_live(state, live, replace):
 
 
 def test_the_reason_names_the_host_and_both_generations():
-    recovery = plan_recovery(deployed(command(LB1, "aaa")), live={LB1: "bbb"})
+    recovery = planned(deployed(command(LB1, "aaa")), live={LB1: "bbb"})
     assert recovery.reasons == (
         "lb1 serves bbb and not aaa of the last finished run; the configured one is applied again",
     )
-    silent = plan_recovery(deployed(command(LB1, "aaa")), live={LB1: None})
+    silent = planned(deployed(command(LB1, "aaa")), live={LB1: None})
     assert silent.reasons[0].startswith("lb1 serves nothing known and not aaa"), "None is no word for an operator"
 
 
 @pytest.mark.parametrize(("pending", "refresh"), [((), False), ((SERVICE,), True)])
 def test_the_swarm_is_asked_after_an_interruption(pending, refresh):
-    recovery = plan_recovery(deployed(pending=pending), live={})
+    recovery = planned(deployed(pending=pending), live={})
     assert recovery.refresh is refresh, "a refresh at every `up` costs seconds and shows diffs that are none"
     assert recovery.is_needed is refresh
 
 
 def test_the_reason_names_what_was_interrupted():
-    recovery = plan_recovery(deployed(pending=(SERVICE, LB1)), live={})
+    recovery = planned(deployed(pending=(SERVICE, LB1)), live={})
     assert list(recovery.reasons) == [
         (
             "the last run was interrupted while it worked on routing-apply-lb1-run, web-blue-service; "
@@ -82,13 +86,13 @@ def test_the_reason_names_what_was_interrupted():
 
 
 def test_both_can_be_needed_at_once():
-    recovery = plan_recovery(deployed(command(LB1, "aaa"), pending=(SERVICE,)), live={LB1: "bbb"})
+    recovery = planned(deployed(command(LB1, "aaa"), pending=(SERVICE,)), live={LB1: "bbb"})
     assert (recovery.refresh, recovery.replace) == (True, (LB1,)), "killed in the middle of a release"
 
 
 def test_an_apply_that_never_finished_demands_nothing():
     broken = {"urn": LB1, "type": "command:local:Command", "custom": True, "inputs": {}}
-    assert plan_recovery(deployed(broken), live={LB1: "bbb"}).is_needed is False, "the `up` runs it anyway"
+    assert planned(deployed(broken), live={LB1: "bbb"}).is_needed is False, "the `up` runs it anyway"
 
 
 @pytest.mark.parametrize(
@@ -117,18 +121,16 @@ def made(name):
 
 
 def test_what_a_killed_run_made_and_did_not_note_is_made_anew():
-    recovery = plan_recovery(
-        deployed(made("test-api-blue")), live={}, running=[WEB, SwarmObject("service", "test-api-blue")]
-    )
+    recovery = planned(deployed(made("test-api-blue")), live={}, running=[WEB, SwarmObject("service", "test-api-blue")])
     assert recovery.remove == (WEB,), "making it again would clash with its name"
     assert recovery.reasons == ("the last run made the service test-web-blue and could not note it; it is made anew",)
 
 
 def test_the_stack_of_another_checkout_is_not_touched():
-    with pytest.raises(ColorwayError, match="this checkout's state knows nothing of it"):
-        plan_recovery(deployed(), live={}, running=[WEB])
+    with pytest.raises(ColorwayError, match="colorway down test --orphans"):
+        planned(deployed(), live={}, running=[WEB])
 
 
 def test_a_first_run_that_was_killed_is_ours():
     state = read_deployment({"pending_operations": [{"resource": {"urn": "urn:x::web-blue-service"}}]})
-    assert plan_recovery(state, live={}, running=[WEB]).remove == (WEB,)
+    assert planned(state, live={}, running=[WEB]).remove == (WEB,)

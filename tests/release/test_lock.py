@@ -12,7 +12,7 @@ from datetime import timedelta
 import pytest
 
 from colorway.errors import ColorwayError
-from colorway.release.lock import LEASE, LockHeldError, ReleaseLock
+from colorway.release.lock import LEASE, LockHeldError, ReleaseLock, refuse_beside_a_release
 from colorway.release.lock_record import read_labels
 from colorway.release.ports import LockLostError
 from colorway.release.processes import is_dead, process_mark
@@ -159,3 +159,13 @@ def test_labels_come_back_as_they_were() -> None:
     wanted = holder(process="boot/pid:[1]/7")
     assert read_labels({**wanted.labels(), "other": "label"}) == wanted, "what is written is read"
     assert read_labels({"colorway.lock.owner": "Ana"}) is None, "half a record is none"
+
+
+def test_nobody_changes_a_stack_beside_a_release(store, clock) -> None:
+    mine = lock(store, clock)
+    refuse_beside_a_release(mine, stack="test")
+    store.create("colorway-lock-test", holder(expires=clock.now() + LEASE).labels())
+    with pytest.raises(LockHeldError, match=r"holds the release lock .*colorway rollback --stack test --take-over"):
+        refuse_beside_a_release(mine, stack="test")
+    clock.sleep(LEASE)
+    refuse_beside_a_release(mine, stack="test")

@@ -9,11 +9,11 @@ from functools import cache
 
 import pytest
 
-from colorway.documents import read_document
+from colorway.documents import parse_document, read_document
 from colorway.spec.hosts import Role
 from colorway.spec.platform import ImageSource
 from colorway.stack_config import from_file, platform_file, release_file, stack_file
-from colorway.stack_keys import SECRETS
+from colorway.stack_keys import SECRETS, secret_name_problems
 from tests.support.specs import ROOT
 
 STACKS = sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in ROOT.glob("Pulumi.*.yaml"))
@@ -175,3 +175,12 @@ def test_production_survives_the_loss_of_any_one_host_that_users_meet():
     assert not set(hosts(Role.MANAGER)) & {*hosts(Role.LOAD_BALANCER), *hosts(Role.WEB)}, (
         "whoever breaks out of a container that faces users must not meet the swarm's keys"
     )
+
+
+def test_addresses_for_notices_are_the_stacks_own_and_need_no_platform():
+    text = "config:\n  secrets:notify-url-ops: {secure: x}\n  secrets:notify-ops: {secure: x}\n"
+    document, _ = parse_document(text, name="Pulumi.live.yaml")
+    told = [str(problem) for problem in secret_name_problems(document, secrets=["token"])]
+    assert told == [
+        "Pulumi.live.yaml:3: secrets:notify-ops: is no secret of the platform; did you mean notify-url?"
+    ], "each stack tells people of its own"

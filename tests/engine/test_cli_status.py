@@ -1,0 +1,93 @@
+"""What `colorway status` shows: what is live, what is wrong, and the one command that helps."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+from datetime import UTC, datetime
+
+import pytest
+from rich.console import Console
+
+from colorway.cli_status import as_json, helps, show
+from colorway.release.state import Phase
+from colorway.release.status import ReleaseStatus
+from tests.engine.test_status import status
+from tests.support.specs import small_spec
+
+NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
+RAMP = ReleaseStatus(
+    phase=Phase.RAMP,
+    version="2.0.0",
+    previous="1.0.0",
+    percent=10,
+    since=NOON,
+    hot_until=None,
+    holder=None,
+    leftover=None,
+    helps="colorway release 2.0.0 --stack test continues it, colorway rollback --stack test undoes it",
+)
+
+
+def shown(found, release=None):
+    console = Console(record=True, width=120, file=io.StringIO())
+    show(console, found, release)
+    return console.export_text().splitlines()
+
+
+@pytest.fixture
+def healthy():
+    return status()
+
+
+def test_people_read_traffic_release_and_nothing_else_when_all_is_well(healthy):
+    lines = shown(healthy, RAMP)
+    assert "traffic: blue 100 %, green 0 %, active blue, live on localhost" in lines
+    assert "release of 2.0.0 is under way since 2026-11-01 12:00 UTC: 10 % of the traffic" in lines
+    assert not [line for line in lines if "wrong" in line], "nothing is"
+
+
+def test_a_commit_that_is_not_live_is_shown_beside_what_is():
+    lines = shown(status(configured=small_spec(traffic="90:10")))
+    assert lines[-4:] == [
+        "traffic: blue 100 %, green 0 %, active blue, live on localhost",
+        "the file says: blue 90 %, green 10 %, active blue",
+        "wrong: the stack file says other versions or traffic than the last finished run",
+        "helps: colorway up test",
+    ]
+
+
+def test_a_load_balancer_that_serves_something_else_is_not_called_live():
+    assert "traffic: blue 100 %, green 0 %, active blue, live nowhere" in shown(status(live="def"))
+
+
+def test_what_is_wrong_comes_before_a_release_that_could_go_on(healthy):
+    assert helps(healthy, None) is None, "nothing is to do"
+    assert helps(healthy, RAMP) == RAMP.helps
+    assert helps(status(live="def"), RAMP) == "colorway up test", "one command, the one that must come first"
+
+
+def test_programs_get_the_same(healthy):
+    said = json.loads(as_json(healthy, RAMP))
+    assert said["healthy"] is True
+    assert said["installed"]["traffic"] == {"blue": 100, "green": 0, "active": "blue"}
+    assert said["live"] == {"localhost": said["generation"]}
+    assert said["release"]["phase"] == "ramp"
+    assert said["release"]["since"] == "2026-11-01T12:00:00Z", "a time is ISO 8601 in UTC"
+    assert {row["service"]: row["color"] for row in said["services"]}["test-postgres"] is None, "shared"
+
+
+def test_programs_are_told_what_is_wrong_with_its_cure():
+    said = json.loads(as_json(status(test_shop_blue={"running": 1}), None))
+    assert said["healthy"] is False
+    assert said["problems"] == [
+        {"what": "test-shop-blue: 1 of 3 tasks run", "helps": "docker service ps --no-trunc test-shop-blue"}
+    ]
+    assert said["release"] is None
+
+
+def test_a_stack_that_was_never_installed_is_no_traceback(healthy):
+    never = dataclasses.replace(healthy, outputs=None, rows=(), live={})
+    assert shown(never)[-2:] == ["wrong: nothing is installed", "helps: colorway up test"]
+    assert json.loads(as_json(never, None))["installed"] is None
