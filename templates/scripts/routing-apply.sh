@@ -1,4 +1,4 @@
-# Makes a checked generation live. Arguments: directory, service, status port, drain seconds.
+# Makes a checked generation live. Arguments: directory, service, status port, longest drain in seconds.
 # Standard input: the generation's text.
 directory=$1; service=$2; port=$3; drain=$4
 text=$(cat)
@@ -22,6 +22,12 @@ while [ $n -lt 3 ]; do
   tries=$((tries + 1)); [ $tries -le 200 ] || exit 1
   if [ "$(curl -s --max-time 2 "http://127.0.0.1:$1/generation")" = "$2" ]; then n=$((n + 1)); else n=0; sleep 0.05; fi
 done'
+for color in blue green; do
+  case " $before " in *" $color "*) case " $line " in *" $color "*) ;; *) dropped=$color ;; esac ;; esac
+done
+# Whoever may still send something to a color that is named no more: the workers of all generations before.
+workers=
+[ -z "${dropped:-}" ] || workers=$(docker exec "$1" /bin/sh -c 'grep -la "^nginx: worker" /proc/[0-9]*/cmdline' 2>/dev/null || :)
 point "generations/$hash"
 if ! said=$(docker exec "$1" /bin/sh -c "$live" colorway "$port" "$hash" 2>&1); then
   if [ -n "$old" ]; then
@@ -33,11 +39,15 @@ if ! said=$(docker exec "$1" /bin/sh -c "$live" colorway "$port" "$hash" 2>&1); 
   exit 1
 fi
 flock -u 9
-# A color that was named and is no more may still have requests in flight or on idle connections.
-for color in blue green; do
-  case " $before " in *" $color "*) case " $line " in *" $color "*) ;; *) dropped=$color ;; esac ;; esac
-done
-[ -z "${dropped:-}" ] || sleep "$drain"
+# They end when their requests and idle connections have. What takes longer than any request may, is cut off.
+gone='end=$(( $(date +%s) + $1 )); shift
+for worker; do
+  while grep -qa "^nginx: worker" "$worker" 2>/dev/null; do
+    [ "$(date +%s)" -lt "$end" ] || exit 0
+    sleep 0.2
+  done
+done'
+[ -z "${dropped:-}" ] || docker exec "$1" /bin/sh -c "$gone" colorway "$drain" $workers || sleep "$drain"
 cd "$directory/generations"
 ls -1t | sed -e 1,20d -e "/^$hash\$/d" | while read -r stale; do rm -rf "./$stale"; done
 echo "generation $hash is live"
