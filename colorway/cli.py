@@ -28,12 +28,12 @@ from colorway.engine.status import read_status
 from colorway.engine.swarm import Swarm
 from colorway.engine.teardown import remove_leftovers, remove_orphans
 from colorway.errors import ColorwayError
-from colorway.release.lock import ReleaseLock, refuse_beside_a_release, release_lock
 from colorway.spec.hosts import Role
 from colorway.spec.root import PlatformSpec
 from colorway.spec.stack import Apply
 
 if TYPE_CHECKING:
+    from colorway.release.lock import ReleaseLock
     from colorway.release.wiring import Backing
 
 app = typer.Typer(
@@ -83,7 +83,7 @@ def up(stack: StackName, in_place: Reason = None) -> None:
     refuse_busy_ports(spec, engine.swarm)
     if spec.settings.release.apply is Apply.HERE:
         # Where CI applies, a release waits for exactly this run.
-        refuse_beside_a_release(_lock(spec, engine.swarm), stack=stack)
+        _lock(spec, engine.swarm).refuse_beside_a_release()
     done = engine.up(in_place=in_place)
     _say(f"{_count(done.changes)} in {time.monotonic() - started:.1f} s")
     show(console, read_status(spec, outputs=done.outputs, swarm=engine.swarm), None)
@@ -159,7 +159,8 @@ def down(
         remove_leftovers(spec, data=data, say=_say)
     finally:
         lock.release()
-    _say(_count(changes))
+    if changes or not orphans:
+        _say(_count(changes))
 
 
 @app.command()
@@ -180,6 +181,8 @@ def teardown() -> None:
 
 
 def _lock(spec: PlatformSpec, swarm: Swarm) -> ReleaseLock:
+    from colorway.release.lock import release_lock  # noqa: PLC0415 - not every command looks at the lock
+
     return release_lock(spec.stack, root=_root(), manager=swarm.client())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,8 @@ from colorway.spec.hosts import HostSpec
 from colorway.spec.names import COLOR_LABEL, SERVICE_LABEL, STACK_LABEL
 from colorway.spec.root import PlatformSpec
 
+SERVICE_OF_CONTAINER = "com.docker.swarm.service.name"
+"""Label that Swarm gives to a task's container; the value is the service's name."""
 TIMEOUT = 20
 """Seconds for one answer of the Docker API."""
 
@@ -120,6 +122,11 @@ class Swarm:
         except APIError as error:
             raise ColorwayError(f"the {made.kind} {made.name} cannot be removed: {error.explanation}") from None
 
+    def containers_of(self, services: Collection[str]) -> list[str]:
+        """Return the containers on this host, stopping ones too, of services that may be gone already."""
+        listed = self._api.containers(all=True, filters={"label": SERVICE_OF_CONTAINER})
+        return [raw["Id"] for raw in listed if raw["Labels"][SERVICE_OF_CONTAINER] in services]
+
     def published_ports(self, stack: str) -> set[int]:
         """Return the ports of hosts that the stack's services have already."""
         listed = self._api.services(filters={"label": f"{STACK_LABEL}={stack}"})
@@ -160,7 +167,7 @@ class Swarm:
 
     def live_generation(self, service: str) -> str | None:
         """Return the generation that a load balancer's service on this host serves, None where it does not answer."""
-        filters = {"label": f"com.docker.swarm.service.name={service}", "status": "running"}
+        filters = {"label": f"{SERVICE_OF_CONTAINER}={service}", "status": "running"}
         try:
             found = self._api.containers(filters=filters)
             if len(found) != 1:

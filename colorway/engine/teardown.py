@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from colorway.engine.deployed import SwarmObject
 from colorway.engine.swarm import Swarm
 from colorway.errors import ColorwayError
 from colorway.spec import names
@@ -59,25 +58,19 @@ def remove_orphans(spec: PlatformSpec, swarm: Swarm, *, say: Callable[[str], Non
             f"find it (pulumi login), then colorway down {spec.stack}"
         )
     found = swarm.all_objects(spec.stack)
-    end = time.monotonic() + _ORPHANS_SECONDS
     for made in found:
-        while (trouble := _refusal(swarm, made)) is not None:
-            # Networks, secrets and configs are in use until the last task has ended.
-            if time.monotonic() > end:
-                raise trouble
-            time.sleep(_POLL_SECONDS)
+        swarm.remove(made)
+    # Volumes are in use until the last task has ended.
+    services = {made.name for made in found if made.kind == "service"}
+    end = time.monotonic() + _ORPHANS_SECONDS
+    while left := swarm.containers_of(services):
+        if time.monotonic() > end:
+            raise ColorwayError(f"{len(left)} containers of {spec.stack} do not stop; see docker ps")
+        time.sleep(_POLL_SECONDS)
     if found:
         counts = Counter(made.kind for made in found)
         told = ", ".join(f"{number} {kind}{'s' if number > 1 else ''}" for kind, number in counts.items())
         say(f"removed without a state: {told}")
-
-
-def _refusal(swarm: Swarm, made: SwarmObject) -> ColorwayError | None:
-    try:
-        swarm.remove(made)
-    except ColorwayError as error:
-        return error
-    return None
 
 
 def _docker(*arguments: str) -> bool:

@@ -15,7 +15,7 @@ from colorway.errors import ColorwayError
 from colorway.release.clock import SystemClock
 from colorway.release.git import Git
 from colorway.release.lock_record import Holder, read_labels
-from colorway.release.ports import Clock, Lock, LockLostError
+from colorway.release.ports import Clock, LockLostError
 from colorway.release.processes import is_dead, process_mark
 from colorway.release.swarm_configs import ConfigStore, ConflictError, StoredConfig, SwarmConfigs
 from colorway.spec import names
@@ -42,20 +42,6 @@ def release_lock(stack: str, *, root: Path, manager: Any, clock: Clock | None = 
     return ReleaseLock(stack=stack, store=SwarmConfigs(manager), clock=clock or SystemClock(), owner=Git(root).user())
 
 
-def refuse_beside_a_release(lock: Lock, *, stack: str) -> None:
-    """Do nothing while nobody releases; for commands that would change what a release watches.
-
-    Raises:
-        LockHeldError: somebody does; says who, and what helps.
-    """
-    holder = lock.holder()
-    if holder:
-        raise LockHeldError(
-            f"{stack}: {holder.sentence()}; wait for it, or end it with "
-            f"`colorway rollback --stack {stack} --take-over REASON`"
-        )
-
-
 @dataclass(kw_only=True)
 class ReleaseLock:
     """The lock of one stack; see `Lock`.
@@ -79,6 +65,19 @@ class ReleaseLock:
         found = self.store.find(names.lock(self.stack))
         holder = read_labels(found.labels) if found else None
         return holder if holder and holder.ticket != self._ticket and not self._is_free(holder) else None
+
+    def refuse_beside_a_release(self) -> None:
+        """Do nothing while nobody releases; for commands that would change what a release watches.
+
+        Raises:
+            LockHeldError: somebody does; says who, and what helps.
+        """
+        holder = self.holder()
+        if holder:
+            raise LockHeldError(
+                f"{self.stack}: {holder.sentence()}; wait for it, or end it with "
+                f"`colorway rollback --stack {self.stack} --take-over REASON`"
+            )
 
     def take(self, *, reason: str, take_over: str | None) -> None:
         """Take the lock and renew it until `release`.

@@ -34,8 +34,13 @@ def swarm() -> None:
 
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory, swarm: None, pulumi_cli: Path) -> Iterator[Demo]:
-    """The demo platform from nothing, in a clone of its own; removed at the end with its data."""
+    """The demo platform from nothing, in a clone of its own; removed at the end with its data.
+
+    What an earlier run left on this machine goes first: one that was killed, or whose folder is gone.
+    """
     clone = Clone.make(tmp_path_factory.mktemp("platform") / "clone")
+    clone.run("down", "local", "--data", "--yes", "--orphans")
+    assert left_behind() == [], "a stack without a state can be removed, too"
     clone.run("up", "local")
     yield Demo(clone=clone, target=TARGET)
     clone.run("down", "local", "--data", "--yes")

@@ -14,20 +14,22 @@ SERVICE, NETWORK = SwarmObject("service", "test-web-blue"), SwarmObject("network
 
 
 class FakeSwarm:
-    """A swarm whose networks are in use until they were asked for a few times."""
+    """A swarm whose containers take a few looks to stop."""
 
-    def __init__(self, *found, busy=0):
-        self.found, self.busy, self.removed = list(found), busy, []
+    def __init__(self, *found, looks=0):
+        self.found, self.looks, self.removed = list(found), looks, []
 
     def all_objects(self, stack):
         assert stack == "test", "no other stack's"
         return self.found
 
     def remove(self, made):
-        if made.kind == "network" and self.busy:
-            self.busy -= 1
-            raise ColorwayError(f"the network {made.name} cannot be removed: has active endpoints")
         self.removed.append(made)
+
+    def containers_of(self, services):
+        assert set(services) <= {"test-web-blue"}, "only those whose services were removed"
+        self.looks -= 1
+        return ["c1"] if self.looks >= 0 else []
 
 
 @pytest.fixture(autouse=True)
@@ -37,10 +39,11 @@ def _no_time_passes(monkeypatch):
     monkeypatch.setattr(teardown.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
 
 
-def test_orphans_go_services_first_and_are_counted():
-    swarm, said = FakeSwarm(SERVICE, NETWORK, NETWORK._replace(name="test-blue"), busy=3), []
+def test_orphans_go_their_tasks_are_waited_for_and_they_are_counted():
+    swarm, said = FakeSwarm(SERVICE, NETWORK, NETWORK._replace(name="test-blue"), looks=3), []
     remove_orphans(small_spec(), swarm, say=said.append)
-    assert [made.kind for made in swarm.removed] == ["service", "network", "network"], "a network waits for its tasks"
+    assert len(swarm.removed) == 3
+    assert swarm.looks < 0, "a volume is in use until its task has ended"
     assert said == ["removed without a state: 1 service, 2 networks"]
 
 
@@ -50,9 +53,9 @@ def test_without_orphans_nothing_is_said():
     assert said == []
 
 
-def test_what_stays_in_use_is_named():
-    with pytest.raises(ColorwayError, match="test-data cannot be removed: has active endpoints"):
-        remove_orphans(small_spec(), FakeSwarm(NETWORK, busy=10_000), say=print)
+def test_a_task_that_does_not_stop_is_said():
+    with pytest.raises(ColorwayError, match="1 containers of test do not stop; see docker ps"):
+        remove_orphans(small_spec(), FakeSwarm(SERVICE, looks=10_000), say=print)
 
 
 def test_elsewhere_the_state_is_the_truth():

@@ -12,7 +12,7 @@ from datetime import timedelta
 import pytest
 
 from colorway.errors import ColorwayError
-from colorway.release.lock import LEASE, LockHeldError, ReleaseLock, refuse_beside_a_release
+from colorway.release.lock import LEASE, LockHeldError, ReleaseLock
 from colorway.release.lock_record import read_labels
 from colorway.release.ports import LockLostError
 from colorway.release.processes import is_dead, process_mark
@@ -163,9 +163,9 @@ def test_labels_come_back_as_they_were() -> None:
 
 def test_nobody_changes_a_stack_beside_a_release(store, clock) -> None:
     mine = lock(store, clock)
-    refuse_beside_a_release(mine, stack="test")
+    mine.refuse_beside_a_release()
     store.create("colorway-lock-test", holder(expires=clock.now() + LEASE).labels())
     with pytest.raises(LockHeldError, match=r"holds the release lock .*colorway rollback --stack test --take-over"):
-        refuse_beside_a_release(mine, stack="test")
+        mine.refuse_beside_a_release()
     clock.sleep(LEASE)
-    refuse_beside_a_release(mine, stack="test")
+    mine.refuse_beside_a_release()

@@ -181,6 +181,6 @@ def test_addresses_for_notices_are_the_stacks_own_and_need_no_platform():
     text = "config:\n  secrets:notify-url-ops: {secure: x}\n  secrets:notify-ops: {secure: x}\n"
     document, _ = parse_document(text, name="Pulumi.live.yaml")
     told = [str(problem) for problem in secret_name_problems(document, secrets=["token"])]
-    assert told == [
-        "Pulumi.live.yaml:3: secrets:notify-ops: is no secret of the platform; did you mean notify-url?"
-    ], "each stack tells people of its own"
+    assert told == ["Pulumi.live.yaml:3: secrets:notify-ops: is no secret of the platform; did you mean notify-url?"], (
+        "each stack tells people of its own"
+    )
