@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 UV := .colorway/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help set-up up down test e2e bench lint format lock schema
+.PHONY: help set-up up down test e2e soak bench lint format lock schema
 
 help: ## Print this table
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,10 @@ test: lint ## All tests that need no Docker, within two minutes
 e2e: set-up ## The tests on a real engine and a real swarm; installs and starts Docker where that is missing
 	$(BIN)/python -m colorway setup local
 	$(BIN)/python -m pytest -m e2e tests/e2e
+
+soak: set-up ## 20 releases and rollbacks in a row under load, where make e2e has 3; CYCLES=50 makes more
+	$(BIN)/python -m colorway setup local
+	COLORWAY_CYCLES=$(or $(CYCLES),20) $(BIN)/python -m pytest -m e2e tests/e2e -s -k in_a_row
 
 bench: set-up ## Measure the times that the README names
 	$(BIN)/python -m tests.e2e.bench

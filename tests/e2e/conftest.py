@@ -11,6 +11,7 @@ from colorway.engine import cli_binary, machine
 from colorway.engine.progress import silent
 from tests.support.clone import Clone
 from tests.support.demo import TARGET, Demo, left_behind, reset
+from tests.support.releasing import Releasing, add_versions
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -41,10 +42,31 @@ def platform(tmp_path_factory: pytest.TempPathFactory, swarm: None, pulumi_cli: 
     clone = Clone.make(tmp_path_factory.mktemp("platform") / "clone")
     clone.run("down", "local", "--data", "--yes", "--orphans")
     assert left_behind() == [], "a stack without a state can be removed, too"
+    # The one migration that a test brings is bad on purpose; what it could destroy is the test's own.
+    clone.edit(
+        "platforms/demo.yaml",
+        r"^      GRACE_SECONDS: 30$",
+        "      GRACE_SECONDS: 30\n      DEMO_BACKUP: verified",
+        subject="Let migrations pass without a backup",
+    )
     clone.run("up", "local")
     yield Demo(clone=clone, target=TARGET)
     clone.run("down", "local", "--data", "--yes")
     assert left_behind() == [], "`down` removes everything that `up` made"
+
+
+@pytest.fixture(scope="session")
+def versions(platform: Demo) -> None:
+    """Versions to release, good ones and bad ones."""
+    add_versions(platform.clone)
+
+
+@pytest.fixture
+def releasing(platform: Demo, versions: None) -> Releasing:
+    """The demo platform with one color on and nothing under way, before each test; other tests reset it themselves."""
+    made = Releasing(demo=platform)
+    made.rest()
+    return made
 
 
 @pytest.fixture

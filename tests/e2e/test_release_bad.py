@@ -1,0 +1,200 @@
+"""Bad releases stop by themselves and undo themselves, each with the right reason."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from colorway.release.steps import ExitCode
+from colorway.spec.traffic import Color
+from tests.support.command import Command
+from tests.support.load import Kind, Load, LoadPlan, Report
+from tests.support.releasing import BROKEN_MIGRATION, PLAN, Releasing
+
+UP = 120
+"""Seconds that a step with an `up` may take on a busy machine before the test gives up."""
+END = 600
+"""Seconds that a bad release may take from its first commit to its last."""
+SHORT = LoadPlan(
+    rate_total=PLAN.rate_total,
+    fresh_per_second=PLAN.fresh_per_second,
+    returning_per_second=PLAN.returning_per_second,
+    posts_per_second=PLAN.posts_per_second,
+    download_seconds=None,
+)
+"""Without the long download: a response whose beginning was sent cannot be asked for again at another task."""
+WHOLE_WAY = 60.0
+"""Seconds from the first failing request to the last answer of the bad color, with the default policy."""
+WAY_BACK = 10.0
+"""Seconds of that from the verdict on."""
+
+
+def failed_gets(report: Report) -> list[str]:
+    return [repr(one) for one in report.failures if one.kind is not Kind.POST]
+
+
+def undone(releasing: Releasing, run: Command, *, since: str) -> str:
+    """Wait until a bad release has undone itself, and check what is left."""
+    output = run.end(code=ExitCode.ROLLED_BACK, limit=END)
+    releasing.check_commits(since)
+    seen = releasing.status()
+    assert seen["healthy"], f"nothing is left over: {seen['problems']}"
+    assert seen["release"]["phase"] == "quiet", "the release is over"
+    active = releasing.active
+    assert seen["installed"]["versions"][active.other.value] is None, "the bad version is off"
+    assert {row["color"] for row in seen["services"]} == {active.value, None}, "and gone"
+    return output
+
+
+def release(releasing: Releasing, version: str, *more: str) -> Command:
+    return releasing.start("release", version, "--yes", *more)
+
+
+@pytest.mark.timeout(900)
+def test_never_healthy_gets_no_user(releasing: Releasing):
+    since, rising = releasing.head(), releasing.active.other
+    with Load(target=releasing.demo.target, plan=PLAN) as load:
+        output = undone(releasing, release(releasing, "3.0.1"), since=since)
+        report = load.stop()
+    assert report.problems(least_rate=1) == [], "users never met it"
+    assert f"local-web-{rising}: task failed" in output, "which service"
+    assert "health check: " in output, "and what its health check said last"
+    assert len(releasing.subjects(since)) == 2, "started, and turned off; no share of traffic in between"
+
+
+@pytest.mark.timeout(900)
+def test_one_answer_in_five_fails_and_traffic_is_back_in_time(releasing: Releasing):
+    since, rising = releasing.head(), releasing.active.other
+    with Load(target=releasing.demo.target, plan=PLAN) as load:
+        run = release(releasing, "3.0.2")
+        run.wait_for(f"watching {rising} at 10 %", limit=UP)
+        output = undone(releasing, run, since=since)
+        load.mark("after")
+        load.wait_for(lambda report: len(list(report.rows("after"))) >= 500, timeout=60)
+        report = load.stop()
+    assert re.search(r"two failed windows in a row: (web|api|all services): \d+\.\d % ", output), "the verdict's reason"
+    assert [one for one in report.failures if one.mark == "after"] == [], "users are on the good version again"
+    begun = report.snapshot.started + min(one.at for one in report.failures)
+    verdict, ended = run.when("^failed: at 10 %"), last_answer(report, rising)
+    print(
+        f"20 % errors, default policy: first failure to verdict {verdict - begun:.1f} s, "
+        f"verdict to the commit {run.when('^committed', after=verdict) - verdict:.1f} s, "
+        f"verdict to the last bad answer {ended - verdict:.1f} s, in all {ended - begun:.1f} s"
+    )
+    assert ended - begun <= WHOLE_WAY, "from the first bad request to the old color at 100 %"
+    assert ended - verdict <= WAY_BACK, "from the verdict to the old color at 100 %"
+
+
+def last_answer(report: Report, color: Color) -> float:
+    """Return when the last request on a new connection began that a color answered."""
+    stages = [mark for mark in report.marks if report.old_color_until(color.value, mark.label)]
+    return max(mark.at + report.old_color_until(color.value, mark.label) for mark in stages)
+
+
+@pytest.mark.timeout(900)
+def test_errors_of_one_service_are_that_services(releasing: Releasing):
+    since = releasing.head()
+    with Load(target=releasing.demo.target, plan=PLAN):
+        output = undone(releasing, release(releasing, "3.0.3"), since=since)
+    assert re.search(r"in a row: (web|all services): \d+\.\d % ", output), "which service"
+    message = releasing.clone.git("log", "--grep", "Colorway-Step: rollback", "-1", "--format=%B")
+    assert re.search(r"^  web: .*[1-9][\d.]* % failed", message, re.MULTILINE), "the commit has the evidence"
+    assert re.search(r"^  api: \w+ \d+ requests, 0 % failed", message, re.MULTILINE), "and who was well"
+
+
+@pytest.mark.timeout(900)
+def test_ten_times_slower_is_bad_without_an_error(releasing: Releasing):
+    since = releasing.head()
+    with Load(target=releasing.demo.target, plan=PLAN) as load:
+        output = undone(releasing, release(releasing, "3.0.4"), since=since)
+        report = load.stop()
+    assert report.problems(least_rate=1) == [], "slow is not lost"
+    assert "95th percentile" in output or "p95" in output, "the measure"
+
+
+@pytest.mark.timeout(900)
+def test_a_crash_at_ten_percent_loses_no_get(releasing: Releasing):
+    since = releasing.head()
+    with Load(target=releasing.demo.target, plan=SHORT) as load:
+        run = release(releasing, "3.0.5")
+        output = undone(releasing, run, since=since)
+        report = load.stop()
+    assert failed_gets(report) == [], "nginx asks another task, or the other color"
+    assert "at 10 %: " in output, "it was noticed at the first share"
+
+
+@contextmanager
+def killing(releasing: Releasing, color: Color) -> Iterator[None]:
+    """Kill a color's web containers again and again."""
+    over = threading.Event()
+
+    def kill() -> None:
+        while not over.wait(0.5):
+            for container in releasing.containers("web", color):
+                subprocess.run(["docker", "kill", container], capture_output=True, check=False)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        yield
+    finally:
+        over.set()
+        killer.join()
+
+
+@pytest.mark.timeout(900)
+def test_a_crash_at_fifty_percent_loses_no_get(releasing: Releasing):
+    since, rising = releasing.head(), releasing.active.other
+    with Load(target=releasing.demo.target, plan=SHORT) as load:
+        run = release(releasing, releasing.other_version, "--stages", "50")
+        run.wait_for(f"watching {rising} at 50 %", limit=UP)
+        with killing(releasing, rising):
+            run.wait_for("^undoing: |^Take local back|^failed: at 50 %", limit=END)
+        output = undone(releasing, run, since=since)
+        report = load.stop()
+    assert failed_gets(report) == [], "nginx asks the other color"
+    assert "at 50 %: " in output, "where it was"
+
+
+@pytest.mark.timeout(900)
+def test_a_dead_color_is_seen_although_the_other_one_answers_for_it(releasing: Releasing):
+    since, rising = releasing.head(), releasing.active.other
+    with Load(target=releasing.demo.target, plan=SHORT) as load:
+        run = release(releasing, releasing.other_version)
+        run.wait_for(f"watching {rising} at 10 %", limit=UP)
+        for service in ("web", "api"):
+            releasing.deafen(service, rising)
+        output = undone(releasing, run, since=since)
+        report = load.stop()
+    assert failed_gets(report) == [], "users saw nothing of it"
+    assert re.search(r"at 10 %: .* % ", output), "the verdict counts who should have answered"
+
+
+@pytest.mark.timeout(900)
+def test_a_smoke_test_that_fails_keeps_users_away(releasing: Releasing):
+    since = releasing.head()
+    with Load(target=releasing.demo.target, plan=PLAN) as load:
+        output = undone(releasing, release(releasing, "3.0.6"), since=since)
+        report = load.stop()
+    assert report.problems(least_rate=1) == [], "users never met it"
+    assert "smoke test of" in output, "what failed"
+    assert "answered another version than 3.0.6" in output, "and how"
+    assert len(releasing.subjects(since)) == 2, "started, and turned off"
+
+
+@pytest.mark.timeout(900)
+def test_a_migration_that_fails_half_way_leaves_nothing(releasing: Releasing):
+    since = releasing.head()
+    with Load(target=releasing.demo.target, plan=PLAN) as load:
+        output = undone(releasing, release(releasing, BROKEN_MIGRATION), since=since)
+        report = load.stop()
+    assert report.problems(least_rate=1) == [], "users never noticed"
+    assert "migration 9001-fails-in-its-second-statement: failed and undone" in output, "which, and what became of it"
+    assert releasing.demo.query("SELECT to_regclass('half_made') IS NULL") == [["t"]], "its first statement is undone"
+    ledger = releasing.demo.query("SELECT id FROM colorway_migrations")
+    assert ledger == [["0001-initial"]], "and it counts as not applied"
