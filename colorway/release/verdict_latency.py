@@ -53,10 +53,10 @@ def _p95(judged: Judged, value: float) -> Evidence | None:
 
 
 def _p95_factor(judged: Judged, value: float, other: float) -> Evidence | None:
-    limit = judged.policy.p95_factor
-    if value <= limit * other:
+    limit, floor = judged.policy.p95_factor, judged.policy.p95_floor.total_seconds()
+    if value <= limit * max(other, floor):
         return None
-    chance = _chance_if_no_bucket_slower(judged.rising.latencies, judged.active.latencies)
+    chance = _chance_if_no_bucket_slower(judged.rising.latencies, judged.active.latencies, floor=floor)
     return Evidence(
         service=judged.service,
         measure=Measure.P95_FACTOR,
@@ -76,8 +76,9 @@ def _unproven(judged: Judged, other: float) -> Evidence | None:
     times the factor, reaches; where buckets are too wide for such a bound, than the next one.
     """
     rising, excluded = judged.rising.latencies, judged.policy.excluded_p95_factor
-    within = [bound for bound in rising.bounds if math.sqrt(excluded) * other <= bound <= excluded * other]
-    above = next((bound for bound in rising.bounds if bound > excluded * other), rising.bounds[-1])
+    base = max(other, judged.policy.p95_floor.total_seconds())
+    within = [bound for bound in rising.bounds if math.sqrt(excluded) * base <= bound <= excluded * base]
+    above = next((bound for bound in rising.bounds if bound > excluded * base), rising.bounds[-1])
     bound = within[-1] if within else above
     slow, allowed = rising.above(bound), judged.remaining(TAIL)
     if chance_of_at_most(slow, of=rising.total, ratio=allowed) <= CHANCE:
@@ -105,14 +106,19 @@ def _chance_if_slower(latencies: Latencies, bound: float) -> float:
     return chance_of_at_most(latencies.above(bound), of=latencies.total, ratio=TAIL)
 
 
-def _chance_if_no_bucket_slower(rising: Latencies, active: Latencies) -> float:
+def _chance_if_no_bucket_slower(rising: Latencies, active: Latencies, *, floor: float) -> float:
     """Return how likely the histograms look like that if no whole bucket lies between the two percentiles.
 
-    Less than a bucket may be the edge of one between two values that are nearly the same.
+    Less than a bucket may be the edge of one between two values that are nearly the same. Only buckets that end at
+    the floor or above it count: what is faster is good, whatever the other color does.
     """
     return min(
-        max(_chance_if_slower(active, lower), _chance_if_faster(rising, upper))
-        for lower, upper in itertools.pairwise(rising.bounds)
+        (
+            max(_chance_if_slower(active, lower), _chance_if_faster(rising, upper))
+            for lower, upper in itertools.pairwise(rising.bounds)
+            if upper >= floor
+        ),
+        default=1.0,
     )
 
 

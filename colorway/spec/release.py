@@ -110,6 +110,8 @@ class GateSpec(StrictSpec):
     """Slowest 95th percentile."""
     p95_factor: float = Field(default=1.5, gt=1)
     """Largest factor over the active color's 95th percentile."""
+    p95_floor: PositiveDuration = timedelta(milliseconds=20)
+    """An active color's 95th percentile below this counts as this: nobody notices 6 ms that were 3."""
     margin: float = Field(default=2, gt=1)
     """A stage passes once its figures exclude this multiple of the error ratio and of the 95th percentile's excess."""
 

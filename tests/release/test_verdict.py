@@ -214,6 +214,20 @@ def test_coarse_buckets_hold_a_doubled_p95_and_neither_pass_nor_fail_it():
     assert "the width of the buckets leave that in doubt" in found.reasons[0].sentence, "and the sentence says so"
 
 
+def test_a_factor_between_two_times_that_nobody_notices_is_no_matter():
+    fast = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064)
+
+    def of(*buckets):
+        return Counts(attempts=sum(buckets), latencies=Latencies(fast, (*buckets, 0)))
+
+    two, eight = of(0, 970, 30, 0, 0, 0, 0), of(0, 0, 970, 30, 0, 0, 0)
+    sixty = of(0, 0, 0, 0, 0, 0, 1000)
+    assert verdict(eight, two).outcome is Outcome.PASS, "4 ms for 2 ms are twice as much, and nothing"
+    assert verdict(sixty, two).outcome is Outcome.FAIL, "60 ms for 2 ms are something"
+    strict = timedelta(milliseconds=1)
+    assert verdict(eight, two, p95_floor=strict).outcome is not Outcome.PASS, "unless somebody wants to know"
+
+
 @pytest.mark.parametrize(
     ("bucket_counts", "p95", "why"),
     [
