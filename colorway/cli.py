@@ -21,7 +21,7 @@ from colorway.cli_status import as_json, show
 from colorway.engine import machine
 from colorway.engine.backend import backend_environment
 from colorway.engine.events import Change
-from colorway.engine.operations import Engine
+from colorway.engine.operations import Engine, EngineError
 from colorway.engine.progress import Progress, TerminalProgress
 from colorway.engine.session import engine_for, load_program_beside, refuse_busy_ports, set_up
 from colorway.engine.status import read_status
@@ -219,7 +219,8 @@ def main() -> None:
     try:
         app()
     except ColorwayError as error:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(str(error), markup=False)
+        told = [str(error), *([error.hint] if isinstance(error, EngineError) else [])]
+        Console(stderr=True, highlight=False, soft_wrap=True).print("\n".join(told), markup=False)
         raise SystemExit(1) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None

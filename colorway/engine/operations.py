@@ -34,7 +34,14 @@ FAILED_DELETE = ("context deadline exceeded", "not found")
 
 
 class EngineError(ColorwayError):
-    """The engine could not finish; the message says what failed, why, and what helps."""
+    """The engine could not finish; the message says what failed and why."""
+
+    def __init__(self, message: str, *, stack: str) -> None:
+        super().__init__(message)
+        self.hint = (
+            f"Nothing was rolled back. `colorway status {stack}` says what is live; `colorway up {stack}` tries again."
+        )
+        """What helps whoever ran the engine by hand; a release knows itself what comes next."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,7 +229,4 @@ def _explained(stack: str, log: EventLog, failures: dict[str, Failure]) -> Itera
     except auto.CommandError as error:
         told = log.errors or [last_line(str(error))]
         told += [line for failure in failures.values() for line in failure.lines()]
-        told.append(
-            f"Nothing was rolled back. `colorway status {stack}` says what is live; `colorway up {stack}` tries again."
-        )
-        raise EngineError("\n".join(told)) from None
+        raise EngineError("\n".join(told), stack=stack) from None

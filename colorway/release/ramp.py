@@ -86,12 +86,13 @@ def _stage(situation: Situation, request: Request) -> Step:
 
 def _complete(situation: Situation) -> Step:
     """Return what follows the last share: try it as a user, then say that it is done."""
-    state, stack = situation.state, situation.stack
+    state, stack, left = situation.state, situation.stack, hot_left(situation)
     if not situation.did(Smoke, f"{state.rising.value}-users"):
         return Smoke(color=state.rising, version=state.version or "", as_user=True)
+    stays = f"stays on for {go_duration(left)}" if left else "was kept on for long enough"
     ending = Done(
-        summary=f"{stack}: {state.version} is released; {state.old} ({state.previous}) stays on for "
-        f"{go_duration(hot_left(situation))}: colorway rollback --stack {stack} goes back, "
-        f"colorway finish --stack {stack} turns it off then"
+        summary=f"{stack}: {state.version} is released; {state.old} ({state.previous}) {stays}: "
+        f"colorway rollback --stack {stack} goes back, colorway finish --stack {stack} turns it off"
+        f"{' then' if left else ''}"
     )
     return closing(situation, event=Event.DONE, ending=ending)

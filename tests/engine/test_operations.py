@@ -174,16 +174,15 @@ def test_any_other_failure_is_told_and_not_repeated(case, error):
     with pytest.raises(EngineError) as caught:
         made.engine.up()
     assert made.operations == ["up"], "a second try would hide a fault"
-    said = str(caught.value).splitlines()
-    assert said[0] == error, "the reason comes first"
-    assert said[-1] == (
+    assert str(caught.value) == error, "the reason"
+    assert caught.value.hint == (
         "Nothing was rolled back. `colorway status test` says what is live; `colorway up test` tries again."
-    )
+    ), "and what helps, apart: a release goes back by itself"
 
 
 def test_a_failure_without_words_is_told_by_the_engines_last_line(case):
     made = case(failed("Updating:\nerror: could not load plugin\n"))
-    with pytest.raises(EngineError, match=r"^could not load plugin\n"):
+    with pytest.raises(EngineError, match=r"^could not load plugin$"):
         made.engine.up()
 
 

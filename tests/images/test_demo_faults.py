@@ -71,6 +71,13 @@ def test_errors_come_in_the_asked_share_and_never_to_health_checks():
     assert ask(with_faults(good, Faults(error_share=1)), "/readyz") == {200: 1}
 
 
+def test_a_release_may_be_good_for_as_long_as_only_smoke_tests_ask():
+    app = with_faults(good, Faults(error_share=1, sound_for=3))
+
+    assert ask(app, times=3) == {200: 3}
+    assert ask(app, times=5) == {500: 5}, "then it is what it is"
+
+
 def test_a_slow_release_is_slower_by_a_quarter_of_a_second_at_least(monkeypatch):
     slept = []
 

@@ -23,13 +23,13 @@ LEAST = 100
 GOOD = ("1.0.0", "2.0.0", "2.0.1")
 FAULTS = {
     "3.0.1": "never-healthy@web",
-    "3.0.2": "errors:0.2",
-    "3.0.3": "errors:0.2@web",
+    "3.0.2": "errors:0.2,sound-for:30",
+    "3.0.3": "errors:0.2@web,sound-for:30",
     "3.0.4": "slow:10",
     "3.0.5": "crash-after:40@web",
     "3.0.6": "smoke",
 }
-"""Versions that are bad by their flags."""
+"""Versions that are bad by their flags; those with `sound-for` are good for as long as nobody but smoke tests asks."""
 BROKEN_MIGRATION = "3.1.0"
 """A version whose migration fails in its second statement."""
 MANIFEST = "migrations:\n  - {id: 0001-initial, backward-compatible: true}\n"

@@ -7,6 +7,7 @@
     slow:10           a request takes ten times the median time of this process, and 0.25 s more at least
     crash-after:N     the process dies, without a word, at the request after N of them
     smoke             /whoami names a version that is not the right one
+    sound-for:N       the first N requests of a process are answered well, whatever else is named
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class Faults:
     slow_factor: float = 0.0
     crash_after: int | None = None
     smoke: bool = False
+    sound_for: int = 0
 
 
 def parse(text: str, *, service: str) -> Faults:
@@ -70,11 +72,13 @@ def _with(faults: Faults, word: str) -> Faults:
                 return replace(faults, crash_after=int(number))
             case "smoke":
                 return replace(faults, smoke=True)
+            case "sound-for":
+                return replace(faults, sound_for=int(number))
     except ValueError:
         raise FaultError(f"DEMO_FAULT: {kind!r} needs a number after a colon, as in {kind}:10") from None
     raise FaultError(
         f"DEMO_FAULT: there is no fault {kind!r}; "
-        "there are never-healthy, errors:SHARE, slow:FACTOR, crash-after:N, smoke"
+        "there are never-healthy, errors:SHARE, slow:FACTOR, crash-after:N, smoke, sound-for:N"
     )
 
 
@@ -94,6 +98,9 @@ class FaultyApp:
             await self._app(scope, receive, send)
             return
         self._requests += 1
+        if self._requests <= self._faults.sound_for:
+            await self._app(scope, receive, send)
+            return
         if self._faults.crash_after is not None and self._requests > self._faults.crash_after:
             os._exit(1)
         if self._faults.slow_factor:
