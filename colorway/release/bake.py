@@ -16,6 +16,7 @@ from colorway.release.project import ProjectFacts
 from colorway.release.reports import ColorFigures, Notice, Progress
 from colorway.release.steps import Bake, Event
 from colorway.release.verdict_decision import Action, Decision, decide
+from colorway.release.verdict_evidence import percent
 from colorway.release.verdict_stage import Watch
 from colorway.release.window import Counts, ServiceCounts, Window, together
 from colorway.release.window_between import OwnRequests
@@ -169,6 +170,6 @@ def _service_line(pair: ServiceCounts, rising: Color) -> str:
     for color in (rising, rising.other):
         counts = pair.of(color)
         ratio, p95 = _error_ratio(counts), _slowest([pair], color)
-        errors = "no requests" if ratio is None else f"{counts.attempts} requests, {100 * ratio:.2g} % failed"
+        errors = "no requests" if ratio is None else f"{counts.attempts:,} requests, {percent(ratio)} failed"
         told.append(f"{color} {errors}{'' if p95 is None else f', p95 {1000 * p95:.0f} ms'}")
     return f"{pair.service}: {'; '.join(told)}"

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from colorway.release.ports import Clock
 from colorway.release.reports import ColorFigures, Progress
+from colorway.release.verdict_evidence import percent
 from colorway.spec.fields import go_duration
 from colorway.spec.traffic import Color
 
@@ -64,6 +65,6 @@ def progress_line(progress: Progress) -> str:
 
 def _color(color: Color, figures: ColorFigures) -> str:
     rate = "?" if figures.requests_per_second is None else f"{figures.requests_per_second:.3g}"
-    errors = "no requests" if figures.error_ratio is None else f"{100 * figures.error_ratio:.2g} % failed"
+    errors = "no requests" if figures.error_ratio is None else f"{percent(figures.error_ratio)} failed"
     p95 = "" if figures.p95 is None else f" p95 {1000 * figures.p95:.0f} ms"
     return f"{color} {figures.version} {figures.share} %: {rate}/s {errors}{p95}"

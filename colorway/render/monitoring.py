@@ -10,8 +10,8 @@ from colorway.spec.root import PlatformSpec
 from colorway.spec.traffic import Color
 
 MTAIL_PORT = 3903
-ATTEMPTS = 3
-"""Attempts that one log line can hold: nginx's `proxy_next_upstream_tries`."""
+ATTEMPTS = 6
+"""Attempts that one log line can hold: nginx's `proxy_next_upstream_tries`, twice where a GET is begun again."""
 
 ONE_ATTEMPT = '[^ ",]+(?:, | : )'
 """One entry of nginx's lists of attempts: retries are separated by a comma, internal redirects by a colon."""

@@ -64,8 +64,8 @@ def test_a_good_stage_passes_after_its_bake_and_says_what_was_seen() -> None:
     lines = baking(of).run()
     assert of.clock.now() - began == timedelta(seconds=30), "old connections first get ten seconds, then the bake"
     assert "every service kept every limit" in lines[0], "the verdict"
-    assert lines[1].startswith("  web: green 800 requests, 0 % failed, p95"), "the figures"
-    assert "; blue 7200 requests" in lines[1], "of both colors"
+    assert lines[1].startswith("  web: green 800 requests, 0.0 % failed, p95"), "the figures"
+    assert "; blue 7,200 requests" in lines[1], "of both colors"
 
 
 def test_a_color_that_few_users_ask_is_asked_by_the_tool() -> None:

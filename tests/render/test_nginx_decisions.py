@@ -23,14 +23,19 @@ def upstreams(case):
     return {block.args[0]: block for block in tree(case).all("http", "upstream")}
 
 
-def locations(case):
+def passing(case):
     """Every location that passes requests on, with the name of its server."""
-    found = {}
-    for server in tree(case).all("http", "server"):
-        for location in server.all("location"):
-            if location.values("proxy_pass"):
-                found[server.values("server_name")[0], location.args[0]] = location
-    return found
+    return {
+        (server.values("server_name")[0], location.args[0]): location
+        for server in tree(case).all("http", "server")
+        for location in server.all("location")
+        if location.values("proxy_pass")
+    }
+
+
+def locations(case):
+    """Those that a path leads to."""
+    return {where: location for where, location in passing(case).items() if not where[1].startswith("@")}
 
 
 def test_greens_range_comes_first_so_that_a_share_only_grows():
@@ -67,6 +72,29 @@ def test_a_color_that_is_off_has_no_upstream_and_answers_503(case, off):
         assert condition.args == ("$colorway_off",), f"{where} passes requests to an upstream that is not there"
         assert condition.values("return") == ["503"], "an honest answer to the secret header"
     assert f"-{off}:" not in rendered(case).text, "no address of a color that is off is looked up"
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_get_is_begun_again_where_nginx_has_no_task_left_to_try(case):
+    is_split = bool(list(tree(case).all("http", "split_clients")))
+    again = {line[0]: line[1] for line in entries(case, "map", "$colorway_again")}
+    assert again == ({"blue": "green", "default": "blue"} if is_split else {"default": "$colorway_color"}), (
+        "a list of tasks that changed under a request ends its retries: the other color answers, "
+        "or without one this color's tasks as they are now"
+    )
+    assert entries(case, "map", "$colorway_once")[:2] == [("GET", ""), ("HEAD", "")], "all else may have been executed"
+    there = passing(case)
+    for (server, path), location in locations(case).items():
+        [page] = location.values("error_page")
+        assert page.startswith("502 = @"), f"{path}: a timeout (504) would double the wait for a color that hangs"
+        target = there[server, page.removeprefix("502 = ")]
+        [guard] = list(target.all("if"))
+        assert guard.args == ("$colorway_once",), f"{path}: a POST is never sent twice"
+        assert not target.values("error_page"), f"{path}: begun again once, not for ever"
+        for same in ("proxy_read_timeout", "add_header"):
+            assert target.values(same) == location.values(same), f"{path}: the same {same} whoever answers"
+        [first], [second] = location.values("proxy_pass"), target.values("proxy_pass")
+        assert second == first.replace("$colorway_color", "$colorway_again"), f"{path}: the same service"
 
 
 @pytest.mark.parametrize("case", CASES)
