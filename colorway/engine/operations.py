@@ -227,6 +227,7 @@ def _explained(stack: str, log: EventLog, failures: dict[str, Failure]) -> Itera
     try:
         yield
     except auto.CommandError as error:
-        told = log.errors or [last_line(str(error))]
-        told += [line for failure in failures.values() for line in failure.lines()]
+        # A failing task is the reason; that its service did not converge is the consequence.
+        told = [line for failure in failures.values() for line in failure.lines()]
+        told += log.errors or ([] if told else [last_line(str(error))])
         raise EngineError("\n".join(told), stack=stack) from None

@@ -13,8 +13,8 @@ from colorway.errors import ColorwayError
 INTERVAL = 1.0
 """Seconds between two looks."""
 LOG_LINES = 20
-FAILED = ("failed", "rejected")
-"""Swarm's words for a task that ended badly."""
+FAILED = ("failed", "rejected", "complete")
+"""Swarm's words for a task that ended by itself; one that its health check ended well-behaved is `complete`."""
 
 
 @dataclass(kw_only=True)
@@ -28,10 +28,8 @@ class Failure:
 
     def lines(self) -> list[str]:
         """Return what an operator wants to read: the state, the health check's words, the log's end."""
-        told = [f"{self.service}: {self.reason}"]
-        if self.health:
-            told.append(f"  health check: {self.health.splitlines()[-1][:200]}")
-        return told + [f"  | {line[:200]}" for line in self.log]
+        health = f"; health check: {self.health.splitlines()[-1][:200]}" if self.health else ""
+        return [f"{self.service}: {self.reason}{health}", *(f"  | {line[:200]}" for line in self.log)]
 
 
 @contextmanager
@@ -69,9 +67,10 @@ def _watch(swarm: Swarm, stack: str, failures: dict[str, Failure], stop: threadi
 
 def _describe(swarm: Swarm, task: TaskState) -> Failure:
     code = "" if task.exit_code in {None, 0} else f", exit code {task.exit_code}"
+    why = "ended although it should run" if task.state == "complete" else task.error or task.message
     return Failure(
         service=task.service,
-        reason=f"task {task.state}: {task.error or task.message}{code}",
+        reason=f"task {task.state}: {why}{code}",
         health=swarm.health_output(task.container) if task.container else "",
         log=swarm.log_lines(task.container, count=LOG_LINES) if task.container else [],
     )

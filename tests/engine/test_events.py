@@ -146,12 +146,25 @@ def test_words_without_content_are_left_out(log, message):
     "message",
     [
         "service test-web-blue: update failed: no suitable node",
-        "1 error occurred: * the last update failed and was rolled back",
+        "the last update failed and was rolled back",
     ],
 )
 def test_the_reason_of_a_failure_is_never_left_out(log, message):
     diagnose(log, message)
     assert log.errors == [message], "a user would only read that nothing was rolled back"
+
+
+def test_what_the_docker_plugin_says_twice_is_told_once_without_its_preface(log):
+    error = "Service with ID (abc) did not converge after 3m4s"
+    diagnose(log, f"  sdk-v2/provider2.go:571: sdk.helper_schema: {error}: provider=docker@5.2.0", where=urn("web"))
+    diagnose(log, f"1 error occurred:\n\t* {error}\n\n", where=urn("web"))
+    assert log.errors == [f"web: {error}"], "where in the plugin's source it was said helps nobody"
+
+
+def test_a_failed_delete_keeps_the_words_that_recovery_looks_for(log):
+    message = "deleting urn:x: 1 error occurred:\n\t* context deadline exceeded"
+    diagnose(log, message)
+    assert log.errors == [message]
 
 
 def test_a_programs_own_sentence_is_told_once(log):
