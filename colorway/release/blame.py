@@ -31,7 +31,7 @@ def blame(situation: Situation, request: Request, step: Action, error: ColorwayE
     if isinstance(error, GitError | LockLostError) or not isinstance(
         step, Apply | AwaitHealthy | Smoke | Bake | Verify
     ):
-        return replace(session, stopped=failure.reason)
+        return replace(session, stopped=failure.reason, is_replaced=isinstance(error, LockLostError))
     if session.failure or request.goal is Goal.ROLLBACK:
         if isinstance(step, Apply):
             return replace(session, apply_failures=(*session.apply_failures, failure.reason))

@@ -25,6 +25,8 @@ def stopped(situation: Situation) -> Step:
     """Return the ending after something that is not the color's fault: git, the lock, a connection."""
     state, stack = situation.state, situation.stack
     reason = situation.session.stopped or ""
+    if situation.session.is_replaced:
+        return Freeze(reason=reason, cure=f"colorway status {stack}")
     is_quiet = not state.is_under_way and not situation.session.commits
     if is_quiet or not situation.session.locked:
         return Refuse(reason=reason, cure="repair that and run the command again")

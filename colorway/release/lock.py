@@ -108,11 +108,16 @@ class ReleaseLock:
         self.store.update(found, self._record(reason).labels())
 
     def check(self) -> None:
-        """Do nothing while the lock is ours.
+        """Do nothing while the lock is ours; the swarm is asked each time.
 
         Raises:
             LockLostError: it was taken over, removed, or could not be renewed in time.
         """
+        try:
+            self._look()
+        except ColorwayError:
+            # Whether it comes back in time is the keeper's to say.
+            pass
         if self._lost:
             raise LockLostError(f"{self.stack}: {self._lost}; this run stops")
 
@@ -131,11 +136,9 @@ class ReleaseLock:
 
     def renew(self) -> None:
         """Move the lock's end to a lease from now; notes it where the lock is not ours any more."""
-        found = self._ours()
+        found = self._look()
         holder = read_labels(found.labels) if found else None
         if found is None or holder is None:
-            other = self.holder()
-            self._lost = other.sentence() if other else "the release lock is gone"
             return
         try:
             self.store.update(found, holder.until(self.clock.now() + LEASE).labels())
@@ -155,6 +158,14 @@ class ReleaseLock:
                     self._lost = f"the release lock could not be renewed in time: {error}"
             if self._lost:
                 return
+
+    def _look(self) -> StoredConfig | None:
+        """Return the lock if it is ours; notes it where it is not."""
+        found = self._ours()
+        if found is None:
+            other = self.holder()
+            self._lost = other.sentence() if other else "the release lock is gone"
+        return found
 
     def _ours(self) -> StoredConfig | None:
         found = self.store.find(names.lock(self.stack))

@@ -80,6 +80,8 @@ class Session:
     """What was found out since the last commit; the next commit's body."""
     failure: Failure | None = None
     """The color failed: the release is undone."""
+    is_replaced: bool = False
+    """Somebody took the release over: what comes next is theirs to do and to tell."""
     stopped: str | None = None
     """Something else failed (git, the lock, a connection): the release stands where it is."""
     apply_failures: tuple[str, ...] = ()
