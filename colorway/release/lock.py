@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import socket
@@ -113,11 +114,9 @@ class ReleaseLock:
         Raises:
             LockLostError: it was taken over, removed, or could not be renewed in time.
         """
-        try:
+        # Whether a swarm that does not answer comes back in time is the keeper's to say.
+        with contextlib.suppress(ColorwayError):
             self._look()
-        except ColorwayError:
-            # Whether it comes back in time is the keeper's to say.
-            pass
         if self._lost:
             raise LockLostError(f"{self.stack}: {self._lost}; this run stops")
 

@@ -43,7 +43,7 @@ def cost_of_up(releasing: Releasing) -> Cost:
 @pytest.mark.timeout(CYCLES * 2 * STEP)
 def test_releases_and_rollbacks_in_a_row_lose_nothing_and_do_not_grow(releasing: Releasing):
     version, costs = releasing.other_version, []
-    plan = replace(PLAN, max_seconds=3600.0, max_requests=1_500_000)
+    plan = replace(PLAN, max_seconds=7200, max_requests=2_500_000)
     began = time.monotonic()
     with Load(target=releasing.demo.target, plan=plan) as load:
         for _ in range(CYCLES):
