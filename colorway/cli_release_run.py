@@ -32,6 +32,9 @@ from colorway.release.wiring import Backing, real_ports
 from colorway.spec.fields import parse_duration
 from colorway.spec.root import PlatformSpec
 
+PIPED_WIDTH = 200
+"""Columns of a table that no terminal limits, so that `grep` finds a release in one line."""
+
 
 @dataclass(frozen=True)
 class Runner:
@@ -85,7 +88,7 @@ class Runner:
         for record in records(log, read_state(facts.committed, log))[:count]:
             began = f"{record.began:%Y-%m-%d %H:%M}"
             table.add_row(record.version, record.previous, began, record.steps, record.outcome, record.people)
-        Console(highlight=False).print(table)
+        Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH).print(table)
 
     def _run(self, request: Request, stack: str, *, dry_run: bool, asks: bool = False) -> None:
         root = self.root()

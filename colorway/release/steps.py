@@ -198,7 +198,7 @@ class Notify:
     @property
     def sentence(self) -> str:
         """What is about to be done, for people."""
-        return f"telling people: {self.title}"
+        return f"notice: {self.title}"
 
 
 @dataclass(frozen=True, kw_only=True)
