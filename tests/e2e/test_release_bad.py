@@ -84,8 +84,9 @@ def test_one_answer_in_five_fails_and_traffic_is_back_in_time(releasing: Releasi
     begun = report.snapshot.started + min(one.at for one in report.failures)
     verdict, ended = run.when("^failed: at 10 %"), last_answer(report, rising)
     print(
-        f"20 % errors, default policy (aims {WHOLE_WAY:g} s in all, {WAY_BACK:g} s back): first failure to verdict {verdict - begun:.1f} s, "
-        f"verdict to the commit {run.when('^committed', after=verdict) - verdict:.1f} s, "
+        f"20 % errors, default policy; aims: {WHOLE_WAY:g} s in all, {WAY_BACK:g} s of it from the verdict on\n"
+        f"first failure to verdict {verdict - begun:.1f} s, "
+        f"to the commit {run.when('^committed', after=verdict) - verdict:.1f} s more, "
         f"verdict to the last bad answer {ended - verdict:.1f} s, in all {ended - begun:.1f} s"
     )
     assert ended - begun <= SLACK * WHOLE_WAY, "from the first bad request to the old color at 100 %"
