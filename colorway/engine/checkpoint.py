@@ -59,7 +59,8 @@ def restore_checkpoint(*, backend: str, project: str, stack: str) -> str | None:
         return None
     current = _file(folder, project=project, stack=stack)
     candidates = [current.with_name(f"{current.name}.bak"), *_history(folder / "history" / project / stack)]
-    if _is_whole(current) or not (current.exists() or candidates[0].exists()):
+    if _is_whole(current) or not (current.exists() or _has_resources(candidates[0])):
+        # A stack that was removed leaves its last copy, too: without resources, which nobody misses.
         return None
     for candidate in candidates:
         if _is_whole(candidate):
@@ -82,6 +83,13 @@ def _file(folder: Path, *, project: str, stack: str) -> Path:
 def _history(folder: Path) -> list[Path]:
     """Return the checkpoints that finished runs left, newest first."""
     return sorted(folder.glob("*.checkpoint.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+
+
+def _has_resources(path: Path) -> bool:
+    try:
+        return bool((json.loads(path.read_bytes())["checkpoint"]["latest"] or {}).get("resources"))
+    except (OSError, ValueError, TypeError, KeyError):
+        return False
 
 
 def _is_whole(path: Path) -> bool:

@@ -10,7 +10,8 @@ import pytest
 from colorway.engine.checkpoint import read_checkpoint, restore_checkpoint
 from colorway.engine.deployed import DOCKER_TYPES, read_deployment
 
-WHOLE = json.dumps({"version": 3, "checkpoint": {"latest": {}}})
+WHOLE = json.dumps({"version": 3, "checkpoint": {"latest": {"resources": [{"urn": "urn:pulumi:local::colorway::x"}]}}})
+EMPTY = json.dumps({"version": 3, "checkpoint": {"latest": {}}})
 DATA = Path(__file__).parent / "data"
 """`checkpoint.json` as 3.259 wrote it, and what its `stack export --show-secrets` printed of it: `export.json`."""
 SECRET = "4dabf18193072939515e22adb298388d"
@@ -54,6 +55,12 @@ def test_a_whole_state_is_left_alone(tmp_path, folder):
     assert (folder / "local.json").read_text() == WHOLE
 
 
+def test_a_stack_that_was_removed_stays_removed(tmp_path, folder):
+    (folder / "local.json.bak").write_text(EMPTY)
+    assert restore(tmp_path) is None, "`down` leaves the last copy; the next `up` was not killed"
+    assert not (folder / "local.json").exists()
+
+
 def test_a_stack_that_never_was_is_not_invented(tmp_path, folder):
     assert restore(tmp_path) is None
     assert list(folder.iterdir()) == []
@@ -95,7 +102,7 @@ def test_the_file_says_what_the_cli_exports(tmp_path, folder):
     assert [text.splitlines()[1] for text in here.applied_generations.values()] == ["server <a & b>;"]
 
 
-@pytest.mark.parametrize("written", [WHOLE, OLDER], ids=["no resources", "no deployment"])
+@pytest.mark.parametrize("written", [EMPTY, OLDER], ids=["no resources", "no deployment"])
 def test_an_empty_stack_is_there_and_empty(tmp_path, folder, written):
     (folder / "local.json").write_text(written)
     assert read(tmp_path) == {}, "None would mean that nobody knows"
