@@ -42,7 +42,7 @@ e2e: set-up ## The tests on a real engine and a real swarm; installs and starts 
 	$(BIN)/python -m colorway setup local
 	$(BIN)/python -m pytest -m e2e tests/e2e
 
-soak: set-up ## 20 releases and rollbacks in a row under load, where make e2e has 3; CYCLES=50 makes more
+soak: set-up ## 20 releases and rollbacks in a row under load, where make e2e has 2; CYCLES=50 makes more
 	$(BIN)/python -m colorway setup local
 	COLORWAY_CYCLES=$(or $(CYCLES),20) $(BIN)/python -m pytest -m e2e tests/e2e -s -k in_a_row
 

@@ -49,6 +49,10 @@ def platform(tmp_path_factory: pytest.TempPathFactory, swarm: None, pulumi_cli: 
         "      GRACE_SECONDS: 30\n      DEMO_BACKUP: verified",
         subject="Let migrations pass without a backup",
     )
+    # A first create that never becomes healthy is then given up after 107 s instead of 184.
+    with (clone.path / "Pulumi.local.yaml").open("a") as file:
+        file.write("  colorway:overrides: {services: {web: {update: {parallelism: 2}}}}\n")
+    clone.commit("Update both tasks of web at once")
     clone.run("up", "local")
     yield Demo(clone=clone, target=TARGET)
     clone.run("down", "local", "--data", "--yes")

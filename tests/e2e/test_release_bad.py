@@ -62,7 +62,7 @@ def test_never_healthy_gets_no_user(releasing: Releasing):
     since, rising = releasing.head(), releasing.active.other
     with Load(target=releasing.demo.target, plan=PLAN) as load:
         output = undone(releasing, release(releasing, "3.0.1"), since=since)
-        report = load.stop()
+        report = load.stop(finish_download=False)
     assert report.problems(least_rate=1) == [], "users never met it"
     assert f"local-web-{rising}: task complete: ended although it should run" in output, "which service"
     assert "health check: " in output, "and what its health check said last"
@@ -78,7 +78,7 @@ def test_one_answer_in_five_fails_and_traffic_is_back_in_time(releasing: Releasi
         output = undone(releasing, run, since=since)
         load.mark("after")
         load.wait_for(lambda report: len(list(report.rows("after"))) >= 500, timeout=60)
-        report = load.stop()
+        report = load.stop(finish_download=False)
     assert re.search(r"two failed windows in a row: (web|api|all services): \d+\.\d % ", output), "the verdict's reason"
     assert [one for one in report.failures if one.mark == "after"] == [], "users are on the good version again"
     begun = report.snapshot.started + min(one.at for one in report.failures)
@@ -115,7 +115,7 @@ def test_ten_times_slower_is_bad_without_an_error(releasing: Releasing):
     since = releasing.head()
     with Load(target=releasing.demo.target, plan=PLAN) as load:
         output = undone(releasing, release(releasing, "3.0.4"), since=since)
-        report = load.stop()
+        report = load.stop(finish_download=False)
     assert report.problems(least_rate=1) == [], "slow is not lost"
     assert "95th percentile" in output or "p95" in output, "the measure"
 
@@ -126,7 +126,7 @@ def test_a_crash_at_ten_percent_loses_no_get(releasing: Releasing):
     with Load(target=releasing.demo.target, plan=SHORT) as load:
         run = release(releasing, "3.0.5")
         output = undone(releasing, run, since=since)
-        report = load.stop()
+        report = load.stop(finish_download=False)
     print(failed_gets(report))
     assert failed_gets(report) == [], "nginx asks another task, or the other color"
     assert "at 10 %: " in output, "it was noticed at the first share"
@@ -160,7 +160,7 @@ def test_a_crash_at_fifty_percent_loses_no_get(releasing: Releasing):
         with killing(releasing, rising):
             run.wait_for("^undoing: |^Take local back|^failed: at 50 %", limit=END)
         output = undone(releasing, run, since=since)
-        report = load.stop()
+        report = load.stop(finish_download=False)
     assert failed_gets(report) == [], "nginx asks the other color"
     assert "at 50 %: " in output, "where it was"
 
@@ -174,7 +174,7 @@ def test_a_dead_color_is_seen_although_the_other_one_answers_for_it(releasing: R
         for service in ("web", "api"):
             releasing.deafen(service, rising)
         output = undone(releasing, run, since=since)
-        report = load.stop()
+        report = load.stop(finish_download=False)
     assert failed_gets(report) == [], "users saw nothing of it"
     assert re.search(r"at 10 %: .* % ", output), "the verdict counts who should have answered"
 
@@ -184,7 +184,7 @@ def test_a_smoke_test_that_fails_keeps_users_away(releasing: Releasing):
     since = releasing.head()
     with Load(target=releasing.demo.target, plan=PLAN) as load:
         output = undone(releasing, release(releasing, "3.0.6"), since=since)
-        report = load.stop()
+        report = load.stop(finish_download=False)
     assert report.problems(least_rate=1) == [], "users never met it"
     assert "smoke test of" in output, "what failed"
     assert "answered another version than 3.0.6" in output, "and how"
@@ -196,7 +196,7 @@ def test_a_migration_that_fails_half_way_leaves_nothing(releasing: Releasing):
     since = releasing.head()
     with Load(target=releasing.demo.target, plan=PLAN) as load:
         output = undone(releasing, release(releasing, BROKEN_MIGRATION), since=since)
-        report = load.stop()
+        report = load.stop(finish_download=False)
     assert report.problems(least_rate=1) == [], "users never noticed"
     assert "migration 9001-fails-in-its-second-statement: failed and undone" in output, "which, and what became of it"
     assert releasing.demo.query("SELECT to_regclass('half_made') IS NULL") == [["t"]], "its first statement is undone"

@@ -12,7 +12,7 @@ import pytest
 from tests.support.load import Load, compare_posts, fetch_post_counts
 from tests.support.releasing import LEAST, PLAN, Releasing
 
-CYCLES = int(os.environ.get("COLORWAY_CYCLES", "3"))
+CYCLES = int(os.environ.get("COLORWAY_CYCLES", "2"))
 """`make soak` makes it 20."""
 GROWTH = 1.3
 """How much more the last third may need than the first, as medians; processor time, since the machine is shared."""

@@ -12,7 +12,7 @@ from tests.support.load import Load, LoadPlan, compare_posts, fetch_post_counts,
 
 ROUTING = {"routing-check-localhost", "routing-apply-localhost"}
 CHANGE_OVER = {"workers-barrier", "worker-blue", "scheduler-blue", "worker-green", "scheduler-green"}
-CYCLES = int(os.environ.get("COLORWAY_CYCLES", "3"))
+CYCLES = int(os.environ.get("COLORWAY_CYCLES", "2"))
 """`make soak` makes it 20."""
 NEWCOMERS = 2000
 POINTS = 3.0
