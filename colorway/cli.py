@@ -151,6 +151,7 @@ def down(
     with TerminalProgress() as progress:
         engine = _engine(spec, progress)
     lock = _lock(spec, engine.swarm)
+    lock.refuse_beside_a_release()
     lock.take(reason="down", take_over=None)
     try:
         changes = engine.down()

@@ -50,7 +50,7 @@ def remove_orphans(spec: PlatformSpec, swarm: Swarm, *, say: Callable[[str], Non
         say: Prints one line.
 
     Raises:
-        ColorwayError: the stack is none of this machine, or something could not be removed within a minute.
+        ColorwayError: the stack is none of this machine, or a container did not stop within 90 s.
     """
     if not spec.is_local:
         raise ColorwayError(
