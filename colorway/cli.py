@@ -26,7 +26,7 @@ from colorway.engine.progress import Progress, TerminalProgress
 from colorway.engine.session import engine_for, load_program_beside, refuse_busy_ports, set_up
 from colorway.engine.status import read_status
 from colorway.engine.swarm import Swarm
-from colorway.engine.teardown import remove_leftovers, remove_orphans
+from colorway.engine.teardown import refuse_orphans_elsewhere, remove_leftovers, remove_orphans
 from colorway.errors import ColorwayError
 from colorway.spec.hosts import Role
 from colorway.spec.root import PlatformSpec
@@ -146,6 +146,8 @@ def down(
 ) -> None:
     """Remove everything that `up` made; data only with --data."""
     spec = stack_config.from_file(root=_root(), stack=stack)
+    if orphans:
+        refuse_orphans_elsewhere(spec)
     if not yes and sys.stdin.isatty():
         typer.confirm(f"Remove the stack {stack}{' and its data' if data else ''}?", abort=True)
     with TerminalProgress() as progress:

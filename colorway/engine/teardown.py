@@ -41,6 +41,19 @@ def remove_leftovers(spec: PlatformSpec, *, data: bool, say: Callable[[str], Non
             say(f"the volume {volume} is still in use; remove it with: docker volume rm {volume}")
 
 
+def refuse_orphans_elsewhere(spec: PlatformSpec) -> None:
+    """Refuse `--orphans` for a stack of other machines; asked before anything is removed.
+
+    Raises:
+        ColorwayError: the stack is none of this machine.
+    """
+    if not spec.is_local:
+        raise ColorwayError(
+            f"{spec.stack}: --orphans is for stacks of this machine only; elsewhere the state says what is there: "
+            f"find it (pulumi login), then colorway down {spec.stack}"
+        )
+
+
 def remove_orphans(spec: PlatformSpec, swarm: Swarm, *, say: Callable[[str], None]) -> None:
     """Remove everything in the swarm that carries a local stack's label, although no state of this checkout knows it.
 
@@ -52,11 +65,7 @@ def remove_orphans(spec: PlatformSpec, swarm: Swarm, *, say: Callable[[str], Non
     Raises:
         ColorwayError: the stack is none of this machine, or a container did not stop within 90 s.
     """
-    if not spec.is_local:
-        raise ColorwayError(
-            f"{spec.stack}: --orphans is for stacks of this machine only; elsewhere the state says what is there: "
-            f"find it (pulumi login), then colorway down {spec.stack}"
-        )
+    refuse_orphans_elsewhere(spec)
     found = swarm.all_objects(spec.stack)
     for made in found:
         swarm.remove(made)

@@ -127,7 +127,6 @@ def test_a_crash_at_ten_percent_loses_no_get(releasing: Releasing):
         run = release(releasing, "3.0.5")
         output = undone(releasing, run, since=since)
         report = load.stop(finish_download=False)
-    print(failed_gets(report))
     assert failed_gets(report) == [], "nginx asks another task, or the other color"
     assert "at 10 %: " in output, "it was noticed at the first share"
 

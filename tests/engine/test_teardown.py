@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from colorway import cli
 from colorway.engine import teardown
 from colorway.engine.deployed import SwarmObject
 from colorway.engine.teardown import remove_orphans
@@ -64,3 +65,12 @@ def test_elsewhere_the_state_is_the_truth():
     with pytest.raises(ColorwayError, match="--orphans is for stacks of this machine only"):
         remove_orphans(spec, swarm, say=print)
     assert swarm.removed == [], "refused before anything is changed"
+
+
+def test_orphans_elsewhere_are_refused_before_the_stack_itself_goes(monkeypatch):
+    def removed(*_given, **_more):
+        pytest.fail("the engine was asked first, and production would be gone")
+
+    monkeypatch.setattr(cli, "_engine", removed)
+    with pytest.raises(ColorwayError, match="--orphans is for stacks of this machine only"):
+        cli.down("production", data=False, yes=True, orphans=True)
