@@ -22,8 +22,11 @@ from colorway.engine.cli_compile import compile_cli, go_toolchain
 from colorway.engine.progress import Progress
 from colorway.errors import ColorwayError
 
-PINNED: Final = VersionInfo.parse(metadata.version("pulumi"))
-"""The version of the SDK in requirements.txt, so of the CLI that is downloaded or compiled."""
+PINNED: Final = VersionInfo(3, 274, 1)
+"""The version of the CLI that is downloaded or compiled: the newest whose Go module is published."""
+
+OLDEST: Final = VersionInfo.parse(metadata.version("pulumi"))
+"""The version of the SDK in requirements.txt: a CLI that somebody else installed is as new as that."""
 
 DOWNLOADS: Final = "https://get.pulumi.com"
 """Where the official installer and the official plugins come from."""
@@ -45,7 +48,7 @@ _VERSION_SECONDS: Final = 20.0
 
 
 def find_or_build(*, progress: Progress) -> Path:
-    """Return a `pulumi` executable of the pinned version or a newer one with the same major number.
+    """Return a `pulumi` executable as new as the SDK, with the same major number.
 
     Looked for in this order: PATH, the cache, the official installer, the Go module compiled. What is installed or
     compiled is kept in the cache; a second run waits for the first instead of doing the same work beside it.
@@ -110,11 +113,11 @@ def _on_path(*, progress: Progress) -> Path | None:
     if found is None:
         return None
     version = _version_of(Path(found))
-    if version is not None and version.major == PINNED.major and version >= PINNED:
+    if version is not None and version.major == OLDEST.major and version >= OLDEST:
         return Path(found)
     is_what = f"is {version}" if version else "does not say its version"
     progress(
-        f"{found} {is_what} and is passed over: colorway needs {PINNED} or newer, below {PINNED.major + 1}.0.0",
+        f"{found} {is_what} and is passed over: colorway needs {OLDEST} or newer, below {OLDEST.major + 1}.0.0",
         lasting=True,
     )
     return None
@@ -150,7 +153,7 @@ def _get(*, home: Path, work: Path, progress: Progress) -> None:
         go = go_toolchain()
     except ColorwayError as not_compiled:
         raise ColorwayError(
-            f"no Pulumi CLI {PINNED} or newer on PATH, {not_installed}, and {not_compiled}; install Pulumi or Go first"
+            f"no Pulumi CLI {OLDEST} or newer on PATH, {not_installed}, and {not_compiled}; install Pulumi or Go first"
         ) from not_compiled
     progress(f"The Pulumi CLI {PINNED} is compiled with {go}: {not_installed}", lasting=True)
     binary = compile_cli(go=go, version=str(PINNED), directory=work, progress=progress)

@@ -6,16 +6,15 @@ import importlib.util
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 
 from pulumi import automation as auto
 from pulumi.automation._stack import StackInitMode
-from semver import VersionInfo
 from typing_extensions import override
 
 from colorway.engine.backend import backend_url
 from colorway.engine.checkpoint import read_checkpoint
+from colorway.engine.cli_binary import PINNED
 from colorway.engine.deployed import Deployed, read_deployment
 from colorway.errors import ColorwayError
 from colorway.stack_keys import SECRETS
@@ -29,7 +28,7 @@ class _Command(auto.PulumiCommand):
 
     def __init__(self, pulumi: Path) -> None:
         self.command = str(pulumi)
-        self.version = VersionInfo.parse(metadata.version("pulumi"))
+        self.version = PINNED
 
 
 class _Workspace(auto.LocalWorkspace):
