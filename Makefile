@@ -17,7 +17,7 @@ help: ## Print this table
 
 set-up: $(VENV)/.stamp ## Python environment from the hashed requirements (nothing to do the second time)
 
-$(VENV)/.stamp: requirements-dev.txt
+$(VENV)/.stamp: requirements-dev.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "make: Python 3.11 or newer is needed, and python3 on PATH is older or missing;" \
 		"install it, or say where it is: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
@@ -27,6 +27,7 @@ $(VENV)/.stamp: requirements-dev.txt
 	@$(BIN)/python -m pip install --disable-pip-version-check --require-hashes --requirement requirements-dev.txt \
 		| awk -v total="$$(grep -c '^[a-z].*==' requirements-dev.txt)" \
 			'/^Collecting/ && ++n % 10 == 0 { print "  package " n " of " total; fflush() }'
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 up: set-up ## Everything, from a clean clone to a running platform on this machine
@@ -71,4 +72,4 @@ $(UV)/bin/uv:
 	@$(UV)/bin/pip install --quiet --disable-pip-version-check uv
 
 schema: set-up ## Write the JSON schemas of the files that a user edits
-	@$(BIN)/python -m colorway.schema
+	@$(BIN)/python -m colorway.config.schema

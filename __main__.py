@@ -6,26 +6,26 @@ from pathlib import Path
 
 import pulumi
 
-from colorway import pulumi_config
+from colorway.config import pulumi_config
 from colorway.errors import ColorwayError
 from colorway.outputs import OUTPUT, TOKEN_OUTPUT, platform_outputs
 from colorway.render.nginx import generation
 from colorway.spec import names
 from colorway.spec.data_stores import StoreKind
 from colorway.spec.names import NetworkName
-from colorway.spec.root import PlatformSpec
-from components.cache import Cache
-from components.database import Database
+from colorway.spec.platform_spec import PlatformSpec
+from components.database.postgresql import Database
+from components.database.redis import Cache
 from components.hosts import Hosts
-from components.load_balancer import LoadBalancer
+from components.load_balancer.nginx import LoadBalancer
+from components.load_balancer.routing import Routing
 from components.migrations import Migrations
 from components.monitoring import Monitoring
 from components.networks import Networks
 from components.provider import providers
-from components.routing import Routing
 from components.secrets import Secrets
-from components.web import WebTier
-from components.workers import Workers
+from components.web.tier import WebTier
+from components.web.workers import Workers
 
 STORES = {StoreKind.POSTGRESQL: Database, StoreKind.REDIS: Cache}
 

@@ -1,5 +1,5 @@
 """`python -m colorway`."""
 
-from colorway.cli import main
+from colorway.cli.stack import main
 
 main()

@@ -8,10 +8,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from colorway.spec import names
-from colorway.spec.root import PlatformSpec
+from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.services import ServiceKind
-from colorway.spec.traffic import Color, Traffic, Versions
-from colorway.spec.transitions import Installed
+from colorway.spec.traffic import Color, Installed, Traffic, Versions
 
 OUTPUT = "platform"
 """Name of the stack output that holds `PlatformOutputs`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pulumi
 import pulumi_docker as docker
 
-from colorway.render.scripts import entry
+from colorway.render.templates import entry
 from colorway.spec.names import STACK_LABEL
 from components.swarm_spec import MountedFile
 

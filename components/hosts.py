@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pulumi
 
-from colorway.render.scripts import script
+from colorway.render.templates import script
 from colorway.spec import names
-from colorway.spec.root import PlatformSpec
+from colorway.spec.platform_spec import PlatformSpec
 from components.remote import HostScript
 
 

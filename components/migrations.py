@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 import pulumi
 
-from colorway.render.scripts import script
+from colorway.render.templates import script
 from colorway.spec import names
 from colorway.spec.fields import whole_seconds
 from colorway.spec.names import NetworkName
+from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.release import MigrationCommand
-from colorway.spec.root import PlatformSpec
 from colorway.spec.traffic import Color
 from components.remote import HostScript
 from components.swarm_spec import MountedFile

@@ -12,7 +12,7 @@ from colorway.spec import names
 from colorway.spec.fields import go_duration
 from colorway.spec.hosts import HostSpec, Role
 from colorway.spec.names import NetworkName
-from colorway.spec.root import PlatformSpec
+from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.services import HealthSpec, LimitsSpec
 from components.entry import mounted_config
 from components.swarm_service import SwarmService

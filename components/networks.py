@@ -9,7 +9,7 @@ import pulumi_docker as docker
 
 from colorway.spec import names
 from colorway.spec.names import NetworkName
-from colorway.spec.root import PlatformSpec
+from colorway.spec.platform_spec import PlatformSpec
 
 
 class Networks(pulumi.ComponentResource):

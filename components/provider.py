@@ -7,7 +7,7 @@ import pulumi_command as command
 import pulumi_docker as docker
 
 from colorway.spec.hosts import HostSpec
-from colorway.spec.root import PlatformSpec
+from colorway.spec.platform_spec import PlatformSpec
 
 
 def providers(spec: PlatformSpec) -> list[pulumi.ProviderResource]:

@@ -12,7 +12,7 @@ import pulumi_docker as docker
 
 from colorway.errors import ColorwayError
 from colorway.spec.names import STACK_LABEL
-from colorway.spec.root import PlatformSpec
+from colorway.spec.platform_spec import PlatformSpec
 from components.swarm_spec import MountedFile
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,128}")

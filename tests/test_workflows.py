@@ -38,7 +38,7 @@ def make_targets():
 def cli_commands():
     """The names that Typer gives the commands: read, not imported, so that this test needs no engine."""
     names = set()
-    for node in ast.walk(ast.parse((ROOT / "colorway" / "cli.py").read_text())):
+    for node in ast.walk(ast.parse((ROOT / "colorway" / "cli" / "stack.py").read_text())):
         if isinstance(node, ast.FunctionDef) and any("app.command" in ast.unparse(one) for one in node.decorator_list):
             given = re.search(r"command\('([a-z-]+)'", " ".join(map(ast.unparse, node.decorator_list)))
             names.add(given[1] if given else node.name.rstrip("_").replace("_", "-"))

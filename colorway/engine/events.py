@@ -11,7 +11,7 @@ from typing import Any
 
 from pulumi.automation.events import EngineEvent, OpType, StepEventMetadata
 
-from colorway.engine.deployed import STACK_TYPE
+from colorway.engine.state import STACK_TYPE
 
 SIGNS = {
     OpType.CREATE: "+",

@@ -10,22 +10,28 @@ from pathlib import Path
 
 from pulumi import automation as auto
 
-from colorway import stack_config
-from colorway.engine.backend import backend_url, engine_environment
-from colorway.engine.checkpoint import restore_checkpoint
-from colorway.engine.deployed import DOCKER_TYPES, Deployed, read_outputs
+from colorway.config import stack_files
 from colorway.engine.events import Change, EventLog
-from colorway.engine.locks import dead_owner
 from colorway.engine.plugins import PluginChoice
 from colorway.engine.recover import Recovery, host_of_apply, plan_recovery
-from colorway.engine.stack import PROJECT, Stack, is_unknown, last_line, read_state, stack_of
-from colorway.engine.swarm import Swarm
-from colorway.engine.watch import Failure, watched_tasks
+from colorway.engine.stack import (
+    PROJECT,
+    Stack,
+    backend_url,
+    engine_environment,
+    is_unknown,
+    last_line,
+    read_state,
+    stack_of,
+)
+from colorway.engine.state import DOCKER_TYPES, Deployed, dead_owner, read_outputs, restore_checkpoint
+from colorway.engine.watch import FailingTask, watched_tasks
 from colorway.errors import ColorwayError
 from colorway.outputs import PlatformOutputs
 from colorway.spec import names
-from colorway.spec.root import PlatformSpec
-from colorway.spec.transitions import Installed, illegal_changes
+from colorway.spec.platform_spec import PlatformSpec
+from colorway.spec.traffic import Installed, illegal_changes
+from colorway.swarm.services import Swarm
 
 Say = Callable[[str], None]
 """Prints one line."""
@@ -181,7 +187,7 @@ class Engine:
         if in_place:
             self.say(f"in place, because: {in_place}")
             return
-        file = stack_config.stack_file(self.spec.stack)
+        file = stack_files.stack_file(self.spec.stack)
         told = "\n".join(f"{file}: {reason}" for reason in found)
         raise ColorwayError(f"{told}\nThis needs more than one commit; --in-place REASON applies it all the same.")
 
@@ -222,7 +228,7 @@ def _is_failed_delete(errors: list[str]) -> bool:
 
 
 @contextmanager
-def _explained(stack: str, log: EventLog, failures: dict[str, Failure]) -> Iterator[None]:
+def _explained(stack: str, log: EventLog, failures: dict[str, FailingTask]) -> Iterator[None]:
     """Turn an engine's failure into an error that says what failed and why."""
     try:
         yield

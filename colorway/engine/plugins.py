@@ -15,8 +15,8 @@ from typing import Final
 from typing_extensions import override
 
 from colorway.engine.cli_binary import DOWNLOADS, cache_directory, is_reachable, run_bounded
-from colorway.engine.progress import Progress, silent
 from colorway.errors import ColorwayError
+from colorway.machine.progress import Progress, silent
 
 VARIABLE: Final = "COLORWAY_PLUGINS"
 """Environment variable that settles the choice: `official` or `offline`."""
@@ -156,8 +156,8 @@ def _download(plugin: _Plugin, *, pulumi: Path) -> str | None:
 
 def _offline(names: Sequence[str], *, reason: str, python: Path) -> PluginChoice:
     """Write the offline plugins' executables beside the code that they run, so that two clones never share them."""
-    # Here, so that an engine for real hosts never loads code of the lab.
-    from colorway.lab.plugins.executables import write_executables  # noqa: PLC0415
+    # Here, so that an engine for real hosts never loads them.
+    from offline_plugins.executables import write_executables  # noqa: PLC0415
 
     directory = Path(__file__).resolve().parents[2] / ".colorway" / "plugins"
     directory.mkdir(parents=True, exist_ok=True)

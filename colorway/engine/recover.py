@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from colorway.engine.deployed import Deployed, SwarmObject
+from colorway.engine.state import Deployed
 from colorway.errors import ColorwayError
+from colorway.swarm.services import SwarmObject
 
 _GENERATION = re.compile(r"^# colorway generation (\w+)", re.MULTILINE)
 

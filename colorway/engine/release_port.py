@@ -6,25 +6,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from colorway import stack_config
+from colorway.config import stack_files
+from colorway.config.stack_files import SECRETS
 from colorway.engine.operations import Engine, Say
-from colorway.engine.progress import Progress
 from colorway.engine.session import build_images, engine_for
-from colorway.engine.swarm import Swarm, live_generations
 from colorway.errors import ColorwayError
+from colorway.machine.progress import Progress
 from colorway.outputs import TOKEN_OUTPUT, PlatformOutputs
-from colorway.release.health import ServiceHealth
+from colorway.release.plan.facts import ServiceHealth
 from colorway.spec import names
-from colorway.spec.root import PlatformSpec
+from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.traffic import Color
-from colorway.stack_keys import SECRETS
+from colorway.swarm.services import Swarm, live_generations
 
 LOG_LINES = 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReleasePort:
-    """Implements `colorway.release.ports.Engine` on the real engine and the real swarm."""
+    """Implements `colorway.release.ports.protocols.EnginePort` on the real engine and the real swarm."""
 
     root: Path
     stack: str
@@ -34,7 +34,7 @@ class ReleasePort:
     """The preview token by stack, until the next `up`: reading it costs the engine a second."""
 
     def _spec(self) -> PlatformSpec:
-        return stack_config.from_file(root=self.root, stack=self.stack)
+        return stack_files.from_file(root=self.root, stack=self.stack)
 
     def _engine(self, spec: PlatformSpec) -> Engine:
         return engine_for(spec, root=self.root, say=self.say, progress=self.progress)
@@ -84,7 +84,7 @@ class ReleasePort:
 
         Asked of the engine only where the stack's file has any: decrypting takes a second.
         """
-        text = (self.root / stack_config.stack_file(self.stack)).read_text(encoding="utf-8")
+        text = (self.root / stack_files.stack_file(self.stack)).read_text(encoding="utf-8")
         if f"{SECRETS}{names.NOTICE_SECRET}" not in text:
             return {}
         secrets = self._engine(self._spec()).open(create=False)[0].configured_secrets()

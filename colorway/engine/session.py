@@ -9,13 +9,14 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from colorway.engine import cli_binary, images, machine, plugins
+from colorway.engine import cli_binary, plugins
 from colorway.engine.operations import Engine
-from colorway.engine.progress import Progress
-from colorway.engine.swarm import Swarm
 from colorway.errors import ColorwayError
-from colorway.spec.platform import ImageSource
-from colorway.spec.root import PlatformSpec
+from colorway.machine import daemon, images
+from colorway.machine.progress import Progress
+from colorway.spec.platform_file import ImageSource
+from colorway.spec.platform_spec import PlatformSpec
+from colorway.swarm.services import Swarm
 
 PLUGINS = ("docker", "command")
 
@@ -28,8 +29,8 @@ def set_up(spec: PlatformSpec, *, root: Path, progress: Progress) -> None:
     """
     if not spec.is_local:
         return
-    machine.ensure_docker(progress)
-    machine.ensure_swarm(progress)
+    daemon.ensure_docker(progress)
+    daemon.ensure_swarm(progress)
     build_images(spec, root=root, progress=progress)
 
 
@@ -57,7 +58,7 @@ def engine_for(spec: PlatformSpec, *, root: Path, say: Callable[[str], None], pr
 
 def load_program_beside() -> None:
     """Load what the program needs while other things are waited for; 0.4 s of the next `up` or `preview`."""
-    names = ("pulumi_docker", "pulumi_command", "components.routing", "components.monitoring")
+    names = ("pulumi_docker", "pulumi_command", "components.load_balancer.routing", "components.monitoring")
     threading.Thread(target=lambda: [importlib.import_module(name) for name in names], daemon=True).start()
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from colorway.engine.swarm import ServiceState, Swarm
 from colorway.outputs import PlatformOutputs
-from colorway.spec.root import PlatformSpec
+from colorway.spec.platform_spec import PlatformSpec
+from colorway.swarm.services import ServiceState, Swarm
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from colorway.engine.swarm import Swarm, TaskState
 from colorway.errors import ColorwayError
+from colorway.swarm.services import Swarm, TaskState
 
 INTERVAL = 1.0
 """Seconds between two looks."""
@@ -18,7 +18,7 @@ FAILED = ("failed", "rejected", "complete")
 
 
 @dataclass(kw_only=True)
-class Failure:
+class FailingTask:
     """The last failing task of one service."""
 
     service: str
@@ -33,9 +33,9 @@ class Failure:
 
 
 @contextmanager
-def watched_tasks(swarm: Swarm, *, stack: str) -> Iterator[dict[str, Failure]]:
+def watched_tasks(swarm: Swarm, *, stack: str) -> Iterator[dict[str, FailingTask]]:
     """Collect failing tasks of a stack while the block runs, by service; older failures do not count."""
-    failures: dict[str, Failure] = {}
+    failures: dict[str, FailingTask] = {}
     stop = threading.Event()
     watcher = threading.Thread(target=_watch, args=(swarm, stack, failures, stop), daemon=True)
     watcher.start()
@@ -46,7 +46,7 @@ def watched_tasks(swarm: Swarm, *, stack: str) -> Iterator[dict[str, Failure]]:
         watcher.join(timeout=5)
 
 
-def _watch(swarm: Swarm, stack: str, failures: dict[str, Failure], stop: threading.Event) -> None:
+def _watch(swarm: Swarm, stack: str, failures: dict[str, FailingTask], stop: threading.Event) -> None:
     seen: set[str] | None = None
     while True:
         try:
@@ -65,10 +65,10 @@ def _watch(swarm: Swarm, stack: str, failures: dict[str, Failure], stop: threadi
             return
 
 
-def _describe(swarm: Swarm, task: TaskState) -> Failure:
+def _describe(swarm: Swarm, task: TaskState) -> FailingTask:
     code = "" if task.exit_code in {None, 0} else f", exit code {task.exit_code}"
     why = "ended although it should run" if task.state == "complete" else task.error or task.message
-    return Failure(
+    return FailingTask(
         service=task.service,
         reason=f"task {task.state}: {why}{code}",
         health=swarm.health_output(task.container) if task.container else "",

@@ -6,7 +6,7 @@ from colorway.render.templates import fill_in
 from colorway.spec import names
 from colorway.spec.fields import go_duration
 from colorway.spec.names import NetworkName
-from colorway.spec.root import PlatformSpec
+from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.traffic import Color
 
 MTAIL_PORT = 3903

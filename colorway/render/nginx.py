@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from colorway.render.templates import fill_in
 from colorway.spec.fields import whole_seconds
-from colorway.spec.root import RESOLVER_VALID, PlatformSpec
+from colorway.spec.platform_spec import RESOLVER_VALID, PlatformSpec
 from colorway.spec.services import ServiceSpec
 from colorway.spec.traffic import Color
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import difflib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import InitErrorDetails
 
 Mistake = tuple[tuple[str, ...], str]
 """A path below the value that is looked at, and one sentence about what stands there."""
@@ -50,3 +53,66 @@ class StrictSpec(BaseModel):
         use_attribute_docstrings=True,
         allow_inf_nan=False,
     )
+
+
+Entry = TypeVar("Entry")
+Check = Callable[[Mapping[str, Entry], bool], Sequence[Mistake]]
+"""Looks at the entries that are well formed; told whether these are all."""
+
+
+def checked_entries(
+    value: object, validate: Callable[[object], dict[str, Entry]], *, check: Check[Entry]
+) -> dict[str, Entry]:
+    """Return the validated mapping.
+
+    Args:
+        value: What the file says.
+        validate: Pydantic's own validation of the mapping.
+        check: The rules between the entries, or between an entry and the rest of the file.
+
+    Raises:
+        ValidationError: an entry is wrong; with the mistakes that `check` found in the others.
+        MistakesError: only `check` found something.
+    """
+    try:
+        entries = validate(value)
+    except ValidationError as error:
+        found = check(_well_formed(value, validate), False)  # noqa: FBT003 - a callback's parameters have no names
+        raise _with_mistakes(error, found) from None
+    found = check(entries, True)  # noqa: FBT003 - same
+    if found:
+        raise MistakesError(found)
+    return entries
+
+
+def _well_formed(value: object, validate: Callable[[object], dict[str, Entry]]) -> dict[str, Entry]:
+    entries: dict[str, Entry] = {}
+    for key, entry in value.items() if isinstance(value, Mapping) else ():
+        try:
+            entries |= validate({key: entry})
+        except ValidationError:
+            continue
+    return entries
+
+
+def _with_mistakes(error: ValidationError, found: Sequence[Mistake]) -> ValidationError:
+    details = [
+        InitErrorDetails(type=detail["type"], loc=detail["loc"], input=detail["input"], ctx=detail.get("ctx", {}))
+        for detail in error.errors(include_url=False)
+    ]
+    if found:
+        details.append(InitErrorDetails(type="value_error", loc=(), input=None, ctx={"error": MistakesError(found)}))
+    return ValidationError.from_exception_data(error.title, details, hide_input=True)
+
+
+def nearest(wanted: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is most like the wanted one, None where none is."""
+    near = difflib.get_close_matches(wanted, sorted(known), n=1, cutoff=0.7)
+    return near[0] if near else None
+
+
+def hint(wanted: str, known: Iterable[str]) -> str:
+    """Return a question with the nearest known name, or the list of all; never the wanted name itself."""
+    names = sorted(known)
+    near = nearest(wanted, names)
+    return f"did you mean {near}?" if near else f"known: {', '.join(names) or 'none'}"

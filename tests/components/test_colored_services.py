@@ -7,8 +7,8 @@ import re
 import pytest
 
 from colorway.spec.traffic import Color
-from components.web import WebTier
-from components.workers import Workers
+from components.web.tier import WebTier
+from components.web.workers import Workers
 from tests.components.pieces import NETWORKS, SECRETS, constraints, joined, secret_files
 from tests.support.recorder import SERVICE, run_program
 from tests.support.specs import pinned, small_spec

@@ -7,14 +7,14 @@ import shlex
 import pytest
 
 from colorway.render.monitoring import mtail
-from colorway.render.scripts import entry
+from colorway.render.templates import entry
 from colorway.spec.hosts import Role
 from colorway.spec.names import NetworkName
 from colorway.spec.traffic import Color
-from components.cache import Cache
-from components.database import Database
+from components.database.postgresql import Database
+from components.database.redis import Cache
 from components.hosts import Hosts
-from components.load_balancer import LoadBalancer
+from components.load_balancer.nginx import LoadBalancer
 from components.migrations import Migrations
 from components.monitoring import Monitoring
 from tests.components.pieces import NETWORKS, SECRETS, constraints, joined, secret_files

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from colorway.lab.plugins.command.provider import CommandProvider
-from colorway.lab.plugins.docker.provider import DockerProvider
+from offline_plugins.command.provider import CommandProvider
+from offline_plugins.docker.provider import DockerProvider
 from tests.contract.fake_daemon import FakeDaemon, VirtualPatience
 from tests.contract.servicer import KeptLog, Servicer
 

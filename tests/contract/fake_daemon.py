@@ -7,9 +7,8 @@ import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from colorway.lab.plugins.docker.daemon import DaemonError
-from colorway.lab.plugins.errors import CanceledError
-from colorway.lab.plugins.waiting import Patience
+from offline_plugins.docker.daemon import DaemonError
+from offline_plugins.waiting import CanceledError, Patience
 
 MISSING, CONFLICT, BAD_REQUEST = 404, 409, 400
 

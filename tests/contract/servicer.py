@@ -10,8 +10,8 @@ import grpc
 from google.protobuf import json_format, struct_pb2
 from pulumi.runtime.proto import provider_pb2, status_pb2
 
-from colorway.lab.plugins.engine_log import EngineLog, Severity
-from colorway.lab.plugins.provider import OfflineProvider
+from offline_plugins.engine_log import EngineLog, Severity
+from offline_plugins.provider import OfflineProvider
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 SIGNATURE = "4dabf18193072939515e22adb298388d"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from colorway.lab.plugins.engine_log import Severity
+from offline_plugins.engine_log import Severity
 from tests.contract.programs import COMMAND, command_program, recorded
 from tests.contract.servicer import UNKNOWN, Difference, Failed, KeptLog, Servicer, secret
 

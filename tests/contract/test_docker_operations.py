@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from colorway.lab.plugins.docker.provider import DockerProvider
+from offline_plugins.docker.provider import DockerProvider
 from tests.contract.fake_daemon import FakeDaemon, VirtualPatience
 from tests.contract.programs import SECRET, SERVICE
 from tests.contract.servicer import Failed, KeptLog, Servicer, secret

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from pulumi.runtime.proto import provider_pb2
 
-from colorway.lab.plugins.docker.daemon import DaemonError, HttpDaemon
-from colorway.lab.plugins.docker.provider import DockerProvider
-from colorway.lab.plugins.errors import PluginError
+from offline_plugins.docker.daemon import DaemonError, HttpDaemon
+from offline_plugins.docker.provider import DockerProvider
+from offline_plugins.waiting import PluginError
 from tests.contract.servicer import KINDS, UNKNOWN, Context, Failed, KeptLog, packed
 
 URN = "urn:pulumi:s::p::pulumi:providers:docker::swarm"

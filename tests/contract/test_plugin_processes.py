@@ -19,7 +19,7 @@ import pytest
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
-from colorway.lab.plugins.executables import write_executables
+from offline_plugins.executables import write_executables
 
 VERSIONS = {"docker": "pulumi-docker", "command": "pulumi-command"}
 # As the engine: it starts the plugin as a child and reads the port from its first line.

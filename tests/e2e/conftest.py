@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from colorway.engine import cli_binary, machine
-from colorway.engine.progress import silent
+from colorway.engine import cli_binary
+from colorway.machine import daemon
+from colorway.machine.progress import silent
 from tests.support.clone import Clone
 from tests.support.demo import TARGET, Demo, left_behind, reset
 from tests.support.releasing import Releasing, add_versions
@@ -29,8 +30,8 @@ def pulumi_cli() -> Path:
 @pytest.fixture(scope="session")
 def swarm() -> None:
     """A Docker engine with a swarm, installed and started as `make up` does it."""
-    machine.ensure_docker(silent)
-    machine.ensure_swarm(silent)
+    daemon.ensure_docker(silent)
+    daemon.ensure_swarm(silent)
 
 
 @pytest.fixture(scope="session")

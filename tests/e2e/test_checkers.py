@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from colorway import stack_config
-from colorway.engine import images
-from colorway.engine.progress import silent
+from colorway.config import stack_files
+from colorway.machine import images
+from colorway.machine.progress import silent
 from colorway.render.monitoring import mtail, prometheus
 from colorway.render.nginx import generation
-from colorway.render.scripts import entry, script
-from colorway.spec.root import PlatformSpec
+from colorway.render.templates import entry, script
+from colorway.spec.platform_spec import PlatformSpec
 from tests.program.stacks import STACKS
 from tests.render.cases import CASES, GOLDEN
 from tests.render.log_lines import FOREIGN, SAMPLES, SECONDS, Moves, all_moves
@@ -40,7 +40,7 @@ TOKEN = "0123456789abcdef0123456789abcdef0123456789abcdef"
 @pytest.fixture(scope="session")
 def local_images(swarm: None) -> dict[str, str]:
     """The images of the local stack by their folder under images/, built where they are missing."""
-    spec = stack_config.from_file(root=ROOT, stack="local")
+    spec = stack_files.from_file(root=ROOT, stack="local")
     wanted = {"nginx", "mtail", "prometheus"}
     return {
         folder: images.ensure_image(
@@ -104,7 +104,7 @@ def refused(nginx: Run, text: str) -> str:
 
 
 def stack_spec(stack: str) -> PlatformSpec:
-    return stack_config.from_file(root=ROOT, stack=stack)
+    return stack_files.from_file(root=ROOT, stack=stack)
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -26,7 +26,7 @@ import pulumi_docker as docker
 import pytest
 from pulumi import automation as auto
 
-from colorway.lab.plugins.executables import PLUGINS, write_executables
+from offline_plugins.executables import PLUGINS, write_executables
 from tests.contract.programs import (
     COMMAND,
     CONFIG,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from colorway.engine.backend import PASSPHRASE, STATE_FOLDER
+from colorway.engine.stack import PASSPHRASE, STATE_FOLDER
 from tests.release.sinks import Received, http_sink
 from tests.support.load import Load, compare_posts, fetch_post_counts
 from tests.support.releasing import FILE, LEAST, PLAN, Releasing

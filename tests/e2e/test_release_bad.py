@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from colorway.release.steps import ExitCode
+from colorway.release.plan.steps import ExitCode
 from colorway.spec.traffic import Color
 from tests.support.command import Command
 from tests.support.load import Kind, Load, LoadPlan, Report

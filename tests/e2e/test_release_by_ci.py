@@ -12,7 +12,7 @@ from typing import Self
 
 import pytest
 
-from colorway.engine.backend import STATE_FOLDER
+from colorway.engine.stack import STATE_FOLDER
 from tests.support.clone import Clone
 from tests.support.load import Load
 from tests.support.releasing import FILE, LEAST, PLAN, Releasing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from colorway.engine.backend import PASSPHRASE, QUIET, backend_environment, engine_environment
+from colorway.engine.stack import PASSPHRASE, QUIET, backend_environment, engine_environment
 from tests.support.specs import REMOTE_HOSTS, ZONE, small_spec
 
 PUBLIC = {"hosts": REMOTE_HOSTS, "settings": {"zone": ZONE}}

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from colorway.engine.checkpoint import read_checkpoint, restore_checkpoint
-from colorway.engine.deployed import DOCKER_TYPES, read_deployment
+from colorway.engine.state import DOCKER_TYPES, read_checkpoint, read_deployment, restore_checkpoint
 
 WHOLE = json.dumps({"version": 3, "checkpoint": {"latest": {"resources": [{"urn": "urn:pulumi:local::colorway::x"}]}}})
 EMPTY = json.dumps({"version": 3, "checkpoint": {"latest": {}}})

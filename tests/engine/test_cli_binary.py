@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from colorway.engine import cli_binary, cli_compile
-from colorway.engine.cli_binary import PINNED, find_or_build
-from colorway.engine.progress import silent
+from colorway.engine import cli_binary
+from colorway.engine.cli_binary import OLDEST, PINNED, find_or_build
 from colorway.errors import ColorwayError
+from colorway.machine.progress import silent
 
 GO = r"""#!/bin/sh
 # $FAKE_GO_LOG: one line per call. A file named `fail`, `hang` or `slow` beside this script changes the build.
@@ -86,7 +86,7 @@ def test_a_new_enough_cli_on_path_is_taken(bin_directory, version):
     assert find_or_build(progress=silent) == wanted, "the user's own CLI comes first"
 
 
-@pytest.mark.parametrize("version", ["3.1.0", f"{PINNED}-dev.1", PINNED.bump_major(), "nonsense"])
+@pytest.mark.parametrize("version", ["3.1.0", f"{OLDEST}-dev.1", OLDEST.bump_major(), "nonsense"])
 def test_another_version_on_path_is_said_and_passed_over(bin_directory, home, version):
     pulumi(bin_directory / "pulumi", version)
     cached = pulumi(home / "pulumi", PINNED)
@@ -96,7 +96,7 @@ def test_another_version_on_path_is_said_and_passed_over(bin_directory, home, ve
     [(sentence, lasting)] = told
     assert lasting, "the user must be able to read it afterwards"
     assert str(bin_directory / "pulumi") in sentence, "which binary"
-    assert str(PINNED) in sentence, "what would be right"
+    assert str(OLDEST) in sentence, "what would be right"
 
 
 def test_a_binary_that_cannot_run_is_passed_over(bin_directory, home):
@@ -135,7 +135,7 @@ def test_it_is_compiled_once_and_then_cached(go, home):
 def test_the_wrapper_module_pins_the_version_and_prunes_the_graph(go):
     find_or_build(progress=silent)
     module = (go / "go.mod").read_text()
-    assert f"require github.com/pulumi/pulumi/pkg/v3 v{PINNED}" in module, "the SDK's version"
+    assert f"require github.com/pulumi/pulumi/pkg/v3 v{PINNED}" in module, "the pinned version"
     assert "replace github.com/atotto/clipboard => github.com/tgummerer/clipboard" in module, "as Pulumi's own module"
     assert "\ngo 1.21\n" in module, "without a go line the unpruned module graph is fetched for ten minutes"
     argv = (go / "argv").read_text()
@@ -157,7 +157,7 @@ def test_progress_counts_modules_and_packages(go):
 
 @pytest.mark.parametrize("cached", [0, 700, 1684])
 def test_the_time_share_runs_from_zero_to_one_without_a_step_back(cached):
-    amount = cli_compile._Amount(packages=1685, cached=cached)
+    amount = cli_binary._Amount(packages=1685, cached=cached)
     shares = [amount.count(compiled).share for compiled in range(1685 - cached + 1)]
     assert shares[0] == 0, "nothing of this run is behind at its start"
     assert shares[-1] == pytest.approx(1), "all of it at the end"
@@ -178,7 +178,7 @@ def test_a_killed_build_leaves_no_binary_and_the_next_one_cleans_up(go, home):
     (go / "hang").touch()
     script = (
         "from colorway.engine import cli_binary; cli_binary.is_reachable = lambda url: False;"
-        "from colorway.engine.progress import silent; cli_binary.find_or_build(progress=silent)"
+        "from colorway.machine.progress import silent; cli_binary.find_or_build(progress=silent)"
     )
     run = subprocess.Popen([sys.executable, "-c", script], env={**os.environ, "PATH": f"{go}:/usr/bin:/bin"})
     assert (go / "started").read_text() == "started\n", "the build is under way"

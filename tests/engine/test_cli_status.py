@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console
 
-from colorway.cli_status import as_json, helps, show
-from colorway.release.state import Phase
-from colorway.release.status import ReleaseStatus
+from colorway.cli.status import as_json, helps, show
+from colorway.release.plan.situation import Phase
+from colorway.release.tell.status import ReleaseStatus
 from tests.engine.test_status import status
 from tests.support.specs import small_spec
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from colorway.engine.deployed import DOCKER_TYPES, read_deployment
+from colorway.engine.state import DOCKER_TYPES, read_deployment
 from colorway.outputs import OUTPUT, platform_outputs
 from tests.support.specs import small_spec
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from colorway.engine.images import ensure_base, ensure_image
-from colorway.engine.progress import Count
 from colorway.errors import ColorwayError
+from colorway.machine.images import ensure_base, ensure_image
+from colorway.machine.progress import Count
 
 IMAGES = Path(__file__).parents[2] / "images"
 REFERENCE = "colorway/thing:1.0.0-0123456789ab"

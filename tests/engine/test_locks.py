@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from colorway.engine.locks import dead_owner
+from colorway.engine.state import dead_owner
 
 HERE = socket.gethostname()
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from colorway.engine import machine
-from colorway.engine.machine import Host, ensure_docker, ensure_swarm, stop_docker_started_by_us
 from colorway.errors import ColorwayError
+from colorway.machine import daemon
+from colorway.machine.daemon import Host, ensure_docker, ensure_swarm, stop_docker_started_by_us
 from tests.support.wait import wait_until
 
 ROOT_ON_DEBIAN = Host(is_root=True, is_debian=True, has_systemd=False)
@@ -63,7 +63,7 @@ def here(tmp_path, monkeypatch) -> Machine:
         (folder / tool).symlink_to(found)
     monkeypatch.setenv("PATH", str(folder))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(machine, "this_host", lambda: ROOT_ON_DEBIAN)
+    monkeypatch.setattr(daemon, "this_host", lambda: ROOT_ON_DEBIAN)
     return Machine(folder, tmp_path / "cache" / "colorway")
 
 
@@ -149,14 +149,14 @@ def test_a_dockerd_that_ends_at_once_is_shown_with_its_last_words(here, progress
 def test_a_dockerd_that_never_answers_is_given_up_with_its_last_words(here, progress, monkeypatch):
     here.install("docker", "exit 1")
     here.install("dockerd", DOCKERD)
-    monkeypatch.setattr(machine, "_START_SECONDS", 1.0)
+    monkeypatch.setattr(daemon, "_START_SECONDS", 1.0)
 
     with pytest.raises(ColorwayError, match=r"(?s)did not answer within 1 s.*msg=starting"):
         ensure_docker(progress)
 
 
 def test_with_systemd_the_service_is_started(here, progress, monkeypatch):
-    monkeypatch.setattr(machine, "this_host", lambda: Host(is_root=True, is_debian=True, has_systemd=True))
+    monkeypatch.setattr(daemon, "this_host", lambda: Host(is_root=True, is_debian=True, has_systemd=True))
     here.install("docker", DOCKER)
     here.install("dockerd", "exit 1")
     here.install("systemctl", 'touch "$here/up"')
@@ -209,7 +209,7 @@ def test_a_failed_installation_says_what_apt_said(here, progress):
     ids=["not root", "not Debian"],
 )
 def test_where_docker_cannot_be_installed_one_sentence_says_why(here, progress, monkeypatch, host, words):
-    monkeypatch.setattr(machine, "this_host", lambda: host)
+    monkeypatch.setattr(daemon, "this_host", lambda: host)
     here.install("apt-get", "exit 0")
 
     with pytest.raises(ColorwayError, match=words) as raised:

@@ -15,9 +15,9 @@ from pulumi.automation.errors import ConcurrentUpdateError
 from pulumi.automation.events import DiagnosticEvent, EngineEvent
 
 from colorway.engine import operations
-from colorway.engine.deployed import read_deployment
 from colorway.engine.operations import Engine, EngineError
 from colorway.engine.plugins import PluginChoice
+from colorway.engine.state import read_deployment
 from colorway.errors import ColorwayError
 from colorway.outputs import OUTPUT, platform_outputs
 from tests.support.specs import ROOT, small_spec

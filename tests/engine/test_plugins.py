@@ -57,7 +57,7 @@ def written(monkeypatch):
     calls = []
     executables = ModuleType("executables")
     executables.write_executables = lambda directory, *, python: calls.append((directory, python))
-    monkeypatch.setitem(sys.modules, "colorway.lab.plugins.executables", executables)
+    monkeypatch.setitem(sys.modules, "offline_plugins.executables", executables)
     return calls
 
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from colorway.engine.progress import Count, TerminalProgress, duration
+from colorway.machine.progress import Count, TerminalProgress, duration
 
 
 class Clock:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from colorway.engine.deployed import NAMED_TYPES, SwarmObject, read_deployment
 from colorway.engine.recover import generation_of, host_of_apply, plan_recovery
+from colorway.engine.state import NAMED_TYPES, read_deployment
 from colorway.errors import ColorwayError
+from colorway.swarm.services import SwarmObject
 
 LB1 = "urn:pulumi:t::colorway::colorway:edge:Routing$command:local:Command::routing-apply-lb1-run"
 LB2 = LB1.replace("lb1", "lb2")

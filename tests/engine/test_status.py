@@ -7,8 +7,8 @@ import dataclasses
 import pytest
 
 from colorway.engine.status import Row, Status, read_status
-from colorway.engine.swarm import ServiceState
 from colorway.outputs import PlatformOutputs, platform_outputs
+from colorway.swarm.services import ServiceState
 from tests.support.specs import small_spec
 
 UP = "colorway up test"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from colorway import cli
-from colorway.engine import teardown
-from colorway.engine.deployed import SwarmObject
-from colorway.engine.teardown import remove_orphans
+from colorway.cli import stack as cli
 from colorway.errors import ColorwayError
+from colorway.machine import teardown
+from colorway.machine.teardown import remove_orphans
+from colorway.swarm.services import SwarmObject
 from tests.support.specs import REMOTE_HOSTS, small_spec
 
 SERVICE, NETWORK = SwarmObject("service", "test-web-blue"), SwarmObject("network", "test-data")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from colorway.engine import watch
-from colorway.engine.swarm import TaskState
 from colorway.engine.watch import watched_tasks
 from colorway.errors import ColorwayError
+from colorway.swarm.services import TaskState
 from tests.support.wait import wait_until
 
 

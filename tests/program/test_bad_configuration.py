@@ -8,7 +8,7 @@ import shutil
 import pulumi
 import pytest
 
-from colorway import pulumi_config, stack_config
+from colorway.config import pulumi_config, stack_files
 from tests.program.stacks import config_of, run_stack
 from tests.support.recorder import run_program
 from tests.support.specs import ROOT
@@ -71,13 +71,13 @@ def spec_from(folder):
 def test_a_misspelt_key_is_found_in_the_file_because_the_engine_cannot_list_keys(tmp_path):
     text = (ROOT / "Pulumi.local.yaml").read_text(encoding="utf-8")
     copied(tmp_path, text + "  colorway:trafic: {blue: 100, green: 0, active: blue}\n")
-    with pytest.raises(stack_config.ConfigError, match=r"colorway:trafic: is no known key; did you mean traffic\?"):
+    with pytest.raises(stack_files.ConfigError, match=r"colorway:trafic: is no known key; did you mean traffic\?"):
         spec_from(tmp_path)
 
 
 def test_a_file_that_is_no_yaml_is_one_sentence(tmp_path):
     copied(tmp_path, "config: {unclosed\n")
-    with pytest.raises(stack_config.ConfigError, match=r"^Pulumi\.local\.yaml:\d+: [^\n]+$"):
+    with pytest.raises(stack_files.ConfigError, match=r"^Pulumi\.local\.yaml:\d+: [^\n]+$"):
         spec_from(tmp_path)
 
 
@@ -85,4 +85,4 @@ def test_the_program_reads_exactly_what_the_release_tool_reads():
     found = []
     config = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config_of("local").items()}
     run_program(lambda: found.append(pulumi_config.from_pulumi(root=ROOT)), stack="local", config=config)
-    assert found == [stack_config.from_file(root=ROOT, stack="local")], "two readers, one truth"
+    assert found == [stack_files.from_file(root=ROOT, stack="local")], "two readers, one truth"

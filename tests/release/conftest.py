@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-from colorway.release import edit
+from colorway.release.plan import edit
 
 READ_ONCE = cache(edit._settings)
 

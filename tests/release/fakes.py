@@ -11,23 +11,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from colorway.documents import parse_document
+from colorway.config.documents import parse_document
 from colorway.errors import ColorwayError
 from colorway.outputs import PlatformOutputs, ServiceOutputs
-from colorway.release.apply import ApplyHere
-from colorway.release.git import GitError
-from colorway.release.health import ServiceHealth
-from colorway.release.lock_record import Holder
-from colorway.release.ports import Answer, LockLostError, Ports
-from colorway.release.project import ProjectFacts
-from colorway.release.reports import Notice, Progress
-from colorway.release.trailers import Message, ReleaseCommit
-from colorway.release.window import Counts, Latencies, QueryError, ServiceCounts, Window
-from colorway.release.window_between import OwnRequests
+from colorway.release.plan.facts import Holder, ServiceHealth
+from colorway.release.plan.trailers import Message, ReleaseCommit
+from colorway.release.ports.git import GitError
+from colorway.release.ports.project import ProjectFacts
+from colorway.release.ports.protocols import Answer, LockLostError, Notice, Ports, StageProgress
+from colorway.release.run.apply import ApplyHere
+from colorway.release.verdict.counters import OwnRequests
+from colorway.release.verdict.window import Counts, Latencies, QueryError, ServiceCounts, Window
 from colorway.spec.release import GateSpec, MigrationSpec, ReleasePolicy, SmokeTest, StageSpec
 from colorway.spec.services import ServiceKind
-from colorway.spec.traffic import Color, Traffic, Versions
-from colorway.spec.transitions import Installed, illegal_changes
+from colorway.spec.traffic import Color, Installed, Traffic, Versions, illegal_changes
 from tests.release.situations import BASE, FIRST, KNOWN, NOW, holder
 
 POLICY = ReleasePolicy(
@@ -79,7 +76,7 @@ class World:
     lock: Holder | None = None
     notices: list[Notice] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
-    progress: list[Progress] = field(default_factory=list)
+    progress: list[StageProgress] = field(default_factory=list)
     smoked: set[tuple[Color, str]] = field(default_factory=set)
     history: list[str] = field(default_factory=list)
     """What users met, in order."""
@@ -468,5 +465,5 @@ class FakeReporter:
     def say(self, line: str) -> None:
         self.world.said.append(line)
 
-    def progress(self, progress: Progress) -> None:
+    def progress(self, progress: StageProgress) -> None:
         self.world.progress.append(progress)

@@ -8,15 +8,13 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
-from colorway.release.edit import with_traffic, with_versions
-from colorway.release.health import ServiceHealth
-from colorway.release.lock_record import Holder
-from colorway.release.situation import Goal, Request, Situation
-from colorway.release.steps import Commit, Done, Freeze, Notify, Refuse, Smoke, Step
-from colorway.release.trailers import ReleaseCommit
+from colorway.release.plan.edit import with_traffic, with_versions
+from colorway.release.plan.facts import Holder, ServiceHealth
+from colorway.release.plan.situation import Goal, Request, Situation
+from colorway.release.plan.steps import Commit, Done, Freeze, Notify, Refuse, Smoke, Step
+from colorway.release.plan.trailers import ReleaseCommit
 from colorway.spec.release import MigrationSpec, ReleasePolicy
-from colorway.spec.traffic import Color, Traffic, Versions
-from colorway.spec.transitions import Installed
+from colorway.spec.traffic import Color, Installed, Traffic, Versions
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 BASE = """\

@@ -10,14 +10,13 @@ from datetime import timedelta
 import pytest
 
 from colorway.errors import ColorwayError
-from colorway.release.bake import Baking
-from colorway.release.blame import StepFailedError
-from colorway.release.meter import PrometheusMeter
-from colorway.release.metrics import Prometheus
-from colorway.release.ports import LockLostError
-from colorway.release.steps import Bake, Event
-from colorway.release.window import Counts, Latencies, QueryError, ServiceCounts, Window
-from colorway.release.window_between import OwnRequests
+from colorway.release.plan.steps import Bake, Event
+from colorway.release.ports.prometheus import Prometheus, PrometheusMeter
+from colorway.release.ports.protocols import LockLostError
+from colorway.release.run.bake import Baking
+from colorway.release.run.blame import StepFailedError
+from colorway.release.verdict.counters import OwnRequests
+from colorway.release.verdict.window import Counts, Latencies, QueryError, ServiceCounts, Window
 from colorway.spec.traffic import Color
 from tests.release.fakes import FakeClock, FakeEngine, FakeMeter, FakeProber, World, facts_of
 from tests.release.sinks import http_sink

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from colorway.documents import parse_document
-from colorway.release.edit import EditError, TrafficEdit, VersionsEdit, recognized, with_traffic, with_versions
+from colorway.config.documents import parse_document
+from colorway.release.plan.edit import EditError, TrafficEdit, VersionsEdit, recognized, with_traffic, with_versions
 from colorway.spec.traffic import Color, Traffic, Versions
 
 FILE = """\

@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from colorway.errors import ColorwayError
-from colorway.release.execute import execute, plan
-from colorway.release.situation import Request
-from colorway.release.steps import Done, Ending, ExitCode, Freeze, Refuse, code_of
+from colorway.release.plan.situation import Request
+from colorway.release.plan.steps import Done, Ending, ExitCode, Freeze, Refuse, code_of
+from colorway.release.run.execute import execute, plan
 from colorway.spec.traffic import Color
 from tests.release.fakes import FakeEngine, KilledError, World, shares
 from tests.release.situations import FINISH, FIRST, ONE_WAY, holder, release, rollback

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from colorway.release.git import Git, GitError
-from colorway.release.trailers import Message, ReleaseCommit, Trailers, parse_log
+from colorway.release.plan.trailers import Message, ReleaseCommit, Trailers, parse_log
+from colorway.release.ports.git import Git, GitError
 
 FILE = "Pulumi.test.yaml"
 BEFORE = "config:\n  colorway:traffic: {blue: 100, green: 0, active: blue}\n"

@@ -11,7 +11,8 @@ FORBIDDEN = ("pulumi", "pulumi_docker", "components", "colorway.engine", "colorw
 
 
 def test_no_module_of_a_release_imports_the_engine_or_pulumi() -> None:
-    names = sorted(f"colorway.release.{path.stem}" for path in (ROOT / "colorway/release").glob("[a-z]*.py"))
+    paths = (ROOT / "colorway/release").rglob("[a-z]*.py")
+    names = sorted(".".join(path.relative_to(ROOT).with_suffix("").parts) for path in paths)
     script = f"import importlib, sys\nfor name in {names!r}: importlib.import_module(name)\nprint(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
     found = [name for name in loaded.stdout.split() if name.startswith(FORBIDDEN)]
@@ -20,7 +21,7 @@ def test_no_module_of_a_release_imports_the_engine_or_pulumi() -> None:
 
 
 def test_the_command_line_starts_without_what_only_a_release_needs() -> None:
-    script = "import sys, colorway.cli\nprint(*sys.modules)"
+    script = "import sys, colorway.cli.stack\nprint(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
     found = [name for name in loaded.stdout.split() if name.startswith(("apprise", "colorway.release"))]
     assert found == [], "half a second that `up`, `preview` and `status` would wait for"

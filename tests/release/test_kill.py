@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import pytest
 
-from colorway.release.execute import execute
-from colorway.release.situation import Request
-from colorway.release.steps import Done, ExitCode, code_of
+from colorway.release.plan.situation import Request
+from colorway.release.plan.steps import Done, ExitCode, code_of
+from colorway.release.run.execute import execute
 from tests.release.fakes import KilledError, World, shares
 from tests.release.situations import FINISH, RESUME, release, rollback
 from tests.release.test_execute import released

@@ -12,11 +12,10 @@ from datetime import timedelta
 import pytest
 
 from colorway.errors import ColorwayError
-from colorway.release.lock import LEASE, LockHeldError, ReleaseLock
-from colorway.release.lock_record import read_labels
-from colorway.release.ports import LockLostError
-from colorway.release.processes import is_dead, process_mark
-from colorway.release.swarm_configs import ConflictError, StoredConfig
+from colorway.release.plan.facts import read_labels
+from colorway.release.ports.lock import LEASE, LockHeldError, ReleaseLock, is_dead, process_mark
+from colorway.release.ports.protocols import LockLostError
+from colorway.swarm.configs import ConflictError, StoredConfig
 from tests.release.fakes import FakeClock
 from tests.release.situations import holder
 

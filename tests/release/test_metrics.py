@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from colorway.release.metrics import Prometheus, PrometheusError
+from colorway.release.ports.prometheus import Prometheus, PrometheusError
 from tests.release.sinks import http_sink
 from tests.release.situations import NOW
 

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from colorway.release.notify import Notices
-from colorway.release.reports import Notice
-from colorway.release.steps import Event
+from colorway.release.plan.steps import Event
+from colorway.release.ports.protocols import Notice
+from colorway.release.tell.notices import Notices
 from tests.release.sinks import http_sink, smtp_sink
 
 NOTICE = Notice(event=Event.FAILED, title="test: 2.0.0 failed", lines=("web: 20 % failed", "blue 0.1 %"))

@@ -7,11 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from colorway.release.edit import TrafficEdit, VersionsEdit
-from colorway.release.plan import next_step, resolve
-from colorway.release.simulate import after, simulate
-from colorway.release.situation import Session, Situation
-from colorway.release.steps import (
+from colorway.release.plan.edit import TrafficEdit, VersionsEdit
+from colorway.release.plan.plan import after, next_step, resolve, simulate
+from colorway.release.plan.situation import Session, Situation
+from colorway.release.plan.steps import (
     Apply,
     Bake,
     Commit,

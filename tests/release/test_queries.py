@@ -5,9 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from colorway.release.queries import Metric, Snapshot, counters_query, parse
-from colorway.release.window import Counts, QueryError, Window
-from colorway.release.window_between import OwnRequests, window_between
+from colorway.release.verdict.counters import Metric, OwnRequests, Snapshot, counters_query, parse, window_between
+from colorway.release.verdict.window import Counts, QueryError, Window
 from colorway.spec.traffic import Color
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)

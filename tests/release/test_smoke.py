@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from colorway.release.ports import Answer, UnreachableError
-from colorway.release.smoke import PATIENCE, HttpsProber, SmokeError, Subject, try_out
+from colorway.release.ports.protocols import Answer, UnreachableError
+from colorway.release.run.requests import PATIENCE, HttpsProber, SmokeError, Subject, try_out
 from colorway.spec.release import SmokeTest
 from colorway.spec.traffic import Color
 from tests.release.fakes import FakeClock

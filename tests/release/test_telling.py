@@ -7,16 +7,15 @@ from datetime import timedelta
 import pytest
 
 from colorway.errors import ColorwayError
-from colorway.release.blame import MOST_LINES, StepFailedError, blame, failure_of
-from colorway.release.dry_run import describe
-from colorway.release.git import GitError
-from colorway.release.history import records
-from colorway.release.pull import BuiltHere, RegistryImages
-from colorway.release.report import LOG_EVERY, LineReporter, progress_line
-from colorway.release.reports import ColorFigures, Progress
-from colorway.release.simulate import simulate
-from colorway.release.state import read_state
-from colorway.release.steps import Apply, AwaitHealthy, Commit, PullImages, RestoreFile
+from colorway.release.plan.plan import simulate
+from colorway.release.plan.situation import read_state
+from colorway.release.plan.steps import Apply, AwaitHealthy, Commit, PullImages, RestoreFile
+from colorway.release.ports.git import GitError
+from colorway.release.ports.images import BuiltHere, RegistryImages
+from colorway.release.ports.protocols import ColorFigures, StageProgress
+from colorway.release.run.blame import MOST_LINES, StepFailedError, blame, failure_of
+from colorway.release.tell.history import records
+from colorway.release.tell.report import LOG_EVERY, LineReporter, describe, progress_line
 from colorway.spec.traffic import Color
 from tests.release.fakes import FakeClock
 from tests.release.situations import commits, installed, release, rollback, situation
@@ -56,7 +55,7 @@ def test_history_tells_steps_times_and_people() -> None:
     assert (record.people, record.previous) == ("Ana", "1.0.0"), "who, and from which version"
 
 
-FIGURES = Progress(
+FIGURES = StageProgress(
     percent=10,
     left=timedelta(minutes=9, seconds=12),
     said="the bake of 10m is not over",

@@ -7,8 +7,7 @@ from itertools import product
 
 import pytest
 
-from colorway.spec.traffic import Color, Traffic, Versions
-from colorway.spec.transitions import Installed, illegal_changes
+from colorway.spec.traffic import Color, Installed, Traffic, Versions, illegal_changes
 
 TOGETHER = (
     "colorway:versions and colorway:traffic change together; if the new version is bad, no commit undoes only "

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from colorway.release.verdict import Outcome, judge
-from colorway.release.verdict_evidence import Measure
-from colorway.release.window import Counts, Latencies, ServiceCounts, Window
+from colorway.release.verdict.evidence import Measure
+from colorway.release.verdict.judgement import Outcome, judge
+from colorway.release.verdict.window import Counts, Latencies, ServiceCounts, Window
 from colorway.spec.release import GateSpec
 from colorway.spec.traffic import Color
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from colorway.release.verdict_statistics import (
+from colorway.release.verdict.evidence import (
     CHANCE,
     chance_of_at_least,
     chance_of_at_most,

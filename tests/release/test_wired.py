@@ -15,22 +15,24 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from colorway import cli_release, cli_release_run, documents, stack_config
-from colorway.documents import parse_document
+from colorway.cli import release as cli_release
+from colorway.cli import release_run as cli_release_run
+from colorway.config import documents, stack_files
+from colorway.config.documents import parse_document
 from colorway.errors import ColorwayError
 from colorway.outputs import PlatformOutputs, platform_outputs
-from colorway.release import project as release_project
-from colorway.release.apply import ApplyByCi
-from colorway.release.execute import execute
-from colorway.release.git import Git
-from colorway.release.health import ServiceHealth
-from colorway.release.ports import Answer, Ports
-from colorway.release.project import Files
-from colorway.release.situation import Goal, Request
-from colorway.release.status import read_release
-from colorway.release.steps import Done, ExitCode, Freeze, code_of
+from colorway.release.plan.facts import ServiceHealth
+from colorway.release.plan.situation import Goal, Request
+from colorway.release.plan.steps import Done, ExitCode, Freeze, code_of
+from colorway.release.ports import project as release_project
+from colorway.release.ports.git import Git
+from colorway.release.ports.project import Files
+from colorway.release.ports.protocols import Answer, Ports
+from colorway.release.run.apply import ApplyByCi
+from colorway.release.run.execute import execute
+from colorway.release.tell.status import read_release
 from colorway.render.nginx import generation
-from colorway.spec.root import PlatformSpec
+from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.traffic import Color
 from tests.release.fakes import FakeClock, FakeMeter, World
 from tests.support.specs import ROOT
@@ -102,7 +104,7 @@ class FilesEngine:
         self.up(continue_on_error=False)
 
     def up(self, *, continue_on_error: bool) -> None:
-        self.spec: PlatformSpec = stack_config.from_file(root=self.folder, stack="local")
+        self.spec: PlatformSpec = stack_files.from_file(root=self.folder, stack="local")
         digest = generation(self.spec).digest
         self.exported = PlatformOutputs.model_validate(platform_outputs(self.spec, generation=digest))
 

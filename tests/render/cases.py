@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from colorway.render.nginx import Generation, generation
-from colorway.spec.root import PlatformSpec
+from colorway.spec.platform_spec import PlatformSpec
 from tests.render.nginx_text import Directive, read
 from tests.support.specs import small_spec
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from colorway.render.scripts import entry, script
-from colorway.render.templates import TEMPLATES, fill_in
+from colorway.render.templates import TEMPLATES, entry, fill_in, script
 
 SCRIPTS = sorted((TEMPLATES / "scripts").glob("*.sh"))
 ENTRIES = sorted((TEMPLATES / "entry").glob("*.sh"))

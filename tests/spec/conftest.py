@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from colorway import stack_config
-from colorway.documents import Document, Problem, read_document
+from colorway.config import stack_files
+from colorway.config.documents import Document, Problem, read_document
 
 Parsed = tuple[Document, list[Problem]]
 
@@ -23,4 +23,4 @@ def _parse_once(monkeypatch, parsed_files):
             parsed_files[key] = read_document(path, name=name)
         return parsed_files[key]
 
-    monkeypatch.setattr(stack_config, "read_document", read_once)
+    monkeypatch.setattr(stack_files, "read_document", read_once)

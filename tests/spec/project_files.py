@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from colorway.stack_config import ConfigError, from_file
+from colorway.config.stack_files import ConfigError, from_file
 
 LOCAL = "Pulumi.local.yaml"
 DEMO = "platforms/demo.yaml"

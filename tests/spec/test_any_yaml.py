@@ -12,12 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from colorway import stack_config
-from colorway.documents import Document, parse_document
+from colorway.config import stack_files
+from colorway.config.documents import Document, parse_document
+from colorway.config.stack_files import ConfigError, from_file
 from colorway.outputs import platform_outputs
 from colorway.render.nginx import generation
 from colorway.spec.names import NetworkName, subnet
-from colorway.stack_config import ConfigError, from_file
 from tests.spec.project_files import FILES, STACKS, write_project
 
 QUIET = settings(
@@ -103,7 +103,7 @@ def project(tmp_path_factory) -> Path:
 def read(project, documents, stack):
     """Return what the files mean; none where they are refused in words."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stack_config, "read_document", lambda _, *, name: (documents[name], []))
+        patch.setattr(stack_files, "read_document", lambda _, *, name: (documents[name], []))
         try:
             return from_file(root=project, stack=stack)
         except ConfigError as error:

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from colorway import stack_config
-from colorway.documents import parse_document
-from colorway.stack_config import ConfigError, from_file
+from colorway.config import stack_files
+from colorway.config.documents import parse_document
+from colorway.config.stack_files import ConfigError, from_file
 from tests.spec import platform_mistakes, release_mistakes, stack_mistakes, yaml_mistakes
 from tests.spec.mistakes import Case
 from tests.spec.project_files import DEMO, DEMO_1, FILES, LIVE, LOCAL, STACKS, said, write_project
@@ -243,7 +243,7 @@ def test_a_secret_at_the_wrong_place_never_comes_back(tmp_path, monkeypatch, sec
     root = write_project(tmp_path)
     parsed = {file: parse_document(text, name=file)[0] for file, text in FILES.items()}
     changed = dict(parsed)
-    monkeypatch.setattr(stack_config, "read_document", lambda _, *, name: (changed[name], []))
+    monkeypatch.setattr(stack_files, "read_document", lambda _, *, name: (changed[name], []))
     refused = 0
     for file, path in POSITIONS:
         changed[file] = replace(parsed[file], data=_with(secret, parsed[file].data, path))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from colorway.spec.durations import LONGEST, go_duration, parse_duration, whole_seconds
+from colorway.spec.fields import LONGEST, go_duration, parse_duration, whole_seconds
 
 WRITTEN = {
     "500ms": timedelta(milliseconds=500),

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from colorway.config.checks import clash_mistakes, length_mistakes, swarm_names
+from colorway.config.stack_files import from_file
 from colorway.outputs import platform_outputs
 from colorway.spec import names
 from colorway.spec.fields import LABEL_LIMIT
 from colorway.spec.names import NetworkName
 from colorway.spec.traffic import Color
-from colorway.stack_config import from_file
-from colorway.swarm_names import clash_mistakes, length_mistakes, swarm_names
 from tests.support.specs import REMOTE_HOSTS, ROOT, small_spec
 
 STACKS = sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in ROOT.glob("Pulumi.*.yaml"))

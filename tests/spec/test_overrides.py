@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from colorway.documents import Document, parse_document
+from colorway.config.documents import Document, parse_document
 from tests.support.specs import small_spec
 
 KEYS = st.sampled_from(["a", "b", "c"])

@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-from colorway import schema
-from colorway.documents import parse_document
+from colorway.config import schema
+from colorway.config.documents import parse_document
 from colorway.spec.base import StrictSpec
-from colorway.spec.platform import PlatformFile
+from colorway.spec.platform_file import PlatformFile
 from tests.spec.json_schema import violations
 from tests.spec.project_files import FILES, KEY
 from tests.support.specs import ROOT
@@ -37,7 +37,7 @@ def broken(name, text):
 @pytest.mark.parametrize("name", sorted(schema.schemas()))
 def test_the_committed_schema_is_the_one_of_the_models(name):
     committed = (ROOT / "schema" / name).read_text(encoding="utf-8")
-    assert committed == schema.schema_text(schema.schemas()[name]), "run `python -m colorway.schema` and commit it"
+    assert committed == schema.schema_text(schema.schemas()[name]), "run `make schema` and commit it"
 
 
 def test_nothing_else_lies_in_the_folder():
@@ -47,7 +47,7 @@ def test_nothing_else_lies_in_the_folder():
 def test_the_command_writes_the_committed_files():
     names = sorted(schema.schemas())
     before = {name: (ROOT / "schema" / name).read_bytes() for name in names}
-    subprocess.run([sys.executable, "-m", "colorway.schema"], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "-m", "colorway.config.schema"], cwd=ROOT, check=True)
     assert {name: (ROOT / "schema" / name).read_bytes() for name in names} == before
 
 

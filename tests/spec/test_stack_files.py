@@ -9,11 +9,17 @@ from functools import cache
 
 import pytest
 
-from colorway.documents import parse_document, read_document
+from colorway.config.documents import parse_document, read_document
+from colorway.config.stack_files import (
+    SECRETS,
+    from_file,
+    platform_file,
+    release_file,
+    secret_name_problems,
+    stack_file,
+)
 from colorway.spec.hosts import Role
-from colorway.spec.platform import ImageSource
-from colorway.stack_config import from_file, platform_file, release_file, stack_file
-from colorway.stack_keys import SECRETS, secret_name_problems
+from colorway.spec.platform_file import ImageSource
 from tests.support.specs import ROOT
 
 STACKS = sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in ROOT.glob("Pulumi.*.yaml"))

@@ -6,8 +6,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from colorway.release.verdict_decision import Action, Decision, decide
-from colorway.release.verdict_stage import Watch
+from colorway.release.verdict.decision import Course, Decision, Watch, decide
 from colorway.spec.release import ReleasePolicy
 from colorway.spec.traffic import Color
 from tests.support.releases_world import BASE_ERRORS, FINE, Kind, World
@@ -96,12 +95,12 @@ def run(
     world = World(kind, rate=rate, dice=dice)
     for stage in policy.stages:
         watch = Watch(gate=policy.gate, rising=Color.GREEN, started=world.now)
-        decision = Decision(action=Action.WAIT, reason="")
-        while decision.action in (Action.WAIT, Action.HOLD):
+        decision = Decision(action=Course.WAIT, reason="")
+        while decision.action in (Course.WAIT, Course.HOLD):
             asks = {ask.service: ask.requests for ask in decision.synthetic}
             watch = watch.record(world.step(policy.gate.step, percent=stage.percent, asks=asks))
             decision = decide(watch, now=world.now, bake=stage.bake, hold_deadline=policy.hold_deadline)
-        if decision.action is Action.ROLL_BACK:
+        if decision.action is Course.ROLL_BACK:
             late = world.now >= watch.started + stage.bake + policy.hold_deadline
             return End(outcome="held" if late else "aborted", seconds=world.at, reason=decision.reason)
     return End(outcome="promoted", seconds=world.at, reason="")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from colorway.release.window import Counts, Latencies, ServiceCounts, Window
+from colorway.release.verdict.window import Counts, Latencies, ServiceCounts, Window
 from colorway.spec.traffic import Color
 
 SERVICES = ("web", "api", "search", "cart", "admin")

@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import Any
 
-from colorway import stack_config
+from colorway.config import stack_files
 from colorway.spec.traffic import Color, Traffic, Versions
 from tests.support.clone import Clone
 from tests.support.command import Command
@@ -62,7 +62,7 @@ class Releasing:
     @property
     def settings(self) -> tuple[Versions, Traffic]:
         """Versions and traffic as the clone's file has them."""
-        found = stack_config.from_file(root=self.clone.path, stack="local").settings
+        found = stack_files.from_file(root=self.clone.path, stack="local").settings
         return found.versions, found.traffic
 
     @property

@@ -8,9 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from colorway import stack_config
-from colorway.documents import Document, parse_document, read_document
-from colorway.spec.root import PlatformSpec
+from colorway.config import stack_files
+from colorway.config.documents import Document, parse_document, read_document
+from colorway.spec.platform_spec import PlatformSpec
 
 ROOT = Path(__file__).resolve().parents[2]
 """The project's folder."""
@@ -152,7 +152,7 @@ def small_spec(
         "overrides": overrides or {},
         **(settings or {}),
     }
-    return stack_config.parse(
+    return stack_files.parse(
         stack=stack, settings=_document(stack, wanted), platform=platform, releases=releases, build_digests={}
     )
 
@@ -168,7 +168,7 @@ def demo_spec(
 ) -> PlatformSpec:
     """Return a stack of the demo platform on this machine; see `small_spec`."""
     platform = _read("platforms/demo.yaml")
-    releases = {version: _read(stack_config.release_file("demo", version)) for version in versions.values() if version}
+    releases = {version: _read(stack_files.release_file("demo", version)) for version in versions.values() if version}
     folders = {path.parent.name for path in ROOT.glob("images/*/Dockerfile")}
     wanted = {
         "platform": "demo",
@@ -180,7 +180,7 @@ def demo_spec(
         "overrides": overrides or {},
         **(settings or {}),
     }
-    return stack_config.parse(
+    return stack_files.parse(
         stack=stack,
         settings=_document(stack, wanted),
         platform=platform,
@@ -204,4 +204,4 @@ def _read(name: str) -> Document:
 
 
 def _document(stack: str, data: Mapping[str, Any]) -> Document:
-    return Document(name=stack_config.stack_file(stack), data=data, prefix=stack_config.NAMESPACE)
+    return Document(name=stack_files.stack_file(stack), data=data, prefix=stack_files.NAMESPACE)

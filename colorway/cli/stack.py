@@ -1,0 +1,229 @@
+"""The command line: parse, call, print; no logic."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from colorway.cli.release import register
+from colorway.cli.status import as_json, show
+from colorway.config import stack_files
+from colorway.engine.events import Change
+from colorway.engine.operations import Engine, EngineError
+from colorway.engine.session import engine_for, load_program_beside, refuse_busy_ports, set_up
+from colorway.engine.stack import backend_environment
+from colorway.engine.status import read_status
+from colorway.errors import ColorwayError
+from colorway.machine import daemon
+from colorway.machine.progress import Progress, TerminalProgress
+from colorway.machine.teardown import refuse_orphans_elsewhere, remove_leftovers, remove_orphans
+from colorway.spec.hosts import Role
+from colorway.spec.platform_spec import PlatformSpec
+from colorway.spec.stack import Apply
+from colorway.swarm.services import Swarm
+
+if TYPE_CHECKING:
+    from colorway.release.ports.lock import ReleaseLock
+    from colorway.release.run.wiring import Backing
+
+app = typer.Typer(
+    help="Blue-green Docker Swarm platforms as one Pulumi program.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+console = Console(highlight=False, soft_wrap=True)
+StackName = Annotated[str, typer.Argument(help="Name of the stack: local for Pulumi.local.yaml.")]
+Reason = Annotated[str | None, typer.Option(help="Apply a change that should be several commits; say why.")]
+
+
+def _root() -> Path:
+    return Path(os.environ.get("COLORWAY_ROOT", Path(__file__).resolve().parents[2]))
+
+
+def _say(line: str) -> None:
+    console.print(line, markup=False)
+
+
+def _engine(spec: PlatformSpec, progress: Progress) -> Engine:
+    engine = engine_for(spec, root=_root(), say=_say, progress=progress)
+    progress(engine.plugins.sentence, lasting=True)
+    return engine
+
+
+@app.command()
+def setup(stack: StackName) -> None:
+    """Make this machine ready for a local stack: Docker, swarm, images, CLI."""
+    spec = stack_files.from_file(root=_root(), stack=stack)
+    with TerminalProgress() as progress:
+        set_up(spec, root=_root(), progress=progress)
+        engine = engine_for(spec, root=_root(), say=_say, progress=progress)
+    _say(f"ready: {engine.plugins.sentence}")
+
+
+@app.command()
+def up(stack: StackName, in_place: Reason = None) -> None:
+    """Make the swarm what the stack's files say."""
+    started = time.monotonic()
+    load_program_beside()
+    spec = stack_files.from_file(root=_root(), stack=stack)
+    with TerminalProgress() as progress:
+        set_up(spec, root=_root(), progress=progress)
+        engine = _engine(spec, progress)
+    refuse_busy_ports(spec, engine.swarm)
+    if spec.settings.release.apply is Apply.HERE:
+        # Where CI applies, a release waits for exactly this run.
+        _lock(spec, engine.swarm).refuse_beside_a_release()
+    done = engine.up(in_place=in_place)
+    _say(f"{_count(done.changes)} in {time.monotonic() - started:.1f} s")
+    show(console, read_status(spec, outputs=done.outputs, swarm=engine.swarm), None)
+    if done.outputs:
+        _say(f"\nopen {done.outputs.url}\nnext: colorway status {stack}   colorway preview {stack}   make down")
+
+
+@app.command()
+def preview(stack: StackName) -> None:
+    """Say what `up` would change; change nothing."""
+    load_program_beside()
+    spec = stack_files.from_file(root=_root(), stack=stack)
+    with TerminalProgress() as progress:
+        engine = _engine(spec, progress)
+    changes = engine.preview()
+    for change in changes:
+        keys = f" [{', '.join(change.keys)}]" if change.keys else ""
+        _say(f"  {_sign(change)} {change.name}{keys}")
+    texts = {(change.old_text, change.new_text) for change in changes if change.op == "update" and change.new_text}
+    for old, new in texts:
+        lines = difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=0)
+        for line in list(lines)[2:]:
+            _say(f"      {line}")
+    _say(_count(changes))
+
+
+@app.command()
+def status(
+    stack: StackName,
+    as_data: Annotated[bool, typer.Option("--json", help="Print it for programs.")] = False,
+) -> None:
+    """Say what is live, what is wrong, and which one command helps.
+
+    Exit codes: 0 healthy, 1 not.
+    """
+    from colorway.release.tell.status import read_release  # noqa: PLC0415 - what only this command needs
+
+    spec = stack_files.from_file(root=_root(), stack=stack)
+    with TerminalProgress() as progress:
+        engine = engine_for(spec, root=_root(), say=_say, progress=progress)
+    _, deployed = engine.open(create=False)
+    found = read_status(spec, outputs=deployed.outputs, swarm=engine.swarm)
+    release = read_release(root=_root(), stack=stack, lock=_lock(spec, engine.swarm), now=datetime.now(tz=UTC))
+    if as_data:
+        typer.echo(as_json(found, release))
+    else:
+        show(console, found, release)
+    if found.problems:
+        raise typer.Exit(1)
+
+
+@app.command()
+def down(
+    stack: StackName,
+    data: Annotated[bool, typer.Option("--data", help="Remove the data stores' volumes, too.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    orphans: Annotated[
+        bool, typer.Option("--orphans", help="Remove what another checkout made, too, whose state is not here.")
+    ] = False,
+) -> None:
+    """Remove everything that `up` made; data only with --data."""
+    spec = stack_files.from_file(root=_root(), stack=stack)
+    if orphans:
+        refuse_orphans_elsewhere(spec)
+    if not yes and sys.stdin.isatty():
+        typer.confirm(f"Remove the stack {stack}{' and its data' if data else ''}?", abort=True)
+    with TerminalProgress() as progress:
+        engine = _engine(spec, progress)
+    lock = _lock(spec, engine.swarm)
+    lock.refuse_beside_a_release()
+    lock.take(reason="down", take_over=None)
+    try:
+        changes = engine.down()
+        if orphans:
+            remove_orphans(spec, engine.swarm, say=_say)
+        remove_leftovers(spec, data=data, say=_say)
+    finally:
+        lock.release()
+    if changes or not orphans:
+        _say(_count(changes))
+
+
+@app.command()
+def env(stack: StackName) -> None:
+    """Print the variables that plain `pulumi` needs for a stack: eval "$(colorway env local)"."""
+    spec = stack_files.from_file(root=_root(), stack=stack)
+    for name, value in backend_environment(spec, root=_root(), given=os.environ).items():
+        typer.echo(f"export {name}={shlex.quote(value)}")
+
+
+@app.command()
+def teardown() -> None:
+    """Stop the Docker engine, if it is one that colorway started."""
+    stopped = daemon.stop_docker_started_by_us()
+    _say(
+        "the Docker engine that colorway had started is stopped" if stopped else "colorway had started no Docker engine"
+    )
+
+
+def _lock(spec: PlatformSpec, swarm: Swarm) -> ReleaseLock:
+    from colorway.release.ports.lock import release_lock  # noqa: PLC0415 - not every command looks at the lock
+
+    return release_lock(spec.stack, root=_root(), manager=swarm.client())
+
+
+def _connect(spec: PlatformSpec) -> Backing:
+    # Only releases come here; all that they need would cost every other command half a second.
+    from colorway.engine.release_port import ReleasePort  # noqa: PLC0415
+    from colorway.release.run.wiring import Backing  # noqa: PLC0415
+
+    port = ReleasePort(root=_root(), stack=spec.stack, say=_say, progress=TerminalProgress())
+    return Backing(
+        engine=port,
+        manager=Swarm(spec.manager).client(),
+        nodes=lambda: {host.name: Swarm(host).client() for host in spec.hosts(Role.WEB)},
+        notify_urls=port.notify_urls,
+    )
+
+
+register(app, root=_root, connect=_connect)
+
+
+def _sign(change: Change) -> str:
+    return {"create": "+", "update": "~", "delete": "-", "replace": "±"}[change.op]
+
+
+def _count(changes: Sequence[Change]) -> str:
+    if not changes:
+        return "nothing changes"
+    kinds = {op: sum(change.op == op for change in changes) for op in ("create", "update", "replace", "delete")}
+    return ", ".join(f"{number} to {op}" for op, number in kinds.items() if number)
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one sentence and exit code 1, never a traceback."""
+    try:
+        app()
+    except ColorwayError as error:
+        told = [str(error), *([error.hint] if isinstance(error, EngineError) else [])]
+        Console(stderr=True, highlight=False, soft_wrap=True).print("\n".join(told), markup=False)
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None

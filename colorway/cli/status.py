@@ -1,0 +1,108 @@
+"""What `status` and `up` say about a stack: for people, and as JSON."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter
+from rich.console import Console
+from rich.table import Table
+
+from colorway.engine.status import Row, Status
+from colorway.spec.traffic import Color, Traffic, Versions
+
+if TYPE_CHECKING:
+    from colorway.release.tell.status import ReleaseStatus
+
+WIDEST = 100
+"""Columns of the table, at most."""
+
+
+def show(console: Console, found: Status, release: ReleaseStatus | None) -> None:
+    """Print a stack's table, its traffic, its release, what is wrong, and the one command that helps."""
+    table = Table(box=None, pad_edge=False, width=min(WIDEST, shutil.get_terminal_size((WIDEST, 20)).columns))
+    for heading in ("service", "color", "version", "replicas", "health"):
+        table.add_column(heading)
+    for row in found.rows:
+        table.add_row(row.service, row.color, row.version, f"{row.running}/{row.wanted}", row.health)
+    console.print(table)
+    for line in [*_traffic_lines(found), *(release.lines() if release else ()), *_problem_lines(found)]:
+        console.print(line, markup=False)
+
+
+def as_json(found: Status, release: ReleaseStatus | None) -> str:
+    """Return the same for programs; keys stay, new ones may come."""
+    settings, outputs = found.configured.settings, found.outputs
+    return json.dumps(
+        {
+            "stack": found.stack,
+            "healthy": not found.problems,
+            "helps": helps(found, release),
+            "problems": [{"what": what, "helps": cure} for what, cure in found.problems],
+            "url": outputs.url if outputs else None,
+            "configured": _installed(settings.versions, settings.traffic),
+            "installed": _installed(outputs.versions, outputs.traffic) if outputs else None,
+            "generation": outputs.generation if outputs else None,
+            "live": found.live,
+            "services": [_service(row) for row in found.rows],
+            "release": _release(release),
+        },
+        indent=2,
+    )
+
+
+def helps(found: Status, release: ReleaseStatus | None) -> str | None:
+    """Return the one command that helps: against what is wrong, or else with the release; None if nothing is to do."""
+    if found.problems:
+        return found.problems[0][1]
+    return release.helps if release else None
+
+
+def _traffic_lines(found: Status) -> list[str]:
+    if found.outputs is None:
+        return []
+    in_step = [host for host, live in found.live.items() if live == found.outputs.generation]
+    where = f", live on {', '.join(in_step)}" if in_step else ", live nowhere"
+    lines = [f"traffic: {_shares(found.outputs.traffic)}{where}"]
+    configured = found.configured.settings.traffic
+    if configured != found.outputs.traffic:
+        lines.append(f"the file says: {_shares(configured)}")
+    return lines
+
+
+def _problem_lines(found: Status) -> list[str]:
+    if not found.problems:
+        return []
+    (first, cure), *more = found.problems
+    return [f"wrong: {first}", f"helps: {cure}", *(f"also wrong: {problem}" for problem, _ in more)]
+
+
+def _shares(traffic: Traffic) -> str:
+    return f"blue {traffic.blue} %, green {traffic.green} %, active {traffic.active.value}"
+
+
+def _installed(versions: Versions, traffic: Traffic) -> dict[str, Any]:
+    return {
+        "versions": {color.value: versions.of(color) for color in Color},
+        "traffic": {**{color.value: traffic.of(color) for color in Color}, "active": traffic.active.value},
+    }
+
+
+def _service(row: Row) -> dict[str, Any]:
+    return {
+        "service": row.service,
+        "color": row.color or None,
+        "version": row.version or None,
+        "wanted": row.wanted,
+        "running": row.running,
+        "healthy": row.is_healthy,
+    }
+
+
+def _release(release: ReleaseStatus | None) -> dict[str, Any] | None:
+    if release is None:
+        return None
+    found: dict[str, Any] = TypeAdapter(type(release)).dump_python(release, mode="json")
+    return found

@@ -1,0 +1,1 @@
+"""From files to a `PlatformSpec`, and from mistakes to sentences."""

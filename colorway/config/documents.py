@@ -1,0 +1,134 @@
+"""A YAML file as plain data that still knows on which line each value stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from typing_extensions import override
+
+from colorway.config.yaml_text import YamlPath, read_yaml
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One mistake: where it is, and what is wrong with its cure."""
+
+    file: str
+    message: str
+    path: str = ""
+    line: int | None = None
+
+    @override
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}: {self.path}: {self.message}" if self.path else f"{place}: {self.message}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """Plain data with its origin.
+
+    `lines` maps a path inside the data to a line number; `origins` maps paths that came from elsewhere
+    (an override) to the document that they came from and their path there.
+    """
+
+    name: str
+    data: Mapping[str, Any]
+    lines: Mapping[YamlPath, int] = field(default_factory=dict)
+    prefix: str = ""
+    origins: Mapping[YamlPath, tuple[Document, YamlPath]] = field(default_factory=dict)
+
+    def value(self, key: str) -> Any:  # noqa: ANN401 - whatever YAML made of it
+        """Return the value of a top-level key, None where there is none."""
+        return self.data.get(key)
+
+    def section(self, key: str) -> Document:
+        """Return the mapping below a key, empty where there is none or where it is no mapping."""
+        below = self.data.get(key)
+        return replace(
+            self,
+            data=below if isinstance(below, dict) else {},
+            lines={path[1:]: line for path, line in self.lines.items() if path[:1] == (key,)},
+            prefix=f"{self.prefix}{key}.",
+        )
+
+    def keys_with_prefix(self, prefix: str) -> Document:
+        """Return only the top-level keys that begin with a prefix, without it."""
+        return replace(
+            self,
+            data={key.removeprefix(prefix): value for key, value in self.data.items() if key.startswith(prefix)},
+            lines={
+                (path[0].removeprefix(prefix), *path[1:]): line
+                for path, line in self.lines.items()
+                if path and path[0].startswith(prefix)
+            },
+            prefix=prefix,
+        )
+
+    def overridden_by(self, overrides: Document) -> Document:
+        """Return this document with another's values laid over it, mapping by mapping."""
+        origins: dict[YamlPath, tuple[Document, YamlPath]] = {}
+        data = _merge(self.data, overrides.data, (), overrides, origins)
+        return replace(self, data=data, origins=origins)
+
+    def problem(self, path: Sequence[str], message: str) -> Problem:
+        """Return a mistake at a path."""
+        here = tuple(path)
+        for length in range(len(here), 0, -1):
+            origin = self.origins.get(here[:length])
+            if origin:
+                return origin[0].problem((*origin[1], *here[length:]), message)
+        line = next((self.lines[here[:n]] for n in range(len(here), -1, -1) if here[:n] in self.lines), None)
+        return Problem(file=self.name, path=f"{self.prefix}{'.'.join(here)}".rstrip(".:"), message=message, line=line)
+
+    def problems(self, found: Iterable[tuple[Sequence[str], str]]) -> list[Problem]:
+        """Return mistakes at several paths."""
+        return [self.problem(path, message) for path, message in found]
+
+
+def read_document(path: Path, *, name: str) -> tuple[Document, list[Problem]]:
+    """Read a YAML file.
+
+    Returns:
+        The document, and what is wrong with it as YAML. No message repeats a value of the file.
+    """
+    empty = Document(name=name, data={})
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        return empty, [Problem(file=name, message=f"cannot be read ({error.strerror})")]
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        return empty, [Problem(file=name, line=line, message="has a byte here that is not UTF-8; save it as UTF-8")]
+    return parse_document(text, name=name)
+
+
+def parse_document(text: str, *, name: str) -> tuple[Document, list[Problem]]:
+    """Read YAML text; see `read_document`."""
+    plain = read_yaml(text)
+    document = Document(name=name, data=plain.data, lines=plain.lines)
+    return document, [
+        Problem(file=name, path=".".join(mistake.path), line=mistake.line, message=mistake.message)
+        for mistake in plain.mistakes
+    ]
+
+
+def _merge(
+    base: object,
+    over: object,
+    path: YamlPath,
+    document: Document,
+    origins: dict[YamlPath, tuple[Document, YamlPath]],
+) -> Any:  # noqa: ANN401 - plain data
+    if isinstance(base, Mapping) and isinstance(over, Mapping):
+        merged = dict(base)
+        for key, value in over.items():
+            merged[key] = _merge(base.get(key), value, (*path, key), document, origins)
+        return merged
+    origins[path] = (document, path)
+    return over

@@ -1,0 +1,72 @@
+"""The one reader of `pulumi.Config`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pulumi
+
+from colorway.config import stack_files
+from colorway.config.documents import Document, read_document
+from colorway.config.explain import unknown_key
+from colorway.spec.base import to_kebab
+from colorway.spec.platform_spec import PlatformSpec
+from colorway.spec.stack import StackSettings
+
+
+def from_pulumi(*, root: Path) -> PlatformSpec:
+    """Read the running stack's configuration.
+
+    `pulumi.Config` cannot list keys, so misspelt ones are looked for in the stack's file, where there is one.
+
+    Raises:
+        stack_files.ConfigError: something in it is wrong.
+    """
+    stack = pulumi.get_stack()
+    name = stack_files.stack_file(stack)
+    lines: Document | None = None
+    if (root / name).is_file():
+        document, problems = read_document(root / name, name=name)
+        if problems:
+            raise stack_files.ConfigError(problems)
+        lines = document.section("config").keys_with_prefix(stack_files.NAMESPACE)
+        _refuse_unknown_keys(lines)
+    settings = Document(name=name, data=_settings(), lines=lines.lines if lines else {}, prefix=stack_files.NAMESPACE)
+    return stack_files.load(root=root, stack=stack, settings=settings)
+
+
+def configured_secret(name: str) -> pulumi.Output[str] | None:
+    """Return a secret of the stack's `secrets:` namespace, None where it is not set."""
+    return pulumi.Config("secrets").get_secret(name)
+
+
+def _settings() -> dict[str, Any]:
+    config = pulumi.Config(stack_files.NAMESPACE.rstrip(":"))
+    found = {}
+    for field in StackSettings.model_fields:
+        key = to_kebab(field)
+        text = config.get(key)
+        if text is not None:
+            found[key] = _decoded(text)
+    return found
+
+
+def _decoded(text: str) -> Any:  # noqa: ANN401 - JSON data
+    """Undo what the engine does to a value: mappings, lists and booleans arrive as JSON text."""
+    if text[:1] in {"{", "["} or text in {"true", "false"}:
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError:
+            return text
+    return text
+
+
+def _refuse_unknown_keys(settings: Document) -> None:
+    known = {to_kebab(field) for field in StackSettings.model_fields}
+    problems = settings.problems(
+        ((key,), unknown_key(StackSettings, (key,))) for key in settings.data if key not in known
+    )
+    if problems:
+        raise stack_files.ConfigError(problems)

@@ -1,0 +1,307 @@
+"""From a user's files to one `PlatformSpec`, or to the list of all that is wrong with them.
+
+`parse` is pure. `from_file` feeds it for the release tool and the tests; `pulumi_config` feeds it for the program.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from colorway.config.checks import (
+    build_mistakes,
+    clash_mistakes,
+    length_mistakes,
+    manifest_mistakes,
+    override_problems,
+    swarm_names,
+)
+from colorway.config.documents import Document, Problem, read_document
+from colorway.config.explain import explain
+from colorway.errors import ColorwayError
+from colorway.spec.base import Mistake, StrictSpec, hint, nearest, to_kebab
+from colorway.spec.fields import Label
+from colorway.spec.names import NOTICE_SECRET
+from colorway.spec.platform_file import ImageSource, PlatformFile
+from colorway.spec.platform_spec import PlatformSpec
+from colorway.spec.release import ReleaseManifest
+from colorway.spec.stack import StackSettings
+
+NAMESPACE = "colorway:"
+"""Prefix of our keys in a stack file."""
+SECRETS = "secrets:"
+"""Prefix of the platform's secrets in a stack file."""
+TOP_LEVEL = ("config", "encryptionsalt", "encryptedkey", "environment", "secretsprovider")
+"""What the engine knows at the top of a stack file."""
+OTHER_NAMESPACES = ("cloudflare", "command", "docker", "pulumi")
+"""Namespaces of the engine and of the plugins that the program uses."""
+
+
+def stack_file_problems(document: Document, *, stack: str) -> list[Problem]:
+    """Return what is wrong around the settings of a stack file, whatever its platform."""
+    found: list[Mistake] = [
+        ((key,), f"is no known key; {hint(key, TOP_LEVEL)}") for key in document.data if key not in TOP_LEVEL
+    ]
+    config = document.value("config")
+    if config is not None and not isinstance(config, dict):
+        found.append((("config",), "must be a mapping: keys, each with a value"))
+    section = document.section("config").keys_with_prefix("")
+    return document.problems(found) + section.problems(
+        ((key,), message) for key, value in section.data.items() for message in _key_mistake(key, value, stack)
+    )
+
+
+def secret_name_problems(document: Document, *, secrets: Iterable[str]) -> list[Problem]:
+    """Return the secrets that a stack file sets and its platform does not know."""
+    known = list(secrets)
+    section = document.section("config").keys_with_prefix(SECRETS)
+    return section.problems(
+        ((name,), f"is no secret of the platform; {hint(name, [*known, NOTICE_SECRET])}")
+        for name in section.data
+        if name not in known and not name.startswith(NOTICE_SECRET)
+    )
+
+
+def _key_mistake(key: str, value: object, stack: str) -> list[str]:
+    namespace, colon, name = key.partition(":")
+    if not colon:
+        near = nearest(key, [to_kebab(field) for field in StackSettings.model_fields])
+        cure = f"did you mean {NAMESPACE}{near}?" if near else f"colorway's own keys begin with {NAMESPACE}"
+        return [f"has no namespace; {cure}"]
+    if f"{namespace}:" == SECRETS and not (isinstance(value, dict) and set(value) == {"secure"}):
+        cure = f"remove the line and run `pulumi config set --secret {key} --stack {stack}`"
+        return [f"is in plain text, and git would keep it; {cure}"]
+    ours = [NAMESPACE.rstrip(":"), SECRETS.rstrip(":")]
+    meant = None if namespace in {*ours, *OTHER_NAMESPACES} else nearest(namespace, ours)
+    return [f"has an unknown namespace; did you mean {meant}:{name}?"] if meant else []
+
+
+DIGEST_LENGTH = 12
+
+
+def digest_of(folder: Path) -> str:
+    """Return 12 hex digits over the names, executable bits and contents of all files below a folder.
+
+    Python's caches do not count: running the tests must not change an image's name.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(folder)
+    total = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            executable = bool(path.stat().st_mode & 0o100)
+            total.update(f"{path.relative_to(folder).as_posix()}\0{executable}\0".encode())
+            total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()[:DIGEST_LENGTH]
+
+
+__all__ = [
+    "NAMESPACE",
+    "ConfigError",
+    "from_file",
+    "known_names",
+    "load",
+    "parse",
+    "platform_file",
+    "release_file",
+    "stack_file",
+]
+
+Spec = TypeVar("Spec", bound=StrictSpec)
+_LABEL: TypeAdapter[str] = TypeAdapter(Label)
+
+
+class ConfigError(ColorwayError):
+    """Mistakes in a user's files: all of them, in the order of the lines, each with its file and its cure."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        found = list(dict.fromkeys(problems))
+        files = list(dict.fromkeys(problem.file for problem in found))
+        self.problems = tuple(sorted(found, key=lambda problem: (files.index(problem.file), problem.line or 0)))
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+def stack_file(stack: str) -> str:
+    """Return the name of a stack's file."""
+    return f"Pulumi.{stack}.yaml"
+
+
+def platform_file(platform: str) -> str:
+    """Return the path of a platform's file below the project."""
+    return f"platforms/{platform}.yaml"
+
+
+def release_file(platform: str, version: str) -> str:
+    """Return the path of a release manifest below the project."""
+    return f"releases/{platform}/{version}.yaml"
+
+
+def known_names(root: Path, pattern: str) -> list[str]:
+    """Return the names (without suffix) of the files below the project that match a glob."""
+    return sorted(path.name.removesuffix(".yaml") for path in root.glob(pattern))
+
+
+def from_file(*, root: Path, stack: str) -> PlatformSpec:
+    """Read a stack's files.
+
+    Raises:
+        ConfigError: something in them is wrong, or a file is missing.
+    """
+    name = stack_file(stack)
+    _raise(_stack_name(stack))
+    if not (root / name).is_file():
+        stacks = [known.removeprefix("Pulumi.") for known in known_names(root, "Pulumi.*.yaml")]
+        raise ConfigError([Problem(file=name, message=f"there is no such stack; {hint(stack, stacks)}")])
+    document = _read(root, name)
+    problems = stack_file_problems(document, stack=stack)
+    settings = document.section("config").keys_with_prefix(NAMESPACE)
+    if not settings.data:
+        _raise(problems)  # a missing `config` is one mistake, not one for each key
+    try:
+        spec = load(root=root, stack=stack, settings=settings)
+    except ConfigError as error:
+        raise ConfigError([*problems, *error.problems]) from None
+    _raise(problems + secret_name_problems(document, secrets=spec.platform.secrets))
+    return spec
+
+
+def load(*, root: Path, stack: str, settings: Document) -> PlatformSpec:
+    """Read what a stack's settings name, and put it together.
+
+    Args:
+        root: The project's folder.
+        stack: Name of the stack.
+        settings: The keys under `colorway:`, without that prefix.
+
+    Raises:
+        ConfigError: something is wrong.
+    """
+    parsed = _valid(StackSettings, settings)
+    name = platform_file(parsed.platform)
+    if not (root / name).is_file():
+        cure = hint(parsed.platform, known_names(root, "platforms/*.yaml"))
+        raise ConfigError([settings.problem(("platform",), f"names a file that platforms/ does not have; {cure}")])
+    platform = _read(root, name)
+    releases: dict[str, Document] = {}
+    missing: list[Mistake] = []
+    for color in parsed.versions.on:
+        version = str(parsed.versions.of(color))
+        path = release_file(parsed.platform, version)
+        if (root / path).is_file():
+            releases[version] = _read(root, path)
+            continue
+        folder = release_file(parsed.platform, "*")
+        cure = hint(version, known_names(root, folder))
+        message = f"names a release manifest that {Path(folder).parent.as_posix()}/ does not have; {cure}"
+        missing.append((("versions", color.value), message))
+    _raise(settings.problems(missing))
+    return parse(
+        stack=stack,
+        settings=settings,
+        platform=platform,
+        releases=releases,
+        build_digests=_digests(root, platform.overridden_by(settings.section("overrides"))),
+    )
+
+
+def parse(
+    *,
+    stack: str,
+    settings: Document,
+    platform: Document,
+    releases: Mapping[str, Document],
+    build_digests: Mapping[str, str],
+) -> PlatformSpec:
+    """Validate documents and put them together; pure.
+
+    Args:
+        stack: Name of the stack.
+        settings: The keys under `colorway:`, without that prefix.
+        platform: The platform file.
+        releases: Release manifests by version.
+        build_digests: Digest of each folder under images/.
+
+    Raises:
+        ConfigError: all mistakes of the first file that has any.
+    """
+    _raise(_stack_name(stack))
+    parsed = _valid(StackSettings, settings)
+    overrides = settings.section("overrides")
+    merged = platform.overridden_by(overrides)
+    file = _valid_platform(platform, overrides=overrides, merged=merged)
+    _raise(
+        problem for document in releases.values() for problem in document.problems(_mistakes(ReleaseManifest, document))
+    )
+    manifests = {version: _valid(ReleaseManifest, document) for version, document in releases.items()}
+    taken = swarm_names(parsed, file, manifests.values())
+    problems = [Problem(file=settings.name, message=message) for message in length_mistakes(stack, taken)]
+    problems += merged.problems(clash_mistakes(taken))
+    for version, manifest in manifests.items():
+        problems += releases[version].problems(manifest_mistakes(manifest, file))
+    problems += merged.problems(build_mistakes(file, build_digests))
+    if file.images is ImageSource.LOCAL and not parsed.hosts[0].is_local:
+        message = "are not this machine, and the platform's images are built here; use a registry"
+        problems.append(settings.problem(("hosts",), message))
+    _raise(problems)
+    return PlatformSpec(
+        stack=stack, settings=parsed, platform=file, releases=manifests, build_digests=dict(build_digests)
+    )
+
+
+def _valid_platform(platform: Document, *, overrides: Document, merged: Document) -> PlatformFile:
+    """Return the platform with the stack's overrides; what they break is said of the stack file.
+
+    The platform file must be right by itself: other stacks use it, too.
+    """
+    alone = _mistakes(PlatformFile, platform)
+    together = [mistake for mistake in _mistakes(PlatformFile, merged) if mistake not in alone]
+    _raise(platform.problems(alone) + override_problems(merged=merged, overrides=overrides, found=together))
+    return _valid(PlatformFile, merged)
+
+
+def _stack_name(stack: str) -> list[Problem]:
+    try:
+        _LABEL.validate_python(stack)
+    except ValidationError:
+        message = "the stack's name must be small letters, digits and -, beginning with a letter, at most 40"
+        return [Problem(file=stack_file(stack), message=message)]
+    return []
+
+
+def _digests(root: Path, platform: Document) -> dict[str, str]:
+    if platform.value("images") != ImageSource.LOCAL:
+        return {}
+    return {folder.parent.name: digest_of(folder.parent) for folder in sorted(root.glob("images/*/Dockerfile"))}
+
+
+def _read(root: Path, name: str) -> Document:
+    document, problems = read_document(root / name, name=name)
+    _raise(problems)
+    return document
+
+
+def _valid(model: type[Spec], document: Document) -> Spec:
+    _raise(document.problems(_mistakes(model, document)))
+    return model.model_validate(document.data, by_alias=True, by_name=False)
+
+
+def _mistakes(model: type[Spec], document: Document) -> list[Mistake]:
+    try:
+        # By alias only: `start_period` would be a second spelling.
+        model.model_validate(document.data, by_alias=True, by_name=False)
+    except ValidationError as error:
+        return explain(model, error)
+    return []
+
+
+def _raise(problems: Iterable[Problem]) -> None:
+    error = ConfigError(problems)
+    if error.problems:
+        raise error

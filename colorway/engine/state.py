@@ -1,0 +1,206 @@
+"""The state file of a `file://` backend: read without the CLI, and mended where a killed engine left it cut short.
+
+The engine copies the last checkpoint to `<stack>.json.bak` and then writes the new one; killed in between, it finds
+`EOF`, or no stack at all, at every later command. Seen with 3.259 after `kill -9`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from pydantic import ValidationError
+
+from colorway.outputs import OUTPUT, PlatformOutputs
+from colorway.swarm.services import SwarmObject
+
+_OWNER = re.compile(r"created by \S+?@(?P<host>\S+) \(pid (?P<pid>\d+)\)")
+
+
+def dead_owner(message: str) -> int | None:
+    """Return the process that held the lock, if it ran on this machine and is dead; None = hands off.
+
+    Args:
+        message: The engine's "the stack is currently locked by …" text.
+    """
+    owners = [(match["host"], int(match["pid"])) for match in _OWNER.finditer(message)]
+    if not owners:
+        return None
+    here = socket.gethostname()
+    if any(host != here or _is_alive(pid) for host, pid in owners):
+        return None
+    return owners[0][1]
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+STACK_TYPE = "pulumi:pulumi:Stack"
+DOCKER_TYPES = "docker:"
+NAMED_TYPES = {"service": "docker:index/service:Service", "network": "docker:index/network:Network"}
+"""Resources with names of our own choice; all others are autonamed and never clash."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployed:
+    """A stack as its state describes it; not what the swarm really runs. Secrets are encrypted in it."""
+
+    resources: tuple[Mapping[str, Any], ...]
+    pending: tuple[str, ...]
+    """URNs of operations that a killed engine left unfinished."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was ever installed, or everything is gone."""
+        return not any(resource.get("custom") for resource in self.resources)
+
+    @property
+    def outputs(self) -> PlatformOutputs | None:
+        """The typed outputs of the last complete `up`, None before it."""
+        for resource in self.resources:
+            if resource.get("type") == STACK_TYPE:
+                return read_outputs(resource.get("outputs") or {})
+        return None
+
+    @property
+    def swarm_objects(self) -> frozenset[SwarmObject]:
+        """The services and networks that the state knows."""
+        return frozenset(
+            SwarmObject(kind, str(resource.get("outputs", {}).get("name")))
+            for resource in self.resources
+            for kind, type_ in NAMED_TYPES.items()
+            if resource.get("type") == type_
+        )
+
+    def urns(self, *, type_prefix: str) -> list[str]:
+        """Return the URNs of the resources of some types."""
+        return [str(r["urn"]) for r in self.resources if str(r.get("type", "")).startswith(type_prefix)]
+
+    def urn_of(self, name: str) -> str | None:
+        """Return the URN of the resource with a logical name."""
+        return next((str(r["urn"]) for r in self.resources if str(r["urn"]).rsplit("::", 1)[-1] == name), None)
+
+    @property
+    def applied_generations(self) -> dict[str, str]:
+        """The text that each load balancer's apply holds in state, by the command's URN."""
+        return {
+            str(r["urn"]): str(r.get("inputs", {}).get("stdin", ""))
+            for r in self.resources
+            if str(r["urn"]).rsplit("::", 1)[-1].startswith("routing-apply-") and r.get("custom")
+        }
+
+
+def read_outputs(outputs: Mapping[str, Any]) -> PlatformOutputs | None:
+    """Read a stack's outputs; None where there are none, or where another version of Colorway wrote them."""
+    try:
+        return PlatformOutputs.model_validate(outputs[OUTPUT])
+    except (KeyError, ValidationError):
+        return None
+
+
+def read_deployment(deployment: Mapping[str, Any] | None) -> Deployed:
+    """Read an exported deployment; None or empty = nothing is installed."""
+    body = deployment or {}
+    pending = [str(operation.get("resource", {}).get("urn", "")) for operation in body.get("pending_operations") or []]
+    return Deployed(resources=tuple(body.get("resources") or ()), pending=tuple(pending))
+
+
+KNOWN_VERSIONS = {3, 4}
+"""Versions of a state file that hold the deployment as it is exported; older ones are translated by the CLI."""
+
+
+def read_checkpoint(*, backend: str, project: str, stack: str) -> Mapping[str, Any] | None:
+    """Return the deployment in a stack's state file: what `stack export` prints, secrets encrypted as they are kept.
+
+    Args:
+        backend: URL of the backend.
+        project: Name of the project.
+        stack: Name of the stack.
+
+    Returns:
+        The deployment, empty for a stack without resources; None where the CLI has to be asked, because the backend
+        is none of files, or the file is missing, compressed, being written or of a version that is not known.
+    """
+    folder = _folder(backend)
+    if folder is None:
+        return None
+    file = _file(folder, project=project, stack=stack)
+    if any(file.with_name(f"{file.name}{suffix}").exists() for suffix in (".gz", ".zst")):
+        return None
+    try:
+        state = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return None
+    checkpoint = state.get("checkpoint") if isinstance(state, dict) and state.get("version") in KNOWN_VERSIONS else None
+    return checkpoint.get("latest") or {} if isinstance(checkpoint, dict) else None
+
+
+def restore_checkpoint(*, backend: str, project: str, stack: str) -> str | None:
+    """Put the last whole checkpoint back where the current one is cut short or gone.
+
+    Args:
+        backend: URL of the backend; only `file://` ones are looked at.
+        project: Name of the project.
+        stack: Name of the stack.
+
+    Returns:
+        One sentence if something was put back, None if all was well or nothing can be done.
+    """
+    folder = _folder(backend)
+    if folder is None:
+        return None
+    current = _file(folder, project=project, stack=stack)
+    candidates = [current.with_name(f"{current.name}.bak"), *_history(folder / "history" / project / stack)]
+    if _is_whole(current) or not (current.exists() or _has_resources(candidates[0])):
+        # A stack that was removed leaves its last copy, too: without resources, which nobody misses.
+        return None
+    for candidate in candidates:
+        if _is_whole(candidate):
+            whole = current.with_name(f"{current.name}.restored")
+            shutil.copyfile(candidate, whole)
+            whole.replace(current)
+            return "the last run was killed while it wrote the state; its last whole copy is back"
+    return None
+
+
+def _folder(backend: str) -> Path | None:
+    address = urlsplit(backend)
+    return Path(unquote(address.path)).expanduser() / ".pulumi" if address.scheme == "file" else None
+
+
+def _file(folder: Path, *, project: str, stack: str) -> Path:
+    return folder / "stacks" / project / f"{stack}.json"
+
+
+def _history(folder: Path) -> list[Path]:
+    """Return the checkpoints that finished runs left, newest first."""
+    return sorted(folder.glob("*.checkpoint.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+
+
+def _has_resources(path: Path) -> bool:
+    try:
+        return bool((json.loads(path.read_bytes())["checkpoint"]["latest"] or {}).get("resources"))
+    except (OSError, ValueError, TypeError, KeyError):
+        return False
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        return "checkpoint" in json.loads(path.read_bytes())
+    except (OSError, ValueError, TypeError):
+        return False

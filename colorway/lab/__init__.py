@@ -1,1 +1,0 @@
-"""Rehearsal without the outside world: hosts in namespaces and plugins that need no download."""

@@ -1,0 +1,1 @@
+"""What comes next, pure: from what git, the engine and the swarm say."""

@@ -1,0 +1,1 @@
+"""What a release needs from outside: the protocols, and the real things behind them."""

@@ -1,0 +1,151 @@
+"""What a release reads from the project's files: policy, versions, images, paths to try."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+from colorway.config import stack_files
+from colorway.config.documents import Document, parse_document
+from colorway.errors import ColorwayError
+from colorway.render.nginx import generation
+from colorway.spec.platform_spec import PlatformSpec
+from colorway.spec.release import MigrationSpec, ReleasePolicy, SmokeTest
+from colorway.spec.traffic import Color, Installed
+
+PATIENCE = timedelta(seconds=60)
+"""Added to the time after which a service's own health check gives it up."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProjectFacts:
+    """What the committed files say about a stack and the version that was asked for."""
+
+    platform: str
+    committed: Installed
+    wanted_generation: str
+    """Generation of the load balancers' text that the files mean."""
+    policy: ReleasePolicy
+    files: tuple[str, ...]
+    """Files and folders that a release reads; below the project."""
+    known_versions: tuple[str, ...]
+    problem: str | None
+    """What is wrong with the requested version; none = nothing, or none was requested."""
+    migrations: Mapping[str, tuple[MigrationSpec, ...]]
+    """Migrations by version: of those that are on and of the requested one."""
+    images: tuple[str, ...]
+    """Images of the requested version, in the order of the platform file."""
+    smoke: tuple[SmokeTest, ...]
+    """Requests that a version must answer."""
+    paths: Mapping[str, str]
+    """A path to ask for each service that users can ask without a host name of its own."""
+    settle: timedelta
+    """How long after a switch old connections may still ask the old way."""
+    healthy_within: timedelta
+    """Longest time that a color may take to become healthy."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """A project's folder, as the release of one stack reads it."""
+
+    root: Path
+    stack: str
+
+    def facts(self, text: str, *, version: str | None) -> ProjectFacts:
+        """Return what a stack file and the files that it names say.
+
+        Args:
+            text: The stack file as committed; a leftover edit in the folder does not count.
+            version: Version that was asked for.
+
+        Raises:
+            ColorwayError: the files are wrong.
+        """
+        name = stack_files.stack_file(self.stack)
+        document, problems = parse_document(text, name=name)
+        if problems:
+            raise stack_files.ConfigError(problems)
+        settings = document.section("config").keys_with_prefix(stack_files.NAMESPACE)
+        spec = stack_files.load(root=self.root, stack=self.stack, settings=settings)
+        platform = spec.settings.platform
+        requested, problem = self._requested(spec, settings, version)
+        manifests = {**spec.releases, **(requested.releases if requested else {})}
+        return ProjectFacts(
+            platform=platform,
+            committed=Installed(versions=spec.settings.versions, traffic=spec.settings.traffic),
+            wanted_generation=generation(spec).digest,
+            policy=spec.platform.release,
+            files=(name, stack_files.platform_file(platform), f"releases/{platform}"),
+            known_versions=tuple(stack_files.known_names(self.root, f"releases/{platform}/*.yaml")),
+            problem=problem,
+            migrations={known: manifest.migrations for known, manifest in manifests.items()},
+            images=_images(requested, _idle(spec)) if requested else (),
+            smoke=(*spec.platform.release.smoke, *_ready(spec)),
+            paths=_paths(spec),
+            settle=spec.platform.edge.keepalive_min_timeout,
+            healthy_within=_healthy_within(spec),
+        )
+
+    def _requested(
+        self, spec: PlatformSpec, settings: Document, version: str | None
+    ) -> tuple[PlatformSpec | None, str | None]:
+        """Read the stack as if the idle color ran the requested version already."""
+        path = stack_files.release_file(spec.settings.platform, version or "")
+        if not version or not (self.root / path).is_file():
+            return None, None
+        versions = {**spec.settings.versions.model_dump(mode="json"), _idle(spec).value: version}
+        asked = replace(settings, data={**settings.data, "versions": versions})
+        try:
+            return stack_files.load(root=self.root, stack=self.stack, settings=asked), None
+        except ColorwayError as error:
+            return None, str(error)
+
+
+def _idle(spec: PlatformSpec) -> Color:
+    return spec.active.other
+
+
+def _images(spec: PlatformSpec, color: Color) -> tuple[str, ...]:
+    colored = (name for name, service in spec.platform.services.items() if service.colored)
+    return tuple(dict.fromkeys(spec.image(name, color) for name in colored))
+
+
+def _ready(spec: PlatformSpec) -> list[SmokeTest]:
+    """Return the ready paths that the load balancers lead to the service that declares them."""
+    return [
+        SmokeTest(path=service.ready_path)
+        for name, service in spec.platform.services.items()
+        if service.ready_path and _routed_to(spec, service.ready_path) == name
+    ]
+
+
+def _routed_to(spec: PlatformSpec, path: str) -> str | None:
+    """Return the service that answers a path under every host name."""
+    routes = [
+        (route.path, name)
+        for name, service in spec.platform.services.items()
+        for route in service.routes
+        if route.host is None and path.startswith(route.path)
+    ]
+    return max(routes, key=lambda route: len(route[0]))[1] if routes else None
+
+
+def _paths(spec: PlatformSpec) -> dict[str, str]:
+    """Return a path of each service, one that a good version answers well where any is known."""
+    tried = [test.path for test in (*spec.platform.release.smoke, *_ready(spec)) if test.status < 400]  # noqa: PLR2004
+    routes = [route.path for service in spec.platform.services.values() for route in service.routes]
+    found: dict[str, str] = {}
+    for path in (*tried, *routes):
+        service = _routed_to(spec, path)
+        if service:
+            found.setdefault(service, path)
+    return found
+
+
+def _healthy_within(spec: PlatformSpec) -> timedelta:
+    checks = [service.health for service in spec.platform.services.values() if service.colored]
+    longest = max(check.start_period + (check.interval + check.timeout) * check.retries for check in checks)
+    return longest + PATIENCE

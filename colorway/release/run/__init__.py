@@ -1,0 +1,1 @@
+"""Carries a plan out: looks, performs one step, looks again."""

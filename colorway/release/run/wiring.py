@@ -1,0 +1,68 @@
+"""Puts the real ports of a stack together: what the command line hands over, and what a release has itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from colorway.outputs import PlatformOutputs, platform_outputs
+from colorway.release.ports.git import Git
+from colorway.release.ports.images import BuiltHere, RegistryImages
+from colorway.release.ports.lock import release_lock
+from colorway.release.ports.project import Files
+from colorway.release.ports.prometheus import Prometheus, PrometheusMeter
+from colorway.release.ports.protocols import Applier, Backups, EnginePort, Ports, Reporter, SystemClock
+from colorway.release.run.apply import ApplyByCi, ApplyHere
+from colorway.release.run.requests import HttpsProber
+from colorway.release.tell.notices import Notices
+from colorway.spec.platform_file import ImageSource
+from colorway.spec.platform_spec import PlatformSpec
+from colorway.spec.stack import Apply
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backing:
+    """What only the command line can hand over for one stack."""
+
+    engine: EnginePort
+    manager: Any
+    """`docker.APIClient` of a manager, for the lock."""
+    nodes: Callable[[], Mapping[str, Any]]
+    """Asked for a `docker.APIClient` of each host that runs colored services, by its name; only to pull images."""
+    notify_urls: Callable[[], Mapping[str, str]]
+    """Asked for the stack's secrets whose name begins with `notify-url`, by name."""
+    backups: Backups | None = None
+    """Who makes backups; none = nobody."""
+
+
+def real_ports(spec: PlatformSpec, *, root: Path, backing: Backing, reporter: Reporter) -> Ports:
+    """Return the ports of a stack as they are outside of tests; nothing is contacted yet."""
+    clock, repository, engine = SystemClock(), Git(root), backing.engine
+    addresses = PlatformOutputs.model_validate(platform_outputs(spec, generation=""))
+    applier: Applier = ApplyHere(engine)
+    if spec.settings.release.apply is Apply.CI:
+        applier = ApplyByCi(engine=engine, repository=repository, clock=clock, reporter=reporter)
+    is_local = spec.platform.images is ImageSource.LOCAL
+    return Ports(
+        stack=spec.stack,
+        engine=engine,
+        repository=repository,
+        project=Files(root, spec.stack),
+        lock=release_lock(spec.stack, root=root, manager=backing.manager, clock=clock),
+        meter=PrometheusMeter(
+            prometheus=Prometheus(lambda: addresses.prometheus_url),
+            clock=clock,
+            load_balancers=[host.name for host in spec.load_balancers],
+            services=[name for name, service in spec.platform.services.items() if service.routes],
+            scrape_interval=spec.platform.monitoring.scrape_interval,
+        ),
+        prober=HttpsProber(url=lambda: addresses.url, token=engine.preview_token),
+        notifier=Notices(backing.notify_urls),
+        images=BuiltHere() if is_local else RegistryImages(backing.nodes),
+        backups=backing.backups,
+        applier=applier,
+        reporter=reporter,
+        clock=clock,
+    )

@@ -1,0 +1,1 @@
+"""What people are told of a release: on the terminal, by notice, from git."""

@@ -1,0 +1,164 @@
+"""A platform as its file describes it: `platforms/<name>.yaml`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+
+from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
+
+from colorway.spec.base import Mistake, StrictSpec, checked_entries, hint, refuse
+from colorway.spec.data_stores import DataStoreSpec
+from colorway.spec.edge import EdgeSpec
+from colorway.spec.fields import Label
+from colorway.spec.monitoring import MonitoringSpec
+from colorway.spec.release import MigrationCommand, ReleasePolicy
+from colorway.spec.services import ServiceSpec
+
+
+class ImageSource(StrEnum):
+    """Where a platform's images come from."""
+
+    LOCAL = "local"
+    """Built from images/ on the machine that colorway runs on; one-host stacks only."""
+    REGISTRY = "registry"
+    """Pulled by the hosts, pinned by digest."""
+
+
+class SecretSpec(StrictSpec):
+    """One secret that the platform needs; its value is never in this file."""
+
+    description: str = ""
+    """What it opens, for whoever has to set it."""
+
+
+class PlatformFile(StrictSpec):
+    """What runs, whatever the stack.
+
+    The rules between sections stand with the later section, so that each is checked as soon as the sections
+    that it compares are well formed: a mistake elsewhere does not hide it.
+    """
+
+    images: ImageSource = ImageSource.REGISTRY
+    """Where the images come from."""
+    secrets: dict[Label, SecretSpec] = Field(default_factory=dict)
+    """Every secret of the platform by name."""
+    services: dict[Label, ServiceSpec] = Field(min_length=1)
+    """Services by name."""
+    data_stores: dict[Label, DataStoreSpec] = Field(default_factory=dict)
+    """Data stores by name; the name is the DNS name."""
+    migrations: MigrationCommand | None = None
+    """How schema changes are applied; none = the platform has none."""
+    edge: EdgeSpec
+    """The load balancers."""
+    monitoring: MonitoringSpec
+    """What is measured."""
+    release: ReleasePolicy = ReleasePolicy()
+    """How traffic moves from one version to the next."""
+
+    @field_validator("services", mode="wrap")
+    @classmethod
+    def _services_fit(
+        cls, value: object, handler: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> dict[str, ServiceSpec]:
+        return checked_entries(value, handler, check=lambda entries, all_of: _service_mistakes(entries, all_of, info))
+
+    @field_validator("data_stores", mode="wrap")
+    @classmethod
+    def _data_stores_fit(
+        cls, value: object, handler: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> dict[str, DataStoreSpec]:
+        return checked_entries(value, handler, check=lambda entries, _: _data_store_mistakes(entries, info))
+
+    @field_validator("migrations", mode="after")
+    @classmethod
+    def _migrations_fit(cls, value: MigrationCommand | None, info: ValidationInfo) -> MigrationCommand | None:
+        services = info.data.get("services")
+        if value is not None and services is not None and value.service not in services:
+            refuse([(("service",), f"is no service of this platform; {hint(value.service, services)}")])
+        return value
+
+    @field_validator("edge", mode="after")
+    @classmethod
+    def _edge_fits(cls, value: EdgeSpec, info: ValidationInfo) -> EdgeSpec:
+        refuse(
+            [
+                *_unknown_secrets([(("preview-token",), value.preview_token)], info),
+                *_image_source((), "build", value.build, info),
+                *_image_source((), "image", value.image, info),
+            ]
+        )
+        return value
+
+    @field_validator("monitoring", mode="after")
+    @classmethod
+    def _monitoring_fits(cls, value: MonitoringSpec, info: ValidationInfo) -> MonitoringSpec:
+        found = [
+            *_image_source((), "build", value.build, info),
+            *_image_source((), "image", value.image, info),
+            *_image_source((), "mtail-build", value.mtail_build, info),
+            *_image_source((), "mtail-image", value.mtail_image, info),
+        ]
+        edge = info.data.get("edge")
+        if isinstance(edge, EdgeSpec) and value.port in {edge.http_port, edge.https_port}:
+            clash = "http-port" if value.port == edge.http_port else "https-port"
+            found.append(
+                (("port",), f"is also edge.{clash}; on a host with both roles only one can have it, so choose another")
+            )
+        refuse(found)
+        return value
+
+
+def _service_mistakes(services: Mapping[str, ServiceSpec], all_of: bool, info: ValidationInfo) -> list[Mistake]:  # noqa: FBT001
+    found: list[Mistake] = []
+    if all_of and not any(service.routes for service in services.values()):
+        found.append(
+            ((), "no service has a route, so the load balancers would serve nothing; give one routes: [{path: /}]")
+        )
+    seen: dict[tuple[str | None, str], str] = {}
+    for name, service in services.items():
+        named = (((name, "secrets", str(index)), secret) for index, secret in enumerate(service.secrets))
+        found += _unknown_secrets(named, info)
+        found += _image_source((name,), "build", service.build, info)
+        for index, route in enumerate(service.routes):
+            here = f"services.{name}.routes.{index}"
+            first = seen.setdefault((route.host, route.path), here)
+            if first != here:
+                found.append(((name, "routes", str(index)), f"is the same as {first}; one route, one service"))
+    return found
+
+
+def _data_store_mistakes(stores: Mapping[str, DataStoreSpec], info: ValidationInfo) -> list[Mistake]:
+    found: list[Mistake] = []
+    for name, store in stores.items():
+        if name in info.data.get("services", {}):
+            found.append(((name,), "is also the name of a service; one DNS name can only mean one of them"))
+        found += _unknown_secrets([((name, "password"), store.password)], info)
+        found += _image_source((name,), "build", store.build, info)
+        found += _image_source((name,), "image", store.image, info)
+    return found
+
+
+def _unknown_secrets(named: Iterable[tuple[tuple[str, ...], str]], info: ValidationInfo) -> list[Mistake]:
+    known = info.data.get("secrets")
+    if known is None:
+        return []
+    return [
+        (path, f"names a secret that the platform's `secrets` do not list; {hint(secret, known)}")
+        for path, secret in named
+        if secret not in known
+    ]
+
+
+def _image_source(path: tuple[str, ...], key: str, value: str | None, info: ValidationInfo) -> list[Mistake]:
+    """Return what is wrong with a build folder or an image, given where the platform's images come from."""
+    source = info.data.get("images")
+    is_build = key.endswith("build")
+    if source is None or (source is ImageSource.LOCAL) is is_build:
+        if source is None or value is not None:
+            return []
+        cure = "name a folder under images/" if is_build else "write repository:tag@sha256:<64 hex digits>"
+        return [((*path, key), f"is missing, and the platform has `images: {source.value}`; {cure}")]
+    if value is None:
+        return []
+    return [((*path, key), f"is set, and the platform has `images: {source.value}`; leave it out")]

@@ -1,0 +1,1 @@
+"""The one boundary to Docker: what the swarm has and does; every error of it is translated here."""

@@ -1,0 +1,1 @@
+"""The stateful services that both colors share."""

@@ -1,0 +1,1 @@
+"""The load balancers, and the text that says who gets which color."""

@@ -1,0 +1,88 @@
+"""One nginx on each load-balancer host."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+import pulumi
+
+from colorway.render.nginx import INSIDE, STATUS_PORT, worker_shutdown
+from colorway.render.templates import entry, script
+from colorway.spec import names
+from colorway.spec.hosts import HostSpec
+from colorway.spec.names import NetworkName
+from colorway.spec.platform_spec import PlatformSpec
+from colorway.spec.services import STOP_MARGIN, HealthSpec
+from components.remote import HostScript
+from components.swarm_service import SwarmService
+from components.swarm_spec import Mount, MountedFile, NetworkAttachment, Order, SwarmServiceSpec
+
+CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID")
+HEALTH = HealthSpec(
+    command=("CMD", "curl", "-fsS", "-o", "/dev/null", f"http://127.0.0.1:{STATUS_PORT}/health"),
+    # Quick to be found well, slow to be found sick: a machine without a breath of CPU to spare must not lose
+    # its load balancer, too. A dead nginx is seen at once by its exit.
+    interval=timedelta(seconds=2),
+    timeout=timedelta(seconds=10),
+    retries=10,
+    start_period=timedelta(seconds=20),
+)
+
+
+class LoadBalancer(pulumi.ComponentResource):
+    """Runs nginx on one host, with its ports on the host itself; routes nothing by itself.
+
+    Its text is no Swarm config, because a changed config replaces the task and loses requests: it is a
+    directory of the host, which `Routing` fills. Until then the entry script serves 503. The directory
+    also holds the entry script and the self-signed certificate, made on the host, so that no key travels.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        spec: PlatformSpec,
+        *,
+        host: HostSpec,
+        networks: Mapping[NetworkName, pulumi.Input[str]],
+        secrets: Mapping[str, MountedFile],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("colorway:edge:LoadBalancer", name, None, opts)
+        directory = HostScript(
+            f"{name}-directory",
+            host,
+            script=script("make-directory"),
+            arguments=[names.state_directory(spec.stack)],
+            stdin=entry("nginx"),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        SwarmService(
+            name,
+            _service(spec, host=host),
+            networks=[NetworkAttachment(id=networks[network]) for network in (NetworkName.BLUE, NetworkName.GREEN)],
+            secrets=[secrets[spec.platform.edge.preview_token]],
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[directory]),
+        )
+        self.register_outputs({})
+
+
+def _service(spec: PlatformSpec, *, host: HostSpec) -> SwarmServiceSpec:
+    edge = spec.platform.edge
+    return SwarmServiceSpec(
+        service_name=names.service(spec.stack, names.load_balancer(host.name)),
+        image=spec.shared_image(build=edge.build, image=edge.image),
+        command=("/bin/sh", f"{INSIDE}/entry.sh"),
+        health=HEALTH.tests(STATUS_PORT),
+        health_policy=HEALTH,
+        limits=edge.limits,
+        stop_grace=worker_shutdown(spec) + STOP_MARGIN,
+        stop_signal="SIGQUIT",
+        order=Order.STOP_FIRST,
+        constraints=(f"node.labels.{names.host_label(spec.stack)}=={host.name}",),
+        env={"COLORWAY_DOMAIN": spec.settings.domain, "COLORWAY_STATUS_PORT": str(STATUS_PORT)},
+        ports=((edge.http_port, 80), (edge.https_port, 443)),
+        mounts=(Mount(target=INSIDE, source=names.state_directory(spec.stack), bind=True),),
+        capabilities=CAPABILITIES,
+        labels=names.labels(spec.stack, names.load_balancer(host.name)),
+    )

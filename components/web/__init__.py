@@ -1,0 +1,1 @@
+"""The colored tiers: what answers requests, and what works beside them."""

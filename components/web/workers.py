@@ -1,0 +1,83 @@
+"""Workers and schedulers: they belong to the active color."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pulumi
+
+from colorway.render.templates import script
+from colorway.spec import names
+from colorway.spec.fields import whole_seconds
+from colorway.spec.names import NetworkName
+from colorway.spec.platform_spec import PlatformSpec
+from colorway.spec.traffic import Color
+from components.remote import HostScript
+from components.swarm_service import SwarmService
+from components.swarm_spec import MountedFile
+from components.web.tier import attachments, colored_service, mounted
+
+
+class Workers(pulumi.ComponentResource):
+    """Runs the workers and schedulers of the active color, and never those of both.
+
+    In this order, whichever color falls: the falling color's services to 0 → a barrier that waits until
+    none of their tasks is alive → the rising color's services. The barrier looks at what tasks really do:
+    a service scaled to 0 counts as converged while its old task still finishes its job.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        spec: PlatformSpec,
+        *,
+        networks: Mapping[NetworkName, pulumi.Input[str]],
+        secrets: Mapping[str, MountedFile],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("colorway:web:Workers", name, None, opts)
+        services = spec.services(belongs_to_active=True)
+        if services:
+            falling, rising = spec.active.other, spec.active
+            stopped = self._tier(spec, color=falling, networks=networks, secrets=secrets, after=[])
+            barrier = self._barrier(name, spec, falling=falling, after=stopped)
+            self._tier(spec, color=rising, networks=networks, secrets=secrets, after=[barrier])
+        self.register_outputs({})
+
+    def _tier(
+        self,
+        spec: PlatformSpec,
+        *,
+        color: Color,
+        networks: Mapping[NetworkName, pulumi.Input[str]],
+        secrets: Mapping[str, MountedFile],
+        after: Sequence[pulumi.Resource],
+    ) -> list[pulumi.Resource]:
+        if color not in spec.colors_on:
+            return []
+        return [
+            SwarmService(
+                f"{name}-{color.value}",
+                colored_service(spec, name=name, color=color),
+                networks=attachments(name, color=color, networks=networks),
+                secrets=mounted(service, secrets=secrets),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=list(after)),
+            )
+            for name, service in spec.services(belongs_to_active=True).items()
+        ]
+
+    def _barrier(
+        self, name: str, spec: PlatformSpec, *, falling: Color, after: Sequence[pulumi.Resource]
+    ) -> HostScript:
+        services = spec.services(belongs_to_active=True)
+        longest = max(service.stop_grace for service in services.values())
+        return HostScript(
+            f"{name}-barrier",
+            spec.manager,
+            script=script("await-no-tasks"),
+            arguments=[
+                str(whole_seconds(longest) + 30),
+                *(names.service(spec.stack, service, falling) for service in services),
+            ],
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(after)),
+        )
