@@ -26,14 +26,14 @@ from colorway.engine.status import read_status
 from colorway.errors import ColorwayError
 from colorway.machine import daemon
 from colorway.machine.progress import Progress, TerminalProgress
-from colorway.machine.teardown import refuse_orphans_elsewhere, remove_leftovers, remove_orphans
+from colorway.machine.teardown import refuse_orphans_elsewhere
 from colorway.spec.hosts import Role
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stack import Apply
 from colorway.swarm.services import Swarm
 
 if TYPE_CHECKING:
-    from colorway.release.ports.lock import ReleaseLock
+    from colorway.release.ports.lock import StackLock
     from colorway.release.run.wiring import Backing
 
 app = typer.Typer(
@@ -124,7 +124,7 @@ def status(
     spec = stack_files.from_file(root=_root(), stack=stack)
     with TerminalProgress() as progress:
         engine = engine_for(spec, root=_root(), say=_say, progress=progress)
-    _, deployed = engine.open(create=False)
+    _, deployed = engine.open()
     found = read_status(spec, outputs=deployed.outputs, swarm=engine.swarm)
     release = read_release(root=_root(), stack=stack, lock=_lock(spec, engine.swarm), now=datetime.now(tz=UTC))
     if as_data:
@@ -156,10 +156,7 @@ def down(
     lock.refuse_beside_a_release()
     lock.take(reason="down", take_over=None)
     try:
-        changes = engine.down()
-        if orphans:
-            remove_orphans(spec, engine.swarm, say=_say)
-        remove_leftovers(spec, data=data, say=_say)
+        changes = engine.down(orphans=orphans, data=data)
     finally:
         lock.release()
     if changes or not orphans:
@@ -183,7 +180,7 @@ def teardown() -> None:
     )
 
 
-def _lock(spec: PlatformSpec, swarm: Swarm) -> ReleaseLock:
+def _lock(spec: PlatformSpec, swarm: Swarm) -> StackLock:
     from colorway.release.ports.lock import release_lock  # noqa: PLC0415 - not every command looks at the lock
 
     return release_lock(spec.stack, root=_root(), manager=swarm.client())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,22 +12,15 @@ from pathlib import Path
 from pulumi import automation as auto
 
 from colorway.config import stack_files
+from colorway.engine.claim import claimed
 from colorway.engine.events import Change, EventLog
 from colorway.engine.plugins import PluginChoice
-from colorway.engine.recover import Recovery, host_of_apply, plan_recovery
-from colorway.engine.stack import (
-    PROJECT,
-    Stack,
-    backend_url,
-    engine_environment,
-    is_unknown,
-    last_line,
-    read_state,
-    stack_of,
-)
-from colorway.engine.state import DOCKER_TYPES, Deployed, dead_owner, read_outputs, restore_checkpoint
+from colorway.engine.recover import host_of_apply, plan_recovery
+from colorway.engine.stack import Stack, engine_environment, is_unknown, last_line, read_state, stack_of
+from colorway.engine.state import Deployed, dead_owner, is_dead, read_outputs
 from colorway.engine.watch import FailingTask, watched_tasks
 from colorway.errors import ColorwayError
+from colorway.machine.teardown import remove_leftovers, remove_orphans
 from colorway.outputs import PlatformOutputs
 from colorway.spec import names
 from colorway.spec.platform_spec import PlatformSpec
@@ -35,6 +29,7 @@ from colorway.swarm.services import Swarm
 
 Say = Callable[[str], None]
 """Prints one line."""
+_DELETING = re.compile(r"deleting (?P<urn>urn:\S+?):(?=\s|$)")
 FAILED_DELETE = ("context deadline exceeded", "not found")
 """Ends of the docker plugin's errors after which a service may be gone although its delete failed."""
 
@@ -42,11 +37,9 @@ FAILED_DELETE = ("context deadline exceeded", "not found")
 class EngineError(ColorwayError):
     """The engine could not finish; the message says what failed and why."""
 
-    def __init__(self, message: str, *, stack: str) -> None:
+    def __init__(self, message: str, *, hint: str) -> None:
         super().__init__(message)
-        self.hint = (
-            f"Nothing was rolled back. `colorway status {stack}` says what is live; `colorway up {stack}` tries again."
-        )
+        self.hint = hint
         """What helps whoever ran the engine by hand; a release knows itself what comes next."""
 
 
@@ -72,29 +65,32 @@ class Engine:
     say: Say
     swarm: Swarm
 
-    def open(self, *, create: bool = True) -> tuple[Stack, Deployed]:
-        """Return the stack and its state; see `read_state`."""
+    def open(self, *, create: bool = False) -> tuple[Stack, Deployed]:
+        """Return the stack and its state, which is only read; see `read_state`."""
         stack = self._stack()
         return stack, read_state(stack, create=create)
 
     def _stack(self) -> Stack:
         environment = engine_environment(self.spec, root=self.root, path_prefix=self.plugins.path_prefix)
-        restored = restore_checkpoint(backend=backend_url(environment), project=PROJECT, stack=self.spec.stack)
-        if restored:
-            self.say(f"recovering: {restored}")
         return stack_of(root=self.root, name=self.spec.stack, pulumi=self.pulumi, environment=environment)
 
     def preview(self) -> list[Change]:
         """Return what an `up` would change; changes nothing, and contacts no host over SSH.
 
         Raises:
-            ColorwayError: the change may not be one commit.
+            ColorwayError: the change may not be one commit, or the state was cut short.
             EngineError: the program or a plugin refuses.
         """
         stack = self._stack()
+        if stack.is_cut_short():
+            raise ColorwayError(
+                f"{self.spec.stack}: the last run was killed while it wrote the state; `colorway up {self.spec.stack}` "
+                "puts its last whole copy back"
+            )
         log = EventLog(say=_nothing)
+        hint = f"Nothing was changed. `colorway status {self.spec.stack}` says what is live."
         # Both only read, and each waits for a process of its own.
-        with ThreadPoolExecutor(max_workers=1) as beside, _explained(self.spec.stack, log, {}):
+        with ThreadPoolExecutor(max_workers=1) as beside, _explained(log, {}, hint=hint):
             asked = beside.submit(read_state, stack)
             try:
                 stack.preview(on_event=log)
@@ -117,43 +113,128 @@ class Engine:
             ColorwayError: refused; nothing was changed.
             EngineError: something failed on the way; the message says what.
         """
-        stack, deployed = self.open()
-        self._refuse_illegal(deployed, in_place)
-        recovery = self._recovery(deployed)
-        for reason in recovery.reasons:
-            self.say(f"recovering: {reason}")
+        name = self.spec.stack
         log = EventLog(say=self.say)
-        with watched_tasks(self.swarm, stack=self.spec.stack) as failures, _explained(self.spec.stack, log, failures):
-            self._apply(stack, log, recovery, deployed, continue_on_error=continue_on_error)
+        hint = f"Nothing was rolled back. `colorway status {name}` says what is live; `colorway up {name}` tries again."
+        with self._claimed("up", create=True) as (stack, deployed):
+            self._refuse_illegal(deployed, in_place)
+            with watched_tasks(self.swarm, stack=name) as failures, _explained(log, failures, hint=hint):
+                replace = list(self._recover(stack, deployed))
+                self._repeated(
+                    stack,
+                    log,
+                    lambda: stack.up(
+                        on_event=log, replace=replace or None, continue_on_error=continue_on_error or None
+                    ),
+                )
         return Finished(changes=tuple(log.changes), outputs=read_outputs(log.stack_outputs))
 
-    def _apply(
-        self, stack: Stack, log: EventLog, recovery: Recovery, deployed: Deployed, *, continue_on_error: bool
-    ) -> None:
+    def down(self, *, orphans: bool = False, data: bool = False) -> list[Change]:
+        """Remove all resources of the stack, its state, and what they leave on this machine.
+
+        Args:
+            orphans: Whether what another checkout made goes, too; its state is not asked for.
+            data: Whether the volumes of the data stores go, too.
+
+        Raises:
+            ColorwayError: refused; nothing was changed.
+            EngineError: something could not be removed.
+        """
+        name = self.spec.stack
+        log = EventLog(say=self.say)
+        hint = f"`colorway status {name}` says what is left; `colorway down {name}` goes on."
+        with self._claimed("down", create=False, any_state=orphans) as (stack, deployed):
+            with _explained(log, {}, hint=hint):
+                self._recover(stack, deployed, orphans=orphans)
+                if not deployed.is_empty:
+                    self._repeated(stack, log, lambda: stack.destroy(on_event=log))
+            try:
+                stack.workspace.remove_stack(name, preserve_config=True)
+            except auto.CommandError:
+                self.say(f"{name}: there was no state to remove")
+            if orphans:
+                remove_orphans(self.spec, self.swarm, say=self.say)
+            remove_leftovers(self.spec, data=data, say=self.say)
+        return log.changes
+
+    @contextmanager
+    def _claimed(self, reason: str, *, create: bool, any_state: bool = False) -> Iterator[tuple[Stack, Deployed]]:
+        """Hold the stack's lock; the state is mended, read and compared with the swarm's note under it.
+
+        Raises:
+            ColorwayError: another run changes this stack, or the state is not the one that the swarm was left with.
+        """
+        with claimed(self.spec.stack, root=self.root, swarm=self.swarm, reason=reason) as claim:
+            stack = self._stack()
+            self._end_dead_locks(stack)
+            restored = stack.restore()
+            if restored:
+                self.say(f"recovering: {restored}")
+            deployed = read_state(stack, create=create)
+            if not any_state:
+                claim.refuse_older(deployed.written)
+            try:
+                yield stack, deployed
+            finally:
+                claim.note(stack.written())
+
+    def _end_dead_locks(self, stack: Stack) -> None:
+        """Take away what a killed engine left of the engine's own lock.
+
+        Raises:
+            ColorwayError: an engine that lives holds it: plain `pulumi`, or the last run's that is just ending.
+        """
+        owners = stack.lock_owners()
+        living = [pid for host, pid in owners if not is_dead(host, pid)]
+        if living:
+            raise ColorwayError(
+                f"{self.spec.stack}: another run is working on this stack (process {living[0]}); wait until it ends"
+            )
+        if owners:
+            self._cancel(stack, owners[0][1])
+
+    def _cancel(self, stack: Stack, owner: int) -> None:
+        self.say(f"recovering: process {owner} held the stack's lock and is dead; the lock is taken away")
+        stack.cancel()
+
+    def _recover(self, stack: Stack, deployed: Deployed, *, orphans: bool = False) -> tuple[str, ...]:
+        """Mend what a killed run left, and return the scripts that must run again."""
+        live = {
+            urn: self.swarm.live_generation(names.service(self.spec.stack, names.load_balancer(host_of_apply(urn))))
+            for urn in deployed.applied_generations
+        }
+        running = () if orphans else self.swarm.named_objects(self.spec.stack)
+        recovery = plan_recovery(deployed, stack=self.spec.stack, live=live, running=running)
+        for reason in recovery.reasons:
+            self.say(f"recovering: {reason}")
+        # The refresh first: it is refused where another engine holds the stack, and then nothing is removed.
+        if recovery.refresh:
+            self._refresh(stack, recovery.refresh)
         for made in recovery.remove:
             self.swarm.remove(made)
-        if recovery.refresh:
-            self._unlocked(stack, lambda: self._refresh(stack, deployed))
-        try:
-            self._unlocked(
-                stack,
-                lambda: stack.up(
-                    on_event=log, replace=list(recovery.replace) or None, continue_on_error=continue_on_error or None
-                ),
-            )
-        except auto.CommandError as error:
-            if not _is_failed_delete(log.errors):
-                raise
-            self.say("recovering: a delete failed although the service may be gone; the swarm is asked what it has")
-            del error
-            log.errors.clear()
-            self._refresh(stack, deployed)
-            stack.up(on_event=log, continue_on_error=continue_on_error or None)
+        return recovery.replace
 
-    def _refresh(self, stack: Stack, deployed: Deployed) -> None:
-        """Ask the swarm about the docker resources only: scripts have nothing to be asked about."""
-        urns = deployed.urns(type_prefix=DOCKER_TYPES)
-        stack.refresh(target=urns or None, clear_pending_creates=True, run_program=False)
+    def _refresh(self, stack: Stack, urns: Sequence[str]) -> None:
+        self._unlocked(stack, lambda: stack.refresh(target=list(urns), clear_pending_creates=True, run_program=False))
+
+    def _repeated(self, stack: Stack, log: EventLog, operation: Callable[[], object]) -> None:
+        """Run an operation, and again where deletes failed that may have worked, as long as they get fewer."""
+        failed: frozenset[str] | None = None
+        while True:
+            try:
+                self._unlocked(stack, operation)
+            except auto.CommandError:
+                before, failed = failed, _failed_deletes(log.errors)
+                if not failed or (before is not None and not failed - before and len(failed) >= len(before)):
+                    raise
+                self.say("recovering: a delete failed although the service may be gone; the swarm is asked what it has")
+                deployed = stack.deployed()
+                left = sorted(failed & deployed.urns) or [urn for urn in [deployed.stack_urn] if urn]
+                if left:
+                    self._refresh(stack, left)
+                log.errors.clear()
+            else:
+                return
 
     def _unlocked(self, stack: Stack, operation: Callable[[], object]) -> None:
         """Run an operation; a lock whose process is dead is taken away first, one that lives is an error."""
@@ -166,17 +247,8 @@ class Engine:
                     f"{self.spec.stack}: another run is working on this stack; wait until it ends "
                     f"({last_line(str(error))})"
                 ) from None
-            self.say(f"recovering: process {owner} held the stack's lock and is dead; the lock is taken away")
-            stack.cancel()
+            self._cancel(stack, owner)
             operation()
-
-    def _recovery(self, deployed: Deployed) -> Recovery:
-        live = {
-            urn: self.swarm.live_generation(names.service(self.spec.stack, names.load_balancer(host_of_apply(urn))))
-            for urn in deployed.applied_generations
-        }
-        running = self.swarm.named_objects(self.spec.stack)
-        return plan_recovery(deployed, stack=self.spec.stack, live=live, running=running)
 
     def _refuse_illegal(self, deployed: Deployed, in_place: str | None) -> None:
         outputs = deployed.outputs
@@ -191,44 +263,19 @@ class Engine:
         told = "\n".join(f"{file}: {reason}" for reason in found)
         raise ColorwayError(f"{told}\nThis needs more than one commit; --in-place REASON applies it all the same.")
 
-    def down(self) -> list[Change]:
-        """Remove all resources of the stack, and its state.
-
-        Raises:
-            EngineError: something could not be removed.
-        """
-        stack, deployed = self.open(create=False)
-        log = EventLog(say=self.say)
-        if not deployed.is_empty:
-            with _explained(self.spec.stack, log, {}):
-                self._destroy(stack, log, deployed)
-        try:
-            stack.workspace.remove_stack(self.spec.stack, preserve_config=True)
-        except auto.CommandError:
-            self.say(f"{self.spec.stack}: there was no state to remove")
-        return log.changes
-
-    def _destroy(self, stack: Stack, log: EventLog, deployed: Deployed) -> None:
-        try:
-            self._unlocked(stack, lambda: stack.destroy(on_event=log))
-        except auto.CommandError:
-            if not _is_failed_delete(log.errors) and not deployed.pending:
-                raise
-            log.errors.clear()
-            self._refresh(stack, deployed)
-            stack.destroy(on_event=log)
-
 
 def _nothing(_line: str) -> None:
     return
 
 
-def _is_failed_delete(errors: list[str]) -> bool:
-    return any("deleting urn:" in error and any(end in error for end in FAILED_DELETE) for error in errors)
+def _failed_deletes(errors: Sequence[str]) -> frozenset[str]:
+    """Return the URNs whose delete failed although they may be gone."""
+    found = [_DELETING.search(error) for error in errors if any(end in error for end in FAILED_DELETE)]
+    return frozenset(match["urn"] for match in found if match)
 
 
 @contextmanager
-def _explained(stack: str, log: EventLog, failures: dict[str, FailingTask]) -> Iterator[None]:
+def _explained(log: EventLog, failures: dict[str, FailingTask], *, hint: str) -> Iterator[None]:
     """Turn an engine's failure into an error that says what failed and why."""
     try:
         yield
@@ -236,4 +283,4 @@ def _explained(stack: str, log: EventLog, failures: dict[str, FailingTask]) -> I
         # A failing task is the reason; that its service did not converge is the consequence.
         told = [line for failure in failures.values() for line in failure.lines()]
         told += log.errors or ([] if told else [last_line(str(error))])
-        raise EngineError("\n".join(told), stack=stack) from None
+        raise EngineError("\n".join(told), hint=hint) from None

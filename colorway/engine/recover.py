@@ -1,4 +1,4 @@
-"""What is done before every `up`, because the last one may have been killed at any moment.
+"""What is done before every `up` and `down`, because the last one may have been killed at any moment.
 
 Pure: it decides from facts. `operations` gathers the facts and carries the decision out.
 """
@@ -6,10 +6,10 @@ Pure: it decides from facts. `operations` gathers the facts and carries the deci
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from colorway.engine.state import Deployed
+from colorway.engine.state import COMMAND_TYPES, DOCKER_TYPES, Deployed, Pending
 from colorway.errors import ColorwayError
 from colorway.swarm.services import SwarmObject
 
@@ -18,27 +18,23 @@ _GENERATION = re.compile(r"^# colorway generation (\w+)", re.MULTILINE)
 
 @dataclass(frozen=True, kw_only=True)
 class Recovery:
-    """What has to happen before an `up` can be trusted."""
+    """What has to happen before an `up` or a `down` can be trusted."""
 
-    refresh: bool
-    """Whether the swarm has to be asked what it has: operations were left unfinished, or a delete failed."""
-    replace: tuple[str, ...]
+    refresh: tuple[str, ...] = ()
+    """URNs that the swarm is asked about: those that were being changed, and no other. The stack's own URN alone asks
+    about nothing, and has the engine forget the creates that it had begun."""
+    replace: tuple[str, ...] = ()
     """URNs of scripts that must run again although their inputs did not change."""
-    reasons: tuple[str, ...]
-    """One sentence each, for the operator."""
     remove: tuple[SwarmObject, ...] = ()
     """What a killed run made and did not live to write down; making it again would clash with it."""
-
-    @property
-    def is_needed(self) -> bool:
-        """Whether anything has to happen."""
-        return self.refresh or bool(self.replace) or bool(self.remove)
+    reasons: tuple[str, ...] = ()
+    """One sentence each, for the operator."""
 
 
 def plan_recovery(
     deployed: Deployed, *, stack: str, live: Mapping[str, str | None], running: Iterable[SwarmObject] = ()
 ) -> Recovery:
-    """Decide what has to be mended.
+    """Decide what has to be mended. Nothing that was not being changed is touched, or asked about.
 
     Args:
         deployed: The stack's state.
@@ -47,24 +43,27 @@ def plan_recovery(
         running: Named objects in the swarm that carry the stack's label.
 
     Raises:
-        ColorwayError: the swarm runs this stack, and this state knows nothing of it.
+        ColorwayError: the swarm runs something of this stack that neither this state nor the run that was killed on
+            it has made.
     """
     reasons: list[str] = []
-    pending = [urn for urn in deployed.pending if urn]
+    pending = [operation for operation in deployed.pending if operation.urn]
     if pending:
-        what = ", ".join(sorted(urn.rsplit("::", 1)[-1] for urn in pending))
+        what = ", ".join(sorted({operation.urn.rsplit("::", 1)[-1] for operation in pending}))
         reasons.append(f"the last run was interrupted while it worked on {what}; the swarm is asked what it has")
-    unknown = tuple(sorted(set(running) - deployed.swarm_objects))
-    if unknown and deployed.is_empty and not pending:
+    begun = {operation.name for operation in pending if operation.is_create}
+    unknown = sorted(set(running) - deployed.swarm_objects)
+    foreign = [made for made in unknown if made.name not in begun]
+    if foreign:
+        more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
         raise ColorwayError(
-            f"the swarm already runs this stack ({unknown[0].name} and {len(unknown) - 1} more), and this checkout's "
-            "state knows nothing of it; work from the checkout that made it, or remove it with "
-            f"`colorway down {stack} --orphans`"
+            f"{stack}: the swarm runs {foreign[0].name}{more} of this stack, and this checkout's state knows nothing "
+            f"of it; work from the checkout that made it, or remove all of it with `colorway down {stack} --orphans`"
         )
     reasons += [
         f"the last run made the {made.kind} {made.name} and could not note it; it is made anew" for made in unknown
     ]
-    replace = []
+    replace = [operation.urn for operation in pending if _is_script(operation) and operation.urn in deployed.urns]
     for urn, text in deployed.applied_generations.items():
         wanted = generation_of(text)
         if wanted and live.get(urn) != wanted:
@@ -73,7 +72,24 @@ def plan_recovery(
                 f"{host_of_apply(urn)} serves {live.get(urn) or 'nothing known'} and not {wanted} of the last "
                 "finished run; the configured one is applied again"
             )
-    return Recovery(refresh=bool(pending), replace=tuple(replace), reasons=tuple(reasons), remove=unknown)
+    return Recovery(
+        refresh=_asked_about(deployed, pending),
+        replace=tuple(dict.fromkeys(replace)),
+        reasons=tuple(reasons),
+        remove=tuple(unknown),
+    )
+
+
+def _asked_about(deployed: Deployed, pending: Sequence[Pending]) -> tuple[str, ...]:
+    urns = {operation.urn for operation in pending if operation.type.startswith(DOCKER_TYPES)} & deployed.urns
+    if not urns and pending and deployed.stack_urn:
+        urns = {deployed.stack_urn}
+    return tuple(sorted(urns))
+
+
+def _is_script(operation: Pending) -> bool:
+    # Killed half-way it may have done its work, which the state does not say: an old value would count as unchanged.
+    return operation.type.startswith(COMMAND_TYPES)
 
 
 def generation_of(text: str) -> str | None:

@@ -11,11 +11,18 @@ from pathlib import Path
 
 from pulumi import automation as auto
 from pulumi.automation._stack import StackInitMode
-from typing_extensions import override
+from typing_extensions import TypedDict, override
 
 from colorway.config.stack_files import SECRETS
 from colorway.engine.cli_binary import PINNED
-from colorway.engine.state import Deployed, read_checkpoint, read_deployment
+from colorway.engine.state import (
+    Deployed,
+    last_whole,
+    lock_owners,
+    read_checkpoint,
+    read_deployment,
+    restore_checkpoint,
+)
 from colorway.errors import ColorwayError
 from colorway.spec.platform_spec import PlatformSpec
 
@@ -68,6 +75,12 @@ PROJECT = "colorway"
 PROGRAM = "__main__.py"
 
 
+class _File(TypedDict):
+    backend: str
+    project: str
+    stack: str
+
+
 class _Command(auto.PulumiCommand):
     """A CLI whose version was checked when it was found; asking it again costs 0.2 s a command."""
 
@@ -116,9 +129,31 @@ class Stack(auto.Stack):
 
     def deployed(self) -> Deployed:
         """Return what the state says; from its file where there is one, which saves a process of 0.3 s."""
-        backend = backend_url(self.workspace.env_vars)
-        found = read_checkpoint(backend=backend, project=PROJECT, stack=self.name)
+        found = read_checkpoint(**self._file)
         return read_deployment(self.export_stack().deployment if found is None else found)
+
+    def written(self) -> datetime | None:
+        """Return when the state was last written; None where there is none, or nobody can tell."""
+        try:
+            return self.deployed().written
+        except auto.CommandError:
+            return None
+
+    def lock_owners(self) -> list[tuple[str, int]]:
+        """Return the machine and process of every engine that holds the state's lock; see `state.lock_owners`."""
+        return lock_owners(**self._file)
+
+    def is_cut_short(self) -> bool:
+        """Return whether a killed engine left the state's file unreadable."""
+        return last_whole(**self._file) is not None
+
+    def restore(self) -> str | None:
+        """Put the last whole copy of such a file back; return one sentence if that was needed."""
+        return restore_checkpoint(**self._file)
+
+    @property
+    def _file(self) -> _File:
+        return {"backend": backend_url(self.workspace.env_vars), "project": PROJECT, "stack": self.name}
 
 
 def stack_of(*, root: Path, name: str, pulumi: Path, environment: Mapping[str, str]) -> Stack:

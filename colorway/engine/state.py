@@ -13,6 +13,7 @@ import shutil
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -34,10 +35,34 @@ def dead_owner(message: str) -> int | None:
     owners = [(match["host"], int(match["pid"])) for match in _OWNER.finditer(message)]
     if not owners:
         return None
-    here = socket.gethostname()
-    if any(host != here or _is_alive(pid) for host, pid in owners):
+    if not all(is_dead(host, pid) for host, pid in owners):
         return None
     return owners[0][1]
+
+
+def lock_owners(*, backend: str, project: str, stack: str) -> list[tuple[str, int]]:
+    """Return the machine and process of every engine that holds a lock on a stack's state file.
+
+    Args:
+        backend: URL of the backend; others than `file://` say who holds a lock only when one is asked for.
+        project: Name of the project.
+        stack: Name of the stack.
+    """
+    folder = _folder(backend)
+    found = []
+    for file in sorted((folder / "locks" / "organization" / project / stack).glob("*.json")) if folder else ():
+        try:
+            content = json.loads(file.read_bytes())
+            found.append((str(content["hostname"]), int(content["pid"])))
+        except (OSError, ValueError, TypeError, KeyError):
+            # Gone meanwhile, or being written by somebody who lives.
+            continue
+    return found
+
+
+def is_dead(host: str, pid: int) -> bool:
+    """Return whether an engine ran on this machine and does not any more; of other machines nothing is known."""
+    return host == socket.gethostname() and not _is_alive(pid)
 
 
 def _is_alive(pid: int) -> bool:
@@ -46,14 +71,36 @@ def _is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
-    return True
+        pass
+    try:
+        # After a restart of the machine the number is given to whatever comes: a lock file survives that.
+        return "pulumi" in Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return not Path("/proc/self").exists()
 
 
 STACK_TYPE = "pulumi:pulumi:Stack"
 DOCKER_TYPES = "docker:"
+COMMAND_TYPES = "command:"
 NAMED_TYPES = {"service": "docker:index/service:Service", "network": "docker:index/network:Network"}
 """Resources with names of our own choice; all others are autonamed and never clash."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pending:
+    """One operation that was begun and not noted as done."""
+
+    urn: str
+    operation: str
+    """creating, updating, deleting, reading or importing."""
+    type: str
+    name: str | None = None
+    """Name of our own choice in the swarm; None = it has none."""
+
+    @property
+    def is_create(self) -> bool:
+        """Whether the state does not hold the resource yet."""
+        return self.operation == "creating"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +108,10 @@ class Deployed:
     """A stack as its state describes it; not what the swarm really runs. Secrets are encrypted in it."""
 
     resources: tuple[Mapping[str, Any], ...]
-    pending: tuple[str, ...]
-    """URNs of operations that a killed engine left unfinished."""
+    pending: tuple[Pending, ...]
+    """Operations that a killed engine left unfinished."""
+    written: datetime | None = None
+    """When the engine last wrote it; None = never."""
 
     @property
     def is_empty(self) -> bool:
@@ -87,13 +136,15 @@ class Deployed:
             if resource.get("type") == type_
         )
 
-    def urns(self, *, type_prefix: str) -> list[str]:
-        """Return the URNs of the resources of some types."""
-        return [str(r["urn"]) for r in self.resources if str(r.get("type", "")).startswith(type_prefix)]
+    @property
+    def urns(self) -> frozenset[str]:
+        """The URNs of all resources."""
+        return frozenset(str(resource["urn"]) for resource in self.resources)
 
-    def urn_of(self, name: str) -> str | None:
-        """Return the URN of the resource with a logical name."""
-        return next((str(r["urn"]) for r in self.resources if str(r["urn"]).rsplit("::", 1)[-1] == name), None)
+    @property
+    def stack_urn(self) -> str | None:
+        """The URN of the stack itself; None before anything was installed."""
+        return next((str(r["urn"]) for r in self.resources if r.get("type") == STACK_TYPE), None)
 
     @property
     def applied_generations(self) -> dict[str, str]:
@@ -116,8 +167,33 @@ def read_outputs(outputs: Mapping[str, Any]) -> PlatformOutputs | None:
 def read_deployment(deployment: Mapping[str, Any] | None) -> Deployed:
     """Read an exported deployment; None or empty = nothing is installed."""
     body = deployment or {}
-    pending = [str(operation.get("resource", {}).get("urn", "")) for operation in body.get("pending_operations") or []]
-    return Deployed(resources=tuple(body.get("resources") or ()), pending=tuple(pending))
+    written = read_time(str((body.get("manifest") or {}).get("time", "")))
+    return Deployed(
+        resources=tuple(body.get("resources") or ()),
+        pending=tuple(_pending(operation) for operation in body.get("pending_operations") or ()),
+        written=written,
+    )
+
+
+def _pending(operation: Mapping[str, Any]) -> Pending:
+    resource = operation.get("resource") or {}
+    type_ = str(resource.get("type", ""))
+    name = (resource.get("inputs") or {}).get("name") if type_ in NAMED_TYPES.values() else None
+    return Pending(
+        urn=str(resource.get("urn", "")),
+        operation=str(operation.get("type", "")),
+        type=type_,
+        name=name if isinstance(name, str) else None,
+    )
+
+
+def read_time(text: str) -> datetime | None:
+    """Read a time as the engine writes it; None where there is none, or the engine's zero."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.year > 1 and found.tzinfo else None
 
 
 KNOWN_VERSIONS = {3, 4}
@@ -143,23 +219,20 @@ def read_checkpoint(*, backend: str, project: str, stack: str) -> Mapping[str, A
     if any(file.with_name(f"{file.name}{suffix}").exists() for suffix in (".gz", ".zst")):
         return None
     try:
-        state = json.loads(file.read_bytes())
+        state = json.loads((last_whole(backend=backend, project=project, stack=stack) or file).read_bytes())
     except (OSError, ValueError):
         return None
     checkpoint = state.get("checkpoint") if isinstance(state, dict) and state.get("version") in KNOWN_VERSIONS else None
     return checkpoint.get("latest") or {} if isinstance(checkpoint, dict) else None
 
 
-def restore_checkpoint(*, backend: str, project: str, stack: str) -> str | None:
-    """Put the last whole checkpoint back where the current one is cut short or gone.
+def last_whole(*, backend: str, project: str, stack: str) -> Path | None:
+    """Return the last whole copy of a state file that is cut short or gone; None where all is well, or there is none.
 
     Args:
         backend: URL of the backend; only `file://` ones are looked at.
         project: Name of the project.
         stack: Name of the stack.
-
-    Returns:
-        One sentence if something was put back, None if all was well or nothing can be done.
     """
     folder = _folder(backend)
     if folder is None:
@@ -169,13 +242,23 @@ def restore_checkpoint(*, backend: str, project: str, stack: str) -> str | None:
     if _is_whole(current) or not (current.exists() or _has_resources(candidates[0])):
         # A stack that was removed leaves its last copy, too: without resources, which nobody misses.
         return None
-    for candidate in candidates:
-        if _is_whole(candidate):
-            whole = current.with_name(f"{current.name}.restored")
-            shutil.copyfile(candidate, whole)
-            whole.replace(current)
-            return "the last run was killed while it wrote the state; its last whole copy is back"
-    return None
+    return next((candidate for candidate in candidates if _is_whole(candidate)), None)
+
+
+def restore_checkpoint(*, backend: str, project: str, stack: str) -> str | None:
+    """Put the last whole checkpoint back where the current one is cut short or gone; for whoever holds the run lock.
+
+    Returns:
+        One sentence if something was put back, None if all was well or nothing can be done.
+    """
+    whole, folder = last_whole(backend=backend, project=project, stack=stack), _folder(backend)
+    if whole is None or folder is None:
+        return None
+    current = _file(folder, project=project, stack=stack)
+    copy = current.with_name(f"{current.name}.restored")
+    shutil.copyfile(whole, copy)
+    copy.replace(current)
+    return "the last run was killed while it wrote the state; its last whole copy is back"
 
 
 def _folder(backend: str) -> Path | None:

@@ -90,6 +90,16 @@ def lock(stack: str) -> str:
     return f"colorway-lock-{stack}"
 
 
+def run_lock(stack: str) -> str:
+    """Return the name of the Swarm config that one `up` or `down` holds while it changes the stack."""
+    return f"colorway-run-{stack}"
+
+
+def state_record(stack: str) -> str:
+    """Return the name of the Swarm config that says which state the swarm was left with."""
+    return f"colorway-state-{stack}"
+
+
 def subnet(base: ipaddress.IPv4Network, name: NetworkName) -> ipaddress.IPv4Network:
     """Return the /24 of a network inside the stack's /22 or larger: blue, green, data, monitoring in order."""
     first = int(base.network_address) + 256 * list(NetworkName).index(name)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from colorway.engine.state import DOCKER_TYPES, read_checkpoint, read_deployment, restore_checkpoint
+from colorway.engine.state import read_checkpoint, read_deployment, restore_checkpoint
 
 WHOLE = json.dumps({"version": 3, "checkpoint": {"latest": {"resources": [{"urn": "urn:pulumi:local::colorway::x"}]}}})
 EMPTY = json.dumps({"version": 3, "checkpoint": {"latest": {}}})
@@ -96,7 +96,7 @@ def test_the_file_says_what_the_cli_exports(tmp_path, folder):
     assert len(here.pending) == 1, "an interrupted operation must be seen"
     assert here.swarm_objects == there.swarm_objects
     assert len(here.swarm_objects) == 2
-    assert here.urns(type_prefix=DOCKER_TYPES) == there.urns(type_prefix=DOCKER_TYPES)
+    assert here.urns == there.urns
     assert here.applied_generations == there.applied_generations
     assert [text.splitlines()[1] for text in here.applied_generations.values()] == ["server <a & b>;"]
 
@@ -129,3 +129,10 @@ def test_a_compressed_file_beside_it_may_be_the_newer_one(tmp_path, folder, suff
 def test_only_files_are_read(tmp_path, folder, backend):
     (folder / "local.json").write_text(WHOLE)
     assert read(tmp_path, backend) is None
+
+
+def test_a_file_that_is_cut_short_is_read_from_its_last_whole_copy_and_stays_as_it_is(tmp_path, folder):
+    (folder / "local.json").write_bytes(WHOLE[:20].encode())
+    (folder / "local.json.bak").write_text(WHOLE)
+    assert read(tmp_path) is not None, "status must say something at 3 a.m."
+    assert (folder / "local.json").read_bytes() == WHOLE[:20].encode(), "only whoever holds the lock may mend it"

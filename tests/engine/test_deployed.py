@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from colorway.engine.state import DOCKER_TYPES, read_deployment
+from colorway.engine.state import read_deployment
 from colorway.outputs import OUTPUT, platform_outputs
 from tests.support.specs import small_spec
 
@@ -56,7 +56,7 @@ def test_outputs_of_another_time_count_as_none(outputs):
     assert read_deployment({"resources": [stack(outputs)]}).outputs is None, "no traceback over an old state"
 
 
-def test_resources_are_found_by_type_and_by_name():
+def test_resources_are_known_by_urn():
     deployed = read_deployment(
         {
             "resources": [
@@ -66,9 +66,9 @@ def test_resources_are_found_by_type_and_by_name():
             ]
         }
     )
-    assert deployed.urns(type_prefix=DOCKER_TYPES) == [SERVICE], "scripts have nothing to be asked about"
-    assert deployed.urn_of("shop-blue-service") == SERVICE
-    assert deployed.urn_of("shop-blue") is None, "the whole name"
+    assert deployed.urns == {STACK, SERVICE, APPLY}
+    assert deployed.stack_urn == STACK
+    assert read_deployment(None).stack_urn is None
 
 
 def test_the_applied_text_of_each_load_balancer_is_known():
@@ -85,5 +85,17 @@ def test_the_applied_text_of_each_load_balancer_is_known():
 
 
 def test_interrupted_operations_are_known():
-    deployed = read_deployment({"pending_operations": [{"resource": {"urn": SERVICE}, "type": "creating"}, {}]})
-    assert deployed.pending == (SERVICE, "")
+    begun = {"urn": SERVICE, "type": "docker:index/service:Service", "inputs": {"name": "test-shop-blue"}}
+    deployed = read_deployment({"pending_operations": [{"resource": begun, "type": "creating"}, {}]})
+    assert [(one.urn, one.is_create, one.name) for one in deployed.pending] == [
+        (SERVICE, True, "test-shop-blue"),
+        ("", False, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "year"), [("2026-11-27T04:52:16.613728785Z", 2026), ("0001-01-01T00:00:00Z", None), ("", None)]
+)
+def test_a_state_knows_when_it_was_written(text, year):
+    written = read_deployment({"manifest": {"time": text}}).written
+    assert (written and written.year) == year, "Go's zero is no time"

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from colorway.engine.state import dead_owner
+from colorway.engine.state import dead_owner, lock_owners
 
 HERE = socket.gethostname()
 
@@ -37,24 +37,40 @@ def test_a_dead_process_of_this_machine_gives_its_lock_back(dead):
     assert dead_owner(locked((HERE, dead))) == dead
 
 
-def test_a_living_process_keeps_its_lock():
-    assert dead_owner(locked((HERE, os.getpid()))) is None, "two runs at once destroy the state"
+@pytest.fixture(scope="module")
+def living(tmp_path_factory):
+    """The id of a process that is called like the engine."""
+    program = tmp_path_factory.mktemp("bin") / "pulumi"
+    program.symlink_to("/bin/sleep")
+    with subprocess.Popen([program, "600"]) as process:
+        yield process.pid
+        process.kill()
 
 
-def test_a_living_process_of_another_user_keeps_its_lock(monkeypatch):
+def test_a_living_engine_keeps_its_lock(living):
+    assert dead_owner(locked((HERE, living))) is None, "two runs at once destroy the state"
+
+
+def test_a_number_that_was_given_again_holds_nothing():
+    assert dead_owner(locked((HERE, os.getpid()))) == os.getpid(), (
+        "lock files outlive a restart of the machine, and this process is no engine"
+    )
+
+
+def test_a_living_engine_of_another_user_keeps_its_lock(monkeypatch, living):
     def refused(_pid, _signal):
         raise PermissionError
 
     monkeypatch.setattr(os, "kill", refused)
-    assert dead_owner(locked((HERE, 1))) is None, "not being allowed to ask does not mean dead"
+    assert dead_owner(locked((HERE, living))) is None, "not being allowed to ask does not mean dead"
 
 
 def test_another_machine_keeps_its_lock(dead):
     assert dead_owner(locked((f"{HERE}-other", dead))) is None, "nobody here can know whether it lives"
 
 
-def test_all_locks_must_be_dead(dead):
-    assert dead_owner(locked((HERE, dead), (HERE, os.getpid()))) is None
+def test_all_locks_must_be_dead(dead, living):
+    assert dead_owner(locked((HERE, dead), (HERE, living))) is None
     assert dead_owner(locked((HERE, dead), ("elsewhere", dead))) is None
     assert dead_owner(locked((HERE, dead), (HERE, dead))) == dead
 
@@ -64,3 +80,13 @@ def test_all_locks_must_be_dead(dead):
 )
 def test_a_text_without_an_owner_means_hands_off(text):
     assert dead_owner(text) is None
+
+
+def test_a_state_files_locks_name_their_owners(tmp_path):
+    folder = tmp_path / ".pulumi/locks/organization/colorway/local"
+    folder.mkdir(parents=True)
+    (folder / "a.json").write_text('{"pid": 7, "username": "root", "hostname": "here", "timestamp": "x"}')
+    (folder / "b.json").write_text('{"pid": 8')
+    owners = lock_owners(backend=tmp_path.as_uri(), project="colorway", stack="local")
+    assert owners == [("here", 7)], "what is just being written belongs to somebody who lives, and is seen next time"
+    assert lock_owners(backend="s3://bucket", project="colorway", stack="local") == []

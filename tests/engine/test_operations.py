@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from colorway.engine.plugins import PluginChoice
 from colorway.engine.state import read_deployment
 from colorway.errors import ColorwayError
 from colorway.outputs import OUTPUT, platform_outputs
+from colorway.swarm.services import SwarmObject
 from tests.support.specs import ROOT, small_spec
 
 SERVICE = "urn:pulumi:test::colorway::docker:index/service:Service::shop-green-service"
@@ -39,12 +39,32 @@ def locked(pid):
 
 
 class FakeStack:
-    """A stack whose operations fail as they are told, in order."""
+    """A stack whose operations fail as they are told, in order; a refresh finds what failed to be deleted gone."""
 
-    def __init__(self, *fates):
+    def __init__(self, *fates, deployment=None, owners=(), is_cut_short=False):
         self.fates = list(fates)
         self.done = []
         self.workspace = self
+        self.deployment = deployment
+        self.owners = list(owners)
+        self.gone = set()
+        self._is_cut_short = is_cut_short
+
+    def deployed(self):
+        return read_deployment(self.deployment)
+
+    def written(self):
+        return self.deployed().written
+
+    def lock_owners(self):
+        return self.owners
+
+    def is_cut_short(self):
+        return self._is_cut_short
+
+    def restore(self):
+        self.done.append(("restore",))
+        return "its last whole copy is back" if self._is_cut_short else None
 
     def up(self, *, on_event, replace=None, continue_on_error=None):
         self._operate(("up", tuple(replace or ()), continue_on_error), on_event)
@@ -58,7 +78,10 @@ class FakeStack:
     def refresh(self, *, target, clear_pending_creates, run_program):
         assert clear_pending_creates, "a create that was killed is either there or not"
         assert not run_program, "a refresh asks the swarm, not the program"
-        self.done.append(("refresh", tuple(target or ())))
+        known = self.deployed().urns
+        assert set(target) <= known, f"the engine ends with no resource named {sorted(set(target) - known)}"
+        self.done.append(("refresh", tuple(target)))
+        self.deployment["resources"] = [r for r in self.deployment["resources"] if r["urn"] not in self.gone]
 
     def cancel(self):
         self.done.append(("cancel",))
@@ -71,8 +94,10 @@ class FakeStack:
         self.done.append(what)
         fate = self.fates.pop(0) if self.fates else None
         if isinstance(fate, str):
-            diagnostic = DiagnosticEvent(message=fate, color="", severity="error")
-            on_event(EngineEvent(sequence=1, timestamp=0, diagnostic_event=diagnostic))
+            for message in fate.split("|"):
+                self.gone |= {urn for urn in self.deployed().urns if f"deleting {urn}:" in message}
+                diagnostic = DiagnosticEvent(message=message, color="", severity="error")
+                on_event(EngineEvent(sequence=1, timestamp=0, diagnostic_event=diagnostic))
             raise failed()
         if fate:
             raise fate
@@ -81,37 +106,66 @@ class FakeStack:
 class FakeSwarm:
     """A swarm whose load balancer serves one generation."""
 
-    def __init__(self, live=None):
+    def __init__(self, live=None, running=()):
         self.live = live
+        self.running = set(running)
+        self.removed = []
 
     def live_generation(self, _service):
         return self.live
 
     def named_objects(self, _stack):
-        return set()
+        return self.running
+
+    def remove(self, made):
+        self.removed.append(made)
 
 
 class Case:
     """An engine on a fake stack, and what it said."""
 
-    def __init__(self, monkeypatch, *fates, spec=None, deployment=None, live=None):
+    def __init__(self, monkeypatch, *fates, spec=None, deployment=None, live=None, running=(), **stack):
         self.said = []
-        self.stack = FakeStack(*fates)
+        self.events = []
+        self.stack = FakeStack(*fates, deployment=deployment, **stack)
+        self.swarm = FakeSwarm(live, running)
+        self.stack.done = self.events
         self.engine = Engine(
             root=ROOT,
             pulumi=ROOT / "pulumi",
             plugins=PluginChoice(path_prefix=None, sentence=""),
             spec=spec or small_spec(),
             say=self.said.append,
-            swarm=FakeSwarm(live),
+            swarm=self.swarm,
         )
         monkeypatch.setattr(operations, "stack_of", lambda **_given: self.stack)
         monkeypatch.setattr(operations, "read_state", lambda *_stack, **_given: read_deployment(deployment))
         monkeypatch.setattr(operations, "watched_tasks", nobody_watches)
+        monkeypatch.setattr(operations, "remove_leftovers", lambda _spec, **_given: None)
+        monkeypatch.setattr(operations, "claimed", self.claimed)
+        self.is_held = False
+        self.noted = []
+
+    @contextmanager
+    def claimed(self, _stack, *, root, swarm, reason):
+        self.is_held = True
+        yield self
+        self.is_held = False
+
+    def refuse_older(self, written):
+        assert self.is_held, "what another run is just writing is no state"
+
+    def note(self, written):
+        assert self.is_held, "after the lock is given back somebody else writes"
+        self.noted.append(written)
+
+    @property
+    def done(self):
+        return [done for done in self.stack.done if done != ("restore",)]
 
     @property
     def operations(self):
-        return [done[0] for done in self.stack.done]
+        return [done[0] for done in self.stack.done if done != ("restore",)]
 
 
 @contextmanager
@@ -131,6 +185,11 @@ def dead():
     return process.pid
 
 
+def pending_operation(urn, operation="updating", name=None):
+    resource = {"urn": urn, "type": urn.rsplit("::", 2)[1].rpartition("$")[2], "inputs": {"name": name} if name else {}}
+    return {"resource": resource, "type": operation}
+
+
 def installed(spec, *resources, pending=()):
     stack = {
         "urn": "urn:pulumi:test::colorway::pulumi:pulumi:Stack::colorway-test",
@@ -140,14 +199,14 @@ def installed(spec, *resources, pending=()):
     service = {"urn": SERVICE, "type": "docker:index/service:Service", "custom": True}
     return {
         "resources": [stack, service, *resources],
-        "pending_operations": [{"resource": {"urn": urn}} for urn in pending],
+        "pending_operations": [pending_operation(urn) for urn in pending],
     }
 
 
 def test_an_ordinary_up_is_one_operation(case):
     made = case(deployment=installed(small_spec()))
     made.engine.up()
-    assert made.stack.done == [("up", (), None)], "a refresh at every `up` costs seconds and shows diffs that are none"
+    assert made.done == [("up", (), None)], "a refresh at every `up` costs seconds and shows diffs that are none"
     assert made.said == []
 
 
@@ -155,7 +214,7 @@ def test_an_ordinary_up_is_one_operation(case):
 def test_a_delete_that_failed_although_it_worked_is_mended_in_the_same_up(case, error):
     made = case(error, deployment=installed(small_spec()))
     made.engine.up()
-    assert made.stack.done == [("up", (), None), ("refresh", (SERVICE,)), ("up", (), None)], (
+    assert made.done == [("up", (), None), ("refresh", (SERVICE,)), ("up", (), None)], (
         "every later `up` would fail until somebody refreshes"
     )
     assert made.said[0].startswith("recovering: a delete failed although the service may be gone")
@@ -193,8 +252,28 @@ def test_the_lock_of_a_dead_process_is_taken_away(case, dead):
     assert made.said == [f"recovering: process {dead} held the stack's lock and is dead; the lock is taken away"]
 
 
-def test_the_lock_of_a_living_process_stays(case):
-    made = case(locked(os.getpid()))
+@pytest.fixture(scope="module")
+def living(tmp_path_factory):
+    program = tmp_path_factory.mktemp("bin") / "pulumi"
+    program.symlink_to("/bin/sleep")
+    with subprocess.Popen([program, "600"]) as process:
+        yield process.pid
+        process.kill()
+
+
+@pytest.mark.parametrize("command", ["up", "down"])
+def test_nothing_is_touched_beside_an_engine_that_lives(case, living, command):
+    web = SwarmObject("service", "test-web-blue")
+    state = installed(small_spec(), pending=(SERVICE,))
+    state["pending_operations"][0] = pending_operation(SERVICE, "creating", name="test-web-blue")
+    made = case(deployment=state, running=[web], owners=[(socket.gethostname(), living)])
+    with pytest.raises(ColorwayError, match=r"^test: another run is working on this stack \(process \d+\); wait"):
+        getattr(made.engine, command)()
+    assert (made.stack.done, made.swarm.removed) == ([], []), "what a live run has pending is never an orphan"
+
+
+def test_the_lock_of_a_living_process_stays(case, living):
+    made = case(locked(living))
     with pytest.raises(ColorwayError, match=r"^test: another run is working on this stack; wait until it ends"):
         made.engine.up()
     assert made.operations == ["up"], "nothing is cancelled"
@@ -205,7 +284,7 @@ def test_an_interrupted_run_is_followed_by_a_refresh_of_docker_resources(case):
     apply = {"urn": APPLY, "type": "command:local:Command", "custom": True}
     made = case(deployment=installed(spec, apply, pending=(SERVICE,)))
     made.engine.up()
-    assert made.stack.done == [("refresh", (SERVICE,)), ("up", (), None)], "scripts have nothing to be asked about"
+    assert made.done == [("refresh", (SERVICE,)), ("up", (), None)], "scripts have nothing to be asked about"
     assert made.said[0].startswith("recovering: the last run was interrupted while it worked on shop-green-service")
 
 
@@ -214,16 +293,16 @@ def test_a_generation_that_is_not_live_is_applied_again(case):
     apply = {"urn": APPLY, "type": "command:local:Command", "custom": True, "inputs": {"stdin": text}}
     made = case(deployment=installed(small_spec(), apply), live="def")
     made.engine.up()
-    assert made.stack.done == [("up", (APPLY,), None)], "the engine takes it for unchanged otherwise"
+    assert made.done == [("up", (APPLY,), None)], "the engine takes it for unchanged otherwise"
     quiet = case(deployment=installed(small_spec(), apply), live="abc")
     quiet.engine.up()
-    assert quiet.stack.done == [("up", (), None)]
+    assert quiet.done == [("up", (), None)]
 
 
 def test_a_way_back_goes_on_past_a_sick_color(case):
     made = case()
     made.engine.up(continue_on_error=True)
-    assert made.stack.done == [("up", (), True)]
+    assert made.done == [("up", (), True)]
 
 
 def test_a_change_that_needs_two_commits_is_refused_before_anything_happens(case):
@@ -231,7 +310,7 @@ def test_a_change_that_needs_two_commits_is_refused_before_anything_happens(case
     made = case(spec=wanted, deployment=installed(small_spec()))
     with pytest.raises(ColorwayError) as caught:
         made.engine.up()
-    assert made.stack.done == [], "nothing was changed"
+    assert made.done == [], "nothing was changed"
     said = str(caught.value).splitlines()
     assert said[0].startswith("Pulumi.test.yaml: colorway:versions and colorway:traffic change together")
     assert said[-1] == "This needs more than one commit; --in-place REASON applies it all the same."
@@ -263,11 +342,47 @@ def test_down_of_nothing_asks_no_engine(case):
     assert made.operations == ["remove"]
 
 
-@pytest.mark.parametrize("pending", [(), (SERVICE,)])
-def test_down_survives_a_service_that_is_gone(case, pending):
-    made = case(GONE if not pending else "boom", deployment=installed(small_spec(), pending=pending))
+def test_down_asks_the_state_anew_after_each_try(case):
+    other = SERVICE.replace("shop", "api")
+    state = installed(small_spec(), {"urn": other, "type": "docker:index/service:Service", "custom": True})
+    made = case(f"{DEADLINE}|{GONE}", DEADLINE.replace(SERVICE, other), deployment=state)
     made.engine.down()
-    assert made.operations == ["destroy", "refresh", "destroy", "remove"]
+    assert made.done == [
+        ("destroy",),
+        ("refresh", (SERVICE,)),
+        ("destroy",),
+        ("refresh", (other,)),
+        ("destroy",),
+        ("remove", "test"),
+    ], "a refresh that names what is gone ends with `no resource named`, and half of the platform stays"
+
+
+def test_deletes_that_do_not_get_fewer_are_told(case):
+    made = case(GONE, GONE, GONE, deployment=installed(small_spec()))
+    made.stack.gone = frozenset()
+    with pytest.raises(EngineError, match="service not found"):
+        made.engine.down()
+    assert made.operations == ["destroy", "refresh", "destroy"], "nothing gets less, so a person has to look"
+
+
+def test_down_mends_what_a_killed_run_left_and_then_removes_it(case):
+    web = SwarmObject("service", "test-web-blue")
+    state = installed(small_spec())
+    state["pending_operations"] = [pending_operation(SERVICE.replace("shop", "web"), "creating", name="test-web-blue")]
+    made = case(deployment=state, running=[web])
+    made.engine.down()
+    assert made.swarm.removed == [web], "no state will ever name it again"
+    assert made.operations == ["refresh", "destroy", "remove"]
+
+
+def test_a_state_that_was_cut_short_is_put_back_under_the_lock_only(case):
+    made = case(deployment=installed(small_spec()), is_cut_short=True)
+    with pytest.raises(ColorwayError, match=r"^test: the last run was killed while it wrote the state; `colorway up"):
+        made.engine.preview()
+    assert made.stack.done == [], "a preview writes nothing"
+    made.engine.down()
+    assert made.stack.done[0] == ("restore",)
+    assert made.said[0] == "recovering: its last whole copy is back"
 
 
 def test_down_keeps_the_state_where_something_could_not_be_removed(case):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from colorway.engine.recover import generation_of, host_of_apply, plan_recovery
+from colorway.engine.recover import Recovery, generation_of, host_of_apply, plan_recovery
 from colorway.engine.state import NAMED_TYPES, read_deployment
 from colorway.errors import ColorwayError
 from colorway.swarm.services import SwarmObject
@@ -12,6 +12,7 @@ from colorway.swarm.services import SwarmObject
 LB1 = "urn:pulumi:t::colorway::colorway:edge:Routing$command:local:Command::routing-apply-lb1-run"
 LB2 = LB1.replace("lb1", "lb2")
 CHECK = LB1.replace("apply", "check")
+LABELS = LB1.replace("routing-apply-lb1", "hosts-labels")
 SERVICE = "urn:pulumi:t::colorway::docker:index/service:Service::web-blue-service"
 
 
@@ -24,8 +25,18 @@ def command(urn, generation):
     return {"urn": urn, "type": "command:local:Command", "custom": True, "inputs": {"stdin": text}}
 
 
+def service(urn):
+    name = urn.rsplit("::", 1)[-1].removesuffix("-service")
+    return {"urn": urn, "type": NAMED_TYPES["service"], "custom": True, "outputs": {"name": name}}
+
+
+def begun(urn, operation="updating", name=None):
+    resource = {"urn": urn, "type": urn.split("::")[2].rpartition("$")[2], "inputs": {"name": name} if name else {}}
+    return {"resource": resource, "type": operation}
+
+
 def deployed(*resources, pending=()):
-    operations = [{"resource": {"urn": urn}, "type": "updating"} for urn in pending]
+    operations = [begun(urn) for urn in pending]
     return read_deployment({"resources": list(resources), "pending_operations": operations})
 
 
@@ -55,8 +66,7 @@ def deployed(*resources, pending=()):
 def test_an_apply_runs_again_where_something_else_is_live(state, live, replace):
     recovery = planned(deployed(*state), live=live)
     assert recovery.replace == replace, "the engine takes the apply for unchanged and would do nothing"
-    assert recovery.refresh is False, "a refresh costs seconds and mends no script"
-    assert recovery.is_needed is bool(replace)
+    assert recovery.refresh == (), "a refresh costs seconds and mends no script"
     assert len(recovery.reasons) == len(replace), "each is said"
 
 
@@ -69,11 +79,36 @@ def test_the_reason_names_the_host_and_both_generations():
     assert silent.reasons[0].startswith("lb1 serves nothing known and not aaa"), "None is no word for an operator"
 
 
-@pytest.mark.parametrize(("pending", "refresh"), [((), False), ((SERVICE,), True)])
-def test_the_swarm_is_asked_after_an_interruption(pending, refresh):
-    recovery = planned(deployed(pending=pending), live={})
-    assert recovery.refresh is refresh, "a refresh at every `up` costs seconds and shows diffs that are none"
-    assert recovery.is_needed is refresh
+ROOT = "urn:pulumi:t::colorway::pulumi:pulumi:Stack::colorway-t"
+OTHER = SERVICE.replace("web", "api")
+STACK = {"urn": ROOT, "type": "pulumi:pulumi:Stack"}
+
+
+@pytest.mark.parametrize(
+    ("state", "pending", "asked"),
+    [
+        ([service(SERVICE), service(OTHER)], (), ()),
+        ([service(SERVICE), service(OTHER)], (begun(SERVICE),), (SERVICE,)),
+        ([service(SERVICE), service(OTHER)], (begun(SERVICE, "deleting"),), (SERVICE,)),
+        ([service(OTHER)], (begun(SERVICE, "creating"),), (ROOT,)),
+        ([service(OTHER)], (begun(SERVICE, "deleting"),), (ROOT,)),
+        ([command(LB1, "aaa"), service(OTHER)], (begun(LB1),), (ROOT,)),
+    ],
+    ids=["nothing", "an update", "a delete", "a create", "a delete that is noted already", "a script"],
+)
+def test_only_what_was_being_changed_is_asked_about(state, pending, asked):
+    body = {"resources": [STACK, *state], "pending_operations": list(pending)}
+    recovery = planned(read_deployment(body), live={LB1: "aaa"})
+    assert recovery.refresh == asked, (
+        "whatever else is refreshed shows differences that are none, and the next `up` updates it under its users"
+    )
+
+
+def test_a_script_that_was_interrupted_runs_again():
+    body = {"resources": [STACK, command(LABELS, "aaa")], "pending_operations": [begun(LABELS)]}
+    assert planned(read_deployment(body), live={}).replace == (LABELS,), "it may have done the new thing, or half of it"
+    body = {"resources": [STACK], "pending_operations": [begun(LABELS, "creating")]}
+    assert planned(read_deployment(body), live={}).replace == (), "the engine has none to replace; it creates it"
 
 
 def test_the_reason_names_what_was_interrupted():
@@ -87,13 +122,13 @@ def test_the_reason_names_what_was_interrupted():
 
 
 def test_both_can_be_needed_at_once():
-    recovery = planned(deployed(command(LB1, "aaa"), pending=(SERVICE,)), live={LB1: "bbb"})
-    assert (recovery.refresh, recovery.replace) == (True, (LB1,)), "killed in the middle of a release"
+    recovery = planned(deployed(command(LB1, "aaa"), service(SERVICE), pending=(SERVICE,)), live={LB1: "bbb"})
+    assert (recovery.refresh, recovery.replace) == ((SERVICE,), (LB1,)), "killed in the middle of a release"
 
 
 def test_an_apply_that_never_finished_demands_nothing():
     broken = {"urn": LB1, "type": "command:local:Command", "custom": True, "inputs": {}}
-    assert planned(deployed(broken), live={LB1: "bbb"}).is_needed is False, "the `up` runs it anyway"
+    assert planned(deployed(broken), live={LB1: "bbb"}) == Recovery(), "the `up` runs it anyway"
 
 
 @pytest.mark.parametrize(
@@ -117,21 +152,36 @@ def test_an_apply_names_its_host():
 WEB = SwarmObject("service", "test-web-blue")
 
 
+API = SwarmObject("service", "test-api-blue")
+CREATING = begun(SERVICE, "creating", name="test-web-blue")
+
+
 def made(name):
     return {"urn": f"{name}", "type": NAMED_TYPES["service"], "custom": True, "outputs": {"name": name}}
 
 
 def test_what_a_killed_run_made_and_did_not_note_is_made_anew():
-    recovery = planned(deployed(made("test-api-blue")), live={}, running=[WEB, SwarmObject("service", "test-api-blue")])
+    state = read_deployment({"resources": [STACK, made("test-api-blue")], "pending_operations": [CREATING]})
+    recovery = planned(state, live={}, running=[WEB, API])
     assert recovery.remove == (WEB,), "making it again would clash with its name"
-    assert recovery.reasons == ("the last run made the service test-web-blue and could not note it; it is made anew",)
+    assert recovery.reasons[-1] == "the last run made the service test-web-blue and could not note it; it is made anew"
 
 
-def test_the_stack_of_another_checkout_is_not_touched():
-    with pytest.raises(ColorwayError, match="colorway down test --orphans"):
-        planned(deployed(), live={}, running=[WEB])
+@pytest.mark.parametrize(
+    "state",
+    [
+        {},
+        {"resources": [STACK, made("test-api-blue")]},
+        {"resources": [STACK, made("test-api-blue")], "pending_operations": [begun(OTHER, "creating", name="x")]},
+        {"resources": [STACK], "pending_operations": [begun(SERVICE, "updating", name="test-web-blue")]},
+    ],
+    ids=["a fresh checkout", "a checkout that is behind", "another one is pending", "it was not being made"],
+)
+def test_what_this_state_did_not_begin_to_make_is_never_removed(state):
+    with pytest.raises(ColorwayError, match=r"^test: the swarm runs test-web-blue .*colorway down test --orphans"):
+        planned(read_deployment(state), live={}, running=[WEB])
 
 
 def test_a_first_run_that_was_killed_is_ours():
-    state = read_deployment({"pending_operations": [{"resource": {"urn": "urn:x::web-blue-service"}}]})
+    state = read_deployment({"pending_operations": [CREATING]})
     assert planned(state, live={}, running=[WEB]).remove == (WEB,)

@@ -13,7 +13,7 @@ import pytest
 
 from colorway.errors import ColorwayError
 from colorway.release.plan.facts import read_labels
-from colorway.release.ports.lock import LEASE, LockHeldError, ReleaseLock, is_dead, process_mark
+from colorway.release.ports.lock import LEASE, LockHeldError, StackLock, is_dead, process_mark
 from colorway.release.ports.protocols import LockLostError
 from colorway.swarm.configs import ConflictError, StoredConfig
 from tests.release.fakes import FakeClock
@@ -59,8 +59,8 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
-def lock(store: Store, clock: FakeClock, owner: str = "Ana") -> ReleaseLock:
-    return ReleaseLock(stack="test", store=store, clock=clock, owner=owner)
+def lock(store: Store, clock: FakeClock, owner: str = "Ana") -> StackLock:
+    return StackLock(stack="test", store=store, clock=clock, owner=owner)
 
 
 def test_one_of_two_gets_it(store, clock) -> None:

@@ -80,10 +80,10 @@ class Holder:
         times = {"since": self.since.isoformat(), "expires": self.expires.isoformat(), "pid": str(self.pid)}
         return {f"{PREFIX}{name}": value for name, value in {**texts, **times}.items()}
 
-    def sentence(self) -> str:
+    def sentence(self, what: str = "holds the release lock") -> str:
         """Return who holds the lock, for people."""
         return (
-            f"{self.owner} holds the release lock since {self.since:%Y-%m-%d %H:%M} UTC "
+            f"{self.owner} {what} since {self.since:%Y-%m-%d %H:%M} UTC "
             f"(process {self.pid} on {self.host}, for: {self.reason}; not renewed, it ends at {self.expires:%H:%M:%S})"
         )
 

@@ -1,4 +1,4 @@
-"""The release lock: a Swarm config, whose name only one run can create."""
+"""Locks of a stack: Swarm configs, whose names only one run can create."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class LockHeldError(ColorwayError):
     """Somebody else holds the lock."""
 
 
-def release_lock(stack: str, *, root: Path, manager: Any, clock: Clock | None = None) -> ReleaseLock:  # noqa: ANN401
+def release_lock(stack: str, *, root: Path, manager: Any, clock: Clock | None = None) -> StackLock:  # noqa: ANN401
     """Return the release lock of a stack; nothing is taken.
 
     Args:
@@ -67,11 +67,32 @@ def release_lock(stack: str, *, root: Path, manager: Any, clock: Clock | None = 
         manager: `docker.APIClient` of a manager.
         clock: Time; none = this machine's.
     """
-    return ReleaseLock(stack=stack, store=SwarmConfigs(manager), clock=clock or SystemClock(), owner=Git(root).user())
+    return StackLock(stack=stack, store=SwarmConfigs(manager), clock=clock or SystemClock(), owner=Git(root).user())
+
+
+def run_lock(stack: str, *, root: Path, store: ConfigStore) -> StackLock:
+    """Return the lock that an `up` or `down` holds while it changes a stack; nothing is taken.
+
+    Another one than the release's: where CI applies, its `up` runs while a release holds its own.
+
+    Args:
+        stack: Name of the stack.
+        root: The project's folder.
+        store: The swarm's configs.
+    """
+    return StackLock(
+        stack=stack,
+        store=store,
+        clock=SystemClock(),
+        owner=Git(root).user(),
+        name=names.run_lock(stack),
+        what="changes this stack",
+        cure="wait until it ends",
+    )
 
 
 @dataclass(kw_only=True)
-class ReleaseLock:
+class StackLock:
     """The lock of one stack; see `Lock`.
 
     Renewed by a thread of its own while it is held. Free are: no lock, one whose time is over, and one whose process
@@ -83,14 +104,23 @@ class ReleaseLock:
     clock: Clock
     owner: str
     """Person, for others."""
+    name: str = ""
+    """Name of the Swarm config; empty = the release lock's."""
+    what: str = "holds the release lock"
+    """What a holder does, for others."""
+    cure: str = "wait for it, or add --take-over REASON"
     _ticket: str = field(default_factory=lambda: secrets.token_hex(8), init=False)
     _lost: str | None = field(default=None, init=False)
     _stop: threading.Event = field(default_factory=threading.Event, init=False)
     _keeper: threading.Thread | None = field(default=None, init=False)
 
+    @property
+    def _config(self) -> str:
+        return self.name or names.lock(self.stack)
+
     def holder(self) -> Holder | None:
         """Return who else holds the lock, alive and in time."""
-        found = self.store.find(names.lock(self.stack))
+        found = self.store.find(self._config)
         holder = read_labels(found.labels) if found else None
         return holder if holder and holder.ticket != self._ticket and not self._is_free(holder) else None
 
@@ -117,15 +147,15 @@ class ReleaseLock:
             self._claim(reason, take_over)
         except ConflictError:
             now = self.holder()
-            who = now.sentence() if now else "another run was faster"
-            raise LockHeldError(f"{self.stack}: {who}; wait for it, or add --take-over REASON") from None
+            who = now.sentence(self.what) if now else "another run was faster"
+            raise LockHeldError(f"{self.stack}: {who}; {self.cure}") from None
         self._keeper = threading.Thread(target=self._keep, daemon=True)
         self._keeper.start()
 
     def _claim(self, reason: str, take_over: str | None) -> None:
-        found = self.store.find(names.lock(self.stack))
+        found = self.store.find(self._config)
         if found is None:
-            self.store.create(names.lock(self.stack), self._record(reason).labels())
+            self.store.create(self._config, self._record(reason).labels())
             return
         holder = read_labels(found.labels)
         if holder and not self._is_free(holder):
@@ -194,7 +224,7 @@ class ReleaseLock:
         return found
 
     def _ours(self) -> StoredConfig | None:
-        found = self.store.find(names.lock(self.stack))
+        found = self.store.find(self._config)
         holder = read_labels(found.labels) if found else None
         return found if holder and holder.ticket == self._ticket else None
 

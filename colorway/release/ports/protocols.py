@@ -132,7 +132,7 @@ class Project(Protocol):
 
 
 class Lock(Protocol):
-    """The stack's release lock; see `colorway.release.ports.lock.ReleaseLock`."""
+    """The stack's release lock; see `colorway.release.ports.lock.StackLock`."""
 
     def holder(self) -> Holder | None:
         """Return who else holds the lock, alive and in time."""
