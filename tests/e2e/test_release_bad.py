@@ -16,6 +16,8 @@ from tests.support.command import Command
 from tests.support.load import Kind, Load, LoadPlan, Report
 from tests.support.releasing import BROKEN_MIGRATION, PLAN, Releasing
 
+pytestmark = pytest.mark.area("release")
+
 UP = 120
 """Seconds that a step with an `up` may take on a busy machine before the test gives up."""
 END = 600
@@ -57,6 +59,7 @@ def release(releasing: Releasing, version: str, *more: str) -> Command:
     return releasing.start("release", version, "--yes", *more)
 
 
+@pytest.mark.full
 @pytest.mark.timeout(900)
 def test_never_healthy_gets_no_user(releasing: Releasing):
     since, rising = releasing.head(), releasing.active.other
@@ -64,7 +67,9 @@ def test_never_healthy_gets_no_user(releasing: Releasing):
         output = undone(releasing, release(releasing, "3.0.1"), since=since)
         report = load.stop(finish_download=False)
     assert report.problems(least_rate=1) == [], "users never met it"
-    assert f"local-web-{rising}: task complete: ended although it should run" in output, "which service"
+    assert f"{releasing.demo.stack}-web-{rising}: task complete: ended although it should run" in output, (
+        "which service"
+    )
     assert "health check: " in output, "and what its health check said last"
     assert len(releasing.subjects(since)) == 2, "started, and turned off; no share of traffic in between"
 
@@ -99,6 +104,7 @@ def last_answer(report: Report, color: Color) -> float:
     return max(mark.at + report.old_color_until(color.value, mark.label) for mark in stages)
 
 
+@pytest.mark.full
 @pytest.mark.timeout(900)
 def test_errors_of_one_service_are_that_services(releasing: Releasing):
     since = releasing.head()
@@ -110,6 +116,7 @@ def test_errors_of_one_service_are_that_services(releasing: Releasing):
     assert re.search(r"^  api: \w+ [\d,]+ requests, 0.0 % failed", message, re.MULTILINE), "and who was well"
 
 
+@pytest.mark.full
 @pytest.mark.timeout(900)
 def test_ten_times_slower_is_bad_without_an_error(releasing: Releasing):
     since = releasing.head()
@@ -120,6 +127,7 @@ def test_ten_times_slower_is_bad_without_an_error(releasing: Releasing):
     assert "95th percentile" in output or "p95" in output, "the measure"
 
 
+@pytest.mark.full
 @pytest.mark.timeout(900)
 def test_a_crash_at_ten_percent_loses_no_get(releasing: Releasing):
     since = releasing.head()
@@ -150,6 +158,7 @@ def killing(releasing: Releasing, color: Color) -> Iterator[None]:
         killer.join()
 
 
+@pytest.mark.full
 @pytest.mark.timeout(900)
 def test_a_crash_at_fifty_percent_loses_no_get(releasing: Releasing):
     since, rising = releasing.head(), releasing.active.other
@@ -164,6 +173,7 @@ def test_a_crash_at_fifty_percent_loses_no_get(releasing: Releasing):
     assert "at 50 %: " in output, "where it was"
 
 
+@pytest.mark.needs("nsenter", "iptables")
 @pytest.mark.timeout(900)
 def test_a_dead_color_is_seen_although_the_other_one_answers_for_it(releasing: Releasing):
     since, rising = releasing.head(), releasing.active.other
@@ -178,6 +188,7 @@ def test_a_dead_color_is_seen_although_the_other_one_answers_for_it(releasing: R
     assert re.search(r"at 10 %: .* % ", output), "the verdict counts who should have answered"
 
 
+@pytest.mark.full
 @pytest.mark.timeout(900)
 def test_a_smoke_test_that_fails_keeps_users_away(releasing: Releasing):
     since = releasing.head()
@@ -190,6 +201,7 @@ def test_a_smoke_test_that_fails_keeps_users_away(releasing: Releasing):
     assert len(releasing.subjects(since)) == 2, "started, and turned off"
 
 
+@pytest.mark.full
 @pytest.mark.timeout(900)
 def test_a_migration_that_fails_half_way_leaves_nothing(releasing: Releasing):
     since = releasing.head()

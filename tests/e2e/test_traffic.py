@@ -10,6 +10,8 @@ import pytest
 from tests.support.demo import Demo
 from tests.support.load import Load, LoadPlan, compare_posts, fetch_post_counts, measure_shares
 
+pytestmark = pytest.mark.area("edge")
+
 ROUTING = {"routing-check-localhost", "routing-apply-localhost"}
 CHANGE_OVER = {"workers-barrier", "worker-blue", "scheduler-blue", "worker-green", "scheduler-green"}
 CYCLES = int(os.environ.get("COLORWAY_CYCLES", "2"))
@@ -49,10 +51,10 @@ def test_ramps_and_returns_in_a_row_lose_nothing(demo: Demo):
                 clone.traffic(blue)
                 if cycle == 0:
                     expected = ROUTING if 0 < blue < 100 else ROUTING | CHANGE_OVER
-                    names = changed_names(clone.run("preview", "local").output)
+                    names = changed_names(clone.run("preview", clone.stack).output)
                     assert names == expected, f"the preview of blue {blue} names exactly what will change"
                 load.mark(f"{cycle}: to {blue}", settled_after=0.0)
-                clone.run("up", "local")
+                clone.up()
                 if cycle == 0:
                     label = f"at {blue}"
                     load.mark(label)

@@ -11,6 +11,8 @@ from tests.support.demo import Demo
 from tests.support.load import get
 from tests.support.wait import wait_until
 
+pytestmark = pytest.mark.area("edge")
+
 JOBS_EACH = 40
 
 
@@ -28,7 +30,7 @@ def test_jobs_and_schedulers_survive_the_change_of_color(demo: Demo):
     send("before")
     for blue in (0, 100):
         demo.clone.traffic(blue)
-        process = demo.clone.start("up", "local")
+        process = demo.clone.start("up", demo.stack)
         while process.poll() is None:
             send(f"during-{blue}-{len(sent)}")
         output, _ = process.communicate()
