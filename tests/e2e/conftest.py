@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -14,10 +14,21 @@ from colorway.machine.progress import silent
 from tests.support import tiers
 from tests.support.clone import Clone
 from tests.support.demo import Demo, left_behind, reset
-from tests.support.places import Place, every_free_place, free_place
+from tests.support.leftovers import remove_leftovers
+from tests.support.places import Place, free_place
 from tests.support.releasing import Releasing, add_versions
 
 HERE = Path(__file__).parent
+
+
+def pytest_sessionstart() -> None:
+    """End as with Ctrl-C when told to end, once: fixtures then remove what they made, and the last line is printed."""
+
+    def end(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, end)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -29,13 +40,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def empty_machine(swarm: None, tmp_path_factory: pytest.TempPathFactory) -> None:
+def empty_machine(swarm: None) -> None:
     """Remove what runs that were killed left on this machine; stacks of people and of runs that live stay."""
-    with ExitStack() as taken:
-        for place in every_free_place(taken):
-            if left_behind(place.name):
-                Clone.make(tmp_path_factory.mktemp(place.name) / "clone", place=place).down("--orphans")
-                assert left_behind(place.name) == [], "a stack without a state can be removed, too"
+    remove_leftovers()
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -140,7 +141,13 @@ class Clone:
             AssertionError: it ended with another code; the message is its output.
         """
         process = self.start(*arguments)
-        output, _ = process.communicate(timeout=UP_LIMIT)
+        try:
+            output, _ = process.communicate(timeout=UP_LIMIT)
+        except BaseException:
+            # It is a process group of its own, so nobody else ends it.
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
         assert process.returncode == code, f"colorway {' '.join(arguments)} ended with {process.returncode}:\n{output}"
         assert "Traceback" not in output, f"a user must never see a traceback:\n{output}"
         return Ran(code=process.returncode, output=output)
