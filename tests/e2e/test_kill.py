@@ -11,12 +11,10 @@ import pytest
 
 from tests.support.demo import Demo, docker
 from tests.support.load import Load, LoadPlan, get
+from tests.support.releasing import LEAST
 from tests.support.wait import wait_until
 
 pytestmark = [pytest.mark.area("engine"), pytest.mark.needs("pgrep")]
-
-LEAST = 100
-"""Requests a second that the load must reach here; engine, swarm and load share this machine's processors."""
 
 
 def live_generation(demo: Demo) -> str:

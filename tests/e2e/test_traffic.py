@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.demo import Demo
 from tests.support.load import Kind, Load, LoadPlan, compare_posts, fetch_post_counts, measure_shares
+from tests.support.releasing import LEAST
 
 pytestmark = pytest.mark.area("edge")
 
@@ -29,9 +30,6 @@ PLAN = LoadPlan(
     max_requests=2_500_000,
 )
 """350 requests a second; fewer new connections than by default, because each costs a TLS handshake on both sides."""
-LEAST = 150
-"""Requests a second that must have been reached over the whole run, or it proves nothing: while an `up` runs, engine,
-swarm and load share two processors. The rate that was reached is printed."""
 LEAST_HTTP2 = 0.1
 """Share of all requests that must have been made over HTTP/2."""
 USERS = 150
