@@ -9,8 +9,11 @@ BIN := $(VENV)/bin
 # pip and uv are told where packages come from by the machine's own configuration, never by this repository.
 UV := .colorway/uv
 
+# A traceback with source lines reads the program again, and CPython 3.11 may fail in that; native ones do not.
+E2E := $(BIN)/python -m pytest -m e2e tests/e2e --tb=native
+
 .DEFAULT_GOAL := help
-.PHONY: help set-up up down test e2e soak bench lint format lock schema
+.PHONY: help set-up up down test e2e e2e-full soak bench lint format lock schema
 
 help: ## Print this table
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -39,13 +42,17 @@ down: set-up ## Remove the local stack; DATA=1 removes its data, too
 test: lint ## All tests that need no Docker, within two minutes
 	$(BIN)/python -m pytest --ignore tests/e2e --numprocesses auto --maxprocesses 4 --dist loadfile
 
-e2e: set-up ## The tests on a real engine and a real swarm; installs and starts Docker where that is missing
+e2e: set-up ## The gate: one test for each promise, on a real engine and swarm; installs and starts Docker
 	$(BIN)/python -m colorway setup local
-	$(BIN)/python -m pytest -m e2e tests/e2e
+	$(E2E)
 
-soak: set-up ## 20 releases and rollbacks in a row under load, where make e2e has 2; CYCLES=50 makes more
+e2e-full: set-up ## Every test on a real engine and swarm; AREA=release only those of one area
 	$(BIN)/python -m colorway setup local
-	COLORWAY_CYCLES=$(or $(CYCLES),20) $(BIN)/python -m pytest -m e2e tests/e2e -s -k in_a_row
+	$(E2E) --full $(if $(AREA),--area $(AREA))
+
+soak: set-up ## 20 ramps, releases and rollbacks in a row under load, where make e2e-full has 2; CYCLES=50 makes more
+	$(BIN)/python -m colorway setup local
+	COLORWAY_CYCLES=$(or $(CYCLES),20) $(E2E) --full -s -k in_a_row
 
 bench: set-up ## Measure the times that the README names
 	$(BIN)/python -m tests.e2e.bench

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import tiers
+
 OUTSIDE = ("PULUMI_", "DOCKER_", "CLOUDFLARE_")
 """Beginnings of variables that point a program at a real back end, engine or account."""
 UPDATE_OPTION = "--update-golden"
@@ -18,9 +20,12 @@ Golden = Callable[..., None]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(UPDATE_OPTION, action="store_true", help="write golden files instead of comparing with them")
+    tiers.add_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    for marker in tiers.MARKERS:
+        config.addinivalue_line("markers", marker)
     # The plugin's own SDK imports what it deprecates.
     config.addinivalue_line("filterwarnings", "ignore:.*CopyToRemote.*:DeprecationWarning")
 

@@ -229,6 +229,7 @@ def test_the_ci_script_fails_if_one_part_fails_and_still_runs_the_rest(clone, pa
     assert done.returncode == 1, "a failure must reach the caller"
     assert "5 passed" in done.stdout, "both parts ran"
     assert (clone / "called").read_text().splitlines() == [
+        "-m tests.support.leftovers",
         "-m colorway down local --data --yes",
         "-m colorway teardown",
     ], "what the run started is stopped after a failure, too"

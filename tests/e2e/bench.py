@@ -10,13 +10,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from colorway.spec import names
 from tests.support.clone import Clone
-from tests.support.demo import TARGET, docker
+from tests.support.demo import Demo, docker
 from tests.support.load import Load, LoadPlan
+from tests.support.places import free_place
 
 RUNS = 5
 """Runs of each; a machine that is shared needs several, and the median of them."""
-DIRECTORY = Path("/var/lib/colorway/local/load-balancer")
 _APPLY = re.compile(r"routing-apply-localhost \((?P<seconds>[\d.]+) s\)")
 
 
@@ -31,7 +32,7 @@ def switched_by_up(clone: Clone, blue: int) -> tuple[float, float]:
     """Commit a traffic line and apply it; return the apply's start (monotonic) and the whole time."""
     clone.traffic(blue)
     began = time.monotonic()
-    process = clone.start("up", "local")
+    process = clone.start("up", clone.stack)
     assert process.stdout is not None
     apply_began = 0.0
     for line in process.stdout:
@@ -42,30 +43,36 @@ def switched_by_up(clone: Clone, blue: int) -> tuple[float, float]:
     return apply_began, time.monotonic() - began
 
 
-def switched_by_hand(generation: str) -> float:
+def switched_by_hand(demo: Demo, generation: str) -> float:
     """Rename the symlink and reload, and nothing else; return the start (monotonic)."""
-    container = docker("ps", "-q", "--filter", "label=com.docker.swarm.service.name=local-lb-localhost").strip()
+    directory = load_balancer(demo)
+    (container,) = demo.containers("lb-localhost")
     began = time.monotonic()
-    subprocess.run(["ln", "-sfn", generation, DIRECTORY / "by-hand"], check=True)
-    subprocess.run(["mv", "-fT", DIRECTORY / "by-hand", DIRECTORY / "current"], check=True)
+    subprocess.run(["ln", "-sfn", generation, directory / "by-hand"], check=True)
+    subprocess.run(["mv", "-fT", directory / "by-hand", directory / "current"], check=True)
     docker("exec", container, "nginx", "-e", "stderr", "-s", "reload", "-c", "/etc/colorway/current/nginx.conf")
     return began
 
 
-def current() -> str:
+def load_balancer(demo: Demo) -> Path:
+    """Return the directory of the load balancer's generations."""
+    return Path(names.state_directory(demo.stack))
+
+
+def current(demo: Demo) -> str:
     """Return what the symlink of the load balancer points at."""
-    return str((DIRECTORY / "current").readlink())
+    return str((load_balancer(demo) / "current").readlink())
 
 
 def main() -> None:
     """Bring the demo up in a clone, measure, print, and remove it."""
-    with tempfile.TemporaryDirectory() as folder:
-        clone = Clone.make(Path(folder) / "clone")
-        print(f"from images to a running platform    {seconds(lambda: clone.run('up', 'local')):6.1f} s")
+    with tempfile.TemporaryDirectory() as folder, free_place() as place:
+        clone = Clone.make(Path(folder) / "clone", place=place)
+        print(f"from images to a running platform    {seconds(clone.up):6.1f} s")
         try:
             measure(clone)
         finally:
-            clone.run("down", "local", "--data", "--yes")
+            clone.down()
 
 
 def measure(clone: Clone) -> None:
@@ -76,17 +83,18 @@ def measure(clone: Clone) -> None:
         print(f"{what:<44} median {middle:6.2f} s   min {low:6.2f}   max {high:6.2f}   of {len(values)}")
 
     row("preview of production", [seconds(lambda: clone.run("preview", "production")) for _ in range(RUNS)])
-    row("preview, no change", [seconds(lambda: clone.run("preview", "local")) for _ in range(RUNS)])
-    row("up, no change", [seconds(lambda: clone.run("up", "local")) for _ in range(RUNS)])
+    row("preview, no change", [seconds(lambda: clone.run("preview", clone.stack)) for _ in range(RUNS)])
+    row("up, no change", [seconds(clone.up) for _ in range(RUNS)])
+    demo = Demo(clone=clone)
     below = [switched_by_up(clone, blue)[1] for blue in (90, 50, 90, 50, 90)]
     row("up with a switch below 100", below)
     clone.traffic(100)
-    clone.run("up", "local")
+    clone.up()
     whole: list[float] = []
     ours: list[float] = []
     bare: list[float] = []
     generations = {}
-    with Load(target=TARGET, plan=LoadPlan(rate_total=200, fresh_per_second=120, returning_per_second=20)) as load:
+    with Load(target=demo.target, plan=LoadPlan(rate_total=200, fresh_per_second=120, returning_per_second=20)) as load:
         starts: list[tuple[str, str, float, list[float]]] = []
         for number in range(RUNS):
             for blue, old in ((0, "blue"), (100, "green")):
@@ -95,11 +103,11 @@ def measure(clone: Clone) -> None:
                 began, took = switched_by_up(clone, blue)
                 whole.append(took)
                 starts.append((label, old, began, ours))
-                generations[blue] = current()
+                generations[blue] = current(demo)
             for blue, old in ((0, "blue"), (100, "green")):
                 label = f"by hand {number} to {blue}"
                 load.mark(label, settled_after=0.0)
-                starts.append((label, old, switched_by_hand(generations[blue]), bare))
+                starts.append((label, old, switched_by_hand(demo, generations[blue]), bare))
                 settle = f"after hand {number} to {blue}"
                 load.mark(settle, settled_after=0.0)
                 load.wait_for(lambda report, settle=settle: len(list(report.rows(settle))) >= 600, timeout=60)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,15 +11,45 @@ import pytest
 from colorway.engine import cli_binary
 from colorway.machine import daemon
 from colorway.machine.progress import silent
+from tests.support import tiers
 from tests.support.clone import Clone
-from tests.support.demo import TARGET, Demo, left_behind, reset
+from tests.support.demo import Demo, left_behind, reset
+from tests.support.leftovers import remove_leftovers
+from tests.support.places import Place, free_place
 from tests.support.releasing import Releasing, add_versions
 
+HERE = Path(__file__).parent
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+
+def pytest_sessionstart() -> None:
+    """End as with Ctrl-C when told to end, once: fixtures then remove what they made, and the last line is printed."""
+
+    def end(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, end)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
-        if "e2e" in item.path.parts:
+        if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.e2e)
+    tiers.choose(config, items)
+
+
+@pytest.fixture(scope="session")
+def empty_machine(swarm: None) -> None:
+    """Remove what runs that were killed left on this machine; stacks of people and of runs that live stay."""
+    remove_leftovers()
+
+
+@pytest.fixture(scope="session")
+def place(empty_machine: None) -> Iterator[Place]:
+    """Name, ports and addresses of the stack that the tests of a session share."""
+    with free_place() as found:
+        yield found
 
 
 @pytest.fixture(scope="session")
@@ -35,14 +66,14 @@ def swarm() -> None:
 
 
 @pytest.fixture(scope="session")
-def platform(tmp_path_factory: pytest.TempPathFactory, swarm: None, pulumi_cli: Path) -> Iterator[Demo]:
-    """The demo platform from nothing, in a clone of its own; removed at the end with its data.
-
-    What an earlier run left on this machine goes first: one that was killed, or whose folder is gone.
-    """
-    clone = Clone.make(tmp_path_factory.mktemp("platform") / "clone")
-    clone.run("down", "local", "--data", "--yes", "--orphans")
-    assert left_behind() == [], "a stack without a state can be removed, too"
+def platform(tmp_path_factory: pytest.TempPathFactory, place: Place, pulumi_cli: Path) -> Iterator[Demo]:
+    """The demo platform from nothing, in a clone of its own; removed at the end with its data."""
+    clone = Clone.make(
+        tmp_path_factory.mktemp("platform") / "clone",
+        place=place,
+        # A first create that never becomes healthy is then given up after 107 s instead of 184.
+        overrides="services: {web: {update: {parallelism: 2}}}",
+    )
     # The one migration that a test brings is bad on purpose; what it could destroy is the test's own.
     clone.edit(
         "platforms/demo.yaml",
@@ -50,14 +81,10 @@ def platform(tmp_path_factory: pytest.TempPathFactory, swarm: None, pulumi_cli: 
         "      GRACE_SECONDS: 30\n      DEMO_BACKUP: verified",
         subject="Let migrations pass without a backup",
     )
-    # A first create that never becomes healthy is then given up after 107 s instead of 184.
-    with (clone.path / "Pulumi.local.yaml").open("a") as file:
-        file.write("  colorway:overrides: {services: {web: {update: {parallelism: 2}}}}\n")
-    clone.commit("Update both tasks of web at once")
-    clone.run("up", "local")
-    yield Demo(clone=clone, target=TARGET)
-    clone.run("down", "local", "--data", "--yes")
-    assert left_behind() == [], "`down` removes everything that `up` made"
+    clone.up()
+    yield Demo(clone=clone)
+    clone.down()
+    assert left_behind(place.name) == [], "`down` removes everything that `up` made"
 
 
 @pytest.fixture(scope="session")

@@ -84,7 +84,7 @@ def main() -> None:
             lines += captured(clone, "preview", "local")
             lines += captured(clone, "up", "local")
         finally:
-            clone.run("down", "local", "--data", "--yes")
+            clone.down()
     (ROOT / "docs" / "demo.svg").write_text(svg(lines))
 
 

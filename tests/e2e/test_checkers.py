@@ -24,7 +24,7 @@ from tests.render.log_lines import FOREIGN, SAMPLES, SECONDS, Moves, all_moves
 from tests.support.specs import ROOT, small_spec
 from tests.support.wait import wait_until
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.area("edge")
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 FIGURE = re.compile(r"(?P<name>\w+?)(?P<count>_count)?\{(?P<labels>[^}]*)\} (?P<value>\d+)")

@@ -11,14 +11,14 @@ import pytest
 
 from tests.support.demo import Demo, docker
 from tests.support.load import Load, LoadPlan, get
+from tests.support.releasing import LEAST
 from tests.support.wait import wait_until
 
-LEAST = 100
-"""Requests a second that the load must reach here; engine, swarm and load share this machine's processors."""
+pytestmark = [pytest.mark.area("engine"), pytest.mark.needs("pgrep")]
 
 
-def live_generation() -> str:
-    container = docker("ps", "-q", "--filter", "label=com.docker.swarm.service.name=local-lb-localhost").strip()
+def live_generation(demo: Demo) -> str:
+    (container,) = demo.containers("lb-localhost")
     return docker("exec", container, "curl", "-s", "http://127.0.0.1:8081/generation").strip()
 
 
@@ -33,20 +33,24 @@ MOMENTS = {
     "after the apply": printed("routing-apply-localhost ("),
     "while the workers change over": printed("worker-blue ("),
 }
+GATE = {"after the apply", "while the workers change over"}
+"""The moments that the gate tries: new traffic that no state knows of, and two colors that share the work."""
 
 
-@pytest.mark.timeout(1500)
-def test_kills_at_five_moments_are_mended_by_the_next_up(demo: Demo):
-    before = live_generation()
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    "moment", [pytest.param(one, marks=[] if one in GATE else [pytest.mark.full]) for one in MOMENTS]
+)
+def test_a_kill_is_mended_by_the_next_up(demo: Demo, moment: str):
+    before = live_generation(demo)
     with Load(target=demo.target, plan=LoadPlan()) as load:
-        for name, reached in MOMENTS.items():
-            demo.clone.traffic(0)
-            kill_at(demo, reached, name=name)
-            demo.clone.traffic(100)
-            ran = demo.clone.run("up", "local")
-            assert live_generation() == before, f"killed {name}: live and configured traffic agree again\n{ran.output}"
-            again = demo.clone.run("up", "local")
-            assert "nothing changes" in again.output, f"killed {name}: the next `up` finds nothing left to do"
+        demo.clone.traffic(0)
+        kill_at(demo, MOMENTS[moment], name=moment)
+        demo.clone.traffic(100)
+        ran = demo.clone.up()
+        assert live_generation(demo) == before, f"live and configured traffic agree again\n{ran.output}"
+        again = demo.clone.up()
+        assert "nothing changes" in again.output, "the next `up` finds nothing left to do"
         report = load.stop()
     assert report.problems(least_rate=LEAST) == [], "no kill loses a request"
     assert b'"blue"' in get(demo.target, "/whoami"), "the old line is what serves"
@@ -54,7 +58,7 @@ def test_kills_at_five_moments_are_mended_by_the_next_up(demo: Demo):
 
 def kill_at(demo: Demo, reached: Callable[[str], bool], *, name: str) -> None:
     """Start an `up` and kill its whole process group, engine and plugins, when its output says so."""
-    process = demo.clone.start("up", "local")
+    process = demo.clone.start("up", demo.stack)
     assert process.stdout is not None
     output = ""
     if name == "before the first resource":

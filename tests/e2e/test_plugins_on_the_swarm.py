@@ -41,7 +41,7 @@ from tests.contract.programs import (
 )
 from tests.support.wait import wait_until
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.area("engine")
 
 OFFICIAL = os.environ.get("COLORWAY_CONTRACT_PLUGINS") == "official"
 OFFICIAL_FOLDER = "COLORWAY_OFFICIAL_PLUGINS"

@@ -15,7 +15,9 @@ import pytest
 from colorway.engine.stack import PASSPHRASE, STATE_FOLDER
 from tests.release.sinks import Received, http_sink
 from tests.support.load import Load, compare_posts, fetch_post_counts
-from tests.support.releasing import FILE, LEAST, PLAN, Releasing
+from tests.support.releasing import LEAST, PLAN, Releasing
+
+pytestmark = pytest.mark.area("release")
 
 UP = 120
 """Seconds that a step with an `up` may take on a busy machine before the test gives up."""
@@ -33,10 +35,10 @@ def people(releasing: Releasing, pulumi_cli: Path) -> Iterator[Received]:
         "PULUMI_BACKEND_URL": (clone.path / STATE_FOLDER).as_uri(),
         "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
     }
-    before = (clone.path / FILE).read_text()
+    before = clone.stack_file.read_text()
     with http_sink() as people:
         subprocess.run(
-            [str(pulumi_cli), "config", "set", "--secret", "secrets:notify-url-ops", "--stack", "local"],
+            [str(pulumi_cli), "config", "set", "--secret", "secrets:notify-url-ops", "--stack", clone.stack],
             input=f"json://127.0.0.1:{people.port}/",
             cwd=clone.path,
             env=environment,
@@ -46,27 +48,30 @@ def people(releasing: Releasing, pulumi_cli: Path) -> Iterator[Received]:
         clone.commit("Tell people of releases")
         yield people
     # What the release changed stays; the address goes.
-    lines = (clone.path / FILE).read_text().splitlines(keepends=True)
+    lines = clone.stack_file.read_text().splitlines(keepends=True)
     kept = [line for line in lines if "secrets:notify-url-ops" not in line and "    secure:" not in line]
     assert len(kept) == len(before.splitlines()), "only the address was added"
-    (clone.path / FILE).write_text("".join(kept))
+    clone.stack_file.write_text("".join(kept))
     clone.commit("Tell people no more")
 
 
 @pytest.mark.timeout(1200)
 def test_a_release_reaches_everybody_survives_a_kill_and_finishes(releasing: Releasing, people: Received):
     version, rising, since = releasing.other_version, releasing.active.other, releasing.head()
+    stack = releasing.demo.stack
     with Load(target=releasing.demo.target, plan=PLAN) as load:
         first = releasing.start("release", version, "--bake", BAKE, "--yes")
         first.wait_for(f"watching {rising} at 10 %", limit=UP)
         seen = releasing.status()
         assert seen["release"]["phase"] == "ramp", "status names the release"
         assert "holds the release lock" in seen["release"]["holder"], "and who works on it"
-        refused = releasing.clone.run("up", "local", code=1)
+        refused = releasing.clone.up(code=1)
         assert "holds the release lock" in refused.output, "nobody changes the stack beside a release"
         first.wait_for(f"watching {rising} at 50 %", limit=STAGE)
         first.kill(signal.SIGKILL)
-        assert releasing.status()["release"]["helps"].startswith(f"colorway release {version} --stack local continues")
+        assert releasing.status()["release"]["helps"].startswith(
+            f"colorway release {version} --stack {stack} continues"
+        )
         second = releasing.start("release", "--bake", BAKE, "--yes")
         output = second.end(code=0, limit=STAGE)
         assert f"{version} is released" in output, "the run that continues ends the release"
@@ -80,11 +85,11 @@ def test_a_release_reaches_everybody_survives_a_kill_and_finishes(releasing: Rel
     color = rising.value
     old = rising.other.value
     assert releasing.subjects(since) == [
-        f"Start {version} as {color} on local",
-        f"Send 10 % of local to {color} ({version})",
-        f"Send 50 % of local to {color} ({version})",
-        f"Send all traffic of local to {color} ({version})",
-        f"Turn {old} off on local: {version} is released",
+        f"Start {version} as {color} on {stack}",
+        f"Send 10 % of {stack} to {color} ({version})",
+        f"Send 50 % of {stack} to {color} ({version})",
+        f"Send all traffic of {stack} to {color} ({version})",
+        f"Turn {old} off on {stack}: {version} is released",
     ], "git log alone tells the story"
     told = [json.loads(body)["title"] for body in people.bodies]
     assert [
@@ -126,6 +131,7 @@ def test_a_rollback_from_every_stage_and_after_100_loses_nothing(releasing: Rele
     assert releasing.status()["healthy"], "and nothing is left over"
 
 
+@pytest.mark.full
 @pytest.mark.timeout(900)
 def test_a_revert_of_the_last_commit_undoes_one_stage(releasing: Releasing):
     version, rising = releasing.other_version, releasing.active.other
@@ -133,9 +139,11 @@ def test_a_revert_of_the_last_commit_undoes_one_stage(releasing: Releasing):
         run = releasing.start("release", version, "--stages", "10,50", "--bake", BAKE, "--yes")
         run.wait_for(f"watching {rising} at 50 %", limit=STAGE)
         run.kill(signal.SIGTERM)
-        assert "colorway rollback --stack local undoes" in run.output, "whoever is ended says where it stands"
+        assert f"colorway rollback --stack {releasing.demo.stack} undoes" in run.output, (
+            "whoever is ended says where it stands"
+        )
         releasing.clone.git("-c", "user.name=test", "-c", "user.email=test@example.com", "revert", "--no-edit", "HEAD")
-        releasing.clone.run("up", "local")
+        releasing.clone.up()
         seen = releasing.status()
         assert seen["installed"]["traffic"][rising.value] == 10, "one stage back, by git alone"
         assert seen["live"] == {"localhost": seen["generation"]}

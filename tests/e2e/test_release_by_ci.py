@@ -15,7 +15,9 @@ import pytest
 from colorway.engine.stack import STATE_FOLDER
 from tests.support.clone import Clone
 from tests.support.load import Load
-from tests.support.releasing import FILE, LEAST, PLAN, Releasing
+from tests.support.releasing import LEAST, PLAN, Releasing
+
+pytestmark = pytest.mark.area("release")
 
 STEP = 300
 """Seconds that a release or a rollback may take before the test gives up."""
@@ -24,8 +26,8 @@ STEP = 300
 class Runner:
     """A stand-in for CI: pulls what is pushed and runs `colorway up`, with the state that both share."""
 
-    def __init__(self, checkout: Path, *, state: str) -> None:
-        self.checkout, self.state = checkout, state
+    def __init__(self, checkout: Path, *, stack: str, state: str) -> None:
+        self.checkout, self.stack, self.state = checkout, stack, state
         self.applied: list[str] = []
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run)
@@ -53,7 +55,7 @@ class Runner:
     def _up(self) -> None:
         environment = {**os.environ, "PYTHONPATH": str(self.checkout), "PULUMI_BACKEND_URL": self.state, "CI": "true"}
         run = subprocess.run(
-            [sys.executable, "-m", "colorway", "up", "local"],
+            [sys.executable, "-m", "colorway", "up", self.stack],
             cwd=self.checkout,
             env=environment,
             capture_output=True,
@@ -70,18 +72,18 @@ def runner(releasing: Releasing, tmp_path: Path) -> Iterator[Runner]:
     """A bare repository that the clone pushes to, and a runner that applies what comes there."""
     clone: Clone = releasing.clone
     bare, checkout = tmp_path / "remote.git", tmp_path / "runner"
-    with (clone.path / FILE).open("a") as file:
+    with clone.stack_file.open("a") as file:
         file.write("  colorway:release: {apply: ci}\n")
     clone.commit("Let CI apply")
     clone.git("init", "--quiet", "--bare", "--initial-branch=main", str(bare))
     clone.git("remote", "add", "origin", str(bare))
     clone.git("push", "--quiet", "--set-upstream", "origin", "main")
     clone.git("clone", "--quiet", str(bare), str(checkout))
-    with Runner(checkout, state=(clone.path / STATE_FOLDER).as_uri()) as made:
+    with Runner(checkout, stack=clone.stack, state=(clone.path / STATE_FOLDER).as_uri()) as made:
         yield made
     clone.git("remote", "remove", "origin")
-    text = (clone.path / FILE).read_text()
-    (clone.path / FILE).write_text(text.replace("  colorway:release: {apply: ci}\n", ""))
+    text = clone.stack_file.read_text()
+    clone.stack_file.write_text(text.replace("  colorway:release: {apply: ci}\n", ""))
     clone.commit("Apply here again")
 
 

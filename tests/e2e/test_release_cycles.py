@@ -12,6 +12,8 @@ import pytest
 from tests.support.load import Load, compare_posts, fetch_post_counts
 from tests.support.releasing import LEAST, PLAN, Releasing
 
+pytestmark = pytest.mark.area("release")
+
 CYCLES = int(os.environ.get("COLORWAY_CYCLES", "2"))
 """`make soak` makes it 20."""
 ENOUGH = 12
@@ -32,7 +34,7 @@ class Cost:
 
 
 def cost_of_up(releasing: Releasing) -> Cost:
-    process = releasing.clone.start("up", "local")
+    process = releasing.clone.start("up", releasing.demo.stack)
     assert process.stdout is not None
     output = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
@@ -42,6 +44,7 @@ def cost_of_up(releasing: Releasing) -> Cost:
     return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
+@pytest.mark.full
 @pytest.mark.timeout(CYCLES * 2 * STEP)
 def test_releases_and_rollbacks_in_a_row_lose_nothing_and_do_not_grow(releasing: Releasing):
     version, costs = releasing.other_version, []

@@ -8,7 +8,10 @@ import re
 import pytest
 
 from tests.support.demo import Demo
-from tests.support.load import Load, LoadPlan, compare_posts, fetch_post_counts, measure_shares
+from tests.support.load import Kind, Load, LoadPlan, compare_posts, fetch_post_counts, measure_shares
+from tests.support.releasing import LEAST
+
+pytestmark = pytest.mark.area("edge")
 
 ROUTING = {"routing-check-localhost", "routing-apply-localhost"}
 CHANGE_OVER = {"workers-barrier", "worker-blue", "scheduler-blue", "worker-green", "scheduler-green"}
@@ -22,13 +25,13 @@ PLAN = LoadPlan(
     fresh_per_second=50,
     returning_per_second=40,
     posts_per_second=20,
+    http2_per_second=60,
     max_seconds=7200,
     max_requests=2_500_000,
 )
 """350 requests a second; fewer new connections than by default, because each costs a TLS handshake on both sides."""
-LEAST = 150
-"""Requests a second that must have been reached over the whole run, or it proves nothing: while an `up` runs, engine,
-swarm and load share two processors. The rate that was reached is printed."""
+LEAST_HTTP2 = 0.1
+"""Share of all requests that must have been made over HTTP/2."""
 USERS = 150
 """Known users that a stage must have seen before it ends, so that "nobody saw two colors" means something."""
 
@@ -49,10 +52,10 @@ def test_ramps_and_returns_in_a_row_lose_nothing(demo: Demo):
                 clone.traffic(blue)
                 if cycle == 0:
                     expected = ROUTING if 0 < blue < 100 else ROUTING | CHANGE_OVER
-                    names = changed_names(clone.run("preview", "local").output)
+                    names = changed_names(clone.run("preview", clone.stack).output)
                     assert names == expected, f"the preview of blue {blue} names exactly what will change"
                 load.mark(f"{cycle}: to {blue}", settled_after=0.0)
-                clone.run("up", "local")
+                clone.up()
                 if cycle == 0:
                     label = f"at {blue}"
                     load.mark(label)
@@ -65,6 +68,7 @@ def test_ramps_and_returns_in_a_row_lose_nothing(demo: Demo):
     assert report.problems(least_rate=LEAST) == [], (
         "no request may be lost, and the control target says whether the machine was sick"
     )
+    assert report.requests[Kind.HTTP2] >= LEAST_HTTP2 * sum(report.requests.values()), "browsers speak HTTP/2"
     posts = compare_posts(report, fetch_post_counts(target, prefix=report.snapshot.post_prefix))
     assert not posts.lost, "an acknowledged POST is in the database"
     assert not posts.doubled, "no POST was executed twice: nothing resends one"

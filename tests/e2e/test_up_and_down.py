@@ -14,7 +14,10 @@ import pytest
 from tests.support.clone import Clone
 from tests.support.demo import Demo, docker, left_behind
 from tests.support.load import get
+from tests.support.places import free_place
 from tests.support.wait import wait_until
+
+pytestmark = pytest.mark.area("engine")
 
 
 def test_the_platform_answers_with_its_color_and_version(platform: Demo):
@@ -26,20 +29,20 @@ def test_the_platform_answers_with_its_color_and_version(platform: Demo):
 
 
 def test_a_second_up_changes_nothing(platform: Demo):
-    ran = platform.clone.run("up", "local")
+    ran = platform.clone.up()
     assert "nothing changes" in ran.output, "the same files give the same platform"
     assert platform.clone.git("status", "--porcelain") == "", "`up` leaves the checkout as it is"
 
 
 def test_status_names_what_is_live_and_is_healthy(platform: Demo):
-    ran = platform.clone.run("status", "local")
+    ran = platform.clone.run("status", platform.stack)
     assert "traffic: blue 100 %, green 0 %, active blue" in ran.output
     assert "wrong:" not in ran.output, "everything runs, so nothing is wrong"
 
 
 def test_passwords_are_files_and_nowhere_else(platform: Demo):
     seen = "".join(docker("service", "inspect", name) for name in docker("service", "ls", "-q").split())
-    container = docker("ps", "-q", "--filter", "label=com.docker.swarm.service.name=local-web-blue").split()[0]
+    container = platform.containers("web-blue")[0]
     secret = docker("exec", container, "cat", "/run/secrets/database-password").strip()
     assert len(secret) >= 32, "the generated password is long"
     assert secret not in seen, "no inspect shows the password"
@@ -57,16 +60,18 @@ def test_passwords_are_files_and_nowhere_else(platform: Demo):
 def test_the_idle_color_opens_with_the_token_only(platform: Demo):
     wrong = replace(platform.target, headers=(("X-Colorway-Preview", "guess.green"),))
     assert json.loads(get(wrong, "/whoami"))["color"] == "blue", "a wrong token changes nothing"
-    container = docker("ps", "-q", "--filter", "label=com.docker.swarm.service.name=local-lb-localhost").split()[0]
+    (container,) = platform.containers("lb-localhost")
     token = docker("exec", container, "cat", "/run/secrets/preview-token").split('"')[1]
     right = replace(platform.target, headers=(("X-Colorway-Preview", token.replace(".blue", ".green")),))
     assert json.loads(get(right, "/whoami"))["color"] == "green", "the token opens the color without users"
 
 
 def test_figures_are_kept_by_color(platform: Demo):
+    prometheus = f"http://127.0.0.1:{platform.clone.place.monitoring_port}"
+
     def requests_of_blue() -> float:
         query = urllib.parse.quote('sum(colorway_requests_total{color="blue",service="web",code="200"})')
-        with urllib.request.urlopen(f"http://127.0.0.1:9090/api/v1/query?query={query}", timeout=5) as answer:
+        with urllib.request.urlopen(f"{prometheus}/api/v1/query?query={query}", timeout=5) as answer:
             result = json.load(answer)["data"]["result"]
         return float(result[0]["value"][1]) if result else 0.0
 
@@ -77,15 +82,10 @@ def test_figures_are_kept_by_color(platform: Demo):
 
 
 def test_a_busy_port_is_said_before_anything_is_created(tmp_path: Path, swarm: None, pulumi_cli: Path):
-    clone = Clone.make(tmp_path / "clone")
-    with socket.socket() as busy:
-        busy.bind(("127.0.0.1", 0))
+    with free_place() as place, socket.socket() as busy:
+        clone = Clone.make(tmp_path / "clone", place=place)
+        busy.bind(("127.0.0.1", place.https_port))
         busy.listen()
-        port = busy.getsockname()[1]
-        file = clone.path / "Pulumi.busy.yaml"
-        file.write_text(
-            (clone.path / "Pulumi.local.yaml").read_text() + f"  colorway:overrides: {{edge: {{https-port: {port}}}}}\n"
-        ) if "overrides" not in (clone.path / "Pulumi.local.yaml").read_text() else pytest.fail("adapt this test")
-        ran = clone.run("up", "busy", code=1)
-    assert f"port {port} is in use by another program" in ran.output, "the sentence names the port"
-    assert left_behind("busy") == [], "nothing was created"
+        ran = clone.up(code=1)
+    assert f"port {place.https_port} is in use by another program" in ran.output, "the sentence names the port"
+    assert left_behind(place.name) == [], "nothing was created"

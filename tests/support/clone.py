@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.support.places import LOCAL, Place
 
 ROOT = Path(__file__).resolve().parents[2]
 UP_LIMIT = 900
@@ -35,12 +38,20 @@ class Clone:
     """The clone; every edit is a commit, as for a user."""
 
     path: Path
+    place: Place = LOCAL
+    """The stack that is worked on."""
 
     @classmethod
-    def make(cls, path: Path) -> Clone:
-        """Clone what is committed and what is not yet: a developer tests the tree before the commit."""
+    def make(cls, path: Path, *, place: Place = LOCAL, overrides: str = "") -> Clone:
+        """Clone what is committed and what is not yet: a developer tests the tree before the commit.
+
+        Args:
+            path: Where to.
+            place: The stack to work on; one that the checkout does not have is made from `local`.
+            overrides: Its further overrides of the platform file, in YAML's flow style.
+        """
         path.mkdir(parents=True)
-        clone = cls(path=path)
+        clone = cls(path=path, place=place)
         listed = subprocess.run(
             ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, check=True, text=True
         ).stdout
@@ -51,10 +62,23 @@ class Clone:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(source.read_bytes())
                 target.chmod(source.stat().st_mode)
+        if not clone.stack_file.exists():
+            local = (path / LOCAL.file).read_text()
+            clone.stack_file.write_text(place.stack_file(local, overrides=overrides))
         clone.git("init", "--quiet", "--initial-branch=main")
         clone.git("add", "--all")
         clone.commit("Start from the checkout")
         return clone
+
+    @property
+    def stack(self) -> str:
+        """The name of the stack that is worked on."""
+        return self.place.name
+
+    @property
+    def stack_file(self) -> Path:
+        """The file of that stack."""
+        return self.path / self.place.file
 
     def git(self, *arguments: str) -> str:
         """Run git in the clone."""
@@ -82,15 +106,15 @@ class Clone:
         """Commit a new traffic line."""
         owner = active or ("blue" if blue else "green")
         line = f"  colorway:traffic: {{blue: {blue}, green: {100 - blue}, active: {owner}}}"
-        if line in (self.path / "Pulumi.local.yaml").read_text():
+        if line in self.stack_file.read_text():
             return
-        self.edit("Pulumi.local.yaml", r"^  colorway:traffic: .*$", line, subject=f"Send {100 - blue} % to green")
+        self.edit(self.place.file, r"^  colorway:traffic: .*$", line, subject=f"Send {100 - blue} % to green")
 
     def versions(self, *, blue: str | None, green: str | None) -> None:
         """Commit a new versions line."""
         said = {color: f'"{version}"' if version else "null" for color, version in (("blue", blue), ("green", green))}
         line = f"  colorway:versions: {{blue: {said['blue']}, green: {said['green']}}}"
-        self.edit("Pulumi.local.yaml", r"^  colorway:versions: .*$", line, subject="Change the versions")
+        self.edit(self.place.file, r"^  colorway:versions: .*$", line, subject="Change the versions")
 
     def environment(self) -> dict[str, str]:
         """Return what the command line is run with: this clone's code, this interpreter."""
@@ -117,7 +141,21 @@ class Clone:
             AssertionError: it ended with another code; the message is its output.
         """
         process = self.start(*arguments)
-        output, _ = process.communicate(timeout=UP_LIMIT)
+        try:
+            output, _ = process.communicate(timeout=UP_LIMIT)
+        except BaseException:
+            # It is a process group of its own, so nobody else ends it.
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
         assert process.returncode == code, f"colorway {' '.join(arguments)} ended with {process.returncode}:\n{output}"
         assert "Traceback" not in output, f"a user must never see a traceback:\n{output}"
         return Ran(code=process.returncode, output=output)
+
+    def up(self, *more: str, code: int = 0) -> Ran:
+        """Run `colorway up` on the stack that is worked on."""
+        return self.run("up", self.stack, *more, code=code)
+
+    def down(self, *more: str) -> Ran:
+        """Remove that stack with its data."""
+        return self.run("down", self.stack, "--data", "--yes", *more)

@@ -13,8 +13,6 @@ from colorway.spec import names
 from tests.support.clone import Clone
 from tests.support.load import Target, get
 
-TARGET = Target(server_name="localhost.localdomain")
-
 
 def docker(*arguments: str) -> str:
     """Run the docker CLI and return what it printed."""
@@ -23,7 +21,7 @@ def docker(*arguments: str) -> str:
     return run.stdout
 
 
-def left_behind(stack: str = "local") -> list[str]:
+def left_behind(stack: str) -> list[str]:
     """Return every object of a stack that Docker or the file system still has, volumes aside."""
     label = f"label={names.STACK_LABEL}={stack}"
     found = [
@@ -31,7 +29,7 @@ def left_behind(stack: str = "local") -> list[str]:
         for kind in ("service", "network", "secret", "config")
         for name in docker(kind, "ls", "--filter", label, "--format", "{{.Name}}").split()
     ]
-    directory = Path("/var/lib/colorway") / stack
+    directory = Path(names.state_directory(stack)).parent
     return found + ([str(directory)] if directory.exists() else [])
 
 
@@ -40,7 +38,21 @@ class Demo:
     """The demo platform, up."""
 
     clone: Clone
-    target: Target
+
+    @property
+    def stack(self) -> str:
+        """The stack's name."""
+        return self.clone.stack
+
+    @property
+    def target(self) -> Target:
+        """Where its users come in."""
+        return self.clone.place.target
+
+    def containers(self, service: str) -> list[str]:
+        """Return the running containers of a service, by its name behind the stack's."""
+        label = f"label=com.docker.swarm.service.name={self.stack}-{service}"
+        return docker("ps", "--quiet", "--filter", label).split()
 
     def whoami(self) -> dict[str, object]:
         """Ask web who it is, as a newcomer."""
@@ -60,11 +72,11 @@ class Demo:
     def to(self, blue: int) -> None:
         """Commit a traffic line and apply it."""
         self.clone.traffic(blue)
-        self.clone.run("up", "local")
+        self.clone.up()
 
     def query(self, sql: str) -> list[list[str]]:
         """Ask the demo's database, on its own socket."""
-        container = docker("ps", "-q", "--filter", "label=com.docker.swarm.service.name=local-postgres").strip()
+        (container,) = self.containers("postgres")
         said = docker(
             "exec",
             "--user",
@@ -85,18 +97,15 @@ class Demo:
 
 def reset(platform: Demo) -> None:
     """Bring the platform back to 100:0 with both colors on, by commits that are legal."""
-    text = (platform.clone.path / "Pulumi.local.yaml").read_text()
+    text = platform.clone.stack_file.read_text()
     start = (
         'colorway:versions: {blue: "1.0.0", green: "2.0.0"}' in text and "{blue: 100, green: 0, active: blue}" in text
     )
     if not start:
         if 'blue: "1.0.0"' not in text:
             platform.clone.versions(blue="1.0.0", green="2.0.0")
-            platform.clone.run("up", "local", "--in-place", "a test turned blue off")
+            platform.clone.up("--in-place", "a test turned blue off")
         platform.to(100)
-        if (
-            'colorway:versions: {blue: "1.0.0", green: "2.0.0"}'
-            not in (platform.clone.path / "Pulumi.local.yaml").read_text()
-        ):
+        if 'colorway:versions: {blue: "1.0.0", green: "2.0.0"}' not in platform.clone.stack_file.read_text():
             platform.clone.versions(blue="1.0.0", green="2.0.0")
-            platform.clone.run("up", "local")
+            platform.clone.up()

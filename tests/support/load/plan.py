@@ -54,6 +54,8 @@ class LoadPlan:
         fresh_per_second: Newcomers: a new connection, a full TLS handshake and no cookie for each request.
         returning_per_second: Known users: a new connection (TLS session resumed) with their cookie.
         posts_per_second: POSTs with unique ids, in turn on new and on kept-alive connections.
+        http2_per_second: Requests over HTTP/2, one in four of them a POST, on connections that are kept.
+        http2_connections: Users that each keep one of these.
         keep_alive_connections: Users that each keep one connection: a burst of requests, an idle time, …
         idle_range: Seconds that a kept-alive connection idles, drawn from this range nine times of ten.
         idle_beyond: Upper end in seconds of the tenth draw, which starts where `idle_range` ends.
@@ -72,6 +74,8 @@ class LoadPlan:
     fresh_per_second: float = 100.0
     returning_per_second: float = 40.0
     posts_per_second: float = 30.0
+    http2_per_second: float = 0.0
+    http2_connections: int = 6
     keep_alive_connections: int = 20
     idle_range: tuple[float, float] = (0.0, 6.0)
     idle_beyond: float = 14.0
@@ -86,14 +90,14 @@ class LoadPlan:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        rates = (self.fresh_per_second, self.returning_per_second, self.posts_per_second)
+        rates = (self.fresh_per_second, self.returning_per_second, self.posts_per_second, self.http2_per_second)
         if not math.isfinite(self.rate_total) or self.rate_total <= 0 or min(rates) < 0:
             raise LoadError(
                 "LoadPlan: rates are requests per second; rate_total must be above 0, the others at least 0."
             )
         if self.keep_alive_per_second < 0:
             raise LoadError(
-                f"LoadPlan: rate_total is {self.rate_total:g}, but fresh, returning and posts add up to"
+                f"LoadPlan: rate_total is {self.rate_total:g}, but fresh, returning, posts and http2 add up to"
                 f" {sum(rates):g}; raise rate_total or lower the others."
             )
         if self.keep_alive_connections < 1 and self.keep_alive_per_second > 0:
@@ -103,10 +107,14 @@ class LoadPlan:
             )
         if not 0 <= self.idle_range[0] <= self.idle_range[1] <= self.idle_beyond:
             raise LoadError("LoadPlan: idle_range and idle_beyond must rise, e.g. idle_range=(0, 6), idle_beyond=14.")
-        if self.keep_alive_connections + self.returning_users >= 2**16:
-            raise LoadError("LoadPlan: keep_alive_connections and returning_users together must stay below 65536.")
+        if self.keep_alive_connections + self.returning_users + self.http2_connections >= 2**16:
+            raise LoadError(
+                "LoadPlan: keep_alive_connections, returning_users and http2_connections together must stay below"
+                " 65536."
+            )
 
     @property
     def keep_alive_per_second(self) -> float:
         """Requests per second of all kept-alive connections together, without their posts."""
-        return self.rate_total - self.fresh_per_second - self.returning_per_second - self.posts_per_second
+        others = self.fresh_per_second + self.returning_per_second + self.posts_per_second + self.http2_per_second
+        return self.rate_total - others

@@ -21,6 +21,8 @@ class Kind(StrEnum):
     """A known user: new connection, its cookie."""
     POST = "post"
     """A write with a unique id."""
+    HTTP2 = "http/2"
+    """A user whose requests share one HTTP/2 connection; one in four is a write with a unique id."""
     DOWNLOAD = "download"
     """The one long response."""
     CONTROL = "control"
@@ -180,3 +182,5 @@ class Snapshot:
     handshakes: int
     resumed: int
     cpu_seconds: float
+    sent_again: int = 0
+    """Requests over HTTP/2 that the server had said it did not process."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.support.load.connection import Connection
+    from tests.support.load.http2 import Stream
     from tests.support.load.response import ResponseReader
 
 DETAIL_LIMIT = 1000
@@ -68,7 +69,7 @@ class Request:
         self.post_number = post_number
         self.idle = 0.0
         self.served = 0
-        self.connection: Connection | None = None
+        self.connection: Connection | Stream | None = None
         self._finished = finished
 
     def begin(self, *, timeout: float, connection: Connection | None = None) -> None:
@@ -80,12 +81,12 @@ class Request:
             self.idle = self.started - connection.last_used
             self.served = connection.served
 
-    def answered(self, connection: Connection, response: ResponseReader) -> None:
+    def answered(self, connection: Connection | Stream, response: ResponseReader) -> None:
         """Take a complete response."""
         self.connection = connection
         self._finished(self, response, None)
 
-    def broke(self, connection: Connection, reason: str) -> None:
+    def broke(self, connection: Connection | Stream, reason: str) -> None:
         """Take the reason why there is none."""
         self.connection = connection
         self._finished(self, None, reason)
@@ -99,6 +100,7 @@ class Recorder:
         not_sent: Those of them that found no free client: the generator or the target is too slow.
         idle_closes: Idle connections that the server closed before they were to be reused (no failure).
         cookie_changes: Times that a user who has a cookie was given another one.
+        sent_again: Requests over HTTP/2 that were sent once more, because the server had said it did not process them.
         abandoned: Requests that we ourselves cut off at the end.
         ended_by: Why sending ended; empty before.
     """
@@ -120,6 +122,7 @@ class Recorder:
         self.idle_closes = 0
         self.cookie_changes = 0
         self.abandoned = 0
+        self.sent_again = 0
         self.handshakes = 0
         self.resumed = 0
 
@@ -193,6 +196,7 @@ class Recorder:
             idle_closes=self.idle_closes,
             cookie_changes=self.cookie_changes,
             abandoned=self.abandoned,
+            sent_again=self.sent_again,
             handshakes=self.handshakes,
             resumed=self.resumed,
             cpu_seconds=cpu_seconds() - self._cpu_before,

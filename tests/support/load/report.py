@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from tests.support.load.record import Snapshot
 
 RATE_TOLERANCE = 0.02
-PACED = frozenset({Kind.KEEP_ALIVE, Kind.FRESH, Kind.RETURNING, Kind.POST})
+PACED = frozenset({Kind.KEEP_ALIVE, Kind.FRESH, Kind.RETURNING, Kind.POST, Kind.HTTP2})
 PACED_NUMBERS = frozenset(KINDS.index(kind) for kind in PACED)
 CONTROL = KINDS.index(Kind.CONTROL)
 

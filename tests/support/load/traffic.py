@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from tests.support.load.dialer import Dialer
+from tests.support.load.http2 import Http2Users
 from tests.support.load.plan import Target
 from tests.support.load.record import Kind, Path
 from tests.support.load.recorder import Recorder, Request
@@ -37,6 +38,7 @@ class Traffic:
         self._keep_alive = KeepAliveUsers(
             plan=plan, target=target, dialer=self._dialer, recorder=recorder, in_flight=self._in_flight
         )
+        self._http2 = Http2Users(plan=plan, target=target, recorder=recorder, in_flight=self._in_flight)
         self._control = Target(port=control_port, tls=False) if control_port is not None else None
         self._control_dialer = Dialer(self._control, loop=self._loop) if self._control else None
         self._pool: list[User] = []
@@ -45,6 +47,7 @@ class Traffic:
             Kind.FRESH: plan.fresh_per_second,
             Kind.RETURNING: plan.returning_per_second,
             Kind.POST: plan.posts_per_second,
+            Kind.HTTP2: plan.http2_per_second,
         }
         self._credit = dict.fromkeys(self._weights, 0.0)
         self._slot = 0
@@ -110,6 +113,8 @@ class Traffic:
         self._credit[kind] -= self._plan.rate_total
         if kind is Kind.KEEP_ALIVE:
             return self._keep_alive.offer(scheduled)
+        if kind is Kind.HTTP2:
+            return self._http2.offer(scheduled)
         if kind is Kind.POST and self._plan.keep_alive_connections:
             self._post_on_new = not self._post_on_new
             if not self._post_on_new:

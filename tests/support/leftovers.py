@@ -1,0 +1,35 @@
+"""`python -m tests.support.leftovers`: removes what e2e runs that were killed left on this machine."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+from tests.support.clone import Clone
+from tests.support.demo import left_behind
+from tests.support.places import Place, every_free_place
+
+
+def remove_leftovers() -> None:
+    """Remove the stacks under test that no living run has; stacks of people and of runs that live stay.
+
+    Raises:
+        AssertionError: something of them is still there.
+    """
+    with ExitStack() as taken:
+        for place in every_free_place(taken):
+            if left_behind(place.name):
+                remove(place)
+
+
+def remove(place: Place) -> None:
+    """Remove a stack with its data from whatever checkout it was made; none of its state is needed."""
+    with tempfile.TemporaryDirectory() as folder:
+        Clone.make(Path(folder) / "clone", place=place).down("--orphans")
+    left = left_behind(place.name)
+    assert not left, f"a stack without a state can be removed, too; still there: {', '.join(left)}"
+
+
+if __name__ == "__main__":
+    remove_leftovers()

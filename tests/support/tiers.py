@@ -1,0 +1,83 @@
+"""Which e2e tests run: the gate, or everything of an area; and what a machine lacks for them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from typing import Final
+
+import pytest
+
+AREAS: Final = ("engine", "release", "lab", "data", "edge", "monitoring", "operations")
+"""The areas of design and code; each e2e module says which one it is of."""
+FULL_OPTION: Final = "--full"
+AREA_OPTION: Final = "--area"
+MARKERS: Final = (
+    "e2e: needs the real engine and a real swarm (run by `make e2e` and `make e2e-full`)",
+    f"area(name): the part of Colorway that an e2e test is of, one of {', '.join(AREAS)}",
+    "full: left out of `make e2e`, the gate; run by `make e2e-full`",
+    "needs(*programs): programs of this machine that an e2e test calls",
+)
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Register the options that choose among the e2e tests."""
+    parser.addoption(FULL_OPTION, action="store_true", help="e2e: all tests, not only those of the gate")
+    parser.addoption(AREA_OPTION, metavar="AREA", help=f"e2e: only one area's tests; {', '.join(AREAS)}")
+
+
+def choose(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the tests of the tier and area that the run asked for; others are deselected.
+
+    Raises:
+        pytest.UsageError: a test has no area, the area has no tests, or a continuous integration's machine cannot
+            run one of those that are left.
+    """
+    wanted = config.getoption(AREA_OPTION)
+    if wanted is not None and wanted not in AREAS:
+        raise pytest.UsageError(f"there is no area {wanted!r}; areas are {', '.join(AREAS)}")
+    ours = [item for item in items if item.get_closest_marker("e2e")]
+    areas = {item: area(item) for item in ours}
+    if wanted is not None and wanted not in areas.values():
+        has = ", ".join(one for one in AREAS if one in areas.values())
+        raise pytest.UsageError(f"the area {wanted} has no e2e tests yet; there are some of {has or 'none'}")
+    out = [
+        item
+        for item in ours
+        if (wanted is not None and areas[item] != wanted)
+        or (item.get_closest_marker("full") and not config.getoption(FULL_OPTION))
+    ]
+    if out:
+        config.hook.pytest_deselected(items=out)
+        items[:] = [item for item in items if item not in out]
+    _refuse_what_cannot_run([item for item in ours if item not in out], is_ci=bool(os.environ.get("CI")))
+
+
+def area(item: pytest.Item) -> str:
+    """Return the area of an e2e test.
+
+    Raises:
+        pytest.UsageError: it has none, or one that does not exist.
+    """
+    found = item.get_closest_marker("area")
+    if found is None or len(found.args) != 1 or found.args[0] not in AREAS:
+        raise pytest.UsageError(
+            f"{item.nodeid}: say which area it is of, at the top of the module: "
+            f'pytestmark = pytest.mark.area("engine"), or another one of {", ".join(AREAS)}'
+        )
+    return str(found.args[0])
+
+
+def _refuse_what_cannot_run(items: Iterable[pytest.Item], *, is_ci: bool) -> None:
+    lacking: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        for program in [name for marker in item.iter_markers("needs") for name in marker.args]:
+            if shutil.which(program) is None:
+                lacking.setdefault(program, []).append(item)
+    if is_ci and lacking:
+        lines = [f"{name} is missing, and {len(those)} e2e tests call it" for name, those in lacking.items()]
+        raise pytest.UsageError("; ".join(lines) + ": install it, since a test that does not run proves nothing")
+    for name, those in lacking.items():
+        for item in those:
+            item.add_marker(pytest.mark.skip(reason=f"{name} is missing on this machine"))
