@@ -133,7 +133,8 @@ def held(lock: Path) -> Iterator[None]:
         stdout=subprocess.PIPE,
         text=True,
     ) as holder:
-        assert holder.stdout and holder.stdout.readline() == "held\n", "the lock is taken"
+        assert holder.stdout is not None, "it is a pipe"
+        assert holder.stdout.readline() == "held\n", "the lock is taken"
         yield
         holder.communicate("\n")
 
