@@ -20,7 +20,8 @@ from components.swarm_spec import MountedFile
 class Migrations(pulumi.ComponentResource):
     """Applies the migrations of one color's version, oldest first, before its services start.
 
-    Each is a one-shot Swarm service that runs the platform's own command with the migration's id. "Once"
+    Each is a one-shot Swarm service that runs the platform's own command with the migration's id, within the
+    limits of the service whose image it is: beside a busy platform, a migration must not take the host. "Once"
     is the database's knowledge (a ledger and an advisory lock, kept by that command), never Pulumi's: a
     migration that is in the ledger is a success that changes nothing, so running again is always safe. The
     command refuses where data could be lost without a backup.
@@ -71,6 +72,8 @@ def _arguments(
         names.service(spec.stack, f"migrate-{number}"),
         str(whole_seconds(command.timeout)),
         f"--network={names.network(spec.stack, NetworkName.DATA)}",
+        f"--limit-cpu={service.limits.cpus:g}",
+        f"--limit-memory={service.limits.memory}",
         *(f"--env={key}={value}" for key, value in service.env.items()),
         *mounts,
         "--",

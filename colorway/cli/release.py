@@ -67,14 +67,17 @@ class Commands:
             str | None, typer.Option(help="Go back although a migration is not backward compatible; why it works.")
         ] = None,
         take_over: TakeOver = None,
+        yes: Yes = False,
         dry_run: DryRun = False,
     ) -> None:
         """Take all traffic back to the old version and turn the new one off; after 100 % while the old is hot."""
-        self._runner.rollback(stack=stack, accept_schema=accept_schema, take_over=take_over, dry_run=dry_run)
+        self._runner.rollback(
+            stack=stack, accept_schema=accept_schema, take_over=take_over, asks=not yes, dry_run=dry_run
+        )
 
-    def finish(self, *, stack: Stack, take_over: TakeOver = None, dry_run: DryRun = False) -> None:
+    def finish(self, *, stack: Stack, take_over: TakeOver = None, yes: Yes = False, dry_run: DryRun = False) -> None:
         """Turn the old color off, once its hot time is over; may be repeated."""
-        self._runner.finish(stack=stack, take_over=take_over, dry_run=dry_run)
+        self._runner.finish(stack=stack, take_over=take_over, asks=not yes, dry_run=dry_run)
 
     def history(
         self, *, stack: Stack, count: Annotated[int, typer.Option(help="Releases to show, newest first.")] = 10

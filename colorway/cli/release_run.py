@@ -64,14 +64,16 @@ class Runner:
         )
         self._run(request, stack, dry_run=dry_run, asks=asks)
 
-    def rollback(self, *, stack: str, accept_schema: str | None, take_over: str | None, dry_run: bool) -> None:
+    def rollback(
+        self, *, stack: str, accept_schema: str | None, take_over: str | None, asks: bool, dry_run: bool
+    ) -> None:
         """Take all traffic back to the old version."""
         request = Request(goal=Goal.ROLLBACK, accept_schema=accept_schema, take_over=take_over)
-        self._run(request, stack, dry_run=dry_run)
+        self._run(request, stack, dry_run=dry_run, asks=asks)
 
-    def finish(self, *, stack: str, take_over: str | None, dry_run: bool) -> None:
+    def finish(self, *, stack: str, take_over: str | None, asks: bool, dry_run: bool) -> None:
         """Turn the old color off."""
-        self._run(Request(goal=Goal.FINISH, take_over=take_over), stack, dry_run=dry_run)
+        self._run(Request(goal=Goal.FINISH, take_over=take_over), stack, dry_run=dry_run, asks=asks)
 
     def history(self, *, stack: str, count: int) -> None:
         """Print the stack's releases, newest first."""
@@ -87,12 +89,12 @@ class Runner:
             table.add_row(record.version, record.previous, began, record.steps, record.outcome, record.people)
         Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH).print(table)
 
-    def _run(self, request: Request, stack: str, *, dry_run: bool, asks: bool = False) -> None:
+    def _run(self, request: Request, stack: str, *, dry_run: bool, asks: bool) -> None:
         root = self.root()
         spec = stack_files.from_file(root=root, stack=stack)
         reporter = LineReporter(write=_write, is_terminal=sys.stdout.isatty(), clock=SystemClock())
         ports = real_ports(spec, root=root, backing=self.connect(spec), reporter=reporter)
-        if dry_run or (asks and sys.stdin.isatty()):
+        if dry_run or (asks and _at_a_terminal()):
             self._show(request, ports)
             if dry_run:
                 return
@@ -134,6 +136,11 @@ def _parse_bake(text: str) -> timedelta:
     if not found:
         raise typer.BadParameter("must be longer than nothing; --stages 100 leaves the stages out")
     return found
+
+
+def _at_a_terminal() -> bool:
+    """Return whether somebody is there to be asked; CI and pipes are not."""
+    return sys.stdin.isatty()
 
 
 def _write(text: str) -> None:

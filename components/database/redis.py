@@ -18,9 +18,17 @@ from components.swarm_spec import Mount, MountedFile, NetworkAttachment, Order, 
 DATA = "/data"
 CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "KILL", "SETGID", "SETUID")
 """The entry script makes the volume its user's and then becomes that user; init must be able to signal it."""
+MEMORY_SHARE = 0.6
+"""Part of the task's memory that data may fill: a rewrite of the log copies what is written meanwhile."""
 HEALTH = HealthSpec(
-    # An unauthenticated PING answers NOAUTH while Redis serves, and nothing while it does not: no password in argv.
-    command=("CMD-SHELL", "redis-cli -h 127.0.0.1 ping 2>&1 | grep -q -e PONG -e NOAUTH"),
+    # Logs in and wants PONG: one that refuses the platform's password serves nobody. It goes over a pipe, never argv.
+    command=(
+        "CMD-SHELL",
+        (
+            r"""{ printf 'AUTH "'; sed 's/[\\"]/\\&/g' "$REDIS_PASSWORD_FILE" | tr -d '\n'; printf '"\nPING\n'; }"""
+            " | redis-cli -h 127.0.0.1 | grep -qx PONG"
+        ),
+    ),
     timeout=timedelta(seconds=10),
     retries=5,
 )
@@ -63,7 +71,11 @@ def _service(spec: PlatformSpec, *, store: str, wanted: DataStoreSpec) -> SwarmS
         order=Order.STOP_FIRST,
         # One host, not the role: on the second database host the volume of the same name is empty.
         constraints=(f"node.labels.{names.host_label(spec.stack)}=={spec.hosts(Role.DATABASE)[0].name}",),
-        env={"REDIS_PASSWORD_FILE": f"/run/secrets/{wanted.password}", "REDIS_DATA": DATA},
+        env={
+            "REDIS_PASSWORD_FILE": f"/run/secrets/{wanted.password}",
+            "REDIS_DATA": DATA,
+            "REDIS_MAXMEMORY": str(int(wanted.limits.memory * MEMORY_SHARE)),
+        },
         mounts=(Mount(target=DATA, source=names.volume(spec.stack, store)),),
         capabilities=CAPABILITIES,
         labels=names.labels(spec.stack, store),

@@ -1,5 +1,6 @@
 # Waits until no task of some services is alive, by what the tasks really do. Arguments: seconds, services.
 # A state that nobody knows counts as alive: two schedulers at once are worse than a release that stops.
+docker() { timeout 60 docker "$@" || { code=$?; [ $code -ne 124 ] || echo "docker $1 did not answer within 60 s" >&2; return $code; }; }
 limit=$1; shift
 services="$*"
 # A Docker that does not answer says nothing about its tasks.

@@ -1,12 +1,14 @@
 # Makes a checked generation live. Arguments: directory, service, status port, longest drain in seconds.
 # Standard input: the generation's text.
-directory=$1; service=$2; port=$3; drain=$4
+docker() { timeout "$within" docker "$@" || { code=$?; [ $code -ne 124 ] || echo "docker $1 did not answer within $within s" >&2; return $code; }; }
+within=60; directory=$1; service=$2; port=$3; drain=$4
 text=$(cat)
 line=$(printf '%s\n' "$text" | sed -n 's/^# colorway generation //p' | head -n 1)
 hash=${line%% *}
 # A script whose engine was killed goes on; two of them must not rename and reload in turns.
-exec 9>"$directory/lock"
-flock 9
+exec 9>>"$directory/lock"
+flock -w 300 9 || { echo "$directory/lock is still held after 300 s by $(cat "$directory/lock")" >&2; exit 1; }
+echo "process $$, which applies generation $hash since $(date -u +%FT%TZ)" >"$directory/lock"
 [ -f "$directory/generations/$hash/nginx.conf" ] || { echo "generation $hash was not checked on this host" >&2; exit 1; }
 old=$(readlink "$directory/current" || :)
 before=$(sed -n 's/^# colorway generation //p' "$directory/current/nginx.conf" 2>/dev/null | head -n 1)
@@ -19,7 +21,7 @@ point() { ln -sfn "$1" "$directory/current.new" && mv -fT "$directory/current.ne
 live='nginx -e stderr -s reload -c /etc/colorway/current/nginx.conf || exit 1
 n=0; tries=0
 while [ $n -lt 3 ]; do
-  tries=$((tries + 1)); [ $tries -le 200 ] || exit 1
+  tries=$((tries + 1)); [ $tries -le 200 ] || { echo "new connections still answer another generation"; exit 1; }
   if [ "$(curl -s --max-time 2 "http://127.0.0.1:$1/generation")" = "$2" ]; then n=$((n + 1)); else n=0; sleep 0.05; fi
 done'
 for color in blue green; do
@@ -47,6 +49,7 @@ for worker; do
     sleep 0.2
   done
 done'
+within=$((drain + 60))
 [ -z "${dropped:-}" ] || docker exec "$1" /bin/sh -c "$gone" colorway "$drain" $workers || sleep "$drain"
 cd "$directory/generations"
 ls -1t | sed -e 1,20d -e "/^$hash\$/d" | while read -r stale; do rm -rf "./$stale"; done

@@ -1,5 +1,6 @@
 # Writes a generation and lets the running nginx check it; changes nothing that is served.
 # Arguments: directory, service, status port, drain seconds. Standard input: the generation's text.
+docker() { timeout 60 docker "$@" || { code=$?; [ $code -ne 124 ] || echo "docker $1 did not answer within 60 s" >&2; return $code; }; }
 directory=$1; service=$2
 text=$(cat)
 hash=$(printf '%s\n' "$text" | sed -n 's/^# colorway generation \([0-9a-f]*\).*/\1/p' | head -n 1)

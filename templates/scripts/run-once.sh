@@ -1,12 +1,21 @@
 # Runs one task to its end as a one-shot Swarm service. Arguments: service name, seconds, options of
 # `docker service create`, --, image, command. What an earlier, killed run left is removed first: the
 # command itself knows whether its work was done.
+docker() { timeout 60 docker "$@" || { code=$?; [ $code -ne 124 ] || echo "docker $1 did not answer within 60 s" >&2; return $code; }; }
 name=$1; limit=$2; shift 2
 # A script whose engine was killed goes on and would remove the next one's service.
-exec 9>"/run/lock/colorway-$name"
-flock 9
+lock=/run/lock/colorway-$name
+exec 9>>"$lock"
+flock -w $((limit + 120)) 9 || { echo "$lock is still held after $((limit + 120)) s by $(cat "$lock")" >&2; exit 1; }
+echo "process $$, which runs $name since $(date -u +%FT%TZ)" >"$lock"
 docker service rm "$name" >/dev/null 2>&1 || :
-until [ -z "$(docker ps -aq --filter "label=com.docker.swarm.service.name=$name" --filter status=running)" ]; do sleep 0.2; done
+end=$(( $(date +%s) + 60 ))
+while :; do
+  still=$(docker ps -q --filter "label=com.docker.swarm.service.name=$name")
+  [ -n "$still" ] || break
+  [ "$(date +%s)" -lt "$end" ] || { echo "an earlier run of $name still works after 60 s in container" $still >&2; exit 1; }
+  sleep 0.2
+done
 docker service create --quiet --detach --no-resolve-image --name "$name" --endpoint-mode dnsrr --restart-condition none "$@" >/dev/null
 trap 'docker service rm "$name" >/dev/null 2>&1 || :' EXIT
 end=$(( $(date +%s) + limit ))

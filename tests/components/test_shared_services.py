@@ -157,6 +157,20 @@ def test_our_own_entry_script_makes_images_interchangeable(name):
     assert recording.one(f"{name}-service").container["commands"] == ["/bin/sh", file["fileName"]]
 
 
+def test_redis_refuses_writes_before_the_kernel_kills_it():
+    redis = store("redis").one("redis-service")
+    limit = redis.inputs["taskSpec"]["resources"]["limits"]["memoryBytes"]
+    most = int(redis.container["env"]["REDIS_MAXMEMORY"])
+    assert 0.5 * limit <= most <= 0.75 * limit, "a rewrite of the log copies what is written meanwhile"
+
+
+def test_redis_is_asked_for_its_health_with_the_password_and_never_in_argv():
+    [kind, line] = store("redis").one("redis-service").container["healthcheck"]["tests"]
+    assert kind == "CMD-SHELL"
+    assert '"$REDIS_PASSWORD_FILE" | ' in line, "`ps` shows every argument, so the password goes through a pipe"
+    assert line.endswith("| redis-cli -h 127.0.0.1 | grep -qx PONG"), "NOAUTH is no health"
+
+
 def test_a_log_reader_runs_beside_each_load_balancer():
     recording = monitoring(hosts=REMOTE_HOSTS)
     for host in ("lb1", "lb2"):
@@ -226,6 +240,8 @@ def test_a_migration_runs_the_new_versions_image_with_the_services_own_environme
         "test-migrate-0001",
         "600",
         "--network=test-data",
+        "--limit-cpu=0.5",
+        "--limit-memory=67108864",
         "--env=GREETING=two words",
         "--secret=source=database-password-1234567,target=database-password",
         "--",
@@ -233,7 +249,7 @@ def test_a_migration_runs_the_new_versions_image_with_the_services_own_environme
         "migrate",
         "--to",
         "0001-initial",
-    ], "the password is a file there, too"
+    ], "the password is a file there, too, and a migration may take no more of the host than its service"
 
 
 def test_a_long_name_of_a_migration_fits_into_a_service_s_name():

@@ -179,8 +179,8 @@ def shell(project: Path, world: World, monkeypatch: pytest.MonkeyPatch) -> Itera
     app = typer.Typer()
     cli_release.register(app, root=lambda: project, connect=lambda _spec: None)
 
-    def run(*arguments: str, stack: str = "local"):
-        result = CliRunner().invoke(app, [*arguments, "--stack", stack])
+    def run(*arguments: str, stack: str = "local", given: str | None = None):
+        result = CliRunner().invoke(app, [*arguments, "--stack", stack], input=given)
         if result.exception and not isinstance(result.exception, SystemExit | ColorwayError):
             raise result.exception
         return result
@@ -224,6 +224,37 @@ def test_a_rollback_from_the_command_line(shell, project: Path) -> None:
     again = shell("rollback")
     assert again.exit_code == ExitCode.REFUSED, "nothing more to roll back"
     assert "no release is under way" in again.output, "in one sentence"
+
+
+ASKING = ["release 3.0.0", "rollback", "finish"]
+
+
+@pytest.mark.parametrize("command", ASKING)
+def test_at_a_terminal_every_command_of_a_release_asks_first(
+    shell, project: Path, world: World, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    shell("release", "2.0.0", "--yes")
+    monkeypatch.setattr(cli_release_run, "_at_a_terminal", lambda: True)
+    if command != "rollback":
+        world.clock.time += timedelta(days=365 * 50)  # commits have this machine's time: the hot time is over now
+    (project / "releases/demo/3.0.0.yaml").write_text((project / "releases/demo/2.0.0.yaml").read_text())
+    git(project, "add", ".")
+    git(project, "commit", "--quiet", "-m", "Add 3.0.0")
+    before = git(project, "rev-parse", "HEAD")
+    refused = shell(*command.split(), given="n\n")
+    assert "Go on?" in refused.output, "the plan is shown, and nothing is done without a word"
+    assert refused.exit_code == 1
+    assert git(project, "rev-parse", "HEAD") == before, "who says no changes nothing"
+    agreed = shell(*command.split(), given="y\n")
+    assert git(project, "rev-parse", "HEAD") != before, agreed.output
+
+
+def test_yes_is_the_same_word_everywhere(shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli_release_run, "_at_a_terminal", lambda: True)
+    for command in (["rollback"], ["finish"], ["release", "2.0.0"]):
+        result = shell(*command, "--yes")
+        assert "No such option" not in result.output, result.output
+        assert "Go on?" not in result.output, "who said yes is not asked"
 
 
 def test_a_dry_run_prints_the_plan_with_its_diffs(shell, project: Path) -> None:

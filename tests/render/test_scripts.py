@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -66,3 +69,113 @@ def test_a_script_says_in_one_line_what_it_did(path):
 def test_a_missing_value_is_an_error_and_no_empty_text():
     with pytest.raises(Exception, match="'load_balancers' is undefined"):
         fill_in("prometheus.yml.j2", scrape_interval="5s")
+
+
+@pytest.mark.parametrize("path", SCRIPTS + ENTRIES, ids=names)
+def test_every_wait_has_a_limit(path):
+    text = travelling(path)
+    assert not [line for line in text.splitlines() if re.search(r"^flock (?!-w |-u )", line.strip())], (
+        "whoever waits for a lock says after a time who has it"
+    )
+    assert "until " not in text, "a loop that nothing ends hangs `up` for ever"
+    if re.search(r"^\s*docker |\$\(docker ", text, re.MULTILINE):
+        assert re.search(r'^docker\(\) \{ timeout ("\$within"|60) docker "\$@"', text, re.MULTILINE), (
+            "a Docker that hangs answers nothing, and no error either"
+        )
+
+
+@pytest.mark.parametrize("path", ENTRIES, ids=names)
+def test_no_entry_script_deletes_what_it_did_not_make(path):
+    deleting = [line.strip() for line in travelling(path).splitlines() if re.search(r"\brm |-delete|rmdir", line)]
+    assert deleting == {
+        "postgresql": [
+            """trap 'rm -rf "$new"' EXIT""",
+            """[ ! -d "$PGDATA" ] || rmdir "$PGDATA\"""",
+            """"$sockets") rm -f "$pid" ;;""",
+        ]
+    }.get(path.stem, []), "each of these has its reason: its own half, an empty folder, a pid file under our lock"
+
+
+def ran(text: str, *arguments: str, bin_: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a script as a host does, with programs of the test before the real ones."""
+    return subprocess.run(
+        ["/bin/sh", "-euc", text, "colorway", *arguments],
+        input=stdin,
+        text=True,
+        capture_output=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, "PATH": f"{bin_}:{os.environ['PATH']}"},
+    )
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    """A folder with a docker that answers nothing and lists nothing."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    fake(folder, "exit 0")
+    return folder
+
+
+def fake(folder: Path, body: str) -> None:
+    (folder / "docker").write_text(f"#!/bin/sh\n{body}\n")
+    (folder / "docker").chmod(0o755)
+
+
+@contextmanager
+def held(lock: Path) -> Iterator[None]:
+    """Hold a lock as an orphaned script does."""
+    lock.write_text("process 4711, which does something since yesterday\n")
+    with subprocess.Popen(
+        ["flock", str(lock), "sh", "-c", "echo held; read ended"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as holder:
+        assert holder.stdout is not None, "it is a pipe"
+        assert holder.stdout.readline() == "held\n", "the lock is taken"
+        yield
+        holder.communicate("\n")
+
+
+def test_an_apply_that_waits_for_another_says_who_it_is(tmp_path, programs):
+    text = script("routing-apply").replace("flock -w 300 9", "flock -w 0.2 9")
+    with held(tmp_path / "lock"):
+        run = ran(text, str(tmp_path), "lb", "8081", "5", bin_=programs, stdin="# colorway generation abc\n")
+    assert run.returncode == 1
+    assert "lock is still held after 300 s by process 4711, which does something since yesterday" in run.stderr
+    run = ran(text, str(tmp_path), "lb", "8081", "5", bin_=programs, stdin="# colorway generation abc\n")
+    assert "generation abc was not checked" in run.stderr, "with the lock it goes on"
+    assert re.match(r"process \d+, which applies generation abc since 2", (tmp_path / "lock").read_text())
+
+
+def test_a_migration_that_waits_for_another_says_who_it_is(tmp_path, programs):
+    text = script("run-once").replace("/run/lock", str(tmp_path)).replace("$((limit + 120)) 9", "0.2 9")
+    with held(tmp_path / "colorway-migrate"):
+        run = ran(text, "migrate", "5", "--", "image", bin_=programs)
+    assert run.returncode == 1
+    assert "is still held after 125 s by process 4711, which does something since yesterday" in run.stderr
+
+
+def test_a_task_of_an_earlier_run_that_does_not_end_is_named(tmp_path, programs):
+    fake(programs, '[ "$1" != ps ] || echo 0123456789ab')
+    text = script("run-once").replace("/run/lock", str(tmp_path)).replace("+ 60 ))", "+ 0 ))")
+    run = ran(text, "migrate", "5", "--", "image", bin_=programs)
+    assert run.returncode == 1
+    assert "an earlier run of migrate still works after 60 s in container 0123456789ab" in run.stderr
+
+
+@pytest.mark.parametrize("name", ["await-no-tasks", "routing-check", "routing-apply", "run-once", "label-nodes"])
+def test_a_docker_that_hangs_is_given_up_and_named(tmp_path, programs, name):
+    # The first call of each whose errors are not thrown away.
+    fake(programs, 'case "$1 $2" in "service rm"|"service inspect") exit 1 ;; esac; exec sleep 60')
+    (tmp_path / "generations" / "abc").mkdir(parents=True)
+    (tmp_path / "generations" / "abc" / "nginx.conf").touch()
+    text = script(name).replace("timeout 60", "timeout 0.3").replace("within=60", "within=0.3")
+    text = text.replace("/run/lock", str(tmp_path))
+    arguments = {"await-no-tasks": ["5", "worker"], "run-once": ["migrate", "5"], "label-nodes": []}
+    stdin = "# colorway generation abc\n" if name.startswith("routing") else "self a=b\n"
+    run = ran(text, *arguments.get(name, [str(tmp_path), "lb", "8081", "5"]), bin_=programs, stdin=stdin)
+    assert run.returncode != 0, run.stdout
+    assert re.search(r"docker (node|ps|info) did not answer within (60|0.3) s", run.stderr), run.stderr
