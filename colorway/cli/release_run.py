@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from colorway.cli.invocation import runnable
 from colorway.config import stack_files
 from colorway.release.plan.situation import Goal, Request, read_state
 from colorway.release.plan.steps import Done, Freeze, Refuse, code_of
@@ -102,13 +103,13 @@ class Runner:
         _turn_sigterm_into_an_exception()
         ending = execute(request, ports)
         for line in ending_lines(ending):
-            typer.echo(line, err=not isinstance(ending, Done))
+            typer.echo(runnable(line), err=not isinstance(ending, Done))
         raise typer.Exit(int(code_of(ending)))
 
     def _show(self, request: Request, ports: Ports) -> None:
         situation, steps = plan(request, ports)
         for line in describe(situation, steps):
-            typer.echo(line)
+            typer.echo(runnable(line))
         if isinstance(steps[-1], Refuse | Freeze):
             raise typer.Exit(int(code_of(steps[-1])))
 
@@ -144,7 +145,7 @@ def _at_a_terminal() -> bool:
 
 
 def _write(text: str) -> None:
-    sys.stdout.write(text)
+    sys.stdout.write(runnable(text))
     sys.stdout.flush()
 
 

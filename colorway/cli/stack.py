@@ -9,12 +9,12 @@ import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
+from colorway.cli.invocation import project_root, runnable
 from colorway.cli.release import register
 from colorway.cli.status import as_json, show
 from colorway.config import stack_files
@@ -47,16 +47,12 @@ StackName = Annotated[str, typer.Argument(help="Name of the stack: local for Pul
 Reason = Annotated[str | None, typer.Option(help="Apply a change that should be several commits; say why.")]
 
 
-def _root() -> Path:
-    return Path(os.environ.get("COLORWAY_ROOT", Path(__file__).resolve().parents[2]))
-
-
 def _say(line: str) -> None:
-    console.print(line, markup=False)
+    console.print(runnable(line), markup=False)
 
 
 def _engine(spec: PlatformSpec, progress: Progress) -> Engine:
-    engine = engine_for(spec, root=_root(), say=_say, progress=progress)
+    engine = engine_for(spec, root=project_root(), say=_say, progress=progress)
     progress(engine.plugins.sentence, lasting=True)
     return engine
 
@@ -64,10 +60,10 @@ def _engine(spec: PlatformSpec, progress: Progress) -> Engine:
 @app.command()
 def setup(stack: StackName) -> None:
     """Make this machine ready for a local stack: Docker, swarm, images, CLI."""
-    spec = stack_files.from_file(root=_root(), stack=stack)
+    spec = stack_files.from_file(root=project_root(), stack=stack)
     with TerminalProgress() as progress:
-        set_up(spec, root=_root(), progress=progress)
-        engine = engine_for(spec, root=_root(), say=_say, progress=progress)
+        set_up(spec, root=project_root(), progress=progress)
+        engine = engine_for(spec, root=project_root(), say=_say, progress=progress)
     _say(f"ready: {engine.plugins.sentence}")
 
 
@@ -76,9 +72,9 @@ def up(stack: StackName, in_place: Reason = None) -> None:
     """Make the swarm what the stack's files say."""
     started = time.monotonic()
     load_program_beside()
-    spec = stack_files.from_file(root=_root(), stack=stack)
+    spec = stack_files.from_file(root=project_root(), stack=stack)
     with TerminalProgress() as progress:
-        set_up(spec, root=_root(), progress=progress)
+        set_up(spec, root=project_root(), progress=progress)
         engine = _engine(spec, progress)
     refuse_busy_ports(spec, engine.swarm)
     if spec.settings.release.apply is Apply.HERE:
@@ -95,7 +91,7 @@ def up(stack: StackName, in_place: Reason = None) -> None:
 def preview(stack: StackName) -> None:
     """Say what `up` would change; change nothing."""
     load_program_beside()
-    spec = stack_files.from_file(root=_root(), stack=stack)
+    spec = stack_files.from_file(root=project_root(), stack=stack)
     with TerminalProgress() as progress:
         engine = _engine(spec, progress)
     changes = engine.preview()
@@ -121,12 +117,12 @@ def status(
     """
     from colorway.release.tell.status import read_release  # noqa: PLC0415 - what only this command needs
 
-    spec = stack_files.from_file(root=_root(), stack=stack)
+    spec = stack_files.from_file(root=project_root(), stack=stack)
     with TerminalProgress() as progress:
-        engine = engine_for(spec, root=_root(), say=_say, progress=progress)
+        engine = engine_for(spec, root=project_root(), say=_say, progress=progress)
     _, deployed = engine.open()
     found = read_status(spec, outputs=deployed.outputs, swarm=engine.swarm)
-    release = read_release(root=_root(), stack=stack, lock=_lock(spec, engine.swarm), now=datetime.now(tz=UTC))
+    release = read_release(root=project_root(), stack=stack, lock=_lock(spec, engine.swarm), now=datetime.now(tz=UTC))
     if as_data:
         typer.echo(as_json(found, release))
     else:
@@ -145,7 +141,7 @@ def down(
     ] = False,
 ) -> None:
     """Remove everything that `up` made; data only with --data."""
-    spec = stack_files.from_file(root=_root(), stack=stack)
+    spec = stack_files.from_file(root=project_root(), stack=stack)
     if orphans:
         refuse_orphans_elsewhere(spec)
     if not yes and sys.stdin.isatty():
@@ -166,8 +162,8 @@ def down(
 @app.command()
 def env(stack: StackName) -> None:
     """Print the variables that plain `pulumi` needs for a stack: eval "$(colorway env local)"."""
-    spec = stack_files.from_file(root=_root(), stack=stack)
-    for name, value in backend_environment(spec, root=_root(), given=os.environ).items():
+    spec = stack_files.from_file(root=project_root(), stack=stack)
+    for name, value in backend_environment(spec, root=project_root(), given=os.environ).items():
         typer.echo(f"export {name}={shlex.quote(value)}")
 
 
@@ -183,7 +179,7 @@ def teardown() -> None:
 def _lock(spec: PlatformSpec, swarm: Swarm) -> StackLock:
     from colorway.release.ports.lock import release_lock  # noqa: PLC0415 - not every command looks at the lock
 
-    return release_lock(spec.stack, root=_root(), manager=swarm.client())
+    return release_lock(spec.stack, root=project_root(), manager=swarm.client())
 
 
 def _connect(spec: PlatformSpec) -> Backing:
@@ -191,7 +187,7 @@ def _connect(spec: PlatformSpec) -> Backing:
     from colorway.engine.release_port import ReleasePort  # noqa: PLC0415
     from colorway.release.run.wiring import Backing  # noqa: PLC0415
 
-    port = ReleasePort(root=_root(), stack=spec.stack, say=_say, progress=TerminalProgress())
+    port = ReleasePort(root=project_root(), stack=spec.stack, say=_say, progress=TerminalProgress())
     return Backing(
         engine=port,
         manager=Swarm(spec.manager).client(),
@@ -200,7 +196,7 @@ def _connect(spec: PlatformSpec) -> Backing:
     )
 
 
-register(app, root=_root, connect=_connect)
+register(app, root=project_root, connect=_connect)
 
 
 def _sign(change: Change) -> str:
@@ -220,7 +216,7 @@ def main() -> None:
         app()
     except ColorwayError as error:
         told = [str(error), *([error.hint] if isinstance(error, EngineError) else [])]
-        Console(stderr=True, highlight=False, soft_wrap=True).print("\n".join(told), markup=False)
+        Console(stderr=True, highlight=False, soft_wrap=True).print(runnable("\n".join(told)), markup=False)
         raise SystemExit(1) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from rich.console import Console
 from rich.table import Table
 
+from colorway.cli.invocation import runnable
 from colorway.engine.status import Row, Status
 from colorway.spec.traffic import Color, Traffic, Versions
 
@@ -29,7 +30,7 @@ def show(console: Console, found: Status, release: ReleaseStatus | None) -> None
         table.add_row(row.service, row.color, row.version, f"{row.running}/{row.wanted}", row.health)
     console.print(table)
     for line in [*_traffic_lines(found), *(release.lines() if release else ()), *_problem_lines(found)]:
-        console.print(line, markup=False)
+        console.print(runnable(line), markup=False)
 
 
 def as_json(found: Status, release: ReleaseStatus | None) -> str:

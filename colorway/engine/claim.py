@@ -10,7 +10,6 @@ from pathlib import Path
 
 from colorway.engine.state import read_time
 from colorway.errors import ColorwayError
-from colorway.release.ports.lock import run_lock
 from colorway.spec import names
 from colorway.spec.names import STACK_LABEL
 from colorway.swarm.configs import ConfigStore, ConflictError, SwarmConfigs
@@ -87,6 +86,9 @@ def claimed(stack: str, *, root: Path, swarm: Swarm, reason: str) -> Iterator[Cl
     Raises:
         LockHeldError: another run changes this stack; nothing was changed.
     """
+    # Here: what never changes a stack, `status` and `preview`, loads nothing of a release.
+    from colorway.release.ports.lock import run_lock  # noqa: PLC0415
+
     store = SwarmConfigs(swarm.client())
     lock = run_lock(stack, root=root, store=store)
     lock.take(reason=reason, take_over=None)

@@ -4,10 +4,11 @@ docker() { timeout 60 docker "$@" || { code=$?; [ $code -ne 124 ] || echo "docke
 limit=$1; shift
 services="$*"
 # A Docker that does not answer says nothing about its tasks.
-docker node ls >/dev/null
+known=$(docker service ls --format '{{.Name}}')
 # Services that leave the stack in this same run are deleted last; they must not work until then.
 for service in $services; do
-  wanted=$(docker service inspect --format '{{.Spec.Mode.Replicated.Replicas}}' "$service" 2>/dev/null || echo 0)
+  printf '%s\n' "$known" | grep -qxF -e "$service" || continue
+  wanted=$(docker service inspect --format '{{.Spec.Mode.Replicated.Replicas}}' "$service")
   [ "$wanted" = 0 ] || docker service scale --detach "$service=0" >/dev/null
 done
 end=$(( $(date +%s) + limit ))

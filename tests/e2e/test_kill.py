@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
+from colorway.spec.names import STACK_LABEL
 from tests.support.demo import Demo, docker
 from tests.support.load import Load, LoadPlan, get
 from tests.support.releasing import LEAST
@@ -22,15 +23,32 @@ def live_generation(demo: Demo) -> str:
     return docker("exec", container, "curl", "-s", "http://127.0.0.1:8081/generation").strip()
 
 
+def services(demo: Demo) -> dict[str, str]:
+    """The version of each service of the stack; any update raises it."""
+    names = docker("service", "ls", "--format", "{{.Name}}", "--filter", f"label={STACK_LABEL}={demo.stack}").split()
+    told = docker("service", "inspect", "--format", "{{.Spec.Name}} {{.Version.Index}}", *names)
+    return dict(line.split() for line in told.splitlines())
+
+
+def services_that_share_work(demo: Demo) -> set[str]:
+    """Those that a change of the active color touches: each kind of work is done by one color at a time."""
+    return {f"{demo.stack}-{kind}-{color}" for kind in ("worker", "scheduler") for color in ("blue", "green")}
+
+
 def printed(text: str) -> Callable[[str], bool]:
     return lambda output: text in output
 
 
 MOMENTS = {
     "before the first resource": printed(""),
+    "after the program has begun": printed("plugins:"),
     "while the routing is checked": printed("blue-green"),
     "after the check": printed("routing-check-localhost ("),
+    "while the new traffic is said to be live": printed("is live"),
     "after the apply": printed("routing-apply-localhost ("),
+    "after the first of blue's workers is off": printed("-blue ("),
+    "while blue's workers are waited for": printed("scheduler-blue ("),
+    "after the barrier": printed("workers-barrier ("),
     "while the workers change over": printed("worker-blue ("),
 }
 GATE = {"after the apply", "while the workers change over"}
@@ -42,13 +60,15 @@ GATE = {"after the apply", "while the workers change over"}
     "moment", [pytest.param(one, marks=[] if one in GATE else [pytest.mark.full]) for one in MOMENTS]
 )
 def test_a_kill_is_mended_by_the_next_up(demo: Demo, moment: str):
-    before = live_generation(demo)
+    before, untouched = live_generation(demo), services(demo)
     with Load(target=demo.target, plan=LoadPlan()) as load:
         demo.clone.traffic(0)
         kill_at(demo, MOMENTS[moment], name=moment)
         demo.clone.traffic(100)
         ran = demo.clone.up()
         assert live_generation(demo) == before, f"live and configured traffic agree again\n{ran.output}"
+        changed = {name for name, version in services(demo).items() if version != untouched.get(name)}
+        assert changed <= services_that_share_work(demo), "what the interrupted run did not touch stays as it is"
         again = demo.clone.up()
         assert "nothing changes" in again.output, "the next `up` finds nothing left to do"
         report = load.stop()

@@ -289,6 +289,17 @@ def test_a_manifest_that_is_not_committed_is_no_version(shell, project: Path) ->
     assert "releases/demo/3.0.0.yaml: differs from HEAD" in result.output, "git would not have it"
 
 
+@pytest.mark.parametrize(
+    "file", ["templates/nginx.conf.j2", "components/web/tier.py", "images/demo/page.html", "__main__.py"]
+)
+def test_what_the_program_reads_must_be_committed(shell, project: Path, file: str) -> None:
+    (project / file).parent.mkdir(parents=True, exist_ok=True)
+    (project / file).write_text("an edit that nobody has looked at\n")
+    result = shell("release", "2.0.0", "--yes")
+    assert result.exit_code == ExitCode.REFUSED, result.output
+    assert f"{file}: differs from HEAD" in result.output, "it would ship inside a one-line commit"
+
+
 def test_a_broken_manifest_is_named_before_anything_is_done(shell, project: Path) -> None:
     (project / "releases/demo/3.0.0.yaml").write_text("migrations: [{id: 0001-initial}]\n")
     git(project, "add", ".")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.support.places import LOCAL, Place
@@ -40,6 +41,17 @@ class Clone:
     path: Path
     place: Place = LOCAL
     """The stack that is worked on."""
+    variables: tuple[tuple[str, str], ...] = ()
+    """Set for each command of the command line, on top of this process's environment."""
+
+    def beside(self, path: Path) -> Clone:
+        """Return a copy of this checkout as it stands, its state included, as a backup or a second machine has it."""
+        shutil.copytree(self.path, path, symlinks=True)
+        return replace(self, path=path)
+
+    def having(self, **variables: str) -> Clone:
+        """Return the same checkout, its commands run with these variables, too."""
+        return replace(self, variables=tuple(variables.items()))
 
     @classmethod
     def make(cls, path: Path, *, place: Place = LOCAL, overrides: str = "") -> Clone:
@@ -119,7 +131,7 @@ class Clone:
     def environment(self) -> dict[str, str]:
         """Return what the command line is run with: this clone's code, this interpreter."""
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("PULUMI_", "PYTEST_"))}
-        return {**kept, "PYTHONPATH": str(self.path), "COLUMNS": "120"}
+        return {**kept, "PYTHONPATH": str(self.path), "COLUMNS": "120", **dict(self.variables)}
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a command of the command line and do not wait."""

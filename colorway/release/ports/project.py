@@ -15,6 +15,17 @@ from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.release import MigrationSpec, ReleasePolicy, SmokeTest
 from colorway.spec.traffic import Color, Installed
 
+PROGRAM = (
+    "Pulumi.yaml",
+    "__main__.py",
+    "colorway",
+    "components",
+    "templates",
+    "images",
+    "monitoring",
+    "requirements.txt",
+)
+"""What the program reads besides the stack's own files: a commit of one line must not bring an edit of these along."""
 PATIENCE = timedelta(seconds=60)
 """Added to the time after which a service's own health check gives it up."""
 
@@ -78,7 +89,7 @@ class Files:
             committed=Installed(versions=spec.settings.versions, traffic=spec.settings.traffic),
             wanted_generation=generation(spec).digest,
             policy=spec.platform.release,
-            files=(name, stack_files.platform_file(platform), f"releases/{platform}"),
+            files=(name, stack_files.platform_file(platform), f"releases/{platform}", *PROGRAM),
             known_versions=tuple(stack_files.known_names(self.root, f"releases/{platform}/*.yaml")),
             problem=problem,
             migrations={known: manifest.migrations for known, manifest in manifests.items()},
