@@ -16,6 +16,7 @@ import pytest
 
 from tests.support import tiers
 from tests.support.places import LOCAL, PLACES, free_place, place
+from tests.support.wait import wait_until
 
 ROOT = Path(__file__).parents[1]
 FAILING = """
@@ -178,6 +179,38 @@ def test_a_failing_e2e_test_says_why_and_lets_the_others_run(tmp_path):
     assert "INTERNALERROR" not in run.stdout, "the reporter reads no source while garbage is collected"
     assert "AssertionError: the reason of the failure" in run.stdout
     assert "1 failed, 1 passed" in run.stdout, "the run goes on"
+
+
+ENDLESS = """
+import time
+from pathlib import Path
+import pytest
+
+@pytest.fixture
+def made():
+    Path("made").touch()
+    yield
+    time.sleep(0.5)
+    Path("made").unlink()
+
+def test_endless(made):
+    time.sleep(600)
+"""
+
+
+def test_a_run_that_is_told_to_end_removes_what_it_made(tmp_path):
+    (tmp_path / "test_endless.py").write_text(ENDLESS)
+    hook = "from tests.support import tiers\ndef pytest_sessionstart(): tiers.end_in_order()\n"
+    (tmp_path / "conftest.py").write_text(hook)
+    argv = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--tb=native"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    with subprocess.Popen(argv, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True) as run:
+        wait_until((tmp_path / "made").exists, limit=60, what="the test runs")
+        run.terminate()
+        run.terminate()
+        said, _ = run.communicate(timeout=30)
+    assert not (tmp_path / "made").exists(), "make and timeout both tell it, and the second time ends nothing half-way"
+    assert re.search(r"^=+ no tests ran in .* =+$", said, re.MULTILINE), f"the runner's own closing line:\n{said}"
 
 
 def test_a_place_has_one_owner_at_a_time(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Iterable
 from typing import Final
 
@@ -52,6 +53,16 @@ def choose(config: pytest.Config, items: list[pytest.Item]) -> None:
         config.hook.pytest_deselected(items=out)
         items[:] = [item for item in items if item not in out]
     _refuse_what_cannot_run([item for item in ours if item not in out], is_ci=bool(os.environ.get("CI")))
+
+
+def end_in_order() -> None:
+    """End as with Ctrl-C when told to end, once: fixtures then remove what they made, and the last line is printed."""
+
+    def end(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, end)
 
 
 def area(item: pytest.Item) -> str:
