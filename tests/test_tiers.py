@@ -171,14 +171,19 @@ def test_what_a_machine_lacks_fails_in_ci_and_is_said_elsewhere(monkeypatch):
 
 def test_a_failing_e2e_test_says_why_and_lets_the_others_run(tmp_path):
     (tmp_path / "test_failing.py").write_text(FAILING)
+    (tmp_path / "conftest.py").write_text(
+        "from pathlib import Path\nfrom tests.support import tiers\n"
+        "def pytest_runtest_makereport(call): tiers.without_the_runner(call, folder=Path(__file__).parent)\n"
+    )
     (style,) = {one for target in ("e2e", "e2e-full", "soak") for one in options(target) if one.startswith("--tb")}
     # The suite's other plugins import modules while they report, which nothing protects from such garbage.
-    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     argv = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", style, "test_failing.py"]
     run = subprocess.run(argv, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert "INTERNALERROR" not in run.stdout, "the reporter reads no source while garbage is collected"
     assert "AssertionError: the reason of the failure" in run.stdout
     assert "1 failed, 1 passed" in run.stdout, "the run goes on"
+    assert "_pytest" not in run.stdout, "the runner's own lines are left out"
 
 
 ENDLESS = """

@@ -6,6 +6,8 @@ import os
 import shutil
 import signal
 from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
 from typing import Final
 
 import pytest
@@ -63,6 +65,17 @@ def end_in_order() -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, end)
+
+
+def without_the_runner(call: pytest.CallInfo[None], *, folder: Path) -> None:
+    """Let a native traceback begin with the first line of ours: pytest leaves its own sixty in."""
+    if call.excinfo is None:
+        return
+    frame: TracebackType | None = call.excinfo.tb
+    while frame is not None and not Path(frame.tb_frame.f_code.co_filename).is_relative_to(folder):
+        frame = frame.tb_next
+    if frame is not None:
+        call.excinfo = pytest.ExceptionInfo.from_exc_info((call.excinfo.type, call.excinfo.value, frame))
 
 
 def area(item: pytest.Item) -> str:
