@@ -37,7 +37,7 @@ GATE = {"after the apply", "while the workers change over"}
 """The moments that the gate tries: new traffic that no state knows of, and two colors that share the work."""
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize(
     "moment", [pytest.param(one, marks=[] if one in GATE else [pytest.mark.full]) for one in MOMENTS]
 )

@@ -20,7 +20,7 @@ ENOUGH = 12
 """Cycles from which on medians of processor time say something: single runs of 3 to 5 s were seen side by side."""
 GROWTH = 1.3
 """How much more the last third may need than the first, as medians; processor time, since the machine is shared."""
-STEP = 300
+STEP = 600
 """Seconds that a release or a rollback may take before the test gives up."""
 
 

@@ -82,7 +82,7 @@ class Releasing:
     def status(self) -> dict[str, Any]:
         """Return what `status --json` says, whatever its exit code."""
         process = self.clone.start("status", self.clone.stack, "--json")
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=300)
         found: dict[str, Any] = json.loads(output)
         return found
 
