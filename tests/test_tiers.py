@@ -13,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import yaml
 
 from tests.support import tiers
 from tests.support.places import LOCAL, PLACES, free_place, place
@@ -148,10 +149,20 @@ def test_a_test_without_an_area_is_refused():
         choose([e2e_test("it")], "e2e")
 
 
-@pytest.mark.parametrize("module", sorted((ROOT / "tests/e2e").glob("test_*.py")), ids=lambda path: path.stem)
+MODULES = sorted((ROOT / "tests/e2e").glob("test_*.py"))
+AREA = re.compile(r"""^pytestmark = .*mark\.area\("(\w+)"\)""", re.MULTILINE)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
 def test_every_e2e_module_has_an_area(module):
-    (area,) = re.findall(r"""^pytestmark = .*mark\.area\("(\w+)"\)""", module.read_text(), re.MULTILINE)
+    (area,) = AREA.findall(module.read_text())
     assert area in tiers.AREAS, "make e2e-full AREA=… would miss it"
+
+
+def test_ci_runs_every_area_that_has_tests():
+    workflow = yaml.load((ROOT / ".github/workflows/full.yml").read_text(), Loader=yaml.BaseLoader)
+    tested = {AREA.findall(module.read_text())[0] for module in MODULES}
+    assert set(workflow["jobs"]["full"]["strategy"]["matrix"]["area"]) == tested
 
 
 def test_what_a_machine_lacks_fails_in_ci_and_is_said_elsewhere(monkeypatch):
