@@ -124,7 +124,6 @@ def test_a_rollback_from_every_stage_and_after_100_loses_nothing(releasing: Rele
         releasing.start("rollback").end(code=0, limit=UP)
         releasing.check_commits(since)
         report = load.stop()
-    print(report.summary())
     assert report.problems(least_rate=LEAST) == [], "neither the way up nor the way back loses a request"
     posts = compare_posts(report, fetch_post_counts(releasing.demo.target, prefix=report.snapshot.post_prefix))
     assert (posts.lost, posts.doubled) == ([], []), "each POST was executed once"

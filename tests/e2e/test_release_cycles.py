@@ -58,7 +58,6 @@ def test_releases_and_rollbacks_in_a_row_lose_nothing_and_do_not_grow(releasing:
             releasing.check_commits(since)
             costs.append(cost_of_up(releasing))
         report = load.stop()
-    print(report.summary())
     print(f"{CYCLES} cycles, {(time.monotonic() - began) / CYCLES:.0f} s each; `up` without a change, in order:")
     print(" ".join(f"{cost.processor_seconds:.2f} s {cost.peak_memory:.0f} MiB," for cost in costs))
     assert report.problems(least_rate=LEAST) == [], f"{CYCLES} switches and as many returns lose nothing"

@@ -66,7 +66,6 @@ def test_ramps_and_returns_in_a_row_lose_nothing(demo: Demo):
                         counts = measure_shares(target, newcomers=NEWCOMERS, timeout=PATIENCE)
                         measured[blue] = 100 * counts.get("blue", 0) / sum(counts.values())
         report = load.stop()
-    print(report.summary())
     assert report.problems(least_rate=LEAST) == [], (
         "no request may be lost, and the control target says whether the machine was sick"
     )
