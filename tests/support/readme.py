@@ -56,7 +56,7 @@ SHOWN: Mapping[str, str] = {
 }
 """Each command of README, without the folder of `colorway`, and what shows that it works."""
 COMMAND = re.compile(r"(make|colorway|\.venv/bin/colorway|pulumi|eval) ")
-PRINTED = re.compile(r"\S*\bcolorway (?:status|preview|history)(?: --?\w+| [a-z]+)*")
+PRINTED = re.compile(r"[\w./-]*\bcolorway (?:(?:status|preview) \w+|history --stack \w+)")
 """What our own output tells people to type, as far as it changes nothing."""
 
 
@@ -148,7 +148,7 @@ class Terminal:
             AssertionError: it ended with another code (None takes any), or not in time.
         """
         assert self._shell.stdin is not None, "stdin is a pipe"
-        self._shell.stdin.write(f"{{ {command}\n}} </dev/null; echo; echo {self._mark} $?\n")
+        self._shell.stdin.write(f"{{ {command}\n}} </dev/null\n_ended=$?; echo; echo {self._mark} $_ended\n")
         self._shell.stdin.flush()
         watchdog = threading.Timer(limit, self.close)
         watchdog.start()
