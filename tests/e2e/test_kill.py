@@ -10,8 +10,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.demo import Demo, docker
-from tests.support.load import Load, LoadPlan, get
-from tests.support.releasing import LEAST
+from tests.support.load import Load, get
+from tests.support.releasing import LEAST, PLAN
 from tests.support.wait import wait_until
 
 pytestmark = [pytest.mark.area("engine"), pytest.mark.needs("pgrep")]
@@ -43,7 +43,7 @@ GATE = {"after the apply", "while the workers change over"}
 )
 def test_a_kill_is_mended_by_the_next_up(demo: Demo, moment: str):
     before = live_generation(demo)
-    with Load(target=demo.target, plan=LoadPlan()) as load:
+    with Load(target=demo.target, plan=PLAN) as load:
         demo.clone.traffic(0)
         kill_at(demo, MOMENTS[moment], name=moment)
         demo.clone.traffic(100)

@@ -7,13 +7,14 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
 from colorway.release.plan.steps import ExitCode
 from colorway.spec.traffic import Color
 from tests.support.command import Command
-from tests.support.load import Kind, Load, LoadPlan, Report
+from tests.support.load import Kind, Load, Report
 from tests.support.releasing import BROKEN_MIGRATION, PLAN, Releasing
 
 pytestmark = pytest.mark.area("release")
@@ -22,13 +23,7 @@ UP = 300
 """Seconds that a step with an `up` may take on a busy machine before the test gives up."""
 END = 1200
 """Seconds that a bad release may take from its first commit to its last."""
-SHORT = LoadPlan(
-    rate_total=PLAN.rate_total,
-    fresh_per_second=PLAN.fresh_per_second,
-    returning_per_second=PLAN.returning_per_second,
-    posts_per_second=PLAN.posts_per_second,
-    download_seconds=None,
-)
+SHORT = replace(PLAN, download_seconds=None)
 """Without the long download: a response whose beginning was sent cannot be asked for again at another task."""
 WHOLE_WAY = 60.0
 """Seconds from the first failing request to the last answer of the bad color, with the default policy: the aim."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 
 import pytest
 
 from tests.support.demo import Demo
-from tests.support.load import Kind, Load, LoadPlan, compare_posts, fetch_post_counts, measure_shares
-from tests.support.releasing import LEAST
+from tests.support.load import Kind, Load, compare_posts, fetch_post_counts, measure_shares
+from tests.support.releasing import LEAST, PLAN
 
 pytestmark = pytest.mark.area("edge")
 
@@ -20,16 +21,7 @@ CYCLES = int(os.environ.get("COLORWAY_CYCLES", "2"))
 NEWCOMERS = 2000
 POINTS = 3.0
 """How far a measured share may be from the line's: 2,000 draws at 50 % have a standard deviation of 1.1 points."""
-PLAN = LoadPlan(
-    rate_total=350,
-    fresh_per_second=50,
-    returning_per_second=40,
-    posts_per_second=20,
-    http2_per_second=60,
-    max_seconds=7200,
-    max_requests=2_500_000,
-)
-"""350 requests a second; fewer new connections than by default, because each costs a TLS handshake on both sides."""
+WITH_HTTP2 = replace(PLAN, http2_per_second=60, max_seconds=7200, max_requests=2_500_000)
 LEAST_HTTP2 = 0.1
 """Share of all requests that must have been made over HTTP/2."""
 PATIENCE = 300
@@ -47,7 +39,7 @@ def changed_names(preview: str) -> set[str]:
 def test_ramps_and_returns_in_a_row_lose_nothing(demo: Demo):
     clone, target = demo.clone, demo.target
     measured: dict[int, float] = {}
-    with Load(target=target, plan=PLAN) as load:
+    with Load(target=target, plan=WITH_HTTP2) as load:
         load.wait_for(lambda report: len(report.users("start")) >= USERS, timeout=PATIENCE)
         for cycle in range(CYCLES):
             for blue in (90, 50, 0, 100):
