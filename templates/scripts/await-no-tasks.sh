@@ -7,7 +7,7 @@ services="$*"
 docker node ls >/dev/null
 # Services that leave the stack in this same run are deleted last; they must not work until then.
 for service in $services; do
-  wanted=$(docker service inspect --format '{{.Spec.Mode.Replicated.Replicas}}' "$service" 2>/dev/null || echo 0)
+  wanted=$(docker service inspect --format '{{.Spec.Mode.Replicated.Replicas}}' "$service" 2>/dev/null) || wanted=0
   [ "$wanted" = 0 ] || docker service scale --detach "$service=0" >/dev/null
 done
 end=$(( $(date +%s) + limit ))
