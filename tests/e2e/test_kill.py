@@ -22,6 +22,11 @@ def live_generation(demo: Demo) -> str:
     return docker("exec", container, "curl", "-s", "http://127.0.0.1:8081/generation").strip()
 
 
+def lasting(demo: Demo) -> dict[str, set[str]]:
+    """The tasks of all services that a line of traffic does not change."""
+    return {name: ids for name, ids in demo.tasks().items() if not name.startswith(("worker-", "scheduler-"))}
+
+
 def printed(text: str) -> Callable[[str], bool]:
     return lambda output: text in output
 
@@ -42,7 +47,7 @@ GATE = {"after the apply", "while the workers change over"}
     "moment", [pytest.param(one, marks=[] if one in GATE else [pytest.mark.full]) for one in MOMENTS]
 )
 def test_a_kill_is_mended_by_the_next_up(demo: Demo, moment: str):
-    before = live_generation(demo)
+    before, untouched = live_generation(demo), lasting(demo)
     with Load(target=demo.target, plan=PLAN) as load:
         demo.clone.traffic(0)
         kill_at(demo, MOMENTS[moment], name=moment)
@@ -53,6 +58,7 @@ def test_a_kill_is_mended_by_the_next_up(demo: Demo, moment: str):
         assert "nothing changes" in again.output, "the next `up` finds nothing left to do"
         report = load.stop()
     assert report.problems(least_rate=LEAST) == [], "no kill loses a request"
+    assert lasting(demo) == untouched, "what the interrupted run did not change, its recovery does not touch"
     assert b'"blue"' in get(demo.target, "/whoami"), "the old line is what serves"
 
 
