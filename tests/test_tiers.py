@@ -13,9 +13,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import yaml
 
 from tests.support import tiers
 from tests.support.places import LOCAL, PLACES, free_place, place
+from tests.support.wait import wait_until
 
 ROOT = Path(__file__).parents[1]
 FAILING = """
@@ -147,10 +149,20 @@ def test_a_test_without_an_area_is_refused():
         choose([e2e_test("it")], "e2e")
 
 
-@pytest.mark.parametrize("module", sorted((ROOT / "tests/e2e").glob("test_*.py")), ids=lambda path: path.stem)
+MODULES = sorted((ROOT / "tests/e2e").glob("test_*.py"))
+AREA = re.compile(r"""^pytestmark = .*mark\.area\("(\w+)"\)""", re.MULTILINE)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
 def test_every_e2e_module_has_an_area(module):
-    (area,) = re.findall(r"""^pytestmark = .*mark\.area\("(\w+)"\)""", module.read_text(), re.MULTILINE)
+    (area,) = AREA.findall(module.read_text())
     assert area in tiers.AREAS, "make e2e-full AREA=… would miss it"
+
+
+def test_ci_runs_every_area_that_has_tests():
+    workflow = yaml.load((ROOT / ".github/workflows/full.yml").read_text(), Loader=yaml.BaseLoader)
+    tested = {AREA.findall(module.read_text())[0] for module in MODULES}
+    assert set(workflow["jobs"]["full"]["strategy"]["matrix"]["area"]) == tested
 
 
 def test_what_a_machine_lacks_fails_in_ci_and_is_said_elsewhere(monkeypatch):
@@ -170,14 +182,51 @@ def test_what_a_machine_lacks_fails_in_ci_and_is_said_elsewhere(monkeypatch):
 
 def test_a_failing_e2e_test_says_why_and_lets_the_others_run(tmp_path):
     (tmp_path / "test_failing.py").write_text(FAILING)
+    (tmp_path / "conftest.py").write_text(
+        "from pathlib import Path\nfrom tests.support import tiers\n"
+        "def pytest_runtest_makereport(call): tiers.without_the_runner(call, folder=Path(__file__).parent)\n"
+    )
     (style,) = {one for target in ("e2e", "e2e-full", "soak") for one in options(target) if one.startswith("--tb")}
     # The suite's other plugins import modules while they report, which nothing protects from such garbage.
-    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     argv = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", style, "test_failing.py"]
     run = subprocess.run(argv, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert "INTERNALERROR" not in run.stdout, "the reporter reads no source while garbage is collected"
     assert "AssertionError: the reason of the failure" in run.stdout
     assert "1 failed, 1 passed" in run.stdout, "the run goes on"
+    assert "_pytest" not in run.stdout, "the runner's own lines are left out"
+
+
+ENDLESS = """
+import time
+from pathlib import Path
+import pytest
+
+@pytest.fixture
+def made():
+    Path("made").touch()
+    yield
+    time.sleep(0.5)
+    Path("made").unlink()
+
+def test_endless(made):
+    time.sleep(600)
+"""
+
+
+def test_a_run_that_is_told_to_end_removes_what_it_made(tmp_path):
+    (tmp_path / "test_endless.py").write_text(ENDLESS)
+    hook = "from tests.support import tiers\ndef pytest_sessionstart(): tiers.end_in_order()\n"
+    (tmp_path / "conftest.py").write_text(hook)
+    argv = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--tb=native"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    with subprocess.Popen(argv, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True) as run:
+        wait_until((tmp_path / "made").exists, limit=60, what="the test runs")
+        run.terminate()
+        run.terminate()
+        said, _ = run.communicate(timeout=30)
+    assert not (tmp_path / "made").exists(), "make and timeout both tell it, and the second time ends nothing half-way"
+    assert re.search(r"^=+ no tests ran in .* =+$", said, re.MULTILINE), f"the runner's own closing line:\n{said}"
 
 
 def test_a_place_has_one_owner_at_a_time(tmp_path):

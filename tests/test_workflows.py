@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.support.wait import wait_until
+
 ROOT = Path(__file__).parents[1]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 RUN = ROOT / ".ci" / "run"
@@ -189,6 +191,7 @@ test:
 \t@test ! -e fail-test
 e2e:
 \t@sleep 1000 & echo $$! > daemon
+\t@test ! -e hang || { touch hanging; sleep 1000; }
 \t@echo '===== 5 passed, 1 skipped in 61.00s (0:01:01) ====='
 \t@test ! -e fail-e2e
 """
@@ -233,3 +236,24 @@ def test_the_ci_script_fails_if_one_part_fails_and_still_runs_the_rest(clone, pa
         "-m colorway down local --data --yes",
         "-m colorway teardown",
     ], "what the run started is stopped after a failure, too"
+
+
+def test_the_ci_script_that_is_told_to_end_stops_what_runs_and_tidies_up(clone):
+    (clone / "hang").touch()
+    with subprocess.Popen([clone / ".ci/run"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as run:
+        wait_until((clone / "hanging").exists, limit=60, what="the e2e tests run")
+        run.terminate()
+        said, _ = run.communicate(timeout=60)
+    assert run.returncode == 143, f"whoever ended it sees that:\n{said}"
+    assert "-m tests.support.leftovers" in (clone / "called").read_text(), "killed tests could not remove their stacks"
+    assert "e2e: ended before its tests did" in said.splitlines()[-1], "no closing line that nobody printed"
+
+
+def test_the_ci_script_ends_within_65_minutes():
+    text = RUN.read_text()
+    (limit,) = re.findall(r"LIMIT=(\d+)", text)
+    (patience,) = re.findall(r"PATIENCE=(\d+)", text)
+    (kept,) = re.findall(r"LIMIT - (\d+) - SECONDS", text)
+    ends = [int(seconds) for seconds in re.findall(r"^ +part \w+ (\d+) .* \|\| true$", text, re.MULTILINE)]
+    assert int(limit) <= 65 * 60, "the limit of the whole"
+    assert int(patience) + sum(ends) <= int(kept), "what comes after the tests fits into what is kept for it"

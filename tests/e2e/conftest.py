@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,13 +21,12 @@ HERE = Path(__file__).parent
 
 
 def pytest_sessionstart() -> None:
-    """End as with Ctrl-C when told to end, once: fixtures then remove what they made, and the last line is printed."""
+    tiers.end_in_order()
 
-    def end(*_: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, end)
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> None:
+    tiers.without_the_runner(call, folder=HERE)
 
 
 @pytest.hookimpl(tryfirst=True)

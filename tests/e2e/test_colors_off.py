@@ -29,26 +29,26 @@ def blue_is_gone(demo: Demo) -> bool:
     return not any(name.startswith(f"{demo.stack}-") and name.endswith("-blue") for name in names)
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
 def test_off_in_the_commit_after_it_lost_its_traffic_loses_nothing(demo: Demo):
     demo.clone.traffic(0)
     with Load(target=demo.target, plan=PLAN) as load:
-        load.wait_for(answered("start"), timeout=120)
+        load.wait_for(answered("start"), timeout=300)
         demo.clone.up()
         demo.clone.versions(blue=None, green="2.0.0")
         demo.clone.up()
         wait_until(lambda: blue_is_gone(demo), limit=60, what="all of blue is gone")
         load.mark("off")
-        load.wait_for(answered("off"), timeout=120)
+        load.wait_for(answered("off"), timeout=300)
         report = load.stop()
     assert report.problems(least_rate=LEAST) == [], "blue was waited for until it served nobody"
 
 
 @pytest.mark.full
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
 def test_off_in_the_same_commit_needs_a_reason_and_loses_nothing(demo: Demo):
     with Load(target=demo.target, plan=PLAN) as load:
-        load.wait_for(answered("start"), timeout=120)
+        load.wait_for(answered("start"), timeout=300)
         demo.clone.traffic(0)
         demo.clone.versions(blue=None, green="2.0.0")
         refused = demo.clone.up(code=1)
@@ -56,6 +56,6 @@ def test_off_in_the_same_commit_needs_a_reason_and_loses_nothing(demo: Demo):
         demo.clone.up("--in-place", "a drill")
         wait_until(lambda: blue_is_gone(demo), limit=60, what="all of blue is gone")
         load.mark("off")
-        load.wait_for(answered("off"), timeout=120)
+        load.wait_for(answered("off"), timeout=300)
         report = load.stop()
     assert report.problems(least_rate=LEAST) == [], "even in one commit blue goes only when it serves nobody"

@@ -20,7 +20,7 @@ from components.database import postgresql, redis
 from tests.support.specs import ROOT
 from tests.support.wait import wait_until
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.area("data")
 
 PASSWORD = "it's a \"pass\\word\" \\n'"
 """All that a shell, SQL and Redis quote."""

@@ -11,8 +11,8 @@ import pytest
 
 from colorway.spec.names import STACK_LABEL
 from tests.support.demo import Demo, docker
-from tests.support.load import Load, LoadPlan, get
-from tests.support.releasing import LEAST
+from tests.support.load import Load, get
+from tests.support.releasing import LEAST, PLAN
 from tests.support.wait import wait_until
 
 pytestmark = [pytest.mark.area("engine"), pytest.mark.needs("pgrep")]
@@ -55,13 +55,13 @@ GATE = {"after the apply", "while the workers change over"}
 """The moments that the gate tries: new traffic that no state knows of, and two colors that share the work."""
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize(
     "moment", [pytest.param(one, marks=[] if one in GATE else [pytest.mark.full]) for one in MOMENTS]
 )
 def test_a_kill_is_mended_by_the_next_up(demo: Demo, moment: str):
     before, untouched = live_generation(demo), services(demo)
-    with Load(target=demo.target, plan=LoadPlan()) as load:
+    with Load(target=demo.target, plan=PLAN) as load:
         demo.clone.traffic(0)
         kill_at(demo, MOMENTS[moment], name=moment)
         demo.clone.traffic(100)

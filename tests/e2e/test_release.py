@@ -19,9 +19,9 @@ from tests.support.releasing import LEAST, PLAN, Releasing
 
 pytestmark = pytest.mark.area("release")
 
-UP = 120
+UP = 300
 """Seconds that a step with an `up` may take on a busy machine before the test gives up."""
-STAGE = 300
+STAGE = 600
 """Seconds that a stage may take to pass with the load of the tests."""
 BAKE = "20s"
 
@@ -55,7 +55,7 @@ def people(releasing: Releasing, pulumi_cli: Path) -> Iterator[Received]:
     clone.commit("Tell people no more")
 
 
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(3000)
 def test_a_release_reaches_everybody_survives_a_kill_and_finishes(releasing: Releasing, people: Received):
     version, rising, since = releasing.other_version, releasing.active.other, releasing.head()
     stack = releasing.demo.stack
@@ -103,7 +103,7 @@ def test_a_release_reaches_everybody_survives_a_kill_and_finishes(releasing: Rel
     assert {row["color"] for row in seen["services"]} == {color, None}, "the old color is gone"
 
 
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(3000)
 def test_a_rollback_from_every_stage_and_after_100_loses_nothing(releasing: Releasing):
     version, rising = releasing.other_version, releasing.active.other
     with Load(target=releasing.demo.target, plan=PLAN) as load:
@@ -124,7 +124,6 @@ def test_a_rollback_from_every_stage_and_after_100_loses_nothing(releasing: Rele
         releasing.start("rollback").end(code=0, limit=UP)
         releasing.check_commits(since)
         report = load.stop()
-    print(report.summary())
     assert report.problems(least_rate=LEAST) == [], "neither the way up nor the way back loses a request"
     posts = compare_posts(report, fetch_post_counts(releasing.demo.target, prefix=report.snapshot.post_prefix))
     assert (posts.lost, posts.doubled) == ([], []), "each POST was executed once"
@@ -132,7 +131,7 @@ def test_a_rollback_from_every_stage_and_after_100_loses_nothing(releasing: Rele
 
 
 @pytest.mark.full
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
 def test_a_revert_of_the_last_commit_undoes_one_stage(releasing: Releasing):
     version, rising = releasing.other_version, releasing.active.other
     with Load(target=releasing.demo.target, plan=PLAN) as load:

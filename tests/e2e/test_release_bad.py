@@ -7,34 +7,29 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
 from colorway.release.plan.steps import ExitCode
 from colorway.spec.traffic import Color
 from tests.support.command import Command
-from tests.support.load import Kind, Load, LoadPlan, Report
+from tests.support.load import Kind, Load, Report
 from tests.support.releasing import BROKEN_MIGRATION, PLAN, Releasing
 
 pytestmark = pytest.mark.area("release")
 
-UP = 120
+UP = 300
 """Seconds that a step with an `up` may take on a busy machine before the test gives up."""
-END = 600
+END = 1200
 """Seconds that a bad release may take from its first commit to its last."""
-SHORT = LoadPlan(
-    rate_total=PLAN.rate_total,
-    fresh_per_second=PLAN.fresh_per_second,
-    returning_per_second=PLAN.returning_per_second,
-    posts_per_second=PLAN.posts_per_second,
-    download_seconds=None,
-)
+SHORT = replace(PLAN, download_seconds=None)
 """Without the long download: a response whose beginning was sent cannot be asked for again at another task."""
 WHOLE_WAY = 60.0
 """Seconds from the first failing request to the last answer of the bad color, with the default policy: the aim."""
 WAY_BACK = 10.0
 """Seconds of that from the verdict on: the aim."""
-SLACK = 2
+SLACK = 3
 """How many times the aims a run on a shared machine may take; what it took is printed."""
 
 
@@ -66,7 +61,7 @@ def release(releasing: Releasing, version: str, *more: str) -> Command:
 
 
 @pytest.mark.full
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
 def test_never_healthy_gets_no_user(releasing: Releasing):
     since, rising = releasing.head(), releasing.active.other
     with Load(target=releasing.demo.target, plan=PLAN) as load:
@@ -80,7 +75,7 @@ def test_never_healthy_gets_no_user(releasing: Releasing):
     assert len(releasing.subjects(since)) == 2, "started, and turned off; no share of traffic in between"
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
 def test_one_answer_in_five_fails_and_traffic_is_back_in_time(releasing: Releasing):
     since, rising = releasing.head(), releasing.active.other
     with Load(target=releasing.demo.target, plan=PLAN) as load:
@@ -88,7 +83,7 @@ def test_one_answer_in_five_fails_and_traffic_is_back_in_time(releasing: Releasi
         run.wait_for(f"watching {rising} at 10 %", limit=UP)
         output = undone(releasing, run, since=since)
         load.mark("after")
-        load.wait_for(lambda report: len(list(report.rows("after"))) >= 500, timeout=60)
+        load.wait_for(lambda report: len(list(report.rows("after"))) >= 500, timeout=300)
         report = load.stop(finish_download=False)
     reason = r"^two failed windows in a row: (web|api|all services): \d+\.\d % "
     assert re.search(reason, verdict(output, at=10)), "the verdict's reason"
@@ -112,7 +107,7 @@ def last_answer(report: Report, color: Color) -> float:
 
 
 @pytest.mark.full
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
 def test_errors_of_one_service_are_that_services(releasing: Releasing):
     since = releasing.head()
     with Load(target=releasing.demo.target, plan=PLAN):
@@ -126,7 +121,7 @@ def test_errors_of_one_service_are_that_services(releasing: Releasing):
 
 
 @pytest.mark.full
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
 def test_ten_times_slower_is_bad_without_an_error(releasing: Releasing):
     since, rising = releasing.head(), releasing.active.other
     with Load(target=releasing.demo.target, plan=PLAN) as load:
@@ -138,7 +133,7 @@ def test_ten_times_slower_is_bad_without_an_error(releasing: Releasing):
 
 
 @pytest.mark.full
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
 def test_a_crash_at_ten_percent_loses_no_get(releasing: Releasing):
     since = releasing.head()
     with Load(target=releasing.demo.target, plan=SHORT) as load:
@@ -169,7 +164,7 @@ def killing(releasing: Releasing, color: Color) -> Iterator[None]:
 
 
 @pytest.mark.full
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
 def test_a_crash_at_fifty_percent_loses_no_get(releasing: Releasing):
     since, rising = releasing.head(), releasing.active.other
     with Load(target=releasing.demo.target, plan=SHORT) as load:
@@ -184,7 +179,7 @@ def test_a_crash_at_fifty_percent_loses_no_get(releasing: Releasing):
 
 
 @pytest.mark.needs("nsenter", "iptables")
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
 def test_a_dead_color_is_seen_although_the_other_one_answers_for_it(releasing: Releasing):
     since, rising = releasing.head(), releasing.active.other
     with Load(target=releasing.demo.target, plan=SHORT) as load:
@@ -200,7 +195,7 @@ def test_a_dead_color_is_seen_although_the_other_one_answers_for_it(releasing: R
 
 
 @pytest.mark.full
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
 def test_a_smoke_test_that_fails_keeps_users_away(releasing: Releasing):
     since = releasing.head()
     with Load(target=releasing.demo.target, plan=PLAN) as load:
@@ -213,7 +208,7 @@ def test_a_smoke_test_that_fails_keeps_users_away(releasing: Releasing):
 
 
 @pytest.mark.full
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
 def test_a_migration_that_fails_half_way_leaves_nothing(releasing: Releasing):
     since = releasing.head()
     with Load(target=releasing.demo.target, plan=PLAN) as load:

@@ -19,7 +19,7 @@ from tests.support.releasing import LEAST, PLAN, Releasing
 
 pytestmark = pytest.mark.area("release")
 
-STEP = 300
+STEP = 600
 """Seconds that a release or a rollback may take before the test gives up."""
 
 
@@ -87,7 +87,7 @@ def runner(releasing: Releasing, tmp_path: Path) -> Iterator[Runner]:
     clone.commit("Apply here again")
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
 def test_a_release_and_its_rollback_wait_for_what_ci_applies(releasing: Releasing, runner: Runner):
     version, since = releasing.other_version, releasing.head()
     with Load(target=releasing.demo.target, plan=PLAN) as load:

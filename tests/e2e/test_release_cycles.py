@@ -20,7 +20,7 @@ ENOUGH = 12
 """Cycles from which on medians of processor time say something: single runs of 3 to 5 s were seen side by side."""
 GROWTH = 1.3
 """How much more the last third may need than the first, as medians; processor time, since the machine is shared."""
-STEP = 300
+STEP = 600
 """Seconds that a release or a rollback may take before the test gives up."""
 
 
@@ -58,7 +58,6 @@ def test_releases_and_rollbacks_in_a_row_lose_nothing_and_do_not_grow(releasing:
             releasing.check_commits(since)
             costs.append(cost_of_up(releasing))
         report = load.stop()
-    print(report.summary())
     print(f"{CYCLES} cycles, {(time.monotonic() - began) / CYCLES:.0f} s each; `up` without a change, in order:")
     print(" ".join(f"{cost.processor_seconds:.2f} s {cost.peak_memory:.0f} MiB," for cost in costs))
     assert report.problems(least_rate=LEAST) == [], f"{CYCLES} switches and as many returns lose nothing"

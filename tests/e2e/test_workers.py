@@ -19,7 +19,7 @@ pytestmark = pytest.mark.area("edge")
 JOBS_EACH = 40
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
 def test_jobs_and_schedulers_survive_the_change_of_color(demo: Demo):
     prefix = uuid.uuid4().hex[:8]
     sent: list[str] = []
@@ -48,7 +48,7 @@ def test_jobs_and_schedulers_survive_the_change_of_color(demo: Demo):
     assert set(done()) == set(sent), "no job was lost"
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_never_two_schedulers(demo: Demo, tmp_path: Path):
     services = [f"{demo.stack}-scheduler-{color}" for color in Color]
     with Watched(services, folder=tmp_path) as watched:

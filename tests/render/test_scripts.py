@@ -179,3 +179,10 @@ def test_a_docker_that_hangs_is_given_up_and_named(tmp_path, programs, name):
     run = ran(text, *arguments.get(name, [str(tmp_path), "lb", "8081", "5"]), bin_=programs, stdin=stdin)
     assert run.returncode != 0, run.stdout
     assert re.search(r"docker (node|ps|info) did not answer within (60|0.3) s", run.stderr), run.stderr
+
+
+def test_a_falling_color_that_was_never_there_holds_nobody_up(programs):
+    # As docker does it: an empty line for people, and the error beside it.
+    fake(programs, 'case "$1 $2" in "service inspect") echo; exit 1 ;; "service scale") exit 1 ;; esac')
+    run = ran(script("await-no-tasks"), "5", "demo-worker-green", bin_=programs)
+    assert run.returncode == 0, f"the first `up` of a stack with one color has no other workers: {run.stderr}"

@@ -54,6 +54,18 @@ class Demo:
         label = f"label=com.docker.swarm.service.name={self.stack}-{service}"
         return docker("ps", "--quiet", "--filter", label).split()
 
+    def tasks(self) -> dict[str, set[str]]:
+        """Return the running tasks of each service by id, by the service's name behind the stack's."""
+        prefix, form = f"{self.stack}-", "{{.ID}} {{.Name}}"
+        label = f"label={names.STACK_LABEL}={self.stack}"
+        services = docker("service", "ls", "--filter", label, "--format", "{{.Name}}").split()
+        assert services, f"{self.stack} has services"
+        running = ("service", "ps", "--no-trunc", "--filter", "desired-state=running", "--format", form)
+        return {
+            service.removeprefix(prefix): {line.split()[0] for line in docker(*running, service).splitlines()}
+            for service in services
+        }
+
     def whoami(self) -> dict[str, object]:
         """Ask web who it is, as a newcomer."""
         return json.loads(get(self.target, "/whoami"))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
 from typing import Final
 
 import pytest
@@ -52,6 +55,27 @@ def choose(config: pytest.Config, items: list[pytest.Item]) -> None:
         config.hook.pytest_deselected(items=out)
         items[:] = [item for item in items if item not in out]
     _refuse_what_cannot_run([item for item in ours if item not in out], is_ci=bool(os.environ.get("CI")))
+
+
+def end_in_order() -> None:
+    """End as with Ctrl-C when told to end, once: fixtures then remove what they made, and the last line is printed."""
+
+    def end(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, end)
+
+
+def without_the_runner(call: pytest.CallInfo[None], *, folder: Path) -> None:
+    """Let a native traceback begin with the first line of ours: pytest leaves its own sixty in."""
+    if call.excinfo is None:
+        return
+    frame: TracebackType | None = call.excinfo.tb
+    while frame is not None and not Path(frame.tb_frame.f_code.co_filename).is_relative_to(folder):
+        frame = frame.tb_next
+    if frame is not None:
+        call.excinfo = pytest.ExceptionInfo.from_exc_info((call.excinfo.type, call.excinfo.value, frame))
 
 
 def area(item: pytest.Item) -> str:

@@ -139,7 +139,7 @@ class Load:
             time.sleep(max(POLL_SECONDS, 4 * (time.monotonic() - asked)))
 
     def stop(self, *, finish_download: bool = True) -> Report:
-        """Send nothing new, wait for what is under way, end the process and return the report.
+        """Send nothing new, wait for what is under way, end the process, print the report's summary and return it.
 
         Args:
             finish_download: Wait for the download under way too; else it counts as abandoned, not as failed.
@@ -154,6 +154,7 @@ class Load:
         self._end()
         if self._errors.seek(0, os.SEEK_END):
             raise LoadError(f"The load generator had an error of its own, so its report is void.{self._last_words()}")
+        print(report.summary())
         return report
 
     @property
