@@ -22,8 +22,8 @@ INSIDE = "/etc/colorway"
 ACCESS_LOG = f"{INSIDE}/run/access.log colorway buffer=64k flush=250ms"
 """A file, because datagrams to mtail lost 9 % of the lines at 490 requests/s; the entry script keeps it small.
 
-A write for each line cost about a seventh of the throughput. What waits is written before a worker ends, and earlier than
-the shortest scrape would miss it.
+A write for each line cost about a seventh of the throughput. What waits is written before a worker ends, and long
+before a scrape would miss it.
 """
 _PLACEHOLDER = "0" * DIGEST_LENGTH
 

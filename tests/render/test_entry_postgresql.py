@@ -195,8 +195,3 @@ def test_who_waits_in_vain_for_the_volume_says_who_has_it(host):
         in run.stderr
     )
     assert list(host.volume.iterdir()) == [lock]
-
-
-def test_an_image_that_lacks_a_program_is_named_for_it(host):
-    run = host.start(entry("postgresql").replace("setpriv flock find", "setpriv no-such-program find"))
-    assert "no-such-program is missing in this image" in run.stderr
