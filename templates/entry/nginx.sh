@@ -1,4 +1,7 @@
 # Entry script of the load balancer: makes what a first start needs, then becomes nginx.
+for program in nginx openssl stat fallocate; do
+  command -v "$program" >/dev/null || { echo "$program is missing in this image; take one that is built on Debian and has nginx" >&2; exit 1; }
+done
 directory=/etc/colorway
 if [ ! -s "$directory/tls/self-signed.crt" ]; then
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 \

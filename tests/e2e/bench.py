@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from colorway.spec import names
@@ -64,23 +66,36 @@ def current(demo: Demo) -> str:
     return str((load_balancer(demo) / "current").readlink())
 
 
+@dataclass
+class Figures:
+    """The table; it is printed last, whole, below whatever else a run had to say."""
+
+    rows: list[str] = field(default_factory=list)
+
+    def add(self, what: str, values: list[float], unit: str = "s") -> None:
+        """Add a row, and say that it is done."""
+        middle, low, high = statistics.median(values), min(values), max(values)
+        self.rows.append(
+            f"{what:<44} median {middle:6.2f} {unit:<2} min {low:6.2f}   max {high:6.2f}   of {len(values)}"
+        )
+        print(f"measured: {what}", file=sys.stderr)
+
+
 def main() -> None:
-    """Bring the demo up in a clone, measure, print, and remove it."""
+    """Bring the demo up in a clone, measure, remove it, and print the table."""
+    figures = Figures()
     with tempfile.TemporaryDirectory() as folder, free_place() as place:
         clone = Clone.make(Path(folder) / "clone", place=place)
-        print(f"from images to a running platform    {seconds(clone.up):6.1f} s")
+        figures.add("from images to a running platform", [seconds(clone.up)])
         try:
-            measure(clone)
+            measure(clone, figures.add)
         finally:
             clone.down()
+    print("\n".join(figures.rows))
 
 
-def measure(clone: Clone) -> None:
-    """Print the figures of a platform that is up."""
-
-    def row(what: str, values: list[float]) -> None:
-        middle, low, high = statistics.median(values), min(values), max(values)
-        print(f"{what:<44} median {middle:6.2f} s   min {low:6.2f}   max {high:6.2f}   of {len(values)}")
+def measure(clone: Clone, row: Callable[..., None]) -> None:
+    """Measure a platform that is up, each figure a row."""
 
     row("preview of production", [seconds(lambda: clone.run("preview", "production")) for _ in range(RUNS)])
     row("preview, no change", [seconds(lambda: clone.run("preview", clone.stack)) for _ in range(RUNS)])
@@ -118,13 +133,13 @@ def measure(clone: Clone) -> None:
         answered = {name: report.old_color_until(old, name) for name in stages}
         last = max((ats[name] + after for name, after in answered.items() if after), default=began)
         values.append(max(0.0, last - began))
+    print(report.summary())
+    assert report.problems(least_rate=1) == [], "the benchmark lost requests"
     row("up at 100 (workers change over)", whole)
     row("apply to last old answer, new connections", ours)
     row("the same with a bare rename and reload", bare)
     ratios = [one / other for one, other in zip(ours, bare, strict=True) if other > 0]
-    print(f"ratio of the two, pair by pair               median {statistics.median(ratios):6.2f}")
-    print(report.summary())
-    assert report.problems(least_rate=1) == [], "the benchmark lost requests"
+    row("ratio of the two, pair by pair", ratios, unit="")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import subprocess
 import tempfile
+import textwrap
 import time
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from tests.support.clone import ROOT, Clone
 WIDTH, LINE, TOP, SIDE = 900, 19, 46, 18
 SHOWN = 30
 """Lines that the terminal is high."""
+COLUMNS = 100
+"""Characters that the terminal is wide; a longer line goes on in the next, as in every terminal."""
 LONGEST_PAUSE = 0.7
 """Seconds; waiting is shortened, the order and the words are real."""
 REST = 6.0
@@ -21,11 +24,14 @@ SPACE, HARD_SPACE = " ", "&#160;"
 """Several spaces in a row are one to some viewers."""
 COLORS = {"$": "#7ee787", "  +": "#7ee787", "  ~": "#e3b341", "wrong": "#ff7b72", "open": "#79c0ff"}
 
+Line = tuple[float, str]
+"""Seconds since the line before, and its text."""
 
-def captured(clone: Clone, *arguments: str) -> list[tuple[float, str]]:
-    """Run a command and return its lines, each with the seconds since the one before."""
+
+def captured(clone: Clone, *arguments: str, typed: str | None = None) -> list[Line]:
+    """Run a command and return its lines; `typed` is what a user types for it, where that is something else."""
     began = time.monotonic()
-    lines = [(LONGEST_PAUSE, f"$ colorway {' '.join(arguments)}")]
+    lines = [(LONGEST_PAUSE, f"$ {typed or 'colorway ' + ' '.join(arguments)}")]
     process = clone.start(*arguments)
     assert process.stdout is not None
     for line in process.stdout:
@@ -36,21 +42,34 @@ def captured(clone: Clone, *arguments: str) -> list[tuple[float, str]]:
     return [*lines, (LONGEST_PAUSE, "")]
 
 
-def shell(clone: Clone, said: str, *argv: str) -> list[tuple[float, str]]:
+def shell(clone: Clone, said: str, *argv: str) -> list[Line]:
     """Run another command in the clone and return its lines."""
     run = subprocess.run(argv, cwd=clone.path, capture_output=True, check=True, text=True)
     return [(LONGEST_PAUSE, f"$ {said}"), *((0.05, line) for line in run.stdout.splitlines()), (LONGEST_PAUSE, "")]
 
 
-def svg(lines: list[tuple[float, str]]) -> str:
-    """Return the picture: every line fades in at its time, and the whole scrolls up when the screen is full."""
-    at, drawn, steps = 0.5, [], []
-    for number, (pause, text) in enumerate(lines):
-        at += pause
+def wrapped(lines: list[Line]) -> list[Line]:
+    """Return the lines as the terminal shows them: none is wider than it is."""
+    shown: list[Line] = []
+    for pause, text in lines:
+        first, *rest = textwrap.wrap(text, COLUMNS, drop_whitespace=False, replace_whitespace=False) or [""]
+        shown += [(pause, first), *((0.0, f"  {part.strip()}") for part in rest)]
+    return shown
+
+
+def svg(lines: list[Line]) -> str:
+    """Return the picture: every line appears at its time, and the whole scrolls up when the screen is full.
+
+    Without animation (print, reduced motion, a viewer that has none) it is the last screen; the first line
+    is there from the beginning, so that it never is an empty box.
+    """
+    at, drawn, steps = 0.0, [], []
+    for number, (pause, text) in enumerate(wrapped(lines)):
+        at += pause if number else 0.0
         color = next((color for start, color in COLORS.items() if text.startswith(start)), "#c9d1d9")
         drawn.append(
             f'<text y="{TOP + number * LINE}" fill="{color}" class="l" style="animation-delay:{at:.2f}s">'
-            f"{html.escape(text[:104]).replace(SPACE, HARD_SPACE)}</text>"
+            f"{html.escape(text).replace(SPACE, HARD_SPACE)}</text>"
         )
         if number >= SHOWN:
             steps.append((at, (number - SHOWN + 1) * LINE))
@@ -62,9 +81,11 @@ def svg(lines: list[tuple[float, str]]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}">'
         "<title>make up, then one line of traffic is changed</title>"
         "<style>text{font:14px ui-monospace,Menlo,Consolas,monospace;white-space:pre}"
-        ".l{opacity:0;animation:s .01s linear forwards}@keyframes s{to{opacity:1}}"
-        f".r{{animation:r {total:.2f}s step-end forwards}}@keyframes r{{0%{{transform:none}}{frames}"
-        f"to{{transform:translateY(-{last}px)}}}}</style>"
+        f".r{{transform:translateY(-{last}px)}}"
+        "@keyframes s{from{opacity:0}}"
+        f"@keyframes r{{0%{{transform:none}}{frames}to{{transform:translateY(-{last}px)}}}}"
+        "@media screen and (prefers-reduced-motion:no-preference){"
+        f".l{{animation:s .01s linear backwards}}.r{{animation:r {total:.2f}s step-end backwards}}}}</style>"
         f'<rect width="{WIDTH}" height="{height}" rx="10" fill="#0d1117"/>'
         '<circle cx="20" cy="17" r="6" fill="#ff5f57"/><circle cx="40" cy="17" r="6" fill="#febc2e"/>'
         '<circle cx="60" cy="17" r="6" fill="#28c840"/>'
@@ -78,7 +99,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         clone = Clone.make(Path(folder) / "clone")
         try:
-            lines = captured(clone, "up", "local")
+            lines = captured(clone, "up", "local", typed="make up")
             clone.traffic(90)
             lines += shell(clone, "git show --unified=0", "git", "show", "--unified=0", "--format=%s")
             lines += captured(clone, "preview", "local")

@@ -190,6 +190,7 @@ def test_a_cluster_that_somebody_else_made_is_adopted_as_it_is(postgres):
     assert "adopted as it is" in docker("logs", container)
 
 
+@pytest.mark.full
 def test_what_is_no_cluster_is_refused_and_left_alone(postgres):
     postgres.on_volume(f"mkdir -p {PGDATA}/base; echo precious >{PGDATA}/base/1")
     said = postgres.ends(postgres.start())
@@ -197,6 +198,7 @@ def test_what_is_no_cluster_is_refused_and_left_alone(postgres):
     assert postgres.on_volume(f"cat {PGDATA}/base/1") == "precious"
 
 
+@pytest.mark.full
 def test_a_cluster_of_another_version_is_refused_and_left_alone(postgres):
     docker("stop", served(postgres))
     postgres.on_volume(f"echo 12 >{PGDATA}/PG_VERSION")
@@ -204,6 +206,7 @@ def test_a_cluster_of_another_version_is_refused_and_left_alone(postgres):
     assert re.search(r"made by PostgreSQL 12 and this image has \d+: run an image of 12, or upgrade", said), said
 
 
+@pytest.mark.full
 def test_a_first_start_that_was_cut_off_is_begun_anew_beside_what_it_left(postgres):
     postgres.on_volume(
         "mkdir -p $0/initializing.abcdef/global; cd $0/initializing.abcdef; echo 18 >PG_VERSION; "
@@ -214,6 +217,7 @@ def test_a_first_start_that_was_cut_off_is_begun_anew_beside_what_it_left(postgr
     assert postgres.on_volume(f"ls {postgresql.DATA}").split() == ["colorway.lock", "initializing.abcdef", "pgdata"]
 
 
+@pytest.mark.full
 def test_a_first_start_that_fails_leaves_nothing_of_its_own(postgres):
     postgres.env["POSTGRES_USER"] = "postgres"
     postgres.ends(postgres.start())
@@ -229,6 +233,7 @@ def test_never_two_servers_on_one_volume(postgres):
     assert query(first, "SELECT 1") == "1", "the first one serves on"
 
 
+@pytest.mark.full
 def test_the_pid_file_of_a_foreign_server_is_never_removed(postgres):
     docker("stop", served(postgres))
     # Process 1 lives in every container; whose it is, nobody here can know.
@@ -238,6 +243,7 @@ def test_the_pid_file_of_a_foreign_server_is_never_removed(postgres):
     assert postgres.on_volume(f"head -n 1 {PGDATA}/postmaster.pid") == "1"
 
 
+@pytest.mark.full
 def test_an_adopted_cluster_without_the_role_says_so(postgres):
     docker("stop", served(postgres))
     postgres.env["POSTGRES_USER"] = "somebody"
@@ -263,6 +269,7 @@ def ask_redis(container: str, *lines: str) -> str:
     return docker("exec", "--interactive", container, "redis-cli", "-h", "127.0.0.1", stdin=commands)
 
 
+@pytest.mark.full
 def test_redis_is_healthy_only_for_who_knows_the_password(cache):
     container = cache.start()
     wait_until(lambda: redis_check(container), limit=60, what="the health check passes")

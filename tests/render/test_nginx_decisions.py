@@ -219,6 +219,7 @@ def test_who_has_no_token_meets_the_drawn_color():
 def test_the_log_is_a_file_and_tells_attempts(case):
     log = " ".join(tree(case).values("http", "access_log"))
     assert log.startswith("/etc/colorway/run/access.log"), "a pipe blocks nginx, and datagrams lose lines"
+    assert "buffer=64k flush=250ms" in log, "a write for each line is dear; a line that waits for long is no figure yet"
     text = " ".join(tree(case).values("http", "log_format"))
     for variable in ("$upstream_addr", "$upstream_status", "$upstream_response_time", "$colorway_color"):
         assert variable in text, f"{variable}: a verdict on $status alone takes a dead green for healthy"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -82,6 +83,23 @@ def test_every_wait_has_a_limit(path):
         assert re.search(r'^docker\(\) \{ timeout ("\$within"|60) docker "\$@"', text, re.MULTILINE), (
             "a Docker that hangs answers nothing, and no error either"
         )
+
+
+@pytest.mark.parametrize("path", ENTRIES, ids=names)
+def test_an_image_that_lacks_a_program_is_named_for_it(path, tmp_path):
+    for name in ("dirname", "ls", "sort", "tail"):
+        found = shutil.which(name)
+        assert found, f"every image has {name}"
+        (tmp_path / name).symlink_to(found)
+    run = subprocess.run(
+        ["/bin/sh", "-euc", entry(path.stem)],
+        env={"PATH": str(tmp_path), "PGDATA": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 1
+    assert re.search(r"^[a-z-]+ is missing in this image; take one that is built on Debian", run.stderr, re.MULTILINE)
 
 
 @pytest.mark.parametrize("path", ENTRIES, ids=names)
