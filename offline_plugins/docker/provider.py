@@ -16,6 +16,7 @@ from offline_plugins.docker.checking import Naming, check
 from offline_plugins.docker.daemon import HOST_HINT, Daemon, HttpDaemon, Manager, ssh_options, usable_host
 from offline_plugins.docker.operations import OPERATIONS, Operations, UpdateFailedError
 from offline_plugins.engine_log import EngineLog, Severity
+from offline_plugins.faults import DeleteFaults
 from offline_plugins.provider import OfflineProvider, abort_with_state, logical_name
 from offline_plugins.values import UNKNOWN, Changes, Properties, Value, decode, encode, top_of
 from offline_plugins.waiting import PluginError
@@ -36,6 +37,7 @@ class DockerProvider(OfflineProvider):
         super().__init__(package="pulumi-docker", types=OPERATIONS, log=log)
         self._given = daemon
         self._daemon = daemon
+        self._faults = DeleteFaults({})
 
     @override
     def Configure(
@@ -47,6 +49,7 @@ class DockerProvider(OfflineProvider):
         host = settings.get("host", os.environ.get("DOCKER_HOST") or _DEFAULT_HOST)
 
         def configure() -> None:
+            self._faults = DeleteFaults.of_environment()
             if self._given is not None or host is UNKNOWN:
                 return
             problem = self._setting_problem("host", host)
@@ -195,7 +198,7 @@ class DockerProvider(OfflineProvider):
     def _swarm(self) -> Manager:
         if self._daemon is None:
             raise PluginError("the docker provider has no host yet; its host depends on what is not created")
-        return Manager(daemon=self._daemon, patience=self._patience)
+        return Manager(daemon=self._daemon, patience=self._patience, faults=self._faults)
 
     @contextmanager
     def _failing(self, doing: str, urn: str) -> Iterator[None]:
