@@ -22,7 +22,6 @@ from offline_plugins.values import UNKNOWN, Changes, Properties, Value, decode, 
 from offline_plugins.waiting import PluginError
 
 _DEFAULT_HOST: Final = "unix:///var/run/docker.sock"
-_Mode = provider_pb2.CheckRequest.AutonamingOptions.Mode
 
 
 class DockerProvider(OfflineProvider):
@@ -62,7 +61,7 @@ class DockerProvider(OfflineProvider):
 
         self._answered(context, configure)
         # Like the official provider it takes secrets in clear; the engine marks them again in state.
-        return provider_pb2.ConfigureResponse(supportsPreview=True, supports_autonaming_configuration=True)
+        return provider_pb2.ConfigureResponse(supportsPreview=True)
 
     @override
     def _setting_problem(self, name: str, value: Value) -> str | None:
@@ -83,18 +82,11 @@ class DockerProvider(OfflineProvider):
         context: grpc.ServicerContext,
     ) -> provider_pb2.CheckResponse:
         def answer() -> provider_pb2.CheckResponse:
-            naming = Naming(
-                logical_name=logical_name(request.urn),
-                seed=request.randomSeed,
-                proposed=request.autonaming.proposed_name,
-                enforced=request.autonaming.mode == _Mode.ENFORCE,
-                disabled=request.autonaming.mode == _Mode.DISABLE,
-            )
             inputs, failures = check(
                 self._operations(request.urn).kind,
                 news=decode(request.news),
                 olds=decode(request.olds) if request.HasField("olds") else None,
-                naming=naming,
+                naming=Naming(logical_name=logical_name(request.urn), seed=request.randomSeed),
             )
             told = [provider_pb2.CheckFailure(property=item.path, reason=item.reason) for item in failures]
             return provider_pb2.CheckResponse(inputs=encode(inputs), failures=told)

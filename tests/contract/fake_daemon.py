@@ -146,8 +146,7 @@ class FakeDaemon:
             del self.services[service["ID"]]
         return service
 
-    @staticmethod
-    def _accepted(spec: Any) -> Any:
+    def _accepted(self, spec: Any) -> Any:
         if len(spec["Mode"]) != 1:
             raise DaemonError("must specify only one service mode", status=BAD_REQUEST)
         spec["TaskTemplate"].setdefault("Runtime", "container")
@@ -155,6 +154,9 @@ class FakeDaemon:
             policy = spec["TaskTemplate"].setdefault("RestartPolicy", {})
             policy.setdefault("Condition", "any")
             policy.setdefault("MaxAttempts", 0)
+        ids = {network["Name"]: network_id for network_id, network in self.networks.items()}
+        for network in spec["TaskTemplate"].get("Networks", ()):
+            network["Target"] = ids.get(network["Target"], network["Target"])
         return spec
 
     @staticmethod
