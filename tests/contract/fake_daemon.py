@@ -147,8 +147,9 @@ class FakeDaemon:
         return service
 
     def _accepted(self, spec: Any) -> Any:
-        if len(spec["Mode"]) != 1:
+        if len(spec["Mode"]) > 1:
             raise DaemonError("must specify only one service mode", status=BAD_REQUEST)
+        spec["Mode"] = spec["Mode"] or {"Replicated": {"Replicas": 1}}
         spec["TaskTemplate"].setdefault("Runtime", "container")
         if "ContainerSpec" in spec["TaskTemplate"]:
             policy = spec["TaskTemplate"].setdefault("RestartPolicy", {})
