@@ -151,7 +151,7 @@ def _mounts(spec: SwarmServiceSpec) -> list[docker.ServiceTaskSpecContainerSpecM
                 type="tmpfs",
                 target="/tmp",  # noqa: S108 - a file system of the container's own
                 tmpfs_options=docker.ServiceTaskSpecContainerSpecMountTmpfsOptionsArgs(
-                    size_bytes=TMP_BYTES, mode=0o1777
+                    size_bytes=TMP_BYTES, mode=0o777
                 ),
             )
         )

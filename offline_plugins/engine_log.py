@@ -23,17 +23,15 @@ class EngineLog:
     """Sends lines to the engine that started the plugin; without an engine they are dropped.
 
     The connection is made at the first line, because most operations write none.
+
+    Args:
+        address: of the engine, `host:port`; None where there is none.
     """
 
     def __init__(self, address: str | None) -> None:
         self._address = address
         self._engine: engine_pb2_grpc.EngineStub | None = None
         self._lock = threading.Lock()
-
-    def attach(self, address: str) -> None:
-        """Send from now on to the engine at this address (`host:port`)."""
-        with self._lock:
-            self._address, self._engine = address, None
 
     def write(self, message: str, *, urn: str, severity: Severity, passing: bool = False) -> None:
         """Show one message beside the resource.

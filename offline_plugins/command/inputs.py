@@ -10,7 +10,6 @@ from offline_plugins.values import UNKNOWN, Changes, Path, Properties, PropertyC
 
 LOCAL: Final = "command:local:Command"
 REMOTE: Final = "command:remote:Command"
-_LOGGINGS: Final = ("stdout", "stderr", "stdoutAndStderr", "none")
 _SCRIPTS: Final = ("create", "update", "delete")
 # What the official provider assumes of a connection, written into the inputs as it does.
 _CONNECTION_DEFAULTS: Final[Mapping[str, Value]] = MappingProxyType(
@@ -48,10 +47,6 @@ def _text_map(value: Value) -> str | None:
     return None if right else "must be texts by name"
 
 
-def _logging(value: Value) -> str | None:
-    return None if value in _LOGGINGS else f"must be one of {', '.join(_LOGGINGS)}"
-
-
 def _host_key(value: Value) -> str | None:
     right = isinstance(value, str) and len(value.split()) >= 2 and "\n" not in value.strip()  # noqa: PLR2004 - kind and key
     return None if right else "must be one line such as ssh-ed25519 AAAA…, as ssh-keyscan prints it after the host"
@@ -62,7 +57,6 @@ _COMMON: Final[Mapping[str, Complaint]] = MappingProxyType(
         **dict.fromkeys(_SCRIPTS, _text),
         "stdin": _text,
         "triggers": _list,
-        "logging": _logging,
         "addPreviousOutputInEnv": _flag,
     },
 )
@@ -77,8 +71,6 @@ _CONNECTION: Final[Mapping[str, Complaint]] = MappingProxyType(
         "host": _text,
         "user": _text,
         "port": _number,
-        "privateKey": _text,
-        "agentSocketPath": _text,
         "dialErrorLimit": _number,
         "perDialTimeout": _number,
         "hostKey": _host_key,
@@ -103,8 +95,6 @@ def check(token: str, news: Properties) -> tuple[Properties, dict[str, str]]:
             problems.update(_problems(_CONNECTION, given, prefix="connection."))
             problems.update(_missing(given))
             connection = {**_CONNECTION_DEFAULTS, **given}
-            if "privateKey" in connection:
-                connection["privateKey"] = Secret(_open(connection["privateKey"]))
         elif connection is not UNKNOWN:
             problems["connection"] = "connection: must be an object with host and hostKey"
         inputs["connection"] = Secret(connection)

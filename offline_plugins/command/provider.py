@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable
 from functools import partial
 from typing import Final
 
@@ -165,26 +164,17 @@ class CommandProvider(OfflineProvider):
     def _result(self, urn: str, inputs: Properties, command: str, *, before: Result) -> Result:
         plain = {name: revealed(value) for name, value in inputs.items()}
         tell = partial(self._log.write, urn=urn, severity=Severity.INFO, passing=True)
-        logging = plain.get("logging", "stdoutAndStderr")
-        show_stdout: Callable[[str], None] | None = tell if logging in {"stdout", "stdoutAndStderr"} else None
-        show_stderr: Callable[[str], None] | None = tell if logging in {"stderr", "stdoutAndStderr"} else None
         remembered = _remembered(before) if plain.get("addPreviousOutputInEnv", True) else {}
         if self._served(urn) == REMOTE:
             remote = RemoteRun(connection=Connection.of(inputs), patience=self._patience, tell=tell)
-            return remote.run(
-                command,
-                stdin=_text(plain.get("stdin")),
-                environment=remembered,
-                show_stdout=show_stdout,
-                show_stderr=show_stderr,
-            )
+            return remote.run(command, stdin=_text(plain.get("stdin")), environment=remembered)
         program = Program(
             arguments=[*(texts(plain.get("interpreter")) or _SHELL), command],
             environment={**os.environ, **_variables(plain.get("environment")), **remembered},
             directory=_text(plain.get("dir")) or None,
             stdin=_text(plain.get("stdin")),
         )
-        return run(program, patience=self._patience, show_stdout=show_stdout, show_stderr=show_stderr)
+        return run(program, patience=self._patience, show=tell)
 
 
 def _affected(olds: Properties, inputs: Properties) -> bool:

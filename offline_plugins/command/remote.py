@@ -18,7 +18,6 @@ from offline_plugins.waiting import CanceledError, Patience, PluginError
 _FIRST_PAUSE: Final = 0.1
 _GROWTH: Final = 1.5
 _LONGEST_PAUSE: Final = 5.0
-_PRIVATE: Final = 0o600
 _ALIAS: Final = "target"
 
 
@@ -30,8 +29,6 @@ class Connection:
     user: str
     port: int
     host_key: str
-    private_key: str
-    agent: str
     tries: int
     """How often to try; -1 is without end."""
     seconds: int
@@ -56,8 +53,6 @@ class Connection:
             user=text("user"),
             port=number("port"),
             host_key=text("hostKey"),
-            private_key=text("privateKey"),
-            agent=text("agentSocketPath") or os.environ.get("SSH_AUTH_SOCK", ""),
             tries=number("dialErrorLimit"),
             seconds=number("perDialTimeout"),
         )
@@ -70,30 +65,20 @@ class RemoteRun:
     Args:
         connection: the host.
         patience: when it ends, the connection is cut.
-        tell: gets a line for every failed try to connect.
+        tell: gets a line for every failed try to connect, and every line that the command prints, as it comes.
     """
 
     connection: Connection
     patience: Patience
     tell: Callable[[str], None]
 
-    def run(
-        self,
-        command: str,
-        *,
-        stdin: str,
-        environment: Mapping[str, str],
-        show_stdout: Callable[[str], None] | None,
-        show_stderr: Callable[[str], None] | None,
-    ) -> Result:
+    def run(self, command: str, *, stdin: str, environment: Mapping[str, str]) -> Result:
         """Run a command in the login shell of the user.
 
         Args:
             command: the text for the shell.
             stdin: its standard input.
             environment: variables that are offered to the host, which may decline them.
-            show_stdout: gets every line of the standard output as it comes.
-            show_stderr: the same for the standard error.
 
         Raises:
             FailedError: the command failed.
@@ -106,7 +91,7 @@ class RemoteRun:
             self._dial(options)
             program = self._program([*options, _ALIAS, command], stdin=stdin, more=environment)
             try:
-                return run(program, patience=self.patience, show_stdout=show_stdout, show_stderr=show_stderr)
+                return run(program, patience=self.patience, show=self.tell)
             except FailedError as error:
                 if error.code is None or error.code < 0:
                     raise
@@ -120,10 +105,10 @@ class RemoteRun:
 
     @contextmanager
     def _prepared(self) -> Iterator[list[str]]:
-        """The options of a connection, whose keys lie in files of their own only as long as it is needed."""
+        """The options of a connection, whose host key lies in a file of its own as long as it is needed."""
         target = self.connection
         with tempfile.TemporaryDirectory(prefix="colorway-ssh-") as directory:
-            known, key = Path(directory, "known_hosts"), Path(directory, "key")
+            known = Path(directory, "known_hosts")
             known.write_text(f"{_ALIAS} {target.host_key.strip()}\n")
             options = {
                 "HostName": target.host,
@@ -138,14 +123,10 @@ class RemoteRun:
                 "LogLevel": "ERROR",
                 "ControlPath": str(Path(directory, "control")),
                 "IdentityFile": "none",
-                "IdentityAgent": target.agent or "none",
+                "IdentityAgent": os.environ.get("SSH_AUTH_SOCK") or "none",
             }
             if target.seconds:
                 options["ConnectTimeout"] = str(target.seconds)
-            if target.private_key:
-                key.touch(mode=_PRIVATE)
-                key.write_text(target.private_key.rstrip("\n") + "\n")
-                options["IdentityFile"] = str(key)
             # Neither the user's nor the system's configuration is read, as the official provider does not.
             yield ["-F", os.devnull, "-T", *_as_options(options)]
 

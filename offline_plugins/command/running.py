@@ -114,23 +114,21 @@ def run(
     program: Program,
     *,
     patience: Patience,
-    show_stdout: Callable[[str], None] | None = None,
-    show_stderr: Callable[[str], None] | None = None,
+    show: Callable[[str], None] | None = None,
 ) -> Result:
     """Run a program to its end, which includes that of everything that holds its outputs open.
 
     Args:
         program: what to run.
         patience: when it ends, the program is killed.
-        show_stdout: gets every line of the standard output as it comes.
-        show_stderr: the same for the standard error.
+        show: gets every line of both outputs as it comes.
 
     Raises:
         FailedError: it did not start, was killed, or ended with another status than 0.
     """
     process = _started(program)
     both, lock = bytearray(), threading.Lock()
-    outputs = [_Output(both, lock, show_stdout), _Output(both, lock, show_stderr)]
+    outputs = [_Output(both, lock, show), _Output(both, lock, show)]
     streams = [process.stdout, process.stderr]
     readers = [
         threading.Thread(target=output.read_from, args=(stream,), daemon=True)

@@ -34,19 +34,13 @@ class Naming:
 
     logical_name: str
     seed: bytes = b""
-    proposed: str = ""
-    enforced: bool = False
-    disabled: bool = False
 
-    def name(self, *, old: Value) -> str | None:
-        """The old name if there is one, else a proposed one, else logical name, dash, seven digits."""
-        if isinstance(old, str) and not self.enforced:
+    def name(self, *, old: Value) -> str:
+        """The old name if there is one, else logical name, dash, seven digits."""
+        if isinstance(old, str):
             return old
-        if self.disabled:
-            return None
         seed = self.seed or secrets.token_bytes()
-        suffix = hashlib.sha256(seed).hexdigest()[:_SUFFIX_DIGITS]
-        return self.proposed or f"{self.logical_name}-{suffix}"
+        return f"{self.logical_name}-{hashlib.sha256(seed).hexdigest()[:_SUFFIX_DIGITS]}"
 
 
 def check(
@@ -70,12 +64,11 @@ def check(
     plain = {name: revealed(value) for name, value in news.items() if value is not None}
     failures: list[CheckFailure] = []
     result = _object(kind.fields, plain, path="", failures=failures)
-    name = naming.name(old=(olds or {}).get("name"))
-    if "name" not in result and name is not None:
+    if "name" not in result:
         failures = [failure for failure in failures if failure.path != "name"]
-        result["name"] = name
+        result["name"] = naming.name(old=(olds or {}).get("name"))
         result[DEFAULTS] = sorted(["name", *_listed(result[DEFAULTS])], key=str)
-    failures.extend(_conflicts(kind, result))
+    failures.extend(_conflicts(result))
     for name, field in kind.fields.items():
         if field.secret and name in result:
             result[name] = Secret(result[name])
@@ -163,10 +156,7 @@ def _leaf(kind: Kind, value: Value, *, path: str, failures: list[CheckFailure]) 
     return value
 
 
-def _conflicts(kind: ResourceType, inputs: Properties) -> Iterator[CheckFailure]:
-    if kind.exactly_one_of and sum(name in inputs for name in kind.exactly_one_of) != 1:
-        first, second = kind.exactly_one_of
-        yield CheckFailure(first, f"{first}: give either {first} or {second}, one of the two")
+def _conflicts(inputs: Properties) -> Iterator[CheckFailure]:
     mode = inputs.get("mode")
     if isinstance(mode, dict) and "global" in mode:
         if "replicated" in mode:

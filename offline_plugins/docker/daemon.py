@@ -16,6 +16,7 @@ from typing import Final, Protocol
 from typing_extensions import override
 
 from offline_plugins.docker.documents import Document, Json, part, parts, text
+from offline_plugins.faults import DeleteFaults
 from offline_plugins.values import Properties
 from offline_plugins.waiting import Patience, PluginError
 
@@ -268,10 +269,11 @@ def _platform(platform: Document) -> Document:
 
 @dataclass(frozen=True, kw_only=True)
 class Manager:
-    """The daemon, and the patience to wait for it."""
+    """The daemon, the patience to wait for it, and the deletes that a test lets fail."""
 
     daemon: Daemon
     patience: Patience
+    faults: DeleteFaults
 
     def found(self, path: str) -> Document | None:
         """The document at a path; None where nothing is there.

@@ -222,30 +222,3 @@ def _resemblance(old: Value, new: Value) -> int:
     if not isinstance(old, dict) or not isinstance(new, dict):
         return 0
     return sum(1 + 2 * (old[name] == new[name]) for name in old if name in new)
-
-
-def imported(fields: Fields, state: Properties) -> Properties:
-    """Inputs that say everything of a state that is not a default or nothing."""
-    result: Properties = {DEFAULTS: []}
-    for name, field in fields.items():
-        value = _imported(field, state.get(name))
-        if field.refused or (not field.required and _says_nothing(field, value)):
-            continue
-        result[name] = value
-    return result
-
-
-def _imported(field: Field, value: Value) -> Value:
-    if field.kind is Kind.BLOCK and isinstance(value, dict):
-        return imported(field.content, value)
-    if field.kind is Kind.TEXT_MAP and isinstance(value, dict):
-        return {DEFAULTS: [], **value}
-    if field.content and isinstance(value, list):
-        return [imported(field.content, element) if isinstance(element, dict) else element for element in value]
-    return value
-
-
-def _says_nothing(field: Field, value: Value) -> bool:
-    if field.default is not None:
-        return value == field.default or value is None
-    return not value or value == {DEFAULTS: []}

@@ -139,8 +139,7 @@ class Stored:
 
     def create(self, swarm: Manager, planned: Properties) -> str:
         """Store the content under its name."""
-        raw = text(planned.get("dataRaw"))
-        data = base64.b64encode(raw.encode()).decode() if raw else text(planned.get("data"))
+        data = text(planned.get("data")) or base64.b64encode(text(planned.get("dataRaw")).encode()).decode()
         labels = filled({"Labels": label_map(planned.get("labels"))})
         return swarm.created(f"/{self.path}/create", {"Name": text(planned["name"]), **labels, "Data": data})
 
@@ -152,10 +151,8 @@ class Stored:
         spec = part(document, "Spec")
         state = {**kept, "name": text(spec.get("Name"))}
         if self.kind is CONFIG:
-            data = text(spec.get("Data"))
-            in_clear = bool(kept.get("dataRaw"))
-            state["dataRaw"] = base64.b64decode(data).decode(errors="replace") if in_clear else None
-            state["data"] = None if in_clear else data
+            state["dataRaw"] = base64.b64decode(text(spec.get("Data"))).decode(errors="replace")
+            state["data"] = None
             state["labels"] = shown(CONFIG.fields["labels"], label_pairs(spec.get("Labels")))
         return state
 

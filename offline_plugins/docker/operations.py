@@ -11,7 +11,7 @@ from typing import Final
 from offline_plugins.docker.daemon import LiveResource, Manager
 from offline_plugins.docker.detailed_diff import META, detailed_diff
 from offline_plugins.docker.equivalence import KEY as RAW_STATE
-from offline_plugins.docker.equivalence import imported, raw_state_note, refreshed, repaired, zeroed
+from offline_plugins.docker.equivalence import raw_state_note, refreshed, repaired, zeroed
 from offline_plugins.docker.networks import CONFIGS, SECRETS, Networks
 from offline_plugins.docker.plan import Plan, plan
 from offline_plugins.docker.resource_types import CONFIG, NETWORK, SECRET, SERVICE_TYPE, ResourceType
@@ -91,16 +91,19 @@ class Operations:
         olds: Properties,
         inputs: Properties,
     ) -> tuple[Properties, Properties] | None:
-        """Outputs and inputs of what is there; None where nothing is. Without old outputs it is an import."""
-        if not olds and not self.kind.importable:
-            return None
+        """Outputs and inputs of what is there; None where nothing is.
+
+        Raises:
+            PluginError: there are no old outputs, which would be an import.
+        """
+        if not olds:
+            raise PluginError("the offline docker plugin imports nothing; import with the official plugin")
         prior = self._state(olds)
         state = self.live.read(swarm, resource_id, prior)
         if state is None:
             return None
         state = repaired(self.kind.fields, state, prior, applied=False)
-        found = refreshed(self.kind.fields, inputs, state) if olds else imported(self.kind.fields, state)
-        return self.outputs(state, resource_id), found
+        return self.outputs(state, resource_id), refreshed(self.kind.fields, inputs, state)
 
     def delete(self, swarm: Manager, resource_id: str, olds: Properties) -> None:
         """Delete the resource."""

@@ -16,12 +16,12 @@ from offline_plugins.docker.checking import Naming, check
 from offline_plugins.docker.daemon import HOST_HINT, Daemon, HttpDaemon, Manager, ssh_options, usable_host
 from offline_plugins.docker.operations import OPERATIONS, Operations, UpdateFailedError
 from offline_plugins.engine_log import EngineLog, Severity
+from offline_plugins.faults import DeleteFaults
 from offline_plugins.provider import OfflineProvider, abort_with_state, logical_name
 from offline_plugins.values import UNKNOWN, Changes, Properties, Value, decode, encode, top_of
 from offline_plugins.waiting import PluginError
 
 _DEFAULT_HOST: Final = "unix:///var/run/docker.sock"
-_Mode = provider_pb2.CheckRequest.AutonamingOptions.Mode
 
 
 class DockerProvider(OfflineProvider):
@@ -36,6 +36,7 @@ class DockerProvider(OfflineProvider):
         super().__init__(package="pulumi-docker", types=OPERATIONS, log=log)
         self._given = daemon
         self._daemon = daemon
+        self._faults = DeleteFaults({})
 
     @override
     def Configure(
@@ -47,6 +48,7 @@ class DockerProvider(OfflineProvider):
         host = settings.get("host", os.environ.get("DOCKER_HOST") or _DEFAULT_HOST)
 
         def configure() -> None:
+            self._faults = DeleteFaults.of_environment()
             if self._given is not None or host is UNKNOWN:
                 return
             problem = self._setting_problem("host", host)
@@ -59,7 +61,7 @@ class DockerProvider(OfflineProvider):
 
         self._answered(context, configure)
         # Like the official provider it takes secrets in clear; the engine marks them again in state.
-        return provider_pb2.ConfigureResponse(supportsPreview=True, supports_autonaming_configuration=True)
+        return provider_pb2.ConfigureResponse(supportsPreview=True)
 
     @override
     def _setting_problem(self, name: str, value: Value) -> str | None:
@@ -80,18 +82,11 @@ class DockerProvider(OfflineProvider):
         context: grpc.ServicerContext,
     ) -> provider_pb2.CheckResponse:
         def answer() -> provider_pb2.CheckResponse:
-            naming = Naming(
-                logical_name=logical_name(request.urn),
-                seed=request.randomSeed,
-                proposed=request.autonaming.proposed_name,
-                enforced=request.autonaming.mode == _Mode.ENFORCE,
-                disabled=request.autonaming.mode == _Mode.DISABLE,
-            )
             inputs, failures = check(
                 self._operations(request.urn).kind,
                 news=decode(request.news),
                 olds=decode(request.olds) if request.HasField("olds") else None,
-                naming=naming,
+                naming=Naming(logical_name=logical_name(request.urn), seed=request.randomSeed),
             )
             told = [provider_pb2.CheckFailure(property=item.path, reason=item.reason) for item in failures]
             return provider_pb2.CheckResponse(inputs=encode(inputs), failures=told)
@@ -195,7 +190,7 @@ class DockerProvider(OfflineProvider):
     def _swarm(self) -> Manager:
         if self._daemon is None:
             raise PluginError("the docker provider has no host yet; its host depends on what is not created")
-        return Manager(daemon=self._daemon, patience=self._patience)
+        return Manager(daemon=self._daemon, patience=self._patience, faults=self._faults)
 
     @contextmanager
     def _failing(self, doing: str, urn: str) -> Iterator[None]:

@@ -150,7 +150,7 @@ _TASK: Final[Fields] = {
     "runtime": text(computed=True, refused=True),
     "networksAdvanceds": block_set(
         {
-            "name": text(replaces=True, refused=True),
+            "name": text(replaces=True),
             "id": text(replaces=True),
             "aliases": text_set(replaces=True),
             "driverOpts": text_set(replaces=True, refused=True),
@@ -217,8 +217,6 @@ class ResourceType:
     fields: Fields
     schema_version: int
     """The version that the official provider writes into state; 0 is not written."""
-    importable: bool = True
-    exactly_one_of: tuple[str, ...] = ()
 
 
 _NAME: Final = text(required=True, replaces=True)
@@ -252,8 +250,6 @@ NETWORK: Final = ResourceType(
 SECRET: Final = ResourceType(
     token="docker:index/secret:Secret",  # noqa: S106 - a type name
     schema_version=1,
-    # What the daemon keeps of a secret cannot be read back, so there is nothing to import.
-    importable=False,
     fields=named(
         {
             "name": _NAME,
@@ -265,12 +261,11 @@ SECRET: Final = ResourceType(
 CONFIG: Final = ResourceType(
     token="docker:index/serviceConfig:ServiceConfig",  # noqa: S106 - a type name
     schema_version=0,
-    exactly_one_of=("data", "dataRaw"),
     fields=named(
         {
             "name": _NAME,
-            "data": text(replaces=True, problem=_base64),
-            "dataRaw": text(replaces=True),
+            "data": text(replaces=True, refused=True),
+            "dataRaw": text(required=True, replaces=True),
             "labels": labels(fixed=True, replaces=True),
         },
     ),

@@ -80,7 +80,7 @@ def _mount(mount: Document) -> Properties:
         "driverName": text(driver.get("Name")),
         "driverOptions": {**text_items(driver.get("Options"))},
     }
-    # The daemon adds the sticky bit to the mode of a tmpfs.
+    # As the official provider does it, though the daemon knows the sticky bit, too.
     size: Properties = {
         "sizeBytes": number(tmpfs.get("SizeBytes")),
         "mode": number(tmpfs.get("Mode")) & _PERMISSIONS,

@@ -21,6 +21,7 @@ from offline_plugins.docker.documents import (
 )
 from offline_plugins.docker.service_spec import service_spec
 from offline_plugins.docker.service_state import service_state
+from offline_plugins.faults import DeleteFault
 from offline_plugins.values import Properties
 from offline_plugins.waiting import CanceledError, Patience, PluginError
 
@@ -188,6 +189,8 @@ def _by_slot(tasks: Sequence[Document], nodes: set[str]) -> dict[int, Document]:
 
 _LOOK_EVERY: Final = 0.1
 _ENDPOINT_WITHIN: Final = 2.0
+# Named by a delete that a test lets fail although no container was in the way.
+_NO_CONTAINER: Final = 64 * "0"
 
 
 class Services:
@@ -207,7 +210,7 @@ class Services:
                 swarm.daemon.call("DELETE", f"/services/{service_id}")
                 raise
             except PluginError:
-                self.delete(swarm, service_id, planned)
+                _delete(swarm, service_id, planned)
                 raise
         return service_id
 
@@ -245,15 +248,24 @@ class Services:
         Raises:
             PluginError: a container was still there after its grace period; the service is gone then.
         """
-        container = content(content(state.get("taskSpec")).get("containerSpec"))
-        grace = seconds(text(container.get("stopGracePeriod")))
-        containers = _containers(swarm, text(state.get("name"))) if grace else []
-        try:
+        fault = swarm.faults.of_next(text(state.get("name")))
+        if fault is DeleteFault.GONE:
             swarm.daemon.call("DELETE", f"/services/{resource_id}")
-        except DaemonError as error:
-            raise PluginError(f"Error deleting service with ID '{resource_id}': {error}") from error
-        for container_id in containers:
-            _await_removal(swarm, container_id, within=grace)
+        _delete(swarm, resource_id, state)
+        if fault is DeleteFault.DEADLINE:
+            raise _outlived(_NO_CONTAINER)
+
+
+def _delete(swarm: Manager, resource_id: str, state: Properties) -> None:
+    container = content(content(state.get("taskSpec")).get("containerSpec"))
+    grace = seconds(text(container.get("stopGracePeriod")))
+    containers = _containers(swarm, text(state.get("name"))) if grace else []
+    try:
+        swarm.daemon.call("DELETE", f"/services/{resource_id}")
+    except DaemonError as error:
+        raise PluginError(f"Error deleting service with ID '{resource_id}': {error}") from error
+    for container_id in containers:
+        _await_removal(swarm, container_id, within=grace)
 
 
 def _settled(service: Document) -> bool:
@@ -292,4 +304,8 @@ def _containers(swarm: Manager, name: str) -> list[str]:
 def _await_removal(swarm: Manager, container_id: str, *, within: float) -> None:
     path = f"/containers/{container_id}/json"
     if not swarm.patience.until(lambda: swarm.found(path) is None, every=_LOOK_EVERY, limit=within):
-        raise PluginError(f"error on wait for container with ID '{container_id}': context deadline exceeded")
+        raise _outlived(container_id)
+
+
+def _outlived(container_id: str) -> PluginError:
+    return PluginError(f"error on wait for container with ID '{container_id}': context deadline exceeded")

@@ -142,7 +142,9 @@ def test_all_capabilities_are_dropped():
 def test_a_read_only_container_has_a_small_tmp_in_memory():
     [tmp] = made().container["mounts"]
     assert (tmp["type"], tmp["target"]) == ("tmpfs", "/tmp"), "programs need one place to write"
-    assert tmp["tmpfsOptions"] == {"sizeBytes": 64 * 2**20, "mode": 0o1777}, "bounded, and for every user"
+    assert tmp["tmpfsOptions"] == {"sizeBytes": 64 * 2**20, "mode": 0o777}, (
+        "bounded, and for every user; a sticky bit would not be read back, and the next `up` would update the service"
+    )
     assert made().container["readOnly"] is True
 
 

@@ -146,15 +146,18 @@ class FakeDaemon:
             del self.services[service["ID"]]
         return service
 
-    @staticmethod
-    def _accepted(spec: Any) -> Any:
-        if len(spec["Mode"]) != 1:
+    def _accepted(self, spec: Any) -> Any:
+        if len(spec["Mode"]) > 1:
             raise DaemonError("must specify only one service mode", status=BAD_REQUEST)
+        spec["Mode"] = spec["Mode"] or {"Replicated": {"Replicas": 1}}
         spec["TaskTemplate"].setdefault("Runtime", "container")
         if "ContainerSpec" in spec["TaskTemplate"]:
             policy = spec["TaskTemplate"].setdefault("RestartPolicy", {})
             policy.setdefault("Condition", "any")
             policy.setdefault("MaxAttempts", 0)
+        ids = {network["Name"]: network_id for network_id, network in self.networks.items()}
+        for network in spec["TaskTemplate"].get("Networks", ()):
+            network["Target"] = ids.get(network["Target"], network["Target"])
         return spec
 
     @staticmethod

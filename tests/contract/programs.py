@@ -22,6 +22,13 @@ COMMAND = "command:local:Command"
 
 Refer = Callable[[str, str], Any]
 
+RANGE = "10.209"
+"""Where the networks' addresses begin: below those of the stacks under test (`tests/support/places.py`)."""
+LABEL = "contract"
+"""Of secrets and configs, whose names are made up, so that they are found when a test did not come to its end."""
+
+OURS = {"labels": [{"label": LABEL, "value": "1"}]}
+
 # A program that stops at once on SIGTERM, unless somebody made it stubborn.
 STUBBORN = "/stubborn"
 SLEEPER = f"trap 'test -e {STUBBORN} || exit 0' TERM; while :; do sleep 1 & wait $!; done"
@@ -50,8 +57,8 @@ def docker_program(program: Mapping[str, Any], refer: Refer, *, prefix: str = ""
         prefix: of the names of networks and services.
     """
     yield Declared(type=NETWORK, name="net", inputs=_network(f"{prefix}net", 0))
-    yield Declared(type=SECRET, name="pw", inputs={"data": _base64(program.get("pw", "one"))})
-    yield Declared(type=CONFIG, name="conf", inputs={"dataRaw": program.get("conf", "one\n")})
+    yield Declared(type=SECRET, name="pw", inputs={"data": _base64(program.get("pw", "one")), **OURS})
+    yield Declared(type=CONFIG, name="conf", inputs={"dataRaw": program.get("conf", "one\n"), **OURS})
     networks = ["net"]
     if program.get("net2"):
         yield Declared(type=NETWORK, name="net2", inputs=_network(f"{prefix}net2", 1))
@@ -68,7 +75,7 @@ def command_program(program: Mapping[str, Any]) -> Iterator[Declared]:
 
 
 def _network(name: str, number: int) -> Mapping[str, Any]:
-    network = f"10.213.{number}"
+    network = f"{RANGE}.{number}"
     ranges = [{"subnet": f"{network}.0/24", "gateway": f"{network}.1"}]
     return {"name": name, "driver": "overlay", "attachable": True, "ipamConfigs": ranges}
 
@@ -127,7 +134,7 @@ def _service(
         service["mode"] = {"global": True}
     else:
         service["mode"] = {"replicated": {"replicas": words.get("replicas", 1)}}
-        service["convergeConfig"] = {"delay": "1s", "timeout": "20s"}
+        service["convergeConfig"] = {"delay": "1s", "timeout": words.get("timeout", "20s")}
     return service
 
 

@@ -108,12 +108,13 @@ def test_the_data_of_a_secret_is_secret_however_it_comes(data: Any, docker: Serv
         (SERVICE, {"taskSpec": {"containerSpec": {"image": "a"}, "runtime": "plugin"}}, "taskSpec.runtime"),
         (
             SERVICE,
-            {"taskSpec": {"containerSpec": {"image": "a"}, "networksAdvanceds": [{"name": "n"}]}},
-            "taskSpec.networksAdvanceds[0].name",
+            {"taskSpec": {"containerSpec": {"image": "a"}, "networksAdvanceds": [{"id": "n", "driverOpts": []}]}},
+            "taskSpec.networksAdvanceds[0].driverOpts",
         ),
         (NETWORK, {"ingress": True}, "ingress"),
         (NETWORK, {"ipv6": True}, "ipv6"),
         (SECRET, {"data": DATA, "driver": "x"}, "driver"),
+        (CONFIG, {"data": DATA, "dataRaw": "x"}, "data"),
     ],
 )
 def test_a_field_that_is_not_ours_is_refused_by_name(
@@ -163,8 +164,7 @@ def test_a_field_that_is_not_ours_is_refused_by_name(
             "convergeConfig: works with a replicated service only; leave it out",
         ),
         (SECRET, {}, "data: is missing; give it a value"),
-        (CONFIG, {}, "data: give either data or dataRaw, one of the two"),
-        (CONFIG, {"data": DATA, "dataRaw": "x"}, "data: give either data or dataRaw, one of the two"),
+        (CONFIG, {}, "dataRaw: is missing; give it a value"),
     ],
 )
 def test_a_wrong_value_is_refused_in_one_sentence(

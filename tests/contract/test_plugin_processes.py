@@ -1,4 +1,4 @@
-"""The executables: found by the engine, started, attached to, and gone when the engine is gone."""
+"""The executables: found by the engine, started, and gone when the engine is gone."""
 
 from __future__ import annotations
 
