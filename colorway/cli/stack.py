@@ -30,6 +30,7 @@ from colorway.machine.teardown import refuse_orphans_elsewhere
 from colorway.spec.hosts import Role
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stack import Apply
+from colorway.swarm.connections import Connection
 from colorway.swarm.services import Swarm
 
 if TYPE_CHECKING:
@@ -190,8 +191,8 @@ def _connect(spec: PlatformSpec) -> Backing:
     port = ReleasePort(root=project_root(), stack=spec.stack, say=_say, progress=TerminalProgress())
     return Backing(
         engine=port,
-        manager=Swarm(spec.manager).client(),
-        nodes=lambda: {host.name: Swarm(host).client() for host in spec.hosts(Role.WEB)},
+        manager=Connection(spec.manager),
+        nodes=lambda: {host.name: Swarm(host) for host in spec.hosts(Role.WEB)},
         notify_urls=port.notify_urls,
     )
 
