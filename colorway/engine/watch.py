@@ -7,10 +7,10 @@ did not converge, and waits minutes before it says so.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from time import monotonic
 
 from colorway.errors import ColorwayError
 from colorway.swarm.services import Swarm
@@ -72,11 +72,9 @@ def watched_tasks(
 
 def _look_until(watch: _Watcher, stop: threading.Event) -> None:
     while True:
-        try:
+        # Whoever watches must never make an `up` fail; the next look may work again.
+        with suppress(ColorwayError, OSError, KeyError, ValueError):
             watch.look()
-        except (ColorwayError, OSError, KeyError, ValueError):
-            # Whoever watches must never make an `up` fail; the next look may work again.
-            pass
         if stop.wait(INTERVAL):
             return
 
@@ -114,7 +112,7 @@ class _Watcher:
         starting = any(task.state == "starting" for task in tasks)
         no_addresses = self.swarm.networks_without_addresses() if new else {}
         unhealthy = self.swarm.unhealthy_containers() if starting else set()
-        now, before, self._waiting = time.monotonic(), self._waiting, {}
+        now, before, self._waiting = monotonic(), self._waiting, {}
         for task in tasks:
             reason = why_waiting(task, no_addresses=no_addresses, unhealthy=unhealthy)
             if reason is None:

@@ -93,11 +93,13 @@ def why_waiting(task: TaskState, *, no_addresses: Mapping[str, str], unhealthy: 
         return f"task {task.state}: its health check fails"
     if task.state not in WAITING:
         return None
+    if task.error:
+        return f"task {task.state}: {_cured(_RANDOM.sub('', task.error))}"
     # Swarm itself says nothing of these tasks but "created".
     without = [no_addresses[network] for network in task.networks if network in no_addresses]
-    if without:
-        return f"task {task.state}: {_cured(f'the network {without[0]} gets no addresses: pool overlaps')}"
-    return f"task {task.state}: {_cured(_RANDOM.sub('', task.error))}" if task.error else None
+    if not without:
+        return None
+    return f"task {task.state}: {_cured(f'the network {without[0]} gets no addresses: pool overlaps')}"
 
 
 def _cured(told: str) -> str:
