@@ -20,7 +20,7 @@ from colorway.cli.status import as_json, show
 from colorway.config import stack_files
 from colorway.engine.events import Change
 from colorway.engine.operations import Engine, EngineError
-from colorway.engine.session import engine_for, load_program_beside, refuse_busy_ports, set_up
+from colorway.engine.session import engine_for, load_program_beside, refuse_taken, set_up
 from colorway.engine.stack import backend_environment
 from colorway.engine.status import read_status
 from colorway.errors import ColorwayError
@@ -77,7 +77,7 @@ def up(stack: StackName, in_place: Reason = None) -> None:
     with TerminalProgress() as progress:
         set_up(spec, root=project_root(), progress=progress)
         engine = _engine(spec, progress)
-    refuse_busy_ports(spec, engine.swarm)
+    refuse_taken(spec, engine.swarm)
     if spec.settings.release.apply is Apply.HERE:
         # Where CI applies, a release waits for exactly this run.
         _lock(spec, engine.swarm).refuse_beside_a_release()

@@ -110,7 +110,8 @@ class _Watcher:
     def _look_at_waiting(self, tasks: list[TaskState]) -> None:
         new = any(task.state in WAITING and not task.error for task in tasks)
         starting = any(task.state == "starting" for task in tasks)
-        no_addresses = self.swarm.networks_without_addresses() if new else {}
+        networks = self.swarm.networks() if new else []
+        no_addresses = {one.id: one.name for one in networks if not one.has_addresses}
         unhealthy = self.swarm.unhealthy_containers() if starting else set()
         now, before, self._waiting = monotonic(), self._waiting, {}
         for task in tasks:

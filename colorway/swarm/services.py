@@ -47,14 +47,27 @@ class ServiceState:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TakenRange:
-    """A network that this host knows, with its addresses."""
+class NetworkState:
+    """A network that a host knows: the swarm's, or the host's own."""
 
-    network: str
-    """Its name."""
+    id: str
+    name: str
     stack: str | None
     """The stack whose label it carries; none = nobody's of ours."""
     subnets: tuple[IPv4Network, ...]
+    has_addresses: bool
+    """Whether it can be used; a network of the swarm whose range is in use elsewhere never gets any."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForeignService:
+    """A service that does not carry a stack's label."""
+
+    name: str
+    stack: str | None
+    """The stack whose label it carries; none = nobody's of ours."""
+    ports: tuple[int, ...]
+    """Ports that it publishes."""
 
 
 class Swarm:
@@ -93,22 +106,23 @@ class Swarm:
             *(SwarmObject("config", raw["Spec"]["Name"]) for raw in configs),
         ]
 
-    def foreign_services(self, stack: str) -> dict[str, str | None]:
-        """Return the services that do not carry the stack's label, each with the stack whose label it carries."""
+    def foreign_services(self, stack: str) -> list[ForeignService]:
+        """Return the services that do not carry the stack's label."""
         listed = self._engine.ask("its services", lambda api: api.services())
-        owners = {raw["Spec"]["Name"]: (raw["Spec"].get("Labels") or {}).get(STACK_LABEL) for raw in listed}
-        return {name: owner for name, owner in owners.items() if owner != stack}
+        found = [
+            ForeignService(
+                name=raw["Spec"]["Name"],
+                stack=(raw["Spec"].get("Labels") or {}).get(STACK_LABEL),
+                ports=tuple(_published_ports(raw)),
+            )
+            for raw in listed
+        ]
+        return sorted((one for one in found if one.stack != stack), key=lambda one: one.name)
 
-    def foreign_networks(self, stack: str) -> list[TakenRange]:
-        """Return the networks that do not carry the stack's label, this host's own ones among them."""
+    def networks(self) -> list[NetworkState]:
+        """Return all networks, this host's own ones among them."""
         listed = self._engine.ask("its networks", lambda api: api.networks())
-        found = [_taken_range(raw) for raw in listed]
-        return sorted((one for one in found if one.stack != stack), key=lambda one: one.network)
-
-    def networks_without_addresses(self) -> dict[str, str]:
-        """Return the names, by id, of overlay networks that the swarm could give no addresses to."""
-        listed = self._engine.ask("its networks", lambda api: api.networks(filters={"scope": "swarm"}))
-        return {raw["Id"]: raw["Name"] for raw in listed if not raw.get("Driver")}
+        return sorted((_network_state(raw) for raw in listed), key=lambda one: one.name)
 
     def remove(self, made: SwarmObject) -> None:
         """Remove what no state knows; the only change that is made past the engine.
@@ -141,11 +155,7 @@ class Swarm:
     def published_ports(self, stack: str) -> set[int]:
         """Return the ports of hosts that the stack's services have already."""
         listed = self._engine.ask("its services", lambda api: api.services(filters=_of(stack)))
-        return {
-            int(port["PublishedPort"])
-            for raw in listed
-            for port in raw["Spec"].get("EndpointSpec", {}).get("Ports") or []
-        }
+        return {port for raw in listed for port in _published_ports(raw)}
 
     def tasks(self, stack: str, *, only_wanted: bool = False) -> list[TaskState]:
         """Return the stack's tasks, newest first; all that the swarm remembers, or those that should run."""
@@ -242,13 +252,21 @@ def _service_state(raw: Mapping[str, Any], tasks: list[TaskState]) -> ServiceSta
     )
 
 
-def _taken_range(raw: Mapping[str, Any]) -> TakenRange:
+def _published_ports(raw: Mapping[str, Any]) -> list[int]:
+    ports = raw["Spec"].get("EndpointSpec", {}).get("Ports") or []
+    return [int(port["PublishedPort"]) for port in ports if port.get("PublishedPort")]
+
+
+def _network_state(raw: Mapping[str, Any]) -> NetworkState:
     written = [one.get("Subnet", "") for one in (raw.get("IPAM") or {}).get("Config") or ()]
     subnets = [ip_network(one, strict=False) for one in written if one]
-    return TakenRange(
-        network=raw["Name"],
+    return NetworkState(
+        id=raw["Id"],
+        name=raw["Name"],
         stack=(raw.get("Labels") or {}).get(STACK_LABEL),
         subnets=tuple(one for one in subnets if isinstance(one, IPv4Network)),
+        # Until the swarm has allocated a network, its driver is empty; Docker says it in no other way.
+        has_addresses=bool(raw.get("Driver")),
     )
 
 

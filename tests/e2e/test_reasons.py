@@ -7,22 +7,26 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from pathlib import Path
 
 import pytest
 
 from colorway.engine.watch import watched_tasks
 from colorway.spec.hosts import HostSpec
 from colorway.swarm.services import Swarm
-from tests.support.demo import docker
+from tests.support.clone import Clone
+from tests.support.demo import docker, left_behind
+from tests.support.places import free_place
 from tests.support.specs import THIS_MACHINE
 from tests.support.wait import wait_until
 
+pytestmark = pytest.mark.area("engine")
 STACK = "reasons"
 IMAGE = "debian:forky-slim"
 PROMISE = 10
 """Seconds after which a reason that is known is on the screen."""
 LIMIT = 3 * PROMISE
-RANGE = "10.213.77.0/24"
+RANGE = "10.199.77.0/24"
 KINDS = {
     "pool": (
         ["--network", f"{STACK}-b"],
@@ -122,3 +126,19 @@ def test_what_keeps_a_task_from_starting_is_said_within_seconds(kind, told) -> N
 
 def test_the_log_of_what_crashed_is_kept(told) -> None:
     assert "  | no database" in told["crash"][2], "its container is gone soon"
+
+
+def test_addresses_of_a_foreign_network_are_said_before_anything_is_created(
+    tmp_path: Path, swarm: None, pulumi_cli: Path
+) -> None:
+    with free_place() as place:
+        clone = Clone.make(tmp_path / "clone", place=place)
+        taken = place.network.replace(".0.0/16", ".1.0/24")
+        docker("network", "create", "--driver", "overlay", "--subnet", taken, f"{STACK}-a")
+        try:
+            ran = clone.up(code=1)
+        finally:
+            docker("network", "rm", f"{STACK}-a")
+        assert f"in use by the network {STACK}-a that no stack of colorway made ({taken})" in ran.output, "what has it"
+        assert "choose another range, for example 10." in ran.output, "and what helps"
+        assert left_behind(place.name) == [], "nothing was created"

@@ -24,7 +24,7 @@ class FailingEngine:
         self.words = words
 
     def up(self, *, continue_on_error):
-        raise EngineError(self.words, stack="test")
+        raise EngineError(self.words, hint="again")
 
 
 @pytest.fixture

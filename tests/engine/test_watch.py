@@ -5,6 +5,7 @@ from __future__ import annotations
 from colorway.engine import watch
 from colorway.engine.watch import watched_tasks
 from colorway.errors import ColorwayError
+from colorway.swarm.services import NetworkState
 from colorway.swarm.tasks import TaskState
 from tests.support.wait import wait_until
 
@@ -21,8 +22,11 @@ class FakeSwarm:
         self.looks, self.asked = list(looks), 0
         self.no_addresses, self.unhealthy = no_addresses or {}, set(unhealthy)
 
-    def networks_without_addresses(self):
-        return self.no_addresses
+    def networks(self):
+        return [
+            NetworkState(id=key, name=name, stack="test", subnets=(), has_addresses=False)
+            for key, name in self.no_addresses.items()
+        ]
 
     def unhealthy_containers(self):
         return self.unhealthy
