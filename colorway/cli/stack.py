@@ -122,8 +122,11 @@ def status(
     with TerminalProgress() as progress:
         engine = engine_for(spec, root=project_root(), say=_say, progress=progress)
     _, deployed = engine.open()
-    found = read_status(spec, outputs=deployed.outputs, swarm=engine.swarm)
-    release = read_release(root=project_root(), stack=stack, lock=_lock(spec, engine.swarm), now=datetime.now(tz=UTC))
+    found = read_status(
+        spec, outputs=deployed.outputs, swarm=engine.swarm, is_known=not deployed.is_empty or bool(deployed.pending)
+    )
+    lock = None if found.silence else _lock(spec, engine.swarm)
+    release = read_release(root=project_root(), stack=stack, lock=lock, now=datetime.now(tz=UTC))
     if as_data:
         typer.echo(as_json(found, release))
     else:

@@ -42,6 +42,13 @@ class DockerError(ColorwayError):
 class NoAnswerError(DockerError):
     """There was no answer, so nobody knows; asking again may help."""
 
+    def __init__(self, what: str, *, cure: str = "") -> None:
+        super().__init__(f"{what}; {cure}" if cure else what)
+        self.what = what
+        """Which host did not answer, and what it was asked for."""
+        self.cure = cure
+        """What helps."""
+
 
 class RefusedError(DockerError):
     """The engine answered, and refused."""
@@ -116,7 +123,7 @@ class Connection:
         cure = "start it, or choose another engine with DOCKER_HOST or `docker context use`"
         if not self.host.is_local:
             cure = f"see whether `ssh {self.host.user}@{self.host.address} docker version` works"
-        return NoAnswerError(f"{self.host.name}: Docker does not answer, asked for {what} ({reason}); {cure}")
+        return NoAnswerError(f"{self.host.name}: Docker does not answer, asked for {what} ({reason})", cure=cure)
 
 
 def _reason(error: BaseException) -> str:

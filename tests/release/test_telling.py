@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -73,6 +74,15 @@ def test_progress_is_one_line_with_both_colors() -> None:
         "10 %, 9m12s left | green 2.0.0 10 %: 4.04/s 0.1 % failed p95 81 ms | "
         "blue 1.0.0 90 %: ?/s no requests | the bake of 10m is not over"
     ), "stage, time left, requests, errors, p95, and what is waited for"
+
+
+@pytest.mark.parametrize(
+    ("rate", "text"), [(2238.7, "2,239/s"), (123.4, "123/s"), (40.04, "40.0/s"), (4.04, "4.04/s"), (0.0004, "0.00/s")]
+)
+def test_rates_are_plain_numbers(rate, text) -> None:
+    green = replace(FIGURES.colors[Color.GREEN], requests_per_second=rate)
+    line = progress_line(replace(FIGURES, colors={Color.GREEN: green}))
+    assert f"10 %: {text} 0.1 % failed" in line, "as people write them"
 
 
 def test_a_terminal_shows_every_look_in_one_line_and_a_log_only_some() -> None:
