@@ -257,6 +257,9 @@ class Run:
                 ports.engine.health()
             except NoAnswerError as again:
                 silence = again
+            except ColorwayError:
+                # Docker is not what is wrong any more; whatever else is, the step itself says better.
+                return
             else:
                 ports.reporter.say("Docker answers again; it goes on")
                 return
