@@ -200,13 +200,15 @@ def ssh_command(host: HostSpec) -> list[str]:
 
     Every wait in it has a limit: a host that is gone is given up after some 15 seconds.
     """
+    # %H is the name as ssh looks it up, which is another one where the port is not 22; a comment could hold a %.
+    key = " ".join((host.host_key or "").split()[:2])
     options = (
         "BatchMode=yes",
         f"ConnectTimeout={_CONNECT_TIMEOUT}",
         "ServerAliveInterval=5",
         "ServerAliveCountMax=3",
         "StrictHostKeyChecking=yes",
-        f"KnownHostsCommand=/bin/echo {host.address} {host.host_key}",
+        f"KnownHostsCommand=/bin/echo %H {key}",
         "UserKnownHostsFile=none",
         "GlobalKnownHostsFile=none",
     )

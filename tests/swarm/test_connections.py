@@ -243,7 +243,7 @@ def test_this_machines_engine_is_the_one_that_docker_talks_to(monkeypatch, tmp_p
 
 def test_a_host_is_trusted_by_the_stack_files_key_only() -> None:
     command = ssh_command(REMOTE)
-    assert f"KnownHostsCommand=/bin/echo 10.0.0.21 {HOST_KEY}" in command, "the pinned key"
+    assert f"KnownHostsCommand=/bin/echo %H {HOST_KEY}" in command, "the pinned key, whatever the port"
     assert {"StrictHostKeyChecking=yes", "UserKnownHostsFile=none", "BatchMode=yes"} <= set(command), "and no other"
     assert command[command.index("-l") :] == [
         *("-l", "deploy", "-p", "22", "--", "10.0.0.21"),
