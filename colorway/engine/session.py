@@ -77,10 +77,10 @@ def refuse_taken(spec: PlatformSpec, swarm: Swarm) -> None:
     Raises:
         ColorwayError: one sentence for each kind of thing, with what has it and the key that changes it.
     """
-    foreign = swarm.foreign_services(spec.stack)
+    foreign, networks = swarm.foreign_services(spec.stack), swarm.networks()
     found = [
-        *_taken_names(spec, swarm.networks(), foreign),
-        *_taken_range(spec, swarm.networks()),
+        *_taken_names(spec, networks, foreign),
+        *_taken_range(spec, networks),
         *_taken_ports(spec, swarm.published_ports(spec.stack), foreign),
     ]
     if found:
