@@ -134,11 +134,11 @@ def test_addresses_of_a_foreign_network_are_said_before_anything_is_created(
     with free_place() as place:
         clone = Clone.make(tmp_path / "clone", place=place)
         taken = place.network.replace(".0.0/16", ".1.0/24")
-        docker("network", "create", "--driver", "overlay", "--subnet", taken, f"{STACK}-a")
+        docker("network", "create", "--driver", "overlay", "--subnet", taken, f"{STACK}-c")
         try:
             ran = clone.up(code=1)
         finally:
-            docker("network", "rm", f"{STACK}-a")
-        assert f"in use by the network {STACK}-a that no stack of colorway made ({taken})" in ran.output, "what has it"
+            docker("network", "rm", f"{STACK}-c")
+        assert f"in use by the network {STACK}-c that no stack of colorway made ({taken})" in ran.output, "what has it"
         assert "choose another range, for example 10." in ran.output, "and what helps"
         assert left_behind(place.name) == [], "nothing was created"
