@@ -125,7 +125,7 @@ MAY_REACH = (
     Rule("colorway.outputs", OUTPUTS | SPEC, PYDANTIC),
     Rule("colorway.config", SPEC | CONFIG, PYDANTIC | {"ruamel", "pulumi"}),
     Rule("colorway.config.stack_files", SPEC | CONFIG, PYDANTIC | {"ruamel"}),
-    Rule("colorway.swarm", SPEC | RENDER | SWARM, PYDANTIC | {"docker", "jinja2", "requests"}),
+    Rule("colorway.swarm", SPEC | RENDER | SWARM, PYDANTIC | {"docker", "jinja2", "requests", "urllib3"}),
     Rule(
         "offline_plugins", frozenset({"offline_plugins"}), frozenset({"google", "grpc", "pulumi", "typing_extensions"})
     ),
@@ -172,6 +172,17 @@ def config_readers(root: Path) -> list[str]:
         if (direct or "pulumi.Config" in text) and module.name != "colorway.config.pulumi_config":
             found.append(f"{module.name} reads pulumi.Config; colorway/config/pulumi_config.py is the one reader")
     return found
+
+
+def docker_boundary(root: Path) -> list[str]:
+    """Modules that speak with Docker's library past the one boundary, which translates every error of it."""
+    known = modules(root)
+    return [
+        f"{module.name} imports {one}; colorway/swarm is the one boundary to Docker"
+        for module in known.values()
+        if not inside(module.name, SWARM)
+        for one in sorted(imports(module, known) & {"docker", "requests", "urllib3"})
+    ]
 
 
 def outside_contacts(root: Path) -> list[str]:
@@ -334,6 +345,7 @@ def committed_files() -> list[Path]:
 RULES = (
     import_violations,
     config_readers,
+    docker_boundary,
     outside_contacts,
     bad_names_and_lengths,
     fragments,
@@ -442,6 +454,8 @@ def test_a_house_that_keeps_the_rules_passes(tmp_path):
         ),
         (config_readers, {"__main__": "import pulumi\npulumi.Config('x')"}, "__main__ reads pulumi.Config"),
         (config_readers, {"components/a": "from pulumi import Config, get_stack"}, "components.a reads pulumi.Config"),
+        (docker_boundary, {"colorway/release/a": "from docker.errors import APIError"}, "release.a imports docker"),
+        (docker_boundary, {"colorway/engine/a": "def f():\n    import requests"}, "colorway.engine.a imports requests"),
         (outside_contacts, {"components/a": "import os\nx = os.environ['HOME']"}, "uses os.environ"),
         (outside_contacts, {"components/a": "from time import monotonic"}, "uses time"),
         (bad_names_and_lengths, {"colorway/utils": ""}, "colorway.utils: name the noun"),

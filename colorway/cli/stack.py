@@ -20,7 +20,7 @@ from colorway.cli.status import as_json, show
 from colorway.config import stack_files
 from colorway.engine.events import Change
 from colorway.engine.operations import Engine, EngineError
-from colorway.engine.session import engine_for, load_program_beside, refuse_busy_ports, set_up
+from colorway.engine.session import engine_for, load_program_beside, refuse_taken, set_up
 from colorway.engine.stack import backend_environment
 from colorway.engine.status import read_status
 from colorway.errors import ColorwayError
@@ -30,6 +30,7 @@ from colorway.machine.teardown import refuse_orphans_elsewhere
 from colorway.spec.hosts import Role
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stack import Apply
+from colorway.swarm.connections import Connection
 from colorway.swarm.services import Swarm
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def up(stack: StackName, in_place: Reason = None) -> None:
     with TerminalProgress() as progress:
         set_up(spec, root=project_root(), progress=progress)
         engine = _engine(spec, progress)
-    refuse_busy_ports(spec, engine.swarm)
+    refuse_taken(spec, engine.swarm)
     if spec.settings.release.apply is Apply.HERE:
         # Where CI applies, a release waits for exactly this run.
         _lock(spec, engine.swarm).refuse_beside_a_release()
@@ -121,8 +122,11 @@ def status(
     with TerminalProgress() as progress:
         engine = engine_for(spec, root=project_root(), say=_say, progress=progress)
     _, deployed = engine.open()
-    found = read_status(spec, outputs=deployed.outputs, swarm=engine.swarm)
-    release = read_release(root=project_root(), stack=stack, lock=_lock(spec, engine.swarm), now=datetime.now(tz=UTC))
+    found = read_status(
+        spec, outputs=deployed.outputs, swarm=engine.swarm, is_known=not deployed.is_empty or bool(deployed.pending)
+    )
+    lock = None if found.silence else _lock(spec, engine.swarm)
+    release = read_release(root=project_root(), stack=stack, lock=lock, now=datetime.now(tz=UTC))
     if as_data:
         typer.echo(as_json(found, release))
     else:
@@ -190,8 +194,8 @@ def _connect(spec: PlatformSpec) -> Backing:
     port = ReleasePort(root=project_root(), stack=spec.stack, say=_say, progress=TerminalProgress())
     return Backing(
         engine=port,
-        manager=Swarm(spec.manager).client(),
-        nodes=lambda: {host.name: Swarm(host).client() for host in spec.hosts(Role.WEB)},
+        manager=Connection(spec.manager),
+        nodes=lambda: {host.name: Swarm(host) for host in spec.hosts(Role.WEB)},
         notify_urls=port.notify_urls,
     )
 

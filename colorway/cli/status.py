@@ -28,8 +28,14 @@ def show(console: Console, found: Status, release: ReleaseStatus | None) -> None
         table.add_column(heading)
     for row in found.rows:
         table.add_row(row.service, row.color, row.version, f"{row.running}/{row.wanted}", row.health)
-    console.print(table)
-    for line in [*_traffic_lines(found), *(release.lines() if release else ()), *_problem_lines(found)]:
+    if found.rows:
+        console.print(table)
+    for line in [
+        *_made_lines(found),
+        *_traffic_lines(found),
+        *(release.lines() if release else ()),
+        *_problem_lines(found),
+    ]:
         console.print(runnable(line), markup=False)
 
 
@@ -48,6 +54,8 @@ def as_json(found: Status, release: ReleaseStatus | None) -> str:
             "generation": outputs.generation if outputs else None,
             "live": found.live,
             "services": [_service(row) for row in found.rows],
+            "exists": [made._asdict() for made in found.made],
+            "answers": found.silence is None,
             "release": _release(release),
         },
         indent=2,
@@ -61,13 +69,23 @@ def helps(found: Status, release: ReleaseStatus | None) -> str | None:
     return release.helps if release else None
 
 
+def _made_lines(found: Status) -> list[str]:
+    """Return what exists of a stack that was never installed to the end, a line for each kind of thing."""
+    kinds: dict[str, list[str]] = {}
+    for made in found.made:
+        kinds.setdefault(made.kind, []).append(made.name)
+    return [f"exists: {kind} {', '.join(sorted(those))}" for kind, those in kinds.items()]
+
+
 def _traffic_lines(found: Status) -> list[str]:
+    configured = found.configured.settings.traffic
     if found.outputs is None:
-        return []
+        return [f"the file says: {_shares(configured)}"] if found.silence else []
     in_step = [host for host, live in found.live.items() if live == found.outputs.generation]
     where = f", live on {', '.join(in_step)}" if in_step else ", live nowhere"
+    if found.silence:
+        where = " by the last finished run; what is live cannot be asked"
     lines = [f"traffic: {_shares(found.outputs.traffic)}{where}"]
-    configured = found.configured.settings.traffic
     if configured != found.outputs.traffic:
         lines.append(f"the file says: {_shares(configured)}")
     return lines

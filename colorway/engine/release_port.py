@@ -8,7 +8,7 @@ from pathlib import Path
 
 from colorway.config import stack_files
 from colorway.config.stack_files import SECRETS
-from colorway.engine.operations import Engine, Say
+from colorway.engine.operations import Engine, EngineError, Say
 from colorway.engine.session import build_images, engine_for
 from colorway.errors import ColorwayError
 from colorway.machine.progress import Progress
@@ -17,9 +17,12 @@ from colorway.release.plan.facts import ServiceHealth
 from colorway.spec import names
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.traffic import Color
+from colorway.swarm.connections import NoAnswerError
 from colorway.swarm.services import Swarm, live_generations
 
 LOG_LINES = 20
+SILENT = ("Cannot connect to the Docker daemon", "error during connect", "Is the docker daemon running")
+"""What plugins and scripts say through the engine where Docker does not answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +47,14 @@ class ReleasePort:
         spec = self._spec()
         self._tokens.clear()
         build_images(spec, root=self.root, progress=self.progress)
-        self._engine(spec).up(continue_on_error=continue_on_error)
+        try:
+            self._engine(spec).up(continue_on_error=continue_on_error)
+        except EngineError as error:
+            if any(words in str(error) for words in SILENT):
+                # Docker is to blame, and not the color that was being changed.
+                first = str(error).splitlines()[0].strip()
+                raise NoAnswerError(f"Docker stopped answering while `up` ran: {first}") from None
+            raise
 
     def outputs(self) -> PlatformOutputs | None:
         """Return what was last applied; see the port."""

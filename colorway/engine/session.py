@@ -6,19 +6,26 @@ import importlib
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator, Sequence
+from ipaddress import IPv4Network
 from pathlib import Path
 
+from colorway.config import stack_files
 from colorway.engine import cli_binary, plugins
 from colorway.engine.operations import Engine
 from colorway.errors import ColorwayError
 from colorway.machine import daemon, images
 from colorway.machine.progress import Progress
+from colorway.outputs import platform_outputs
+from colorway.spec import names
+from colorway.spec.names import NetworkName
 from colorway.spec.platform_file import ImageSource
 from colorway.spec.platform_spec import PlatformSpec
-from colorway.swarm.services import Swarm
+from colorway.swarm.services import ForeignService, NetworkState, Swarm
 
 PLUGINS = ("docker", "command")
+_RANGES = tuple(IPv4Network(f"10.{number}.0.0/16") for number in range(90, 255))
+"""Ranges to propose where one is taken."""
 
 
 def set_up(spec: PlatformSpec, *, root: Path, progress: Progress) -> None:
@@ -49,43 +56,96 @@ def engine_for(spec: PlatformSpec, *, root: Path, say: Callable[[str], None], pr
         ColorwayError: no CLI or no plugins can be had.
     """
     pulumi = cli_binary.find_or_build(progress=progress)
-    names = [*PLUGINS, *(["cloudflare"] if spec.is_public else [])]
+    wanted = [*PLUGINS, *(["cloudflare"] if spec.is_public else [])]
     choice = plugins.choose(
-        pulumi=pulumi, names=names, public=spec.is_public, python=Path(sys.executable), progress=progress
+        pulumi=pulumi, names=wanted, public=spec.is_public, python=Path(sys.executable), progress=progress
     )
     return Engine(root=root, pulumi=pulumi, plugins=choice, spec=spec, say=say, swarm=Swarm(spec.manager))
 
 
 def load_program_beside() -> None:
     """Load what the program needs while other things are waited for; 0.4 s of the next `up` or `preview`."""
-    names = ("pulumi_docker", "pulumi_command", "components.load_balancer.routing", "components.monitoring")
-    threading.Thread(target=lambda: [importlib.import_module(name) for name in names], daemon=True).start()
+    modules = ("pulumi_docker", "pulumi_command", "components.load_balancer.routing", "components.monitoring")
+    threading.Thread(target=lambda: [importlib.import_module(name) for name in modules], daemon=True).start()
 
 
-def refuse_busy_ports(spec: PlatformSpec, swarm: Swarm) -> None:
-    """Refuse a first `up` of a local stack while another program has one of its ports.
+def refuse_taken(spec: PlatformSpec, swarm: Swarm) -> None:
+    """Refuse an `up` while something else has the stack's ports, addresses or names; nothing was created.
+
+    What the stack has already is not looked at: whoever came later has to give way.
 
     Raises:
-        ColorwayError: names each busy port and the key that changes it; nothing was created.
+        ColorwayError: one sentence for each kind of thing, with what has it and the key that changes it.
     """
-    if not spec.is_local:
+    foreign, networks = swarm.foreign_services(spec.stack), swarm.networks()
+    found = [
+        *_taken_names(spec, networks, foreign),
+        *_taken_range(spec, networks),
+        *_taken_ports(spec, swarm.published_ports(spec.stack), foreign),
+    ]
+    if found:
+        raise ColorwayError("\n".join(f"{stack_files.stack_file(spec.stack)}: {sentence}" for sentence in found))
+
+
+def _taken_names(
+    spec: PlatformSpec, networks: Sequence[NetworkState], foreign: Sequence[ForeignService]
+) -> Iterator[str]:
+    wanted = {service["service"] for service in platform_outputs(spec, generation="")["services"]}
+    cure = "remove it, or give this stack another name, which is the name of its file"
+    for service in foreign:
+        if service.name in wanted:
+            yield f"the name {service.name} is in use by a service {_of(service.stack)}; {cure}"
+    ours = {names.network(spec.stack, name) for name in NetworkName}
+    for network in networks:
+        if network.stack != spec.stack and network.name in ours:
+            yield f"the name {network.name} is in use by a network {_of(network.stack)}; {cure}"
+
+
+def _taken_range(spec: PlatformSpec, networks: Sequence[NetworkState]) -> Iterator[str]:
+    there = {one.name for one in networks if one.stack == spec.stack and one.has_addresses}
+    wanted = [
+        names.subnet(spec.settings.network, name)
+        for name in NetworkName
+        if names.network(spec.stack, name) not in there
+    ]
+    foreign = [one for one in networks if one.stack != spec.stack]
+    taken = [
+        f"{one.name} {_of(one.stack)} ({subnet})"
+        for one in foreign
+        for subnet in one.subnets
+        if any(subnet.overlaps(mine) for mine in wanted)
+    ]
+    if not taken:
         return
+    subnets = [subnet for one in networks for subnet in one.subnets]
+    free = next((one for one in _RANGES if not any(one.overlaps(subnet) for subnet in subnets)), None)
+    yield (
+        f"addresses of colorway:network {spec.settings.network} are in use by the network {', '.join(taken)}; choose "
+        f"another range{f', for example {free}' if free else ''}"
+    )
+
+
+def _of(stack: str | None) -> str:
+    return f"of the stack {stack}" if stack else "that no stack of colorway made"
+
+
+def _taken_ports(spec: PlatformSpec, ours: Collection[int], foreign: Sequence[ForeignService]) -> Iterator[str]:
     edge = spec.platform.edge
     wanted = {
         edge.http_port: "{edge: {http-port: …}}",
         edge.https_port: "{edge: {https-port: …}}",
         spec.platform.monitoring.port: "{monitoring: {port: …}}",
     }
-    ours = swarm.published_ports(spec.stack)
-    busy = [port for port in wanted if port not in ours and not _is_free(port)]
-    if busy:
-        raise ColorwayError(
-            "\n".join(
-                f"Pulumi.{spec.stack}.yaml: port {port} is in use by another program; stop that program, "
-                f"or choose another port with colorway:overrides: {wanted[port]}"
-                for port in busy
-            )
-        )
+    services = {port: service for service in foreign for port in service.ports}
+    for port, key in wanted.items():
+        choose = f"or choose another port with colorway:overrides: {key}"
+        if port in ours:
+            continue
+        if port in services and spec.is_local:
+            who = services[port]
+            yield f"port {port} is in use by the service {who.name} {_of(who.stack)}; remove that, {choose}"
+        elif spec.is_local and not _is_free(port):
+            yield f"port {port} is in use by another program; stop that program, {choose}"
 
 
 def _is_free(port: int) -> bool:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from colorway.outputs import PlatformOutputs
+from colorway.spec import names
 from colorway.spec.platform_spec import PlatformSpec
-from colorway.swarm.services import ServiceState, Swarm
+from colorway.swarm.connections import NoAnswerError
+from colorway.swarm.services import ServiceState, Swarm, SwarmObject
+from colorway.swarm.tasks import why_ended, why_waiting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +23,8 @@ class Row:
     version: str
     running: int
     wanted: int
+    why: str | None = None
+    """What keeps tasks of it from running, as the swarm says; none = nothing that is known."""
 
     @property
     def is_healthy(self) -> bool:
@@ -39,17 +46,25 @@ class Status:
     stack: str
     configured: PlatformSpec
     outputs: PlatformOutputs | None
-    """None = never installed."""
+    """None = no `up` has ever finished."""
     rows: tuple[Row, ...]
     live: dict[str, str | None]
     """Generation that each load balancer serves, by host."""
+    made: tuple[SwarmObject, ...] = ()
+    """What exists although no `up` has finished."""
+    is_known: bool = True
+    """Whether this checkout's state knows of what exists."""
+    silence: NoAnswerError | None = None
+    """Why the swarm could not be asked; rows, live and made are empty then."""
 
     @property
     def problems(self) -> list[tuple[str, str]]:
         """What is wrong, each with the one command that helps."""
         up = f"colorway up {self.stack}"
+        if self.silence:
+            return [(self.silence.what, self.silence.cure)]
         if self.outputs is None:
-            return [("nothing is installed", up)]
+            return [self._unfinished, *self._sick_rows] if self.made else [("nothing is installed", up)]
         found = []
         wanted = (self.configured.settings.versions, self.configured.settings.traffic)
         if wanted != (self.outputs.versions, self.outputs.traffic):
@@ -62,32 +77,77 @@ class Status:
         ]
         missing = {service.service for service in self.outputs.services} - {row.service for row in self.rows}
         found += [(f"{name} is gone from the swarm", up) for name in sorted(missing)]
-        found += [
-            (f"{row.service}: {row.running} of {row.wanted} tasks run", f"docker service ps --no-trunc {row.service}")
+        return found + self._sick_rows
+
+    @property
+    def _unfinished(self) -> tuple[str, str]:
+        counts = Counter(made.kind for made in self.made)
+        told = ", ".join(f"{number} {kind}{'s' if number > 1 else ''}" for kind, number in counts.items())
+        if not self.is_known:
+            reason = f"this checkout's state knows nothing of what exists ({told}): another checkout made it"
+            return reason, f"work from that checkout, or colorway down {self.stack} --orphans removes it"
+        cure = f"colorway up {self.stack} continues it, colorway down {self.stack} removes it"
+        return f"no `up` has finished yet, and there are {told}", cure
+
+    @property
+    def _sick_rows(self) -> list[tuple[str, str]]:
+        return [
+            (
+                f"{row.service}: {row.running} of {row.wanted} tasks run{f': {row.why}' if row.why else ''}",
+                f"docker service ps --no-trunc {row.service}",
+            )
             for row in self.rows
             if not row.is_healthy
         ]
-        return found
 
 
-def read_status(spec: PlatformSpec, *, outputs: PlatformOutputs | None, swarm: Swarm) -> Status:
-    """Ask the swarm and put it beside what is configured."""
-    services = swarm.services(spec.stack)
+def read_status(spec: PlatformSpec, *, outputs: PlatformOutputs | None, swarm: Swarm, is_known: bool = True) -> Status:
+    """Ask the swarm and put it beside what is configured; changes nothing.
+
+    Args:
+        spec: What the files say.
+        outputs: What the last finished `up` left; none = none has finished.
+        swarm: Whom to ask; where it does not answer, the status says so and what is known without it.
+        is_known: Whether this checkout's state knows of anything in the swarm.
+    """
+    found = Status(stack=spec.stack, configured=spec, outputs=outputs, rows=(), live={}, is_known=is_known)
+    try:
+        services = swarm.services(spec.stack)
+        sick = any(service.running != service.wanted for service in services)
+        reasons = _reasons(swarm, spec.stack) if sick else {}
+        live = {lb.host: swarm.live_generation(lb.service) for lb in outputs.load_balancers} if outputs else {}
+        made = [] if outputs else swarm.all_objects(spec.stack)
+    except NoAnswerError as silence:
+        return replace(found, silence=silence)
     versions = {service.service: service.version for service in outputs.services} if outputs else {}
-    return Status(
-        stack=spec.stack,
-        configured=spec,
-        outputs=outputs,
-        rows=tuple(_row(service, versions.get(service.name)) for service in services),
-        live={lb.host: swarm.live_generation(lb.service) for lb in outputs.load_balancers} if outputs else {},
+    # What runs note about themselves is no part of the platform.
+    notes = {names.lock(spec.stack), names.run_lock(spec.stack), names.state_record(spec.stack)}
+    return replace(
+        found,
+        rows=tuple(_row(service, versions.get(service.name), reasons.get(service.name)) for service in services),
+        live=live,
+        made=tuple(one for one in made if one.name not in notes),
     )
 
 
-def _row(service: ServiceState, version: str | None) -> Row:
+def _reasons(swarm: Swarm, stack: str) -> Mapping[str, str]:
+    """Return what keeps tasks from running, by service: of the newest task that says something."""
+    no_addresses = {one.id: one.name for one in swarm.networks() if not one.has_addresses}
+    unhealthy = swarm.unhealthy_containers()
+    found: dict[str, str] = {}
+    for task in swarm.tasks(stack):
+        why = why_ended(task) if task.has_ended else why_waiting(task, no_addresses=no_addresses, unhealthy=unhealthy)
+        if why:
+            found.setdefault(task.service, why)
+    return found
+
+
+def _row(service: ServiceState, version: str | None, why: str | None) -> Row:
     return Row(
         service=service.name,
         color=service.color,
         version=version or "",
         running=service.running,
         wanted=service.wanted,
+        why=why if service.running != service.wanted else None,
     )

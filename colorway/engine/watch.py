@@ -1,76 +1,148 @@
-"""Watches tasks while `up` runs: what failed is often gone when the engine says that it failed."""
+"""Watches tasks while `up` runs, and says what keeps them from starting as soon as that is known.
+
+What failed is often gone when the engine says that it failed: the docker plugin deletes a service whose first create
+did not converge, and waits minutes before it says so.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from time import monotonic
 
 from colorway.errors import ColorwayError
-from colorway.swarm.services import Swarm, TaskState
+from colorway.swarm.services import Swarm
+from colorway.swarm.tasks import WAITING, TaskState, why_ended, why_waiting
 
 INTERVAL = 1.0
 """Seconds between two looks."""
+PERSISTS = 3.0
+"""Seconds that a task must have waited for the same reason: a swarm that only schedules says such things, too."""
 LOG_LINES = 20
-FAILED = ("failed", "rejected", "complete")
-"""Swarm's words for a task that ended by itself; one that its health check ended well-behaved is `complete`."""
 
 
 @dataclass(kw_only=True)
 class FailingTask:
-    """The last failing task of one service."""
+    """The last task of one service that did not start, or did not last."""
 
     service: str
     reason: str
     health: str = ""
     log: list[str] = field(default_factory=list)
 
-    def lines(self) -> list[str]:
-        """Return what an operator wants to read: the state, the health check's words, the log's end."""
+    def sentence(self) -> str:
+        """Return what is wrong in one line: service, state, reason, and the health check's last words."""
         health = f"; health check: {self.health.splitlines()[-1][:200]}" if self.health else ""
-        return [f"{self.service}: {self.reason}{health}", *(f"  | {line[:200]}" for line in self.log)]
+        return f"{self.service}: {self.reason}{health}"
+
+    def lines(self) -> list[str]:
+        """Return what an operator wants to read: the sentence, and the log's end."""
+        return [self.sentence(), *(f"  | {line[:200]}" for line in self.log)]
+
+
+def _nothing(_line: str) -> None:
+    return
 
 
 @contextmanager
-def watched_tasks(swarm: Swarm, *, stack: str) -> Iterator[dict[str, FailingTask]]:
-    """Collect failing tasks of a stack while the block runs, by service; older failures do not count."""
-    failures: dict[str, FailingTask] = {}
+def watched_tasks(
+    swarm: Swarm, *, stack: str, say: Callable[[str], None] = _nothing
+) -> Iterator[dict[str, FailingTask]]:
+    """Collect tasks of a stack that do not start or do not last while the block runs, by service.
+
+    Older failures do not count, and a task that waited and then starts after all is forgotten.
+
+    Args:
+        swarm: Its swarm.
+        stack: Name of the stack.
+        say: Told each reason within seconds, once per service and reason.
+    """
+    watch = _Watcher(swarm=swarm, stack=stack, say=say)
     stop = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(swarm, stack, failures, stop), daemon=True)
-    watcher.start()
+    thread = threading.Thread(target=_look_until, args=(watch, stop), daemon=True)
+    thread.start()
     try:
-        yield failures
+        yield watch.failures
     finally:
         stop.set()
-        watcher.join(timeout=5)
+        thread.join(timeout=5)
 
 
-def _watch(swarm: Swarm, stack: str, failures: dict[str, FailingTask], stop: threading.Event) -> None:
-    seen: set[str] | None = None
+def _look_until(watch: _Watcher, stop: threading.Event) -> None:
     while True:
-        try:
-            tasks = swarm.tasks(stack)
-            failing = [task for task in tasks if task.state in FAILED]
-            if seen is None:
-                seen = {task.id for task in failing}
-            for task in failing:
-                if task.id not in seen:
-                    seen.add(task.id)
-                    failures[task.service] = _describe(swarm, task)
-        except (ColorwayError, OSError, KeyError, ValueError):
-            # Whoever watches must never make an `up` fail; the next look may work again.
-            pass
+        # Whoever watches must never make an `up` fail; the next look may work again.
+        with suppress(ColorwayError, OSError, KeyError, ValueError):
+            watch.look()
         if stop.wait(INTERVAL):
             return
 
 
-def _describe(swarm: Swarm, task: TaskState) -> FailingTask:
-    code = "" if task.exit_code in {None, 0} else f", exit code {task.exit_code}"
-    why = "ended although it should run" if task.state == "complete" else task.error or task.message
-    return FailingTask(
-        service=task.service,
-        reason=f"task {task.state}: {why}{code}",
-        health=swarm.health_output(task.container) if task.container else "",
-        log=swarm.log_lines(task.container, count=LOG_LINES) if task.container else [],
-    )
+@dataclass(kw_only=True)
+class _Watcher:
+    """What was seen so far."""
+
+    swarm: Swarm
+    stack: str
+    say: Callable[[str], None]
+    failures: dict[str, FailingTask] = field(default_factory=dict)
+    _ended: set[str] | None = None
+    """Tasks whose end is known; none = nobody has looked yet."""
+    _waiting: dict[str, tuple[str, float]] = field(default_factory=dict)
+    """Why each waiting task waits, and since when."""
+    _blamed: dict[str, str] = field(default_factory=dict)
+    """The waiting task that each service's failure is taken from."""
+    _said: set[tuple[str, str]] = field(default_factory=set)
+
+    def look(self) -> None:
+        """Ask the swarm once."""
+        tasks = self.swarm.tasks(self.stack)
+        ended = {task.id: task for task in tasks if task.has_ended}
+        if self._ended is None:
+            self._ended = set(ended)
+        # Oldest first, so that the newest failure of a service is the one that stays.
+        for task in reversed([task for name, task in ended.items() if name not in self._ended]):
+            self._note(task, why_ended(task))
+            self._ended.add(task.id)
+        self._look_at_waiting([task for task in tasks if not task.has_ended])
+
+    def _look_at_waiting(self, tasks: list[TaskState]) -> None:
+        new = any(task.state in WAITING and not task.error for task in tasks)
+        starting = any(task.state == "starting" for task in tasks)
+        networks = self.swarm.networks() if new else []
+        no_addresses = {one.id: one.name for one in networks if not one.has_addresses}
+        unhealthy = self.swarm.unhealthy_containers() if starting else set()
+        now, before, self._waiting = monotonic(), self._waiting, {}
+        for task in tasks:
+            reason = why_waiting(task, no_addresses=no_addresses, unhealthy=unhealthy)
+            if reason is None:
+                self._forget(task)
+                continue
+            known, since = before.get(task.id, (reason, now))
+            self._waiting[task.id] = (reason, since if known == reason else now)
+            if task.container or now - self._waiting[task.id][1] >= PERSISTS:
+                self._note(task, reason)
+                self._blamed[task.service] = task.id
+
+    def _forget(self, task: TaskState) -> None:
+        """Blame a task no more that waited and goes on; one that is gone may be the very reason why it is."""
+        if self._blamed.get(task.service) == task.id and task.desired != "shutdown":
+            del self._blamed[task.service]
+            self.failures.pop(task.service, None)
+
+    def _note(self, task: TaskState, reason: str) -> None:
+        known = self.failures.get(task.service)
+        if known and known.reason == reason and task.service in self._blamed:
+            return
+        found = FailingTask(
+            service=task.service,
+            reason=reason,
+            health=self.swarm.health_output(task.container) if task.container else "",
+            log=self.swarm.log_lines(task.container, count=LOG_LINES) if task.container else [],
+        )
+        self._blamed.pop(task.service, None)
+        self.failures[task.service] = found
+        if (task.service, reason) not in self._said:
+            self._said.add((task.service, reason))
+            self.say(found.sentence())

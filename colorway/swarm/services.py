@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network, ip_network
 from typing import Any, NamedTuple
-
-import docker
-from docker.errors import APIError, DockerException, NotFound
 
 from colorway.errors import ColorwayError
 from colorway.render.nginx import STATUS_PORT
@@ -15,11 +13,17 @@ from colorway.spec import names
 from colorway.spec.hosts import HostSpec
 from colorway.spec.names import COLOR_LABEL, SERVICE_LABEL, STACK_LABEL
 from colorway.spec.platform_spec import PlatformSpec
+from colorway.swarm.connections import Connection, DockerError, MissingError, RefusedError
+from colorway.swarm.tasks import TaskState, task_state
 
 SERVICE_OF_CONTAINER = "com.docker.swarm.service.name"
 """Label that Swarm gives to a task's container; the value is the service's name."""
-TIMEOUT = 20
-"""Seconds for one answer of the Docker API."""
+_REMOVERS = {
+    "service": "remove_service",
+    "network": "remove_network",
+    "secret": "remove_secret",
+    "config": "remove_config",
+}
 
 
 class SwarmObject(NamedTuple):
@@ -28,22 +32,6 @@ class SwarmObject(NamedTuple):
     kind: str
     """service, network, secret or config."""
     name: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskState:
-    """One task of a service."""
-
-    id: str
-    service: str
-    """Name of the service in the swarm."""
-    state: str
-    """Actual state, Swarm's word."""
-    desired: str
-    message: str
-    error: str
-    container: str
-    exit_code: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,57 +46,83 @@ class ServiceState:
     running: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class NetworkState:
+    """A network that a host knows: the swarm's, or the host's own."""
+
+    id: str
+    name: str
+    stack: str | None
+    """The stack whose label it carries; none = nobody's of ours."""
+    subnets: tuple[IPv4Network, ...]
+    has_addresses: bool
+    """Whether it can be used; a network of the swarm whose range is in use elsewhere never gets any."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForeignService:
+    """A service that does not carry a stack's label."""
+
+    name: str
+    stack: str | None
+    """The stack whose label it carries; none = nobody's of ours."""
+    ports: tuple[int, ...]
+    """Ports that it publishes."""
+
+
 class Swarm:
-    """Reads one stack's services and tasks through a manager; changes nothing."""
+    """Reads one stack's services and tasks through a manager; all but `remove` and `pull` change nothing."""
 
-    def __init__(self, host: HostSpec) -> None:
+    def __init__(self, host: HostSpec, *, connection: Connection | None = None) -> None:
         """Connect lazily; nothing is contacted before the first question."""
-        self._host = host
-        self._connection: docker.APIClient | None = None
+        self._engine = connection or Connection(host)
 
-    @property
-    def _api(self) -> docker.APIClient:
-        if self._connection is None:
-            url = "unix:///var/run/docker.sock"
-            if not self._host.is_local:
-                url = f"ssh://{self._host.user}@{self._host.address}:{self._host.ssh_port}"
-            try:
-                self._connection = docker.APIClient(
-                    base_url=url, version="auto", timeout=TIMEOUT, use_ssh_client=not self._host.is_local
-                )
-            except DockerException as error:
-                raise ColorwayError(
-                    f"{self._host.name}: Docker does not answer at {self._host.address}; start it, or check the address"
-                ) from error
-        return self._connection
-
-    def client(self) -> docker.APIClient:
-        """Return a connection of its own to the same engine.
-
-        Raises:
-            ColorwayError: Docker does not answer.
-        """
-        return Swarm(self._host)._api  # noqa: SLF001 - another object of this class
+    def client(self) -> Connection:
+        """Return a connection of its own to the same engine, for a thread of its own."""
+        return self._engine.another()
 
     def services(self, stack: str) -> list[ServiceState]:
         """Return the stack's services."""
-        listed = self._api.services(filters={"label": f"{STACK_LABEL}={stack}"})
+        listed = self._engine.ask("its services", lambda api: api.services(filters=_of(stack)))
         tasks = self.tasks(stack, only_wanted=True)
         return sorted((_service_state(raw, tasks) for raw in listed), key=lambda service: service.name)
 
     def named_objects(self, stack: str) -> set[SwarmObject]:
         """Return the services and networks that carry the stack's label."""
-        label = {"label": f"{STACK_LABEL}={stack}"}
-        services = {SwarmObject("service", raw["Spec"]["Name"]) for raw in self._api.services(filters=label)}
-        return services | {SwarmObject("network", raw["Name"]) for raw in self._api.networks(filters=label)}
+        services = self._engine.ask("its services", lambda api: api.services(filters=_of(stack)))
+        networks = self._engine.ask("its networks", lambda api: api.networks(filters=_of(stack)))
+        return {SwarmObject("service", raw["Spec"]["Name"]) for raw in services} | {
+            SwarmObject("network", raw["Name"]) for raw in networks
+        }
 
     def all_objects(self, stack: str) -> list[SwarmObject]:
         """Return everything that carries the stack's label, in the order in which it can be removed."""
-        label = {"label": f"{STACK_LABEL}={stack}"}
         named = sorted(self.named_objects(stack), key=lambda made: made.kind, reverse=True)
-        secrets = [SwarmObject("secret", raw["Spec"]["Name"]) for raw in self._api.secrets(filters=label)]
-        configs = [SwarmObject("config", raw["Spec"]["Name"]) for raw in self._api.configs(filters=label)]
-        return [*named, *secrets, *configs]
+        secrets = self._engine.ask("its secrets", lambda api: api.secrets(filters=_of(stack)))
+        configs = self._engine.ask("its configs", lambda api: api.configs(filters=_of(stack)))
+        return [
+            *named,
+            *(SwarmObject("secret", raw["Spec"]["Name"]) for raw in secrets),
+            *(SwarmObject("config", raw["Spec"]["Name"]) for raw in configs),
+        ]
+
+    def foreign_services(self, stack: str) -> list[ForeignService]:
+        """Return the services that do not carry the stack's label."""
+        listed = self._engine.ask("its services", lambda api: api.services())
+        found = [
+            ForeignService(
+                name=raw["Spec"]["Name"],
+                stack=(raw["Spec"].get("Labels") or {}).get(STACK_LABEL),
+                ports=tuple(_published_ports(raw)),
+            )
+            for raw in listed
+        ]
+        return sorted((one for one in found if one.stack != stack), key=lambda one: one.name)
+
+    def networks(self) -> list[NetworkState]:
+        """Return all networks, this host's own ones among them."""
+        listed = self._engine.ask("its networks", lambda api: api.networks())
+        return sorted((_network_state(raw) for raw in listed), key=lambda one: one.name)
 
     def remove(self, made: SwarmObject) -> None:
         """Remove what no state knows; the only change that is made past the engine.
@@ -116,74 +130,113 @@ class Swarm:
         Raises:
             ColorwayError: the daemon refuses; what is gone already is no error.
         """
-        removers: dict[str, Callable[[str], object]] = {
-            "service": self._api.remove_service,
-            "network": self._api.remove_network,
-            "secret": self._api.remove_secret,
-            "config": self._api.remove_config,
-        }
         try:
-            removers[made.kind](made.name)
-        except NotFound:
+            self._engine.ask(
+                f"the removal of the {made.kind} {made.name}",
+                lambda api: getattr(api, _REMOVERS[made.kind])(made.name),
+            )
+        except MissingError:
             return
-        except APIError as error:
-            raise ColorwayError(f"the {made.kind} {made.name} cannot be removed: {error.explanation}") from None
+        except RefusedError as error:
+            raise ColorwayError(f"the {made.kind} {made.name} cannot be removed: {error.said}") from None
 
     def containers_of(self, services: Collection[str]) -> list[str]:
         """Return the containers on this host, stopping ones too, of services that may be gone already."""
-        listed = self._api.containers(all=True, filters={"label": SERVICE_OF_CONTAINER})
+        filters = {"label": SERVICE_OF_CONTAINER}
+        listed = self._engine.ask("its containers", lambda api: api.containers(all=True, filters=filters))
         return [raw["Id"] for raw in listed if raw["Labels"][SERVICE_OF_CONTAINER] in services]
+
+    def unhealthy_containers(self) -> set[str]:
+        """Return the containers on this host whose health check has failed for good."""
+        filters = {"label": SERVICE_OF_CONTAINER, "health": "unhealthy"}
+        listed = self._engine.ask("its containers", lambda api: api.containers(filters=filters))
+        return {raw["Id"] for raw in listed}
 
     def published_ports(self, stack: str) -> set[int]:
         """Return the ports of hosts that the stack's services have already."""
-        listed = self._api.services(filters={"label": f"{STACK_LABEL}={stack}"})
-        return {
-            int(port["PublishedPort"])
-            for raw in listed
-            for port in raw["Spec"].get("EndpointSpec", {}).get("Ports") or []
-        }
+        listed = self._engine.ask("its services", lambda api: api.services(filters=_of(stack)))
+        return {port for raw in listed for port in _published_ports(raw)}
 
     def tasks(self, stack: str, *, only_wanted: bool = False) -> list[TaskState]:
         """Return the stack's tasks, newest first; all that the swarm remembers, or those that should run."""
-        services = {
-            raw["ID"]: raw["Spec"]["Name"] for raw in self._api.services(filters={"label": f"{STACK_LABEL}={stack}"})
-        }
+        listed = self._engine.ask("its services", lambda api: api.services(filters=_of(stack)))
+        services = {raw["ID"]: raw["Spec"]["Name"] for raw in listed}
         if not services:
             return []
         filters: dict[str, Any] = {"service": list(services)}
         if only_wanted:
             filters["desired-state"] = "running"
-        listed = sorted(self._api.tasks(filters=filters), key=lambda task: str(task["UpdatedAt"]), reverse=True)
-        return [_task_state(raw, services.get(raw.get("ServiceID", ""), "")) for raw in listed]
+        tasks = self._engine.ask("its tasks", lambda api: api.tasks(filters=filters))
+        newest_first = sorted(tasks, key=lambda task: str(task["UpdatedAt"]), reverse=True)
+        return [task_state(raw, services.get(raw.get("ServiceID", ""), "")) for raw in newest_first]
 
     def health_output(self, container: str) -> str:
         """Return what the last health check of a container on this host printed, empty where nobody knows."""
         try:
-            log = self._api.inspect_container(container)["State"].get("Health", {}).get("Log") or []
-        except (APIError, KeyError):
+            found = self._engine.ask("a health check", lambda api: api.inspect_container(container))
+        except DockerError:
             return ""
+        log = ((found.get("State") or {}).get("Health") or {}).get("Log") or []
         return str(log[-1].get("Output", "")).strip() if log else ""
 
     def log_lines(self, container: str, *, count: int) -> list[str]:
-        """Return the last lines that a container on this host printed."""
+        """Return the last lines that a container on this host printed, none where nobody knows."""
         try:
-            raw = self._api.logs(container, tail=count, stdout=True, stderr=True)
-        except APIError:
+            raw = self._engine.ask("a log", lambda api: api.logs(container, tail=count, stdout=True, stderr=True))
+        except DockerError:
             return []
-        return raw.decode("utf-8", errors="replace").splitlines()
+        return bytes(raw).decode("utf-8", errors="replace").splitlines()
 
     def live_generation(self, service: str) -> str | None:
-        """Return the generation that a load balancer's service on this host serves, None where it does not answer."""
+        """Return the generation that a load balancer's service on this host serves, None where it does not answer.
+
+        Raises:
+            NoAnswerError: Docker does not answer, so that the load balancer could not be asked.
+        """
         filters = {"label": f"{SERVICE_OF_CONTAINER}={service}", "status": "running"}
-        try:
-            found = self._api.containers(filters=filters)
+        command = ["curl", "-s", "--max-time", "2", f"http://127.0.0.1:{STATUS_PORT}/generation"]
+
+        def answer(api: Any) -> bytes:  # noqa: ANN401 - docker-py is untyped here
+            found = api.containers(filters=filters)
             if len(found) != 1:
-                return None
-            command = ["curl", "-s", "--max-time", "2", f"http://127.0.0.1:{STATUS_PORT}/generation"]
-            run = self._api.exec_create(found[0]["Id"], command)
-            return self._api.exec_start(run["Id"]).decode().strip() or None
-        except APIError:
+                return b""
+            run = api.exec_create(found[0]["Id"], command, tty=True)
+            # docker-py reads this without a time limit; the socket has one.
+            with api.exec_start(run["Id"], tty=True, socket=True) as output:
+                return bytes(output.read())
+
+        try:
+            return self._engine.ask("the live generation", answer).decode(errors="replace").strip() or None
+        except RefusedError:
             return None
+
+    def pull(self, reference: str) -> None:
+        """Bring an image to this host; with a digest, exactly that one.
+
+        Raises:
+            RefusedError: the registry does not have it, or does not let this host in; with its words.
+            NoAnswerError: Docker does not answer.
+        """
+        repository, _, digest = reference.partition("@")
+
+        def pull(api: Any) -> None:  # noqa: ANN401 - docker-py is untyped here
+            # With the digest as the tag the daemon pulls exactly that image.
+            for event in api.pull(_without_tag(repository), tag=digest, stream=True, decode=True):
+                if "error" in event:
+                    raise RefusedError(str(event["error"]), status=0, said=str(event["error"]))
+            api.inspect_image(reference)
+
+        self._engine.ask(f"the image {reference}", pull)
+
+
+def _of(stack: str) -> dict[str, str]:
+    return {"label": f"{STACK_LABEL}={stack}"}
+
+
+def _without_tag(repository: str) -> str:
+    """Return `registry:5000/crm` for `registry:5000/crm:1.9.0`."""
+    path, slash, name = repository.rpartition("/")
+    return f"{path}{slash}{name.partition(':')[0]}"
 
 
 def _service_state(raw: Mapping[str, Any], tasks: list[TaskState]) -> ServiceState:
@@ -199,18 +252,21 @@ def _service_state(raw: Mapping[str, Any], tasks: list[TaskState]) -> ServiceSta
     )
 
 
-def _task_state(raw: Mapping[str, Any], service: str) -> TaskState:
-    status = raw["Status"]
-    container = status.get("ContainerStatus") or {}
-    return TaskState(
-        id=raw["ID"],
-        service=service,
-        state=status["State"],
-        desired=raw.get("DesiredState", ""),
-        message=status.get("Message", ""),
-        error=status.get("Err", ""),
-        container=container.get("ContainerID", ""),
-        exit_code=container.get("ExitCode"),
+def _published_ports(raw: Mapping[str, Any]) -> list[int]:
+    ports = raw["Spec"].get("EndpointSpec", {}).get("Ports") or []
+    return [int(port["PublishedPort"]) for port in ports if port.get("PublishedPort")]
+
+
+def _network_state(raw: Mapping[str, Any]) -> NetworkState:
+    written = [one.get("Subnet", "") for one in (raw.get("IPAM") or {}).get("Config") or ()]
+    subnets = [ip_network(one, strict=False) for one in written if one]
+    return NetworkState(
+        id=raw["Id"],
+        name=raw["Name"],
+        stack=(raw.get("Labels") or {}).get(STACK_LABEL),
+        subnets=tuple(one for one in subnets if isinstance(one, IPv4Network)),
+        # Until the swarm has allocated a network, its driver is empty; Docker says it in no other way.
+        has_addresses=bool(raw.get("Driver")),
     )
 
 

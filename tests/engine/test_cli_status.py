@@ -13,6 +13,8 @@ from rich.console import Console
 from colorway.cli.status import as_json, helps, show
 from colorway.release.plan.situation import Phase
 from colorway.release.tell.status import ReleaseStatus
+from colorway.swarm.connections import NoAnswerError
+from colorway.swarm.services import SwarmObject
 from tests.engine.test_status import status
 from tests.support.specs import small_spec
 
@@ -91,3 +93,27 @@ def test_a_stack_that_was_never_installed_is_no_traceback(healthy):
     never = dataclasses.replace(healthy, outputs=None, rows=(), live={})
     assert shown(never)[-2:] == ["wrong: nothing is installed", "helps: colorway up test"]
     assert json.loads(as_json(never, None))["installed"] is None
+
+
+def test_what_exists_after_a_first_up_that_failed_is_shown(healthy):
+    made = (SwarmObject("network", "test-data"), SwarmObject("network", "test-blue"), SwarmObject("secret", "test-tls"))
+    half = dataclasses.replace(healthy, outputs=None, rows=(), live={}, made=made)
+    assert shown(half) == [
+        "exists: network test-blue, test-data",
+        "exists: secret test-tls",
+        "wrong: no `up` has finished yet, and there are 2 networks, 1 secret",
+        "helps: colorway up test continues it, colorway down test removes it",
+    ], "what exists, not what finished"
+    assert json.loads(as_json(half, None))["exists"][0] == {"kind": "network", "name": "test-data"}
+
+
+def test_without_docker_files_and_git_are_shown_and_one_sentence(healthy):
+    silence = NoAnswerError("localhost: Docker does not answer, asked for its services (x)", cure="start it")
+    silent = dataclasses.replace(healthy, rows=(), live={}, silence=silence)
+    assert shown(silent, RAMP) == [
+        "traffic: blue 100 %, green 0 %, active blue by the last finished run; what is live cannot be asked",
+        *RAMP.lines(),
+        "wrong: localhost: Docker does not answer, asked for its services (x)",
+        "helps: start it",
+    ]
+    assert json.loads(as_json(silent, RAMP))["answers"] is False

@@ -10,6 +10,7 @@ from colorway.engine.status import Row, Status, read_status
 from colorway.outputs import PlatformOutputs, platform_outputs
 from colorway.swarm.services import ServiceState
 from tests.support.specs import small_spec
+from tests.swarm.fake_api import FakeApi, gone, silent, swarm_of
 
 UP = "colorway up test"
 
@@ -31,6 +32,9 @@ class FakeSwarm:
             )
             for s in self._outputs.services
         ]
+
+    def all_objects(self, _stack):
+        return []
 
     def live_generation(self, service):
         assert service == "test-lb-localhost", "the load balancer's own name in the swarm"
@@ -99,3 +103,72 @@ def test_versions_come_from_the_outputs_and_shared_services_have_none():
     assert versions["test-shop-blue"] == "1.0.0"
     assert versions["test-shop-green"] == "2.0.0"
     assert versions["test-postgres"] == ""
+
+
+# What exists, not what finished
+
+
+@pytest.fixture
+def api():
+    """A swarm in which a first `up` failed half-way: a service waits for a network without addresses."""
+    made = FakeApi()
+    made.add_network("test-data", stack="test", Driver="")
+    made.add_network("other-data", "10.90.2.0/24", stack="other")
+    made.add_service("test-postgres", State="new", Message="created")
+    made.stored["tasks"][0]["Spec"] = {"Networks": [{"Target": "id-test-data"}]}
+    for number, name in enumerate(("test-password-1a2b", "test-tls-3c4d")):
+        made.stored["secrets"].append({"ID": str(number), "Spec": {"Name": name, "Labels": {"colorway.stack": "test"}}})
+    made.stored["configs"].append(
+        {"ID": "c", "Spec": {"Name": "colorway-state-test", "Labels": {"colorway.stack": "test"}}}
+    )
+    return made
+
+
+def test_a_first_up_that_failed_half_way_shows_what_exists_and_why_it_does_not_run(api):
+    found = read_status(small_spec(), outputs=None, swarm=swarm_of(api))
+    assert {made.name for made in found.made} == {
+        "test-data",
+        "test-postgres",
+        "test-password-1a2b",
+        "test-tls-3c4d",
+    }, "all that `up` made, and no note of the engine's own"
+    assert found.problems == [
+        (
+            "no `up` has finished yet, and there are 1 service, 1 network, 2 secrets",
+            "colorway up test continues it, colorway down test removes it",
+        ),
+        (
+            "test-postgres: 0 of 1 tasks run: task new: the network test-data gets no addresses: pool overlaps; "
+            "another network has its range; choose another with colorway:network",
+            "docker service ps --no-trunc test-postgres",
+        ),
+    ]
+
+
+def test_what_another_checkout_made_is_no_first_up_of_this_one(api):
+    found = read_status(small_spec(), outputs=None, swarm=swarm_of(api), is_known=False)
+    assert "another checkout made it" in found.problems[0][0]
+    assert found.problems[0][1].endswith("colorway down test --orphans removes it")
+
+
+def test_an_empty_swarm_has_nothing_installed():
+    found = read_status(small_spec(), outputs=None, swarm=swarm_of(FakeApi()))
+    assert found.problems == [("nothing is installed", UP)]
+
+
+@pytest.mark.parametrize("trouble", [silent, gone], ids=lambda made: made.__name__)
+@pytest.mark.parametrize("is_installed", [True, False])
+def test_a_docker_that_does_not_answer_is_one_sentence_beside_what_is_known(trouble, is_installed):
+    api = FakeApi()
+    api.trouble = trouble()
+    spec = small_spec()
+    found = read_status(spec, outputs=outputs_of(spec) if is_installed else None, swarm=swarm_of(api))
+    [(what, cure)] = found.problems
+    assert what.startswith("localhost: Docker does not answer, asked for its services ("), "no service is called gone"
+    assert cure.startswith("start it, or choose another engine"), "what helps"
+    assert (found.rows, found.live) == ((), {}), "nothing is made up"
+
+
+def test_status_only_asks(api):
+    read_status(small_spec(), outputs=outputs_of(small_spec()), swarm=swarm_of(api))
+    assert set(api.asked) <= {"services", "tasks", "networks", "containers", "secrets", "configs"}, "it never writes"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from colorway.engine import watch
 from colorway.engine.watch import watched_tasks
 from colorway.errors import ColorwayError
-from colorway.swarm.services import TaskState
+from colorway.swarm.services import NetworkState
+from colorway.swarm.tasks import TaskState
 from tests.support.wait import wait_until
 
 
@@ -15,10 +16,20 @@ def task(number, state="running", **more):
 
 
 class FakeSwarm:
-    """A swarm that is asked again and again, and answers the next of its looks each time."""
+    """A swarm that is asked again and again, a second apart, and answers the next of its looks each time."""
 
-    def __init__(self, *looks):
+    def __init__(self, *looks, no_addresses=None, unhealthy=()):
         self.looks, self.asked = list(looks), 0
+        self.no_addresses, self.unhealthy = no_addresses or {}, set(unhealthy)
+
+    def networks(self):
+        return [
+            NetworkState(id=key, name=name, stack="test", subnets=(), has_addresses=False)
+            for key, name in self.no_addresses.items()
+        ]
+
+    def unhealthy_containers(self):
+        return self.unhealthy
 
     def tasks(self, stack):
         assert stack == "test"
@@ -36,11 +47,13 @@ class FakeSwarm:
         return ["no database", "leaving"]
 
 
-def seen(monkeypatch, *looks):
+def seen(monkeypatch, *looks, said=None, **swarm_has):
+    """Return what is left after the looks; the last one is repeated three times more."""
     monkeypatch.setattr(watch, "INTERVAL", 0.001)
-    swarm = FakeSwarm(*looks)
-    with watched_tasks(swarm, stack="test") as failures:
-        wait_until(lambda: swarm.asked > len(looks), limit=10, what="the swarm was asked often enough")
+    swarm = FakeSwarm(*looks, **swarm_has)
+    monkeypatch.setattr(watch, "monotonic", lambda: float(swarm.asked))
+    with watched_tasks(swarm, stack="test", say=(said if said is not None else []).append) as failures:
+        wait_until(lambda: swarm.asked > len(looks) + 3, limit=10, what="the swarm was asked often enough", every=0.001)
     return failures
 
 
@@ -56,7 +69,7 @@ def test_a_task_that_its_health_check_ended_is_a_failure_with_its_words(monkeypa
 def test_a_crash_is_told_with_its_exit_code(monkeypatch):
     crashed = task(1, "failed", error="task: non-zero exit (3)", exit_code=3)
     [reason] = [failure.reason for failure in seen(monkeypatch, [task(1)], [crashed]).values()]
-    assert reason == "task failed: task: non-zero exit (3), exit code 3"
+    assert reason == "task failed: task: non-zero exit (3)", "the code once"
 
 
 def test_what_an_update_shuts_down_is_no_failure(monkeypatch):
@@ -70,3 +83,79 @@ def test_older_failures_do_not_count(monkeypatch):
 def test_a_swarm_that_does_not_answer_for_a_while_stops_nobody(monkeypatch):
     failures = seen(monkeypatch, [task(1)], ColorwayError("Docker does not answer"), [task(1, "failed", error="oom")])
     assert list(failures) == ["test-web-green"]
+
+
+# Tasks that wait
+
+FULL = "no suitable node (insufficient resources on 1 node)"
+WAITING = task(1, "pending", message="pending task scheduling", error=FULL, container="")
+
+
+def test_what_keeps_a_task_waiting_is_said_once_and_kept(monkeypatch):
+    said = []
+    failures = seen(monkeypatch, [], *[[WAITING]] * 10, said=said)
+    assert said == [
+        f"test-web-green: task pending: {FULL}; no host has the memory or CPUs left that it reserves; see limits"
+    ], "once, with what helps"
+    assert failures["test-web-green"].lines() == said, "and it is the reason if the engine fails"
+
+
+def test_a_reason_that_does_not_last_is_none(monkeypatch):
+    said = []
+    assert seen(monkeypatch, [WAITING], [WAITING], [task(1)], said=said) == {}
+    assert said == [], "a swarm that schedules says such things, too"
+
+
+def test_a_task_that_starts_after_all_is_blamed_no_more(monkeypatch):
+    said = []
+    assert seen(monkeypatch, *[[WAITING]] * 5, [task(1, "preparing")], said=said) == {}, (
+        "an image came, a host was added"
+    )
+    assert len(said) == 1, "it was said when it was so"
+
+
+def test_a_task_that_waited_until_its_service_was_removed_is_the_reason(monkeypatch):
+    assert list(seen(monkeypatch, *[[WAITING]] * 5, [])) == ["test-web-green"], (
+        "the plugin deletes what did not converge"
+    )
+
+
+def test_two_tasks_that_wait_for_the_same_are_said_once(monkeypatch):
+    said = []
+    other = task(2, "pending", message="pending task scheduling", error=FULL, container="")
+    seen(monkeypatch, *[[WAITING, other]] * 9, said=said)
+    assert len(said) == 1, said
+
+
+def test_a_network_without_addresses_is_named_although_swarm_says_nothing(monkeypatch):
+    said = []
+    made = task(1, "new", message="created", container="", networks=("n1", "n2"))
+    seen(monkeypatch, *[[made]] * 9, said=said, no_addresses={"n2": "test-data"})
+    assert said == [
+        "test-web-green: task new: the network test-data gets no addresses: pool overlaps; another network has its "
+        "range; choose another with colorway:network"
+    ]
+
+
+def test_a_sick_task_is_told_before_it_has_stopped(monkeypatch):
+    said = []
+    starting = task(1, "starting", message="starting")
+    seen(monkeypatch, [starting], said=said, unhealthy=["c1"])
+    assert said == ["test-web-green: task starting: its health check fails; health check: HTTP 503 of c1"], (
+        "its grace may be minutes"
+    )
+
+
+def test_each_failure_of_a_kind_is_said_once(monkeypatch):
+    said = []
+    crashes = [task(number, "failed", error="task: non-zero exit (3)", exit_code=3) for number in range(5)]
+    seen(monkeypatch, [], *[crashes[: number + 1] for number in range(5)], said=said)
+    assert said == ["test-web-green: task failed: task: non-zero exit (3); health check: HTTP 503 of c0"]
+
+
+def test_nothing_is_said_of_what_goes_well(monkeypatch):
+    said = []
+    steps = [("new", ""), ("pending", ""), ("assigned", ""), ("preparing", ""), ("starting", ""), ("running", "")]
+    looks = [[task(1, state, error=error)] for state, error in steps for _ in range(5)]
+    assert seen(monkeypatch, *looks, said=said) == {}
+    assert said == []

@@ -26,6 +26,7 @@ from colorway.spec.release import GateSpec, MigrationSpec, ReleasePolicy, SmokeT
 from colorway.spec.services import ServiceKind
 from colorway.spec.traffic import Color, Installed, Traffic, Versions, illegal_changes
 from tests.release.situations import BASE, FIRST, KNOWN, NOW, holder
+from tests.swarm.fake_api import FakeApi, swarm_of
 
 POLICY = ReleasePolicy(
     stages=(
@@ -90,6 +91,8 @@ class World:
     dying_at: int | None = None
     """Share at which all tasks of the rising color die."""
     meter_is_gone: bool = False
+    api: FakeApi = field(default_factory=FakeApi)
+    """The engine that the real adapter asks; its `trouble` is what docker-py raises."""
     migrations: Mapping[str, tuple[MigrationSpec, ...]] = field(default_factory=lambda: dict.fromkeys(KNOWN, (FIRST,)))
     commit_error: str | None = None
     up_errors: list[str] = field(default_factory=list)
@@ -298,6 +301,8 @@ class FakeEngine:
         refused = illegal_changes(was, wanted)
         if refused:
             raise ColorwayError(refused[0])
+        # As the real one begins: it looks what there is.
+        swarm_of(world.api).named_objects("test")
         if world.up_errors:
             raise ColorwayError(world.up_errors.pop(0))
         world.on = Versions(**{c.value: wanted.versions.of(c) or world.on.of(c) for c in Color})
@@ -345,16 +350,19 @@ class FakeEngine:
 
     def live(self) -> dict[str, str | None]:
         self.world.point("live")
-        return {"lb1": self.world.live}
+        return {"lb1": None if self.world.api.trouble else self.world.live}
 
     def health(self) -> list[ServiceHealth]:
+        """Ask the real adapter, over an engine that fails as docker-py does."""
         self.world.point("health")
         world = self.world
+        world.api.stored["services"], world.api.stored["tasks"] = [], []
+        for color in world.on.on:
+            running = 2 if world.is_healthy(color) else 0
+            world.api.add_service(f"test-web-{color}", color=color.value, wanted=2, running=running)
         return [
-            ServiceHealth(
-                service=f"test-web-{color}", color=color, wanted=2, running=2 if world.is_healthy(color) else 0
-            )
-            for color in world.on.on
+            ServiceHealth(service=found.name, color=Color(found.color), wanted=found.wanted, running=found.running)
+            for found in swarm_of(world.api).services("test")
         ]
 
     def preview_token(self) -> str:

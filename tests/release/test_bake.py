@@ -9,7 +9,6 @@ from datetime import timedelta
 
 import pytest
 
-from colorway.errors import ColorwayError
 from colorway.release.plan.steps import Bake, Event
 from colorway.release.ports.prometheus import Prometheus, PrometheusMeter
 from colorway.release.ports.protocols import LockLostError
@@ -18,9 +17,11 @@ from colorway.release.run.blame import StepFailedError
 from colorway.release.verdict.counters import OwnRequests
 from colorway.release.verdict.window import Counts, Latencies, QueryError, ServiceCounts, Window
 from colorway.spec.traffic import Color
+from colorway.swarm.connections import NoAnswerError
 from tests.release.fakes import FakeClock, FakeEngine, FakeMeter, FakeProber, World, facts_of
 from tests.release.sinks import http_sink
-from tests.release.situations import BASE
+from tests.release.situations import BASE, NOW
+from tests.swarm.fake_api import SILENCES, silent
 
 STEP = Bake(rising=Color.GREEN, percent=10, time=timedelta(seconds=20))
 TEN = BASE.replace("green: null", 'green: "2.0.0"').replace("blue: 100, green: 0", "blue: 90, green: 10")
@@ -98,13 +99,53 @@ def test_a_dead_color_is_seen_without_any_figures() -> None:
     assert of.clock.now() - began <= timedelta(seconds=20), "two looks"
 
 
-def test_a_swarm_that_does_not_answer_is_no_dead_color() -> None:
-    class Silent(FakeEngine):
-        def health(self):
-            raise ColorwayError("Docker does not answer")
+def silent_for(of: World, seconds: float, *, after: float, trouble=silent) -> None:
+    """Let Docker say nothing for some seconds, some seconds from now."""
+    begins = of.clock.now() + timedelta(seconds=after)
 
+    def look(now: World, _name: str) -> None:
+        is_silent = begins <= now.clock.now() < begins + timedelta(seconds=seconds)
+        now.api.trouble = trouble() if is_silent else None
+
+    of.by = look
+
+
+@pytest.mark.parametrize("trouble", SILENCES, ids=lambda made: made.__name__)
+def test_a_docker_that_is_silent_for_a_while_holds_the_stage_and_it_goes_on(trouble) -> None:
     of = world()
-    assert baking(of, engine=Silent(of)).run(), "figures decide"
+    silent_for(of, 30, after=12, trouble=trouble)
+    lines = baking(of).run()
+    assert "every service kept every limit" in lines[0], "figures decide, once the tasks are known to live"
+    assert [notice.event for notice in of.notices] == [Event.HELD], "told once"
+    assert "Docker does not answer, asked for its services" in of.notices[0].title, "with the reason"
+    assert of.clock.now() > NOW + timedelta(seconds=42), "no stage passes while nobody can say whether its tasks live"
+
+
+def test_a_hiccup_of_docker_is_nothing_to_tell() -> None:
+    of = world()
+    silent_for(of, 8, after=12)
+    baking(of).run()
+    assert of.notices == [], "two looks"
+
+
+def test_a_docker_that_never_comes_back_is_no_fault_of_the_color() -> None:
+    of = world()
+    silent_for(of, 10_000, after=12)
+    with pytest.raises(NoAnswerError, match="Docker does not answer"):
+        baking(of).run()
+
+
+def test_a_whole_host_without_tasks_is_no_dead_color() -> None:
+    of = world()
+    asked = []
+
+    class Restarted(FakeEngine):
+        def health(self):
+            asked.append(1)
+            found = super().health()
+            return [replace(one, running=0) for one in found] if len(asked) <= 3 else found
+
+    assert baking(of, engine=Restarted(of)).run(), "Docker came back a moment ago, and starts all of them"
 
 
 def test_a_hold_is_told_once_and_ends_as_soon_as_figures_come_back() -> None:

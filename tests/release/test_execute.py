@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -12,8 +12,10 @@ from colorway.release.plan.situation import Request
 from colorway.release.plan.steps import Done, Ending, ExitCode, Freeze, Refuse, code_of
 from colorway.release.run.execute import execute, plan
 from colorway.spec.traffic import Color
+from colorway.swarm.connections import NoAnswerError
 from tests.release.fakes import FakeEngine, KilledError, World, shares
 from tests.release.situations import FINISH, FIRST, ONE_WAY, holder, release, rollback
+from tests.swarm.fake_api import gone, silent
 
 ALL = ["100:0", "90:10", "50:50", "0:100"]
 
@@ -235,19 +237,101 @@ def test_a_rollback_that_cannot_be_applied_says_so() -> None:
     assert (world.history[-1], steps(world)[-1]) == ("100:0", "off"), "the next run ends it"
 
 
-def test_a_lost_connection_to_the_swarm_holds_the_release() -> None:
+def test_a_state_that_cannot_be_read_holds_the_release() -> None:
     world = World()
 
     class Lost(FakeEngine):
         def outputs(self):
             if len(self.world.log) == 2:
-                raise ColorwayError("Docker does not answer")
+                raise ColorwayError("test: the state cannot be read")
             return super().outputs()
 
     ending = execute(release(), replace(world.ports(), engine=Lost(world)))
     assert isinstance(ending, Freeze), "nobody knows where it stands"
-    assert "Docker does not answer" in ending.reason, "and why"
+    assert "the state cannot be read" in ending.reason, "and why"
     run(world, release(), code=ExitCode.DONE)
+
+
+STEPS = {
+    "the bake": ("read", 2),
+    "the end of a bake": ("read", 4),
+    "an up": ("up: before", 2),
+    "the wait for a healthy color": ("health", 3),
+    "the smoke test": ("ask", 1),
+    "the commit of a share": ("commit: after", 2),
+    "the last up": ("up: before", 4),
+}
+"""Moments of a release: the name of a call, and the how-manieth of that name."""
+
+
+def silence(world: World, seconds: float, *, at: tuple[str, int], trouble=silent) -> None:
+    """Let Docker say nothing for some seconds, from a moment on."""
+    begun: list[datetime] = []
+
+    def look(now: World, name: str) -> None:
+        if name == at[0] and now.visited.count(name) + 1 == at[1] and not begun:
+            begun.append(now.clock.now())
+        is_silent = bool(begun) and now.clock.now() < begun[0] + timedelta(seconds=seconds)
+        now.api.trouble = trouble() if is_silent else None
+
+    world.by = look
+
+
+@pytest.mark.parametrize("trouble", [silent, gone], ids=lambda made: made.__name__)
+@pytest.mark.parametrize("moment", STEPS)
+def test_thirty_seconds_without_docker_hold_a_release_and_it_goes_on(moment: str, trouble) -> None:
+    world = World()
+    silence(world, 30, at=STEPS[moment], trouble=trouble)
+    run(world, release(), code=ExitCode.DONE)
+    assert world.history == ALL, "no share was lost, none given twice"
+    assert steps(world) == ["start", "10", "50", "100"], "git tells of nothing else"
+    assert world.installed == world.committed, "exit code, git and what runs agree"
+    assert set(told(world)) <= {"started", "stage", "held", "done"}, "nobody was told of a failure"
+
+
+def test_a_silent_docker_is_told_while_the_release_waits() -> None:
+    world, undisturbed = World(), World()
+    run(undisturbed, release(), code=ExitCode.DONE)
+    silence(world, 30, at=("read", 4))
+    run(world, release(), code=ExitCode.DONE)
+    assert told(world) == ["started", "stage", "held", "stage", "done"], "people may look"
+    assert world.clock.now() - undisturbed.clock.now() > timedelta(seconds=20), "it waited"
+
+
+def test_a_docker_that_stays_away_freezes_the_release_where_it_is() -> None:
+    world = World()
+    silence(world, 10_000, at=("read", 2))
+    ending = run(world, release(), code=ExitCode.HELD)
+    assert "stands at 10 %" in ending.reason, "where it is"
+    assert "Docker does not answer" in ending.reason, "and why"
+    assert steps(world) == ["start", "10"], "nobody was sent back without a verdict"
+    world.by = lambda now, _name: setattr(now.api, "trouble", None)
+    run(world, release(), code=ExitCode.DONE)
+    assert world.history == ALL, "the next command goes on"
+
+
+def test_a_way_back_that_meets_a_silent_docker_waits_for_it() -> None:
+    world = World(bad={"2.0.0"})
+
+    def look(now: World, name: str) -> None:
+        if now.log and now.log[-1].step == "rollback" and name == "up: before" and not begun:
+            begun.append(now.clock.now())
+        is_silent = bool(begun) and now.clock.now() < begun[0] + timedelta(seconds=30)
+        now.api.trouble = silent() if is_silent else None
+
+    begun: list[datetime] = []
+    world.by = look
+    run(world, release(), code=ExitCode.ROLLED_BACK)
+    assert world.history[-1] == "100:0", "everybody is back"
+    assert begun, "Docker was silent on the way"
+
+
+def test_nothing_is_begun_while_docker_does_not_answer() -> None:
+    world = World()
+    world.api.trouble = gone()
+    with pytest.raises(NoAnswerError, match="connection refused"):
+        execute(release(), world.ports())
+    assert (world.log, world.lock) == ([], None), "and nothing was changed"
 
 
 def test_somebody_elses_commit_meanwhile_is_applied_and_the_release_goes_on() -> None:

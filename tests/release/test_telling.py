@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -17,6 +18,7 @@ from colorway.release.run.blame import MOST_LINES, StepFailedError, blame, failu
 from colorway.release.tell.history import records
 from colorway.release.tell.report import LOG_EVERY, LineReporter, describe, progress_line
 from colorway.spec.traffic import Color
+from colorway.swarm.connections import RefusedError
 from tests.release.fakes import FakeClock
 from tests.release.situations import commits, installed, release, rollback, situation
 
@@ -72,6 +74,15 @@ def test_progress_is_one_line_with_both_colors() -> None:
         "10 %, 9m12s left | green 2.0.0 10 %: 4.04/s 0.1 % failed p95 81 ms | "
         "blue 1.0.0 90 %: ?/s no requests | the bake of 10m is not over"
     ), "stage, time left, requests, errors, p95, and what is waited for"
+
+
+@pytest.mark.parametrize(
+    ("rate", "text"), [(2238.7, "2,239/s"), (123.4, "123/s"), (40.04, "40.0/s"), (4.04, "4.04/s"), (0.0004, "0.00/s")]
+)
+def test_rates_are_plain_numbers(rate, text) -> None:
+    green = replace(FIGURES.colors[Color.GREEN], requests_per_second=rate)
+    line = progress_line(replace(FIGURES, colors={Color.GREEN: green}))
+    assert f"10 %: {text} 0.1 % failed" in line, "as people write them"
 
 
 def test_a_terminal_shows_every_look_in_one_line_and_a_log_only_some() -> None:
@@ -146,26 +157,23 @@ class Node:
     def __init__(self, *, lacks: str = "") -> None:
         self.pulled, self.lacks = [], lacks
 
-    def pull(self, repository: str, *, tag: str) -> None:
-        if self.lacks and self.lacks in repository:
-            raise OSError("manifest unknown")
-        self.pulled.append((repository, tag))
-
-    def inspect_image(self, reference: str) -> dict:
-        return {"Id": reference}
+    def pull(self, reference: str) -> None:
+        if self.lacks and self.lacks in reference:
+            raise RefusedError("app2: Docker refused", status=404, said="manifest unknown")
+        self.pulled.append(reference)
 
 
-def test_images_are_pulled_by_digest_on_every_node() -> None:
+def test_images_are_pulled_on_every_node() -> None:
     nodes = {"app1": Node(), "app2": Node()}
     images = ["registry:5000/team/crm:1.9.0@sha256:abc", "redis@sha256:def"]
     assert RegistryImages(lambda: nodes).pull(images) == ("2 images are on 2 nodes.",), "said"
     for node in nodes.values():
-        assert node.pulled == [("registry:5000/team/crm", "sha256:abc"), ("redis", "sha256:def")], "never by a tag"
+        assert node.pulled == images, "all of them"
 
 
 def test_a_node_that_cannot_get_an_image_is_named() -> None:
     nodes = {"app1": Node(), "app2": Node(lacks="crm")}
-    with pytest.raises(ColorwayError, match=r"app2: cannot pull registry:5000/team/crm:1\.9\.0@sha256:abc"):
+    with pytest.raises(ColorwayError, match=r"app2: cannot pull registry:5000/team/crm:1\.9\.0@sha256:abc: manifest"):
         RegistryImages(lambda: nodes).pull(["registry:5000/team/crm:1.9.0@sha256:abc"])
 
 

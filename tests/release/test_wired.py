@@ -210,9 +210,25 @@ def test_reverting_the_last_commit_undoes_one_stage(shell, project: Path, world:
     shell("release", "2.0.0", "--yes")
     git(project, "revert", "--no-edit", "HEAD")
     status = read_release(root=project, stack="local", lock=None, now=world.clock.now())
-    assert "50 % of the traffic" in status.lines()[0], "status names what the file says"
+    assert "50 % of the traffic, moved there by hand" in status.lines()[0], "status names what the file says"
     assert "colorway release 2.0.0 --stack local continues it" in status.helps, "and what helps"
     assert shell("release").exit_code == ExitCode.DONE, "and it can go on from there, without naming the version"
+
+
+def test_traffic_that_a_person_moved_is_named_so(shell, project: Path, world: World) -> None:
+    text = (project / FILE).read_text().replace("green: null", 'green: "2.0.0"')
+    (project / FILE).write_text(text.replace("blue: 100, green: 0, active: blue", "blue: 90, green: 10, active: blue"))
+    git(project, "commit", "--quiet", "-am", "Try 2.0.0")
+    status = read_release(root=project, stack="local", lock=None, now=world.clock.now())
+    assert status.lines() == (
+        "traffic was moved by hand: 90:10; no release is under way",
+        "release: colorway release 2.0.0 --stack local takes it from here, colorway rollback --stack local takes all "
+        "traffic back to blue (1.0.0)",
+    ), "and what helps"
+    world.smoked.add((Color.GREEN, "2.0.0"))
+    for command in ("release 2.0.0", "rollback"):
+        result = shell(*command.split(), "--dry-run")
+        assert result.exit_code == 0, f"{command} is what status says it is: {result.output}"
 
 
 def test_a_rollback_from_the_command_line(shell, project: Path) -> None:

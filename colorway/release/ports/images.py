@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
-
-from docker.errors import DockerException
-from requests.exceptions import RequestException
+from typing import Protocol
 
 from colorway.errors import ColorwayError
+from colorway.swarm.connections import RefusedError
 
 AT_ONCE = 4
 """Nodes that pull at the same time."""
@@ -25,18 +23,31 @@ class BuiltHere:
         return (f"{len(references)} images are built on this machine; nothing to pull.",)
 
 
+class Node(Protocol):
+    """A host's Docker; see `colorway.swarm.services.Swarm`."""
+
+    def pull(self, reference: str) -> None:
+        """Bring an image to the host.
+
+        Raises:
+            RefusedError: it cannot be had there.
+            NoAnswerError: Docker does not answer.
+        """
+
+
 @dataclass(frozen=True)
 class RegistryImages:
     """Images that every node pulls from its registry."""
 
-    nodes: Callable[[], Mapping[str, Any]]
-    """Asked for the `docker.APIClient` of each node by the host's name."""
+    nodes: Callable[[], Mapping[str, Node]]
+    """Asked for each node by the host's name."""
 
     def pull(self, references: Sequence[str]) -> tuple[str, ...]:
         """Pull images on all nodes, those that are there already included: that costs one question.
 
         Raises:
             ColorwayError: names the first node that cannot get an image, which one, and what its registry said.
+            NoAnswerError: a node's Docker does not answer.
         """
         nodes = self.nodes()
         with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
@@ -46,21 +57,11 @@ class RegistryImages:
         return (f"{len(references)} images are on {len(nodes)} nodes.",)
 
 
-def _pull(host: str, api: Any, references: Sequence[str]) -> str | None:  # noqa: ANN401 - docker-py is untyped
+def _pull(host: str, node: Node, references: Sequence[str]) -> str | None:
     """Pull images on one node; return what went wrong."""
     for reference in references:
-        repository, _, digest = reference.partition("@")
         try:
-            # With the digest as the tag the daemon pulls exactly that image.
-            api.pull(_without_tag(repository), tag=digest)
-            api.inspect_image(reference)
-        except (DockerException, RequestException, OSError) as error:
-            reason = str(getattr(error, "explanation", None) or type(error).__name__)
-            return f"{host}: cannot pull {reference}: {reason}; check the manifest, and the host's login there"
+            node.pull(reference)
+        except RefusedError as error:
+            return f"{host}: cannot pull {reference}: {error.said}; check the manifest, and the host's login there"
     return None
-
-
-def _without_tag(repository: str) -> str:
-    """Return `registry:5000/crm` for `registry:5000/crm:1.9.0`."""
-    path, slash, name = repository.rpartition("/")
-    return f"{path}{slash}{name.partition(':')[0]}"

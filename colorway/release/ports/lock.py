@@ -10,7 +10,6 @@ import threading
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from colorway.errors import ColorwayError
 from colorway.release.plan.facts import Holder, read_labels
@@ -18,6 +17,7 @@ from colorway.release.ports.git import Git
 from colorway.release.ports.protocols import Clock, LockLostError, SystemClock
 from colorway.spec import names
 from colorway.swarm.configs import ConfigStore, ConflictError, StoredConfig, SwarmConfigs
+from colorway.swarm.connections import Connection
 
 
 def process_mark(pid: int) -> str:
@@ -58,13 +58,13 @@ class LockHeldError(ColorwayError):
     """Somebody else holds the lock."""
 
 
-def release_lock(stack: str, *, root: Path, manager: Any, clock: Clock | None = None) -> StackLock:  # noqa: ANN401
+def release_lock(stack: str, *, root: Path, manager: Connection, clock: Clock | None = None) -> StackLock:
     """Return the release lock of a stack; nothing is taken.
 
     Args:
         stack: Name of the stack.
         root: The project's folder.
-        manager: `docker.APIClient` of a manager.
+        manager: The engine of a manager.
         clock: Time; none = this machine's.
     """
     return StackLock(stack=stack, store=SwarmConfigs(manager), clock=clock or SystemClock(), owner=Git(root).user())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from colorway.errors import ColorwayError
@@ -15,13 +15,16 @@ from colorway.release.ports.protocols import ColorFigures, Notice, Ports, StageP
 from colorway.release.run import requests
 from colorway.release.run.blame import StepFailedError
 from colorway.release.verdict.counters import OwnRequests
-from colorway.release.verdict.decision import Course, Decision, Watch, decide
+from colorway.release.verdict.decision import ERRORS_TO_HOLD, Course, Decision, Watch, decide
 from colorway.release.verdict.evidence import percent
 from colorway.release.verdict.window import Counts, ServiceCounts, Window, together
 from colorway.spec.traffic import Color, Versions
+from colorway.swarm.connections import NoAnswerError
 
 LOOKS_TO_BE_DEAD = 2
 """Looks in a row without any task of a service until the release is undone."""
+LOOKS_TO_HOLD = ERRORS_TO_HOLD
+"""Looks in a row without an answer of Docker until the stage is held; it never passes without one."""
 
 
 @dataclass(kw_only=True)
@@ -35,6 +38,8 @@ class Baking:
     _own: OwnRequests = field(init=False)
     """Our own requests since the last good reading."""
     _dead_looks: int = field(default=0, init=False)
+    _silent_looks: int = field(default=0, init=False)
+    _silence: NoAnswerError | None = field(default=None, init=False)
     _is_told: bool = field(default=False, init=False)
 
     def run(self) -> tuple[str, ...]:
@@ -45,6 +50,7 @@ class Baking:
 
         Raises:
             StepFailedError: the verdict is to go back; with its evidence.
+            NoAnswerError: Docker did not answer until the end of the hold time.
             LockLostError: somebody took the release over.
         """
         clock, policy = self.ports.clock, self.facts.policy
@@ -58,7 +64,9 @@ class Baking:
             self.ports.lock.check()
             self._read()
             self._look_for_death()
-            decision = decide(self._watch, now=clock.now(), bake=self.step.time, hold_deadline=policy.hold_deadline)
+            decision = self._held_by_silence(
+                decide(self._watch, now=clock.now(), bake=self.step.time, hold_deadline=policy.hold_deadline)
+            )
             self._report(decision)
             match decision.action:
                 case Course.GO_ON:
@@ -83,14 +91,32 @@ class Baking:
     def _look_for_death(self) -> None:
         """Undo a color whose service is gone without waiting for its figures; users are on the other one by then."""
         try:
-            gone = dead(self.ports.engine.health(), self.step.rising)
-        except ColorwayError:
+            health = self.ports.engine.health()
+        except NoAnswerError as silence:
             # A swarm that does not answer says nothing about the release.
+            self._silence, self._silent_looks = silence, self._silent_looks + 1
             return
+        except ColorwayError:
+            # Nor does anything else that keeps from asking it.
+            return
+        self._silence, self._silent_looks = None, 0
+        # Where the other color is dead, too, the fault is none of this one.
+        gone = () if dead(health, self.step.rising.other) else dead(health, self.step.rising)
         self._dead_looks = self._dead_looks + 1 if gone else 0
         if self._dead_looks >= LOOKS_TO_BE_DEAD:
             reason = f"at {self.step.percent} %: no task of {', '.join(gone)} runs any more"
             raise StepFailedError(reason, self._figures())
+
+    def _held_by_silence(self, decision: Decision) -> Decision:
+        """Hold a stage that could go on, or is watched, while nobody can say whether its tasks live."""
+        if self._silence is None or decision.action not in {Course.GO_ON, Course.WAIT}:
+            return decision
+        deadline = self._watch.started + self.step.time + self.facts.policy.hold_deadline
+        if decision.action is Course.GO_ON and self.ports.clock.now() >= deadline:
+            raise self._silence
+        if decision.action is Course.WAIT and self._silent_looks < LOOKS_TO_HOLD:
+            return decision
+        return replace(decision, action=Course.HOLD, reason=str(self._silence))
 
     def _ask(self, decision: Decision) -> None:
         if not decision.synthetic:

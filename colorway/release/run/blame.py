@@ -9,6 +9,7 @@ from colorway.release.plan.situation import Goal, Phase, Request, Session, Situa
 from colorway.release.plan.steps import Action, Apply, AwaitHealthy, Bake, Failure, Smoke, Verify
 from colorway.release.ports.git import GitError
 from colorway.release.ports.protocols import LockLostError
+from colorway.swarm.connections import NoAnswerError
 
 LONGEST_LINE = 200
 """Characters of a line of evidence."""
@@ -27,9 +28,8 @@ class StepFailedError(ColorwayError):
 def blame(situation: Situation, request: Request, step: Action, error: ColorwayError) -> Session:
     """Return the session after a step that failed."""
     session, failure = situation.session, failure_of(error)
-    if isinstance(error, GitError | LockLostError) or not isinstance(
-        step, Apply | AwaitHealthy | Smoke | Bake | Verify
-    ):
+    is_nobodys = isinstance(error, GitError | LockLostError | NoAnswerError)
+    if is_nobodys or not isinstance(step, Apply | AwaitHealthy | Smoke | Bake | Verify):
         return replace(session, stopped=failure.reason, is_replaced=isinstance(error, LockLostError))
     if session.failure or request.goal is Goal.ROLLBACK:
         if isinstance(step, Apply):

@@ -19,6 +19,7 @@ from colorway.release.plan.steps import (
     Commit,
     Done,
     Ending,
+    Event,
     Freeze,
     Notify,
     PullImages,
@@ -30,11 +31,13 @@ from colorway.release.plan.steps import (
     Undo,
     Verify,
 )
-from colorway.release.ports.protocols import Notice, Ports
+from colorway.release.ports.git import GitError
+from colorway.release.ports.protocols import LockLostError, Notice, Ports
 from colorway.release.run.bake import Baking
 from colorway.release.run.blame import StepFailedError, blame, blames_the_color, trimmed
 from colorway.release.run.observe import Observer
 from colorway.release.run.requests import Subject, try_out
+from colorway.swarm.connections import NoAnswerError
 
 PAUSE = timedelta(seconds=1)
 """Time between two looks at tasks or load balancers."""
@@ -138,7 +141,9 @@ class Performer:
 
 
 LOOKS = 5
-"""How often a look is tried until a lost connection stops the release."""
+"""How often a look is tried until what cannot be read stops the release, and until people are told of a silence."""
+REPEATS = 3
+"""How often a step is begun anew because Docker did not answer."""
 LOOK_PAUSE = timedelta(seconds=2)
 LOG_LIMIT = 2.0
 """Seconds that a color's last log lines may take: the way back does not wait for them."""
@@ -200,7 +205,7 @@ class Run:
         if step.sentence:
             self.ports.reporter.say(step.sentence)
         try:
-            evidence = Performer(self.ports, self.observer).perform(step, situation)
+            evidence = self._perform(step, situation)
         except ColorwayError as error:
             session = blame(situation, request, step, error)
             self.ports.reporter.say(f"failed: {error}")
@@ -208,16 +213,79 @@ class Run:
         head = self.ports.repository.head() if isinstance(step, Commit) else situation.head
         return situation.session.after(step, head=head, evidence=trimmed(evidence))
 
+    def _perform(self, step: Action, situation: Situation) -> tuple[str, ...]:
+        """Perform a step; one that Docker's silence made fail is held, and done once more when there is an answer."""
+        for _ in range(REPEATS):
+            try:
+                return Performer(self.ports, self.observer).perform(step, situation)
+            except ColorwayError as error:
+                silence = self._silence(step, error) if situation.session.locked else None
+                if silence is None:
+                    raise
+                self._hold(situation, silence)
+        return Performer(self.ports, self.observer).perform(step, situation)
+
+    def _silence(self, step: Action, error: ColorwayError) -> NoAnswerError | None:
+        """Return Docker's silence if a step failed by it; an engine that lost Docker on the way says other things."""
+        if isinstance(error, NoAnswerError):
+            return error
+        if isinstance(error, LockLostError | GitError) or not isinstance(step, Apply | AwaitHealthy | Verify):
+            return None
+        try:
+            self.ports.engine.health()
+        except NoAnswerError as silence:
+            return silence
+        except ColorwayError:
+            return None
+        return None
+
+    def _hold(self, situation: Situation, silence: NoAnswerError) -> None:
+        """Stay where it is until Docker answers again; whoever waits is told.
+
+        Raises:
+            NoAnswerError: it did not within the policy's hold time.
+            LockLostError: somebody took the release over.
+        """
+        ports, stack = self.ports, situation.stack
+        ports.reporter.say(f"held: {silence}")
+        deadline, looks = ports.clock.now() + situation.policy.hold_deadline, 0
+        while ports.clock.now() < deadline:
+            ports.clock.sleep(LOOK_PAUSE)
+            ports.lock.check()
+            looks += 1
+            try:
+                ports.engine.health()
+            except NoAnswerError as again:
+                silence = again
+            except ColorwayError:
+                # Docker is not what is wrong any more; whatever else is, the step itself says better.
+                return
+            else:
+                ports.reporter.say("Docker answers again; it goes on")
+                return
+            if looks == LOOKS:
+                title = f"{stack}: the release is held at {situation.state.percent} %: {silence}"
+                for problem in ports.notifier.send(Notice(event=Event.HELD, title=title)):
+                    ports.reporter.say(problem)
+        raise silence
+
     def _look(self, before: Situation, session: Session) -> Situation:
         """Look again; where nothing can be seen for a while, the release stops where it is."""
+        is_replaced = False
         for attempt in range(LOOKS):
             try:
                 return self.observer.look(session)
             except ColorwayError as error:
                 reason = str(error)
-                if attempt + 1 < LOOKS:
-                    self.ports.clock.sleep(LOOK_PAUSE)
-        stopped = replace(session, stopped=f"where it stands cannot be read: {reason}")
+                try:
+                    if isinstance(error, NoAnswerError) and session.locked and session.stopped is None:
+                        self._hold(before, error)
+                    elif attempt + 1 < LOOKS:
+                        self.ports.clock.sleep(LOOK_PAUSE)
+                except ColorwayError as end:
+                    reason, is_replaced = str(end), isinstance(end, LockLostError)
+                    break
+        stopped = replace(session, stopped=f"where it stands cannot be read: {reason}", is_replaced=is_replaced)
         return replace(before, session=stopped)
 
     def _with_log(self, session: Session, situation: Situation) -> Session:

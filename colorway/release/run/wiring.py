@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from colorway.outputs import PlatformOutputs, platform_outputs
 from colorway.release.ports.git import Git
-from colorway.release.ports.images import BuiltHere, RegistryImages
+from colorway.release.ports.images import BuiltHere, Node, RegistryImages
 from colorway.release.ports.lock import release_lock
 from colorway.release.ports.project import Files
 from colorway.release.ports.prometheus import Prometheus, PrometheusMeter
@@ -20,6 +19,7 @@ from colorway.release.tell.notices import Notices
 from colorway.spec.platform_file import ImageSource
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stack import Apply
+from colorway.swarm.connections import Connection
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,10 +27,10 @@ class Backing:
     """What only the command line can hand over for one stack."""
 
     engine: EnginePort
-    manager: Any
-    """`docker.APIClient` of a manager, for the lock."""
-    nodes: Callable[[], Mapping[str, Any]]
-    """Asked for a `docker.APIClient` of each host that runs colored services, by its name; only to pull images."""
+    manager: Connection
+    """The engine of a manager, for the lock."""
+    nodes: Callable[[], Mapping[str, Node]]
+    """Asked for each host that runs colored services, by its name; only to pull images."""
     notify_urls: Callable[[], Mapping[str, str]]
     """Asked for the stack's secrets whose name begins with `notify-url`, by name."""
     backups: Backups | None = None

@@ -66,10 +66,16 @@ def progress_line(progress: StageProgress) -> str:
 
 
 def _color(color: Color, figures: ColorFigures) -> str:
-    rate = "?" if figures.requests_per_second is None else f"{figures.requests_per_second:.3g}"
+    rate = "?" if figures.requests_per_second is None else _rate(figures.requests_per_second)
     errors = "no requests" if figures.error_ratio is None else f"{percent(figures.error_ratio)} failed"
     p95 = "" if figures.p95 is None else f" p95 {1000 * figures.p95:.0f} ms"
     return f"{color} {figures.version} {figures.share} %: {rate}/s {errors}{p95}"
+
+
+def _rate(number: float) -> str:
+    """Return a number of requests as people write it: 2,240, 40.4, 4.04; never with an exponent."""
+    digits = next((digits for digits, least in enumerate((100, 10)) if number >= least), 2)
+    return f"{number:,.{digits}f}"
 
 
 def describe(situation: Situation, steps: Sequence[Step]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from colorway.release.plan.situation import Phase, State, read_state
 from colorway.release.ports.git import Git
 from colorway.release.ports.project import Files
 from colorway.release.ports.protocols import Lock
+from colorway.spec.traffic import Traffic
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,15 +33,22 @@ class ReleaseStatus:
     """Who works on it now, one sentence; none = nobody."""
     leftover: str | None
     """The edit that a killed run left uncommitted; none = none."""
+    by_hand: str | None = None
+    """Shares that a person gave and no step of a release did, `90:10`; none = the traffic is where steps left it."""
     helps: str | None
     """The one command that goes on; none = nothing is under way."""
 
     def lines(self) -> tuple[str, ...]:
         """Return it for people; nothing where there is nothing to say."""
         since = f" since {self.since:%Y-%m-%d %H:%M} UTC" if self.since else ""
+        if self.phase is Phase.RAMP and self.version is None:
+            under_way = f"traffic was moved by hand: {self.by_hand}; no release is under way"
+        else:
+            under_way = f"release of {self.version} is under way{since}: {self.percent} % of the traffic"
+            under_way += ", moved there by hand" if self.by_hand else ""
         words = {
             Phase.STARTED: f"release of {self.version} is under way{since}: started, no traffic yet",
-            Phase.RAMP: f"release of {self.version} is under way{since}: {self.percent} % of the traffic",
+            Phase.RAMP: under_way,
             Phase.HOT: f"{self.version} is released{since}; {self.previous} is kept on for a rollback"
             + (f" until {self.hot_until:%H:%M} UTC" if self.hot_until else ""),
             Phase.UNDOING: f"release of {self.version} is being undone{since}; its version is still on",
@@ -78,9 +86,16 @@ def read_release(*, root: Path, stack: str, lock: Lock | None, now: datetime) ->
         since=state.since,
         hot_until=hot_until,
         holder=holder,
+        by_hand=_by_hand(state, facts.committed.traffic),
         leftover=f"{file} has an uncommitted edit of the line that releases move" if is_left else None,
         helps=None if holder else _helps(state, stack, is_hot=bool(hot_until and now < hot_until)),
     )
+
+
+def _by_hand(state: State, traffic: Traffic) -> str | None:
+    """Return the shares of a ramp that no step of its release gave."""
+    is_step = state.step is not None and state.step.percent == state.percent
+    return None if state.phase is not Phase.RAMP or is_step else f"{traffic.blue}:{traffic.green}"
 
 
 def _holder(lock: Lock | None) -> str | None:
@@ -93,6 +108,11 @@ def _holder(lock: Lock | None) -> str | None:
 
 def _helps(state: State, stack: str, *, is_hot: bool) -> str | None:
     match state.phase:
+        case Phase.RAMP if state.step is None:
+            return (
+                f"colorway release {state.version} --stack {stack} takes it from here, "
+                f"colorway rollback --stack {stack} takes all traffic back to {state.old} ({state.previous})"
+            )
         case Phase.STARTED | Phase.RAMP:
             return (
                 f"colorway release {state.version} --stack {stack} continues it, "

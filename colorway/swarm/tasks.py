@@ -1,0 +1,107 @@
+"""Tasks of services, and why they do not start or do not last: Swarm's words, made into sentences. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+ENDED = ("failed", "rejected", "complete")
+"""Swarm's words for a task that ended by itself; one that its health check ended well-behaved is `complete`."""
+WAITING = ("new", "pending")
+"""Swarm's words for a task that no host has yet."""
+_CURES = (
+    ("No such image", "build or push it, or correct the image in the release's manifest"),
+    ("manifest unknown", "push it, or correct the image in the release's manifest"),
+    ("pull access denied", "log the host in to the registry, or correct the image in the release's manifest"),
+    ("scheduling constraints not satisfied", "no host matches the placement; see roles in colorway:hosts"),
+    ("insufficient resources", "no host has the memory or CPUs left that it reserves; see limits"),
+    ("host-mode port already in use", "another service has its port; remove that, or choose another port"),
+    ("address already in use", "another program has its port; stop that, or choose another port"),
+    ("port is already allocated", "another container has its port; stop that, or choose another port"),
+    ("ool overlaps", "another network has its range; choose another with colorway:network"),
+    ("overlaps with existing routes", "a route of the host has its range; choose another with colorway:network"),
+    ("unhealthy container", "its health check failed"),
+    ("max replicas per node", "no host may take one more of its tasks"),
+    ("executable file not found", "the image lacks the command; correct the command or the image"),
+)
+_RANDOM = re.compile(r"\.?\b[0-9a-z]{25}\b|\s*\(?\b[0-9a-f]{64}\b\)?")
+"""Ids of tasks and containers, which are others at each try."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskState:
+    """One task of a service."""
+
+    id: str
+    service: str
+    """Name of the service in the swarm."""
+    state: str
+    """Actual state, Swarm's word."""
+    desired: str
+    message: str
+    error: str
+    container: str
+    exit_code: int | None
+    networks: tuple[str, ...] = ()
+    """Ids of the networks that it joins."""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it ended by itself, which no task of a service should."""
+        return self.state in ENDED
+
+
+def task_state(raw: Mapping[str, Any], service: str) -> TaskState:
+    """Return a task as the Docker API describes it."""
+    status = raw["Status"]
+    container = status.get("ContainerStatus") or {}
+    return TaskState(
+        id=raw["ID"],
+        service=service,
+        state=status["State"],
+        desired=raw.get("DesiredState", ""),
+        message=status.get("Message", ""),
+        error=status.get("Err", ""),
+        container=container.get("ContainerID", ""),
+        exit_code=container.get("ExitCode"),
+        networks=tuple(one.get("Target", "") for one in raw.get("Spec", {}).get("Networks") or ()),
+    )
+
+
+def why_ended(task: TaskState) -> str:
+    """Return why a task has ended, with what helps where that is known."""
+    if task.state == "complete":
+        return "task complete: ended although it should run"
+    told = _RANDOM.sub("", task.error or task.message)
+    code = "" if task.exit_code in {None, 0} or f"({task.exit_code})" in told else f", exit code {task.exit_code}"
+    return f"task {task.state}: {_cured(told)}{code}"
+
+
+def why_waiting(task: TaskState, *, no_addresses: Mapping[str, str], unhealthy: Collection[str]) -> str | None:
+    """Return what keeps a task from starting; None = nothing that is known: most tasks start within seconds.
+
+    Args:
+        task: The task.
+        no_addresses: Names of the networks that the swarm could give no addresses to, by id.
+        unhealthy: Containers whose health check has failed for good; they are being stopped, which can take long.
+    """
+    if task.desired == "shutdown":
+        return None
+    if task.container and task.container in unhealthy:
+        return f"task {task.state}: its health check fails"
+    if task.state not in WAITING:
+        return None
+    if task.error:
+        return f"task {task.state}: {_cured(_RANDOM.sub('', task.error))}"
+    # Swarm itself says nothing of these tasks but "created".
+    without = [no_addresses[network] for network in task.networks if network in no_addresses]
+    if not without:
+        return None
+    return f"task {task.state}: {_cured(f'the network {without[0]} gets no addresses: pool overlaps')}"
+
+
+def _cured(told: str) -> str:
+    cure = next((cure for words, cure in _CURES if words in told), None)
+    return f"{told}; {cure}" if cure else told

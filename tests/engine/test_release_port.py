@@ -1,0 +1,47 @@
+"""The real engine as a release sees it: whose fault a failed `up` is."""
+
+from __future__ import annotations
+
+import pytest
+
+from colorway.engine import release_port
+from colorway.engine.operations import EngineError
+from colorway.engine.release_port import ReleasePort
+from colorway.machine.progress import silent
+from colorway.swarm.connections import NoAnswerError
+from tests.support.specs import ROOT, small_spec
+
+LOST = (
+    "local-web-green: 1 error occurred:\n  Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the "
+    "docker daemon running?"
+)
+
+
+class FailingEngine:
+    """An engine whose `up` fails with these words."""
+
+    def __init__(self, words):
+        self.words = words
+
+    def up(self, *, continue_on_error):
+        raise EngineError(self.words, hint="again")
+
+
+@pytest.fixture
+def port(monkeypatch):
+    def make(words):
+        monkeypatch.setattr(release_port.stack_files, "from_file", lambda **_given: small_spec())
+        monkeypatch.setattr(release_port, "engine_for", lambda *_args, **_given: FailingEngine(words))
+        return ReleasePort(root=ROOT, stack="test", say=print, progress=silent)
+
+    return make
+
+
+def test_an_up_that_lost_docker_on_the_way_is_nobodys_fault(port):
+    with pytest.raises(NoAnswerError, match="Docker stopped answering while `up` ran: local-web-green"):
+        port(LOST).up(continue_on_error=False)
+
+
+def test_an_up_that_failed_by_what_it_made_is_told_as_it_is(port):
+    with pytest.raises(EngineError, match="task failed"):
+        port("local-web-green: task failed: exit code 1").up(continue_on_error=False)

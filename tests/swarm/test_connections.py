@@ -1,0 +1,300 @@
+"""The boundary to Docker: which engine is asked, and that every error of docker-py is one sentence of ours."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+import socketserver
+import stat
+import sys
+import threading
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+
+from colorway.errors import ColorwayError
+from colorway.spec.hosts import HostSpec
+from colorway.swarm import connections
+from colorway.swarm.configs import ConflictError, StoredConfig, SwarmConfigs
+from colorway.swarm.connections import (
+    Connection,
+    MissingError,
+    NoAnswerError,
+    RefusedError,
+    engine_here,
+    ssh_command,
+)
+from colorway.swarm.services import Swarm, SwarmObject
+from tests.support.specs import HOST_KEY, REMOTE_HOSTS
+from tests.swarm.fake_api import HERE, SILENCES, FakeApi, refused, swarm_of
+
+REMOTE = HostSpec.model_validate(REMOTE_HOSTS[2])
+QUESTIONS = {
+    "services": lambda swarm: swarm.services("test"),
+    "tasks": lambda swarm: swarm.tasks("test"),
+    "named objects": lambda swarm: swarm.named_objects("test"),
+    "all objects": lambda swarm: swarm.all_objects("test"),
+    "networks": lambda swarm: swarm.networks(),
+    "foreign services": lambda swarm: swarm.foreign_services("test"),
+    "ports": lambda swarm: swarm.published_ports("test"),
+    "containers": lambda swarm: swarm.containers_of(["test-web"]),
+    "unhealthy": lambda swarm: swarm.unhealthy_containers(),
+    "generation": lambda swarm: swarm.live_generation("test-lb"),
+    "removal": lambda swarm: swarm.remove(SwarmObject("service", "test-web")),
+    "pull": lambda swarm: swarm.pull("registry:5000/crm:1@sha256:abc"),
+}
+
+
+@pytest.mark.parametrize("trouble", SILENCES, ids=lambda made: made.__name__)
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_every_silence_of_docker_is_one_sentence(question, trouble) -> None:
+    api = FakeApi()
+    api.trouble = trouble()
+    with pytest.raises(NoAnswerError) as caught:
+        QUESTIONS[question](swarm_of(api))
+    told = str(caught.value)
+    assert told.startswith("localhost: Docker does not answer, asked for "), "which host, and what was asked"
+    assert told.endswith("DOCKER_HOST or `docker context use`"), "and what helps"
+    assert "\n" not in told, "one sentence"
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (503, "This node is not a swarm manager."),
+        (500, "rpc error: code = DeadlineExceeded desc = context deadline exceeded"),
+        (500, "rpc error: code = Unknown desc = The swarm does not have a leader."),
+    ],
+)
+def test_a_swarm_that_cannot_know_yet_has_not_answered(status, said) -> None:
+    api = FakeApi()
+    api.trouble = refused(status, said)
+    with pytest.raises(NoAnswerError, match="asked for its services"):
+        swarm_of(api).services("test")
+
+
+def test_a_refusal_is_told_in_the_engines_words() -> None:
+    api = FakeApi()
+    with pytest.raises(ColorwayError, match=r"the network test-data cannot be removed: .* is in use by task"):
+        swarm_of(api).remove(SwarmObject("network", "test-data"))
+    swarm_of(api).remove(SwarmObject("service", "gone"))  # what is gone is no error
+    assert swarm_of(api).health_output("gone") == "", "nobody knows"
+    assert swarm_of(api).log_lines("gone", count=20) == [], "nobody knows"
+
+
+def test_a_connection_that_broke_is_made_anew() -> None:
+    made = []
+
+    def connect() -> FakeApi:
+        made.append(FakeApi())
+        return made[-1]
+
+    swarm = Swarm(HERE, connection=Connection(HERE, client=connect))
+    swarm.services("test")
+    made[0].trouble = SILENCES[1]()
+    with pytest.raises(NoAnswerError, match="connection refused"):
+        swarm.services("test")
+    assert swarm.services("test") == [], "the next question has another one"
+    assert len(made) == 2, "made by it"
+
+
+def test_an_image_is_pulled_by_its_digest_and_the_registrys_words_are_kept() -> None:
+    api = FakeApi()
+    swarm_of(api).pull("registry:5000/team/crm:1.9.0@sha256:abc")
+    assert api.pulled == [("registry:5000/team/crm", "sha256:abc")], "never by a tag"
+    api.pull_events = [{"status": "Pulling"}, {"error": "manifest unknown"}]
+    with pytest.raises(RefusedError) as caught:
+        swarm_of(api).pull("registry:5000/team/crm:1.9.0@sha256:abc")
+    assert caught.value.said == "manifest unknown", "docker-py itself says nothing of it"
+
+
+@pytest.mark.parametrize("status", [409, 404])
+def test_a_lock_that_somebody_else_was_faster_with_is_a_conflict(status) -> None:
+    api = FakeApi()
+    api.trouble = refused(status, "update out of sequence")
+    store = SwarmConfigs(Connection(HERE, client=lambda: api))
+    with pytest.raises(ConflictError):
+        store.find("x")
+    store.remove(StoredConfig(id="1", version=1, labels={}))  # somebody else did
+
+
+# A real docker-py on real sockets.
+
+
+class Daemon(socketserver.ThreadingUnixStreamServer):
+    """Answers as Docker's API does, or not at all."""
+
+    daemon_threads = True
+    has_ended = threading.Event()
+    answers: dict[str, tuple[int, object]] = {"/version": (200, {"ApiVersion": "1.41"})}  # noqa: RUF012
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def setup(self) -> None:
+        super().setup()
+        self.server.connections.append(self.connection)
+
+    def address_string(self) -> str:
+        return "test"
+
+    def log_message(self, *_args) -> None:
+        return
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0].removeprefix("/v1.41")
+        status, body = self.server.answers.get(path, (404, {"message": f"page not found: {path}"}))
+        if body == "nothing":
+            self.server.has_ended.wait(20)
+            return
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+
+@contextmanager
+def daemon(path: Path, **answers):
+    with Daemon(str(path), Handler) as server:
+        server.answers = {**Daemon.answers, **{f"/{name}": answer for name, answer in answers.items()}}
+        server.has_ended, server.connections = threading.Event(), []
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            server.has_ended.set()
+            for one in server.connections:
+                with suppress(OSError):
+                    one.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture
+def here(monkeypatch, tmp_path):
+    """Return the socket of a Docker engine that DOCKER_HOST names."""
+    for name in ("DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "config"))
+    return tmp_path / "docker.sock"
+
+
+def test_a_real_engine_that_is_not_there(here) -> None:
+    with pytest.raises(NoAnswerError, match=r"asked for its services \(no such file or directory\); start it"):
+        Swarm(HERE).services("test")
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "words"),
+    [
+        ((200, b"<html>"), NoAnswerError, "asked for its services"),
+        ((500, {"message": "server error"}), RefusedError, "server error"),
+        ((404, {"message": "not here"}), MissingError, "not here"),
+        ((503, {"message": "This node is not a swarm manager."}), NoAnswerError, "not a swarm manager"),
+        ((200, "nothing"), NoAnswerError, "nothing came within"),
+    ],
+)
+def test_a_real_engine_that_fails(here, monkeypatch, answer, kind, words) -> None:
+    monkeypatch.setattr(connections, "TIMEOUT", 0.3)
+    with daemon(here, services=answer), pytest.raises(kind, match=words):
+        Swarm(HERE).services("test")
+
+
+def test_a_real_engine_that_stops_and_comes_back(here) -> None:
+    swarm = Swarm(HERE)
+    with daemon(here, services=(200, [])):
+        assert swarm.services("test") == [], "it answers"
+    with pytest.raises(NoAnswerError):
+        swarm.services("test")
+    here.unlink()
+    with daemon(here, services=(200, [])):
+        assert swarm.services("test") == [], "and answers again"
+
+
+# Which engine
+
+
+def test_this_machines_engine_is_the_one_that_docker_talks_to(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    (tmp_path / "config.json").write_text("{}")
+    assert engine_here({}).get("base_url", "").endswith("/var/run/docker.sock"), "the usual socket"
+    # As `docker context create colima --docker host=unix:///run/colima.sock` writes it.
+    meta = tmp_path / "contexts/meta" / hashlib.sha256(b"colima").hexdigest() / "meta.json"
+    meta.parent.mkdir(parents=True)
+    endpoint = {"Host": "unix:///run/colima.sock", "SkipTLSVerify": False}
+    meta.write_text(json.dumps({"Name": "colima", "Metadata": {}, "Endpoints": {"docker": endpoint}}))
+    assert engine_here({"DOCKER_CONTEXT": "colima"})["base_url"] == "unix:///run/colima.sock", "the variable's context"
+    (tmp_path / "config.json").write_text('{"currentContext": "colima"}')
+    assert engine_here({})["base_url"] == "unix:///run/colima.sock", "the context that was chosen"
+    named = engine_here({"DOCKER_HOST": "tcp://10.0.0.1:2375", "DOCKER_CONTEXT": "colima"})
+    assert named == {"base_url": "tcp://10.0.0.1:2375"}, "DOCKER_HOST comes first"
+    with pytest.raises(ColorwayError, match="the docker context nope of DOCKER_CONTEXT does not exist"):
+        engine_here({"DOCKER_CONTEXT": "nope"})
+    meta.write_text("{")
+    with pytest.raises(ColorwayError, match="the docker context cannot be read"):
+        engine_here({})
+
+
+def test_a_host_is_trusted_by_the_stack_files_key_only() -> None:
+    command = ssh_command(REMOTE)
+    assert f"KnownHostsCommand=/bin/echo %H {HOST_KEY}" in command, "the pinned key, whatever the port"
+    assert {"StrictHostKeyChecking=yes", "UserKnownHostsFile=none", "BatchMode=yes"} <= set(command), "and no other"
+    assert command[command.index("-l") :] == [
+        *("-l", "deploy", "-p", "22", "--", "10.0.0.21"),
+        *("docker", "system", "dial-stdio"),
+    ], "as `docker` itself does it"
+
+
+@pytest.fixture
+def ssh(monkeypatch, tmp_path, here):
+    """Put an `ssh` on PATH that leads to the engine at `here`, or fails as the real one does."""
+    program = tmp_path / "bin/ssh"
+    program.parent.mkdir()
+    program.write_text(
+        f"#!{sys.executable}\n"
+        "import os, select, socket, sys\n"
+        f"open({str(tmp_path / 'called')!r}, 'a').write(' '.join(sys.argv[1:]) + '\\n')\n"
+        f"if os.path.exists({str(tmp_path / 'stranger')!r}):\n"
+        "    sys.exit('No ED25519 host key is known for 10.0.0.21.\\r\\nHost key verification failed.\\r\\n')\n"
+        "there = socket.socket(socket.AF_UNIX)\n"
+        f"there.connect({str(here)!r})\n"
+        "while True:\n"
+        "    for one in select.select([0, there], [], [])[0]:\n"
+        "        data = os.read(0, 65536) if one == 0 else there.recv(65536)\n"
+        "        if not data: sys.exit()\n"
+        "        there.sendall(data) if one == 0 else os.write(1, data)\n"
+    )
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    monkeypatch.delenv("DOCKER_HOST")
+    return tmp_path
+
+
+def test_a_remote_engine_answers_through_ssh(ssh, here) -> None:
+    with daemon(here, services=(200, []), networks=(200, [])):
+        swarm = Swarm(REMOTE)
+        assert swarm.services("test") == [], "asked"
+        assert swarm.named_objects("test") == set(), "and asked again"
+    calls = (ssh / "called").read_text().splitlines()
+    assert calls == [" ".join(ssh_command(REMOTE)[1:])], "through one connection"
+
+
+def test_a_host_with_another_key_is_not_asked(ssh) -> None:
+    (ssh / "stranger").touch()
+    with pytest.raises(NoAnswerError) as caught:
+        Swarm(REMOTE).services("test")
+    told = str(caught.value)
+    assert told.startswith("app1: Docker does not answer, asked for its services (host key verification failed.)"), told
+    assert "ssh deploy@10.0.0.21 docker version" in told, "what helps"
+
+
+def test_a_remote_engine_that_says_nothing_is_given_up(ssh, here, monkeypatch) -> None:
+    monkeypatch.setattr(connections, "TIMEOUT", 0.3)
+    with daemon(here, services=(200, "nothing")), pytest.raises(NoAnswerError, match="nothing came within"):
+        Swarm(REMOTE).services("test")

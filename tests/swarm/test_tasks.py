@@ -1,0 +1,88 @@
+"""Why tasks do not start or do not last: what Swarm was seen to say, made into sentences."""
+
+from __future__ import annotations
+
+import pytest
+
+from colorway.swarm.tasks import task_state, why_ended, why_waiting
+
+CONTAINER = "a0185d33d640012d5c492f22322c2ccd0d9b4e29a57d362447e65f7c1b31d6b8"
+SEEN = {
+    "no such image": (
+        {"State": "rejected", "Message": "preparing", "Err": "No such image: colorway/none:1"},
+        "task rejected: No such image: colorway/none:1; build or push it, or correct the image in the "
+        "release's manifest",
+    ),
+    "no matching host": (
+        {
+            "State": "pending",
+            "Message": "pending task scheduling",
+            "Err": "no suitable node (scheduling constraints not satisfied on 1 node)",
+        },
+        "task pending: no suitable node (scheduling constraints not satisfied on 1 node); no host matches the "
+        "placement; see roles in colorway:hosts",
+    ),
+    "not enough memory": (
+        {
+            "State": "pending",
+            "Message": "pending task scheduling",
+            "Err": "no suitable node (insufficient resources on 1 node)",
+        },
+        "task pending: no suitable node (insufficient resources on 1 node); no host has the memory or CPUs left that "
+        "it reserves; see limits",
+    ),
+    "crash at start": (
+        {"State": "failed", "Message": "started", "Err": "task: non-zero exit (3)", "ContainerStatus": {"ExitCode": 3}},
+        "task failed: task: non-zero exit (3)",
+    ),
+    "never healthy": (
+        {
+            "State": "failed",
+            "Message": "starting",
+            "Err": "task: non-zero exit (137): dockerexec: unhealthy container",
+            "ContainerStatus": {"ContainerID": CONTAINER, "ExitCode": 137},
+        },
+        "task failed: task: non-zero exit (137): dockerexec: unhealthy container; its health check failed",
+    ),
+    "port of another program": (
+        {
+            "State": "failed",
+            "Message": "starting",
+            "Err": "starting container failed: driver failed programming external connectivity on endpoint "
+            f"probe-port.1.xg4t8p7r8ok1ffu52dkk2bys2 ({CONTAINER}): Error starting userland proxy: "
+            "listen tcp4 0.0.0.0:18999: bind: address already in use",
+            "ContainerStatus": {"ContainerID": CONTAINER, "ExitCode": 128},
+        },
+        "task failed: starting container failed: driver failed programming external connectivity on endpoint "
+        "probe-port.1: Error starting userland proxy: listen tcp4 0.0.0.0:18999: bind: address already in use; another "
+        "program has its port; stop that, or choose another port, exit code 128",
+    ),
+    "port of another service": (
+        {
+            "State": "pending",
+            "Message": "pending task scheduling",
+            "Err": "no suitable node (host-mode port already in use on 1 node)",
+        },
+        "task pending: no suitable node (host-mode port already in use on 1 node); another service has its port; "
+        "remove that, or choose another port",
+    ),
+    "address pool in use": (
+        {"State": "new", "Message": "created"},
+        "task new: the network probe-b gets no addresses: pool overlaps; another network has its range; choose another "
+        "with colorway:network",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SEEN)
+def test_what_swarm_says_becomes_a_sentence_with_what_helps(case):
+    status, wanted = SEEN[case]
+    raw = {"ID": "t1", "DesiredState": "running", "Status": status, "Spec": {"Networks": [{"Target": "n1"}]}}
+    task = task_state(raw, "probe")
+    told = why_ended(task) if task.has_ended else why_waiting(task, no_addresses={"n1": "probe-b"}, unhealthy=())
+    assert told == wanted
+
+
+def test_what_swarm_takes_down_itself_waits_for_nothing():
+    raw = {"ID": "t1", "DesiredState": "shutdown", "Status": {"State": "pending", "Err": "no suitable node"}}
+    assert why_waiting(task_state(raw, "probe"), no_addresses={}, unhealthy=()) is None
