@@ -83,7 +83,7 @@ def platform_outputs(spec: PlatformSpec, *, generation: str) -> dict[str, Any]:
     """Return the output `platform` as plain JSON data; validated, so that a drift fails the program's tests."""
     settings, edge = spec.settings, spec.platform.edge
     entry = spec.load_balancers[0]
-    host = settings.domain if spec.is_public else str(entry.address)
+    host = settings.domain if settings.zone else str(entry.address)
     port = "" if edge.https_port == 443 else f":{edge.https_port}"  # noqa: PLR2004 - HTTPS
     monitoring = spec.monitoring_host
     return PlatformOutputs(

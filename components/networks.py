@@ -42,5 +42,5 @@ class Networks(pulumi.ComponentResource):
                 )
             ],
             labels=[docker.NetworkLabelArgs(label=names.STACK_LABEL, value=spec.stack)],
-            opts=pulumi.ResourceOptions(parent=self, protect=spec.is_public or None),
+            opts=pulumi.ResourceOptions(parent=self, protect=spec.is_guarded or None),
         )

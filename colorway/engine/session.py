@@ -49,10 +49,8 @@ def engine_for(spec: PlatformSpec, *, root: Path, say: Callable[[str], None], pr
         ColorwayError: no CLI or no plugins can be had.
     """
     pulumi = cli_binary.find_or_build(progress=progress)
-    names = [*PLUGINS, *(["cloudflare"] if spec.is_public else [])]
-    choice = plugins.choose(
-        pulumi=pulumi, names=names, public=spec.is_public, python=Path(sys.executable), progress=progress
-    )
+    names = [*PLUGINS, *(["cloudflare"] if spec.settings.zone else [])]
+    choice = plugins.choose(pulumi=pulumi, names=names, python=Path(sys.executable), progress=progress)
     return Engine(root=root, pulumi=pulumi, plugins=choice, spec=spec, say=say, swarm=Swarm(spec.manager))
 
 

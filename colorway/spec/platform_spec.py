@@ -43,9 +43,9 @@ class PlatformSpec(StrictSpec):
         return self.settings.traffic.active
 
     @property
-    def is_public(self) -> bool:
-        """Whether the stack has a Cloudflare zone."""
-        return self.settings.zone is not None
+    def is_guarded(self) -> bool:
+        """Whether the stack keeps what must not be lost; see `Environment.is_guarded`."""
+        return self.settings.environment.is_guarded
 
     @property
     def is_local(self) -> bool:

@@ -41,7 +41,7 @@ class Database(pulumi.ComponentResource):
             networks=[NetworkAttachment(id=network, aliases=(store,))],
             secrets=[password],
             configs=[entry_script(name, StoreKind.POSTGRESQL.value, stack=spec.stack, parent=self)],
-            opts=pulumi.ResourceOptions(parent=self, protect=spec.is_public or None),
+            opts=pulumi.ResourceOptions(parent=self, protect=spec.is_guarded or None),
         )
         self.register_outputs({})
 

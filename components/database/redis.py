@@ -54,7 +54,7 @@ class Cache(pulumi.ComponentResource):
             networks=[NetworkAttachment(id=network, aliases=(store,))],
             secrets=[password],
             configs=[entry_script(name, StoreKind.REDIS.value, stack=spec.stack, parent=self)],
-            opts=pulumi.ResourceOptions(parent=self, protect=spec.is_public or None),
+            opts=pulumi.ResourceOptions(parent=self, protect=spec.is_guarded or None),
         )
         self.register_outputs({})
 

@@ -118,9 +118,13 @@ def test_hosts_are_found_by_role_in_the_files_order():
     assert small_spec().is_local
 
 
-def test_a_stack_is_public_if_it_has_a_zone():
-    assert not small_spec(hosts=REMOTE_HOSTS).is_public
-    assert small_spec(hosts=REMOTE_HOSTS, settings={"zone": ZONE}).is_public
+@pytest.mark.parametrize(
+    ("environment", "guarded"), [("local", False), ("lab", False), ("staging", True), ("production", True)]
+)
+def test_the_environment_alone_says_what_is_guarded(environment, guarded):
+    for zone in (None, ZONE):
+        spec = small_spec(settings={"environment": environment, "zone": zone})
+        assert spec.is_guarded is guarded, "a zone says where names are kept, and nothing else"
 
 
 def test_migrations_and_flags_are_the_versions_own():

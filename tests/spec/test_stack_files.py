@@ -28,6 +28,7 @@ MANIFESTS = sorted(path.relative_to(ROOT / "releases").with_suffix("") for path 
 ENCRYPTED = re.compile(r"v1:[A-Za-z0-9+/=]{16}:[A-Za-z0-9+/=]+")
 SALT = re.compile(r"v1:[A-Za-z0-9+/=]{12}:v1:[A-Za-z0-9+/=]{16}:[A-Za-z0-9+/=]+")
 LISTED_DIFFERENCES = {
+    "colorway:environment",
     "colorway:domain",
     "colorway:versions",
     "colorway:traffic",
@@ -77,10 +78,15 @@ def test_no_two_stacks_share_a_salt():
 def test_every_secret_is_set_or_made_up(stack):
     wanted = set(spec(stack).platform.secrets)
     given = {key.removeprefix(SECRETS) for key in config(stack) if key.startswith(SECRETS)}
-    if spec(stack).settings.generate_secrets:
-        assert given == set(), "what is made up needs no value"
-    else:
+    if spec(stack).is_guarded:
         assert given == wanted, "a missing secret ends the first `up`"
+    else:
+        assert given == set(), "what is made up needs no value"
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_stack_is_of_the_environment_that_it_is_named_after(stack):
+    assert spec(stack).settings.environment.value == stack
 
 
 @pytest.mark.parametrize("stack", STACKS)
