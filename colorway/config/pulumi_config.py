@@ -73,8 +73,6 @@ def _decoded(text: str) -> Any:  # noqa: ANN401 - JSON data
 
 def _refuse_unknown_keys(settings: Document) -> None:
     known = {to_kebab(field) for field in StackSettings.model_fields}
-    problems = settings.problems(
-        ((key,), unknown_key(StackSettings, (key,))) for key in settings.data if key not in known
-    )
+    problems = settings.problems(((key,), unknown_key(StackSettings, key)) for key in settings.data if key not in known)
     if problems:
         raise stack_files.ConfigError(problems)

@@ -36,7 +36,13 @@ def store(name, **changes):
     spec = small_spec(**changes)
     kind, password = STORES[name]
     return run_program(
-        lambda: kind(name, spec, store=name, network=NETWORKS[NetworkName.DATA], password=SECRETS[password])
+        lambda: kind(
+            name,
+            spec,
+            store=spec.platform.data_stores[name],
+            network=NETWORKS[NetworkName.DATA],
+            password=SECRETS[password],
+        )
     )
 
 

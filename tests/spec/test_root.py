@@ -69,7 +69,7 @@ def test_images_built_here_are_named_by_version_and_content():
     assert spec.image("web", Color.BLUE) == f"colorway/demo:1.0.0-{digest}"
     assert spec.image("web", Color.GREEN) == f"colorway/demo:2.0.0-{digest}"
     postgres = spec.platform.data_stores["postgres"]
-    assert spec.shared_image(build=postgres.build, image=postgres.image) == (
+    assert spec.shared_image(build=postgres.build, image=postgres.image).reference == (
         f"colorway/postgres:{spec.build_digests['postgres']}"
     ), "a data store has no version: a release must not touch it"
 
@@ -78,9 +78,10 @@ def test_everything_that_runs_is_built():
     spec = demo_spec()
     edge, monitoring = spec.platform.edge, spec.platform.monitoring
     wanted = {spec.image(name, color) for name in spec.platform.services for color in spec.colors_on}
-    wanted |= {spec.shared_image(build=s.build, image=s.image) for s in spec.platform.data_stores.values()}
+    wanted |= {spec.shared_image(build=s.build, image=s.image).reference for s in spec.platform.data_stores.values()}
     wanted |= {
-        spec.shared_image(build=build, image=None) for build in (edge.build, monitoring.build, monitoring.mtail_build)
+        spec.shared_image(build=build, image=None).reference
+        for build in (edge.build, monitoring.build, monitoring.mtail_build)
     }
     assert set(spec.builds()) == wanted
     assert all(reference.startswith(f"colorway/{folder}:") for reference, (folder, _) in spec.builds().items())
@@ -105,8 +106,9 @@ def test_an_off_color_has_no_version():
 
 
 def test_something_without_image_is_a_fault_of_the_program():
+    image = small_spec().shared_image(build=None, image=None)
     with pytest.raises(ValueError, match="neither a build folder nor an image"):
-        small_spec().shared_image(build=None, image=None)
+        _ = image.reference
 
 
 def test_hosts_are_found_by_role_in_the_files_order():

@@ -189,6 +189,31 @@ def test_production_survives_the_loss_of_any_one_host_that_users_meet():
     )
 
 
+@pytest.mark.parametrize(
+    ("variables", "state"),
+    [
+        ({}, "{home}/.local/state"),
+        ({"XDG_STATE_HOME": ""}, "{home}/.local/state"),
+        ({"XDG_STATE_HOME": "relative"}, "{home}/.local/state"),
+        ({"XDG_STATE_HOME": "/srv/state"}, "/srv/state"),
+    ],
+)
+def test_what_local_keeps_on_its_machine_is_its_users(variables, state, monkeypatch, tmp_path):
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    local = from_file(root=ROOT, stack="local")
+    assert local.edge_directory == f"{state.format(home=tmp_path)}/colorway/local/load-balancer", "no root is needed"
+
+
+def test_what_hosts_keep_lies_where_their_services_keep_things(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert from_file(root=ROOT, stack="staging").directory == "/var/lib/colorway/staging", (
+        "the user's environment says nothing about other machines"
+    )
+
+
 def test_addresses_for_notices_are_the_stacks_own_and_need_no_platform():
     text = "config:\n  secrets:notify-url-ops: {secure: x}\n  secrets:notify-ops: {secure: x}\n"
     document, _ = parse_document(text, name="Pulumi.live.yaml")
