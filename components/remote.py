@@ -31,7 +31,6 @@ class HostScript(pulumi.ComponentResource):
         script: str,
         arguments: Sequence[pulumi.Input[str]] = (),
         stdin: pulumi.Input[str] | None = None,
-        delete: str | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("colorway:host:HostScript", name, None, opts)
@@ -42,7 +41,6 @@ class HostScript(pulumi.ComponentResource):
                 f"{name}-run",
                 create=line,
                 update=line,
-                delete=delete,
                 stdin=stdin,
                 interpreter=list(INTERPRETER),
                 add_previous_output_in_env=False,
@@ -55,7 +53,6 @@ class HostScript(pulumi.ComponentResource):
                 connection=_connection(spec),
                 create=line,
                 update=line,
-                delete=delete,
                 stdin=stdin,
                 add_previous_output_in_env=False,
                 opts=child,

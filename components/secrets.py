@@ -66,7 +66,7 @@ class Secrets(pulumi.ComponentResource):
     def _values(self, name: str, spec: PlatformSpec, configured: Configured) -> dict[str, pulumi.Output[str]]:
         values: dict[str, pulumi.Output[str]] = {}
         missing: list[str] = []
-        for secret in spec.platform.secrets:
+        for secret in (wanted.name for wanted in spec.inventory().secrets):
             value = configured(secret)
             if value is None and not spec.is_guarded:
                 value = self._made_up(f"{name}-{secret}-value")

@@ -29,6 +29,7 @@ def set_up(spec: PlatformSpec, *, root: Path, progress: Progress) -> None:
     """
     if not spec.is_local:
         return
+    daemon.refuse_missing_tools()
     daemon.ensure_docker(progress)
     daemon.ensure_swarm(progress)
     build_images(spec, root=root, progress=progress)

@@ -112,7 +112,7 @@ class PlatformSpec(StrictSpec):
         return {
             name: service
             for name, service in self.platform.services.items()
-            if service.colored and service.belongs_to_active is belongs_to_active
+            if service.belongs_to_active is belongs_to_active
         }
 
     def replicas(self, service: str, color: Color) -> int:

@@ -151,9 +151,9 @@ CASES = (
         "volumes: []",
         Line(
             (
-                "services.web.volumes: is no known key; known: build, colored, command, env, health, kind, "
+                "services.web.volumes: is no known key; known: build, command, env, health, kind, "
                 "limits, longest-request, port, read-only, ready-path, replicas, restart, routes, secrets, "
-                "update, websocket"
+                "update"
             ),
             at="volumes",
         ),
@@ -525,19 +525,6 @@ CASES = (
                 "health a command"
             ),
             at="health: {path: /healthz}",
-        ),
-    ),
-    Case(
-        "service that is not colored",
-        DEMO,
-        "    port: 8000\n",
-        "    port: 8000\n    colored: false\n",
-        Line(
-            (
-                "services.web.colored: is false, and only data stores, load balancers and monitoring can be "
-                "shared; leave colored out"
-            ),
-            at="colored",
         ),
     ),
     Case(
