@@ -158,6 +158,11 @@ class Engine:
         log = EventLog(say=self.say)
         hint = f"`colorway status {name}` says what is left; `colorway down {name}` goes on."
         with self._claimed("down", create=False, any_state=orphans) as (stack, deployed):
+            if deployed.protected:
+                raise ColorwayError(
+                    f"{name}: {', '.join(deployed.protected)} are protected, because data would be lost or every "
+                    f"service cut off; if that is meant, run `pulumi state unprotect --all --stack {name}`, and this again"
+                )
             with _explained(log, {}, hint=hint):
                 self._recover(stack, deployed, orphans=orphans)
                 if not deployed.is_empty:
