@@ -161,7 +161,7 @@ class Engine:
             if deployed.protected:
                 raise ColorwayError(
                     f"{name}: {', '.join(deployed.protected)} are protected, because data would be lost or every "
-                    f"service cut off; if that is meant, run `pulumi state unprotect --all --stack {name}`, and this again"
+                    f"service cut off; if that is meant: `pulumi state unprotect --all --stack {name}`, then this again"
                 )
             with _explained(log, {}, hint=hint):
                 self._recover(stack, deployed, orphans=orphans)
