@@ -11,7 +11,6 @@ from colorway.errors import ColorwayError
 from colorway.outputs import OUTPUT, TOKEN_OUTPUT, platform_outputs
 from colorway.render.nginx import generation
 from colorway.spec import names
-from colorway.spec.data_stores import StoreKind
 from colorway.spec.names import NetworkName
 from colorway.spec.platform_spec import PlatformSpec
 from components.database.postgresql import Database
@@ -27,7 +26,7 @@ from components.secrets import Secrets
 from components.web.tier import WebTier
 from components.web.workers import Workers
 
-STORES = {StoreKind.POSTGRESQL: Database, StoreKind.REDIS: Cache}
+STORES = {"postgresql": Database, "redis": Cache}
 
 
 def platform(spec: PlatformSpec) -> None:
@@ -43,7 +42,7 @@ def platform(spec: PlatformSpec) -> None:
     files = secrets.files
     data = networks[NetworkName.DATA]
     stores = [
-        STORES[store.kind](name, spec, store=name, network=data, password=files[store.password], opts=after(hosts))
+        STORES[store.kind](name, spec, store=store, network=data, password=files[store.password], opts=after(hosts))
         for name, store in spec.platform.data_stores.items()
     ]
     load_balancers: list[LoadBalancer] = []

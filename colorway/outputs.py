@@ -83,7 +83,7 @@ def platform_outputs(spec: PlatformSpec, *, generation: str) -> dict[str, Any]:
     """Return the output `platform` as plain JSON data; validated, so that a drift fails the program's tests."""
     settings, edge = spec.settings, spec.platform.edge
     entry = spec.load_balancers[0]
-    host = settings.domain if spec.is_public else str(entry.address)
+    host = settings.domain if settings.zone else str(entry.address)
     port = "" if edge.https_port == 443 else f":{edge.https_port}"  # noqa: PLR2004 - HTTPS
     monitoring = spec.monitoring_host
     return PlatformOutputs(
@@ -105,40 +105,15 @@ def platform_outputs(spec: PlatformSpec, *, generation: str) -> dict[str, Any]:
             )
             for lb in spec.load_balancers
         ),
-        services=(*_colored(spec), *_shared(spec)),
+        services=tuple(
+            ServiceOutputs(
+                service=service.name,
+                logical=service.logical,
+                color=service.color,
+                kind=service.kind,
+                version=service.version,
+                replicas=service.replicas,
+            )
+            for service in spec.inventory().services
+        ),
     ).model_dump(mode="json", by_alias=False)
-
-
-def _colored(spec: PlatformSpec) -> list[ServiceOutputs]:
-    return [
-        ServiceOutputs(
-            service=names.service(spec.stack, name, color),
-            logical=name,
-            color=color,
-            kind=service.kind,
-            version=spec.version(color),
-            replicas=spec.replicas(name, color),
-        )
-        for color in spec.colors_on
-        for name, service in spec.platform.services.items()
-    ]
-
-
-def _shared(spec: PlatformSpec) -> list[ServiceOutputs]:
-    logical = [
-        *spec.platform.data_stores,
-        *(names.load_balancer(host.name) for host in spec.load_balancers),
-        *(names.mtail(host.name) for host in spec.load_balancers),
-        names.PROMETHEUS,
-    ]
-    return [
-        ServiceOutputs(
-            service=names.service(spec.stack, name),
-            logical=name,
-            color=None,
-            kind=None,
-            version=None,
-            replicas=1,
-        )
-        for name in logical
-    ]

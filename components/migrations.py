@@ -66,10 +66,8 @@ def _arguments(
         pulumi.Output.concat("--secret=source=", secrets[secret].name, f",target={secret}")
         for secret in service.secrets
     ]
-    # The number alone: with its name a migration would not fit into a service's 63 characters.
-    number = migration.partition("-")[0]
     return [
-        names.service(spec.stack, f"migrate-{number}"),
+        names.service(spec.stack, names.migration(migration)),
         str(whole_seconds(command.timeout)),
         f"--network={names.network(spec.stack, NetworkName.DATA)}",
         f"--limit-cpu={service.limits.cpus:g}",

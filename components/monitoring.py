@@ -88,7 +88,7 @@ def _mtail_service(spec: PlatformSpec, *, host: HostSpec) -> SwarmServiceSpec:
     health = _health(render.MTAIL_PORT, "/healthz")
     return SwarmServiceSpec(
         service_name=names.service(spec.stack, names.mtail(host.name)),
-        image=spec.shared_image(build=wanted.mtail_build, image=wanted.mtail_image),
+        image=spec.shared_image(build=wanted.mtail_build, image=wanted.mtail_image).reference,
         command=(
             "mtail",
             "--progs",
@@ -104,9 +104,7 @@ def _mtail_service(spec: PlatformSpec, *, host: HostSpec) -> SwarmServiceSpec:
         stop_grace=timedelta(seconds=10),
         order=Order.STOP_FIRST,
         constraints=(f"node.labels.{names.host_label(spec.stack)}=={host.name}",),
-        mounts=(
-            Mount(target=LOG_DIRECTORY, source=f"{names.state_directory(spec.stack)}/run", bind=True, read_only=True),
-        ),
+        mounts=(Mount(target=LOG_DIRECTORY, source=f"{spec.edge_directory}/run", bind=True, read_only=True),),
         labels=names.labels(spec.stack, names.mtail(host.name)),
     )
 
@@ -116,7 +114,7 @@ def _prometheus_service(spec: PlatformSpec) -> SwarmServiceSpec:
     health = _health(9090, "/-/healthy")
     return SwarmServiceSpec(
         service_name=names.service(spec.stack, names.PROMETHEUS),
-        image=spec.shared_image(build=wanted.build, image=wanted.image),
+        image=spec.shared_image(build=wanted.build, image=wanted.image).reference,
         command=(
             "prometheus",
             f"--config.file={PROMETHEUS_CONFIG}",

@@ -8,6 +8,7 @@ import pulumi
 import pulumi_docker as docker
 
 from colorway.spec import names
+from colorway.spec.inventory import WantedNetwork
 from colorway.spec.names import NetworkName
 from colorway.spec.platform_spec import PlatformSpec
 
@@ -26,21 +27,16 @@ class Networks(pulumi.ComponentResource):
 
     def __init__(self, name: str, spec: PlatformSpec, *, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("colorway:swarm:Networks", name, None, opts)
-        self.ids = {network: self._network(name, network, spec).id for network in NetworkName}
+        self.ids = {wanted.network: self._network(name, wanted, spec).id for wanted in spec.inventory().networks}
         self.register_outputs({network.value: identifier for network, identifier in self.ids.items()})
 
-    def _network(self, name: str, network: NetworkName, spec: PlatformSpec) -> docker.Network:
-        base = spec.settings.network
+    def _network(self, name: str, wanted: WantedNetwork, spec: PlatformSpec) -> docker.Network:
         return docker.Network(
-            f"{name}-{network.value}",
-            name=names.network(spec.stack, network),
+            f"{name}-{wanted.network.value}",
+            name=wanted.name,
             driver="overlay",
             ipam_driver="default",
-            ipam_configs=[
-                docker.NetworkIpamConfigArgs(
-                    subnet=str(names.subnet(base, network)), gateway=names.gateway(base, network)
-                )
-            ],
+            ipam_configs=[docker.NetworkIpamConfigArgs(subnet=wanted.subnet, gateway=wanted.gateway)],
             labels=[docker.NetworkLabelArgs(label=names.STACK_LABEL, value=spec.stack)],
-            opts=pulumi.ResourceOptions(parent=self, protect=spec.is_public or None),
+            opts=pulumi.ResourceOptions(parent=self, protect=wanted.is_protected or None),
         )

@@ -29,8 +29,8 @@ class Secrets(pulumi.ComponentResource):
     """Creates one Swarm secret for each secret of the platform file.
 
     Names are the engine's own (autonamed): new content is a new secret, created before the services move
-    to it, and deleted after. Refuses a stack that lacks a value, unless the stack makes up its own; a
-    made-up value is stored once (`Stash`, encrypted in state) and never changes.
+    to it, and deleted after. In staging and production a missing value is an error; in local and lab it is
+    made up, stored once (`Stash`, encrypted in state), and never changes.
     """
 
     files: Mapping[str, MountedFile]
@@ -66,9 +66,9 @@ class Secrets(pulumi.ComponentResource):
     def _values(self, name: str, spec: PlatformSpec, configured: Configured) -> dict[str, pulumi.Output[str]]:
         values: dict[str, pulumi.Output[str]] = {}
         missing: list[str] = []
-        for secret in spec.platform.secrets:
+        for secret in (wanted.name for wanted in spec.inventory().secrets):
             value = configured(secret)
-            if value is None and spec.settings.generate_secrets:
+            if value is None and not spec.is_guarded:
                 value = self._made_up(f"{name}-{secret}-value")
             if value is None:
                 missing.append(secret)

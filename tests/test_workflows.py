@@ -123,10 +123,18 @@ def test_only_commands_that_exist_are_called():
 
 @pytest.fixture
 def repository(tmp_path, monkeypatch):
-    """A clone in small: three public stacks of two platforms, and the local ones."""
+    """A clone in small: three stacks for users, of two platforms, and two that are not."""
     monkeypatch.chdir(tmp_path)
-    for stack, platform in [("local", "demo"), ("lab", "demo"), ("staging", "a"), ("production", "a"), ("portal", "b")]:
-        Path(f"Pulumi.{stack}.yaml").write_text(f'config:\n  colorway:platform: "{platform}"\n')
+    for stack, environment, platform in [
+        ("local", "local", "demo"),
+        ("rehearsal", "lab", "demo"),
+        ("staging", "staging", "a"),
+        ("production", "production", "a"),
+        ("portal", "production", "b"),
+    ]:
+        Path(f"Pulumi.{stack}.yaml").write_text(
+            f'config:\n  colorway:environment: {environment}\n  colorway:platform: "{platform}"\n'
+        )
     for folder in ("platforms", "releases/a", "components", "docs"):
         Path(folder).mkdir(parents=True)
     git("init", "--quiet", "--initial-branch", "main")

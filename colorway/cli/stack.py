@@ -77,6 +77,7 @@ def up(stack: StackName, in_place: Reason = None) -> None:
     with TerminalProgress() as progress:
         set_up(spec, root=project_root(), progress=progress)
         engine = _engine(spec, progress)
+    engine.refuse_examples()
     refuse_taken(spec, engine.swarm)
     if spec.settings.release.apply is Apply.HERE:
         # Where CI applies, a release waits for exactly this run.
@@ -152,6 +153,7 @@ def down(
         typer.confirm(f"Remove the stack {stack}{' and its data' if data else ''}?", abort=True)
     with TerminalProgress() as progress:
         engine = _engine(spec, progress)
+    engine.refuse_examples()
     lock = _lock(spec, engine.swarm)
     lock.refuse_beside_a_release()
     lock.take(reason="down", take_over=None)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
-from typing import Any, get_args
+from typing import Any, Literal, NamedTuple, TypeGuard, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -52,46 +53,90 @@ def explain(model: type[BaseModel], error: ValidationError) -> list[Mistake]:
     One slip, one mistake: a key is not missing where a misspelt one beside it was meant to be it, and a list
     is not too short because of the entries that are wrong.
     """
-    details = error.errors(include_url=False, include_input=False)
-    paths = [_path(detail) for detail in details]
-    follow = {("too_short", path[:length]) for path in paths for length in range(len(path))}
-    for detail, path in zip(details, paths, strict=True):
+    details = error.errors(include_url=False)
+    places = [_place(model, detail["loc"]) for detail in details]
+    follow = {("too_short", place.path[:length]) for place in places for length in range(len(place.path))}
+    for detail, place in zip(details, places, strict=True):
         if detail["type"] == "extra_forbidden":
-            follow.add(("missing", (*path[:-1], nearest(path[-1], _known_keys(model, path)) or "")))
+            follow.add(("missing", (*place.path[:-1], nearest(place.path[-1], _keys(place.owner)) or "")))
     return list(
         dict.fromkeys(
             mistake
-            for detail, path in zip(details, paths, strict=True)
-            if (detail["type"], path) not in follow
-            for mistake in _mistakes(model, detail)
+            for detail, place in zip(details, places, strict=True)
+            if (detail["type"], place.path) not in follow
+            for mistake in _mistakes(detail, place)
         )
     )
 
 
-def unknown_key(model: type[BaseModel], path: tuple[str, ...]) -> str:
+def unknown_key(model: type[BaseModel], key: str) -> str:
     """Return the sentence about a key that a model does not have, with the nearest that it has."""
-    return f"is no known key; {hint(path[-1], _known_keys(model, path))}"
+    return f"is no known key; {hint(key, _keys(model))}"
 
 
-def _path(detail: ErrorDetails) -> tuple[str, ...]:
-    return tuple(str(part) for part in detail["loc"] if part != "[key]")
+class _Place(NamedTuple):
+    """Where a mistake is."""
+
+    path: tuple[str, ...]
+    """The keys as they stand in the file."""
+    owner: type[BaseModel] | None
+    """The model that has the last of them."""
 
 
-def _mistakes(model: type[BaseModel], detail: ErrorDetails) -> list[Mistake]:
-    path = _path(detail)
+def _place(model: type[BaseModel], loc: tuple[int | str, ...]) -> _Place:
+    """Follow pydantic's location through the models' annotations.
+
+    In a union that is told apart by one of its keys, the location has the value of that key as a part of its own.
+    """
+    path: list[str] = []
+    here: Any = model
+    owner: type[BaseModel] | None = None
+    for part in map(str, loc):
+        if part == "[key]":
+            continue
+        options = _options(here)
+        if part in options:
+            here = options[part]
+            continue
+        path.append(part)
+        owner = here if _is_model(here) else None
+        if owner is None:
+            here = _inner(here)
+        else:
+            here = next((f.annotation for name, f in owner.model_fields.items() if to_kebab(name) == part), None)
+        here = _without_none(here)
+    return _Place(tuple(path), owner)
+
+
+def _mistakes(detail: ErrorDetails, place: _Place) -> list[Mistake]:
     raised = (detail.get("ctx") or {}).get("error")
     if isinstance(raised, MistakesError):
-        return [((*path, *below), sentence) for below, sentence in raised.found]
-    return [(path, _sentence(model, detail, path))]
+        return [((*place.path, *below), sentence) for below, sentence in raised.found]
+    if detail["type"] in {"union_tag_invalid", "union_tag_not_found"}:
+        return [_unknown_kind(detail, place)]
+    return [(place.path, _sentence(detail, place))]
 
 
-def _sentence(model: type[BaseModel], detail: ErrorDetails, path: tuple[str, ...]) -> str:
+def _unknown_kind(detail: ErrorDetails, place: _Place) -> Mistake:
+    context: dict[str, Any] = detail.get("ctx") or {}
+    key = str(context["discriminator"]).strip("'")
+    if detail["type"] == "union_tag_invalid":
+        kinds = str(context["expected_tags"]).replace("'", "").split(", ")
+        return (*place.path, key), f"must be {', '.join(kinds[:-1])} or {kinds[-1]}"
+    given = detail["input"]
+    meant = nearest(key, map(str, given)) if isinstance(given, Mapping) else None
+    if meant:
+        return (*place.path, meant), f"is no known key; did you mean {key}?"
+    return (*place.path, key), "is missing: it says which other keys there are"
+
+
+def _sentence(detail: ErrorDetails, place: _Place) -> str:
     kind = detail["type"]
     context: dict[str, Any] = detail.get("ctx") or {}
     if kind == "extra_forbidden":
-        return unknown_key(model, path)
+        return f"is no known key; {hint(place.path[-1], _keys(place.owner))}"
     if kind == "missing":
-        return f"is missing: {_description(model, path)}"
+        return f"is missing: {_description(place)}"
     if kind == "value_error":
         return str(context["error"])
     if kind == "enum":
@@ -102,37 +147,39 @@ def _sentence(model: type[BaseModel], detail: ErrorDetails, path: tuple[str, ...
     return _FIXED.get(kind, "has the wrong form")
 
 
-def _known_keys(model: type[BaseModel], path: tuple[str, ...]) -> list[str]:
-    owner = _model_at(model, path[:-1])
-    return [to_kebab(name) for name in owner.model_fields] if owner else []
+def _keys(model: type[BaseModel] | None) -> list[str]:
+    return [to_kebab(name) for name in model.model_fields] if model else []
 
 
-def _description(model: type[BaseModel], path: tuple[str, ...]) -> str:
-    owner = _model_at(model, path[:-1])
-    for name, field in owner.model_fields.items() if owner else ():
-        if to_kebab(name) == path[-1] and field.description:
+def _description(place: _Place) -> str:
+    for name, field in place.owner.model_fields.items() if place.owner else ():
+        if to_kebab(name) == place.path[-1] and field.description:
             text = " ".join(field.description.split()).rstrip(".")
             return text[0].lower() + text[1:]
     return "write it"
 
 
-def _model_at(model: type[BaseModel], path: tuple[str, ...]) -> type[BaseModel] | None:
-    """Follow a path of keys and indexes through the models' annotations."""
-    here: Any = model
-    for part in path:
-        if isinstance(here, type) and issubclass(here, BaseModel):
-            here = next((f.annotation for name, f in here.model_fields.items() if to_kebab(name) == part), None)
-        else:
-            here = _inner(here)
-        here = _unwrap(here)
-    return here if isinstance(here, type) and issubclass(here, BaseModel) else None
+def _is_model(annotation: Any) -> TypeGuard[type[BaseModel]]:  # noqa: ANN401 - a type annotation
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
-def _unwrap(annotation: Any) -> Any:  # noqa: ANN401 - a type annotation
+def _options(annotation: Any) -> dict[str, type[BaseModel]]:  # noqa: ANN401 - a type annotation
+    """Return the models of a union by the value of the key that tells them apart; empty for anything else."""
+    options = [option for option in get_args(annotation) if _is_model(option)]
+    nested = [_options(option) for option in get_args(annotation)[:1]]
+    return {
+        str(tag): option
+        for option in options
+        for field in option.model_fields.values()
+        if get_origin(field.annotation) is Literal
+        for tag in get_args(field.annotation)
+    } or next(iter(nested), {})
+
+
+def _without_none(annotation: Any) -> Any:  # noqa: ANN401 - a type annotation
     """Take the model out of `Model | None`."""
-    options = [option for option in get_args(annotation) if isinstance(option, type) and issubclass(option, BaseModel)]
-    is_union = type(None) in get_args(annotation)
-    return options[0] if is_union and options else annotation
+    options = [option for option in get_args(annotation) if _is_model(option)]
+    return options[0] if type(None) in get_args(annotation) and len(options) == 1 else annotation
 
 
 def _inner(annotation: Any) -> Any:  # noqa: ANN401 - a type annotation

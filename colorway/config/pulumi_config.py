@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from colorway.config.documents import Document, read_document
 from colorway.config.explain import unknown_key
 from colorway.spec.base import to_kebab
 from colorway.spec.platform_spec import PlatformSpec
-from colorway.spec.stack import StackSettings
+from colorway.spec.stack import StackSettings, is_published
 
 
 def from_pulumi(*, root: Path) -> PlatformSpec:
@@ -22,7 +23,7 @@ def from_pulumi(*, root: Path) -> PlatformSpec:
     `pulumi.Config` cannot list keys, so misspelt ones are looked for in the stack's file, where there is one.
 
     Raises:
-        stack_files.ConfigError: something in it is wrong.
+        stack_files.ConfigError: something in it is wrong, or the published passphrase would protect what is for users.
     """
     stack = pulumi.get_stack()
     name = stack_files.stack_file(stack)
@@ -34,7 +35,14 @@ def from_pulumi(*, root: Path) -> PlatformSpec:
         lines = document.section("config").keys_with_prefix(stack_files.NAMESPACE)
         _refuse_unknown_keys(lines)
     settings = Document(name=name, data=_settings(), lines=lines.lines if lines else {}, prefix=stack_files.NAMESPACE)
-    return stack_files.load(root=root, stack=stack, settings=settings)
+    spec = stack_files.load(root=root, stack=stack, settings=settings)
+    # `colorway up` asks for more before it begins; this is for those who run plain `pulumi up`.
+    if spec.is_guarded and is_published(os.environ) and not pulumi.runtime.is_dry_run():
+        message = (
+            "is a stack under the published passphrase, which may be previewed only; give it a passphrase of its own"
+        )
+        raise stack_files.ConfigError([settings.problem(("environment",), message)])
+    return spec
 
 
 def configured_secret(name: str) -> pulumi.Output[str] | None:
@@ -65,8 +73,6 @@ def _decoded(text: str) -> Any:  # noqa: ANN401 - JSON data
 
 def _refuse_unknown_keys(settings: Document) -> None:
     known = {to_kebab(field) for field in StackSettings.model_fields}
-    problems = settings.problems(
-        ((key,), unknown_key(StackSettings, (key,))) for key in settings.data if key not in known
-    )
+    problems = settings.problems(((key,), unknown_key(StackSettings, key)) for key in settings.data if key not in known)
     if problems:
         raise stack_files.ConfigError(problems)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -18,18 +19,18 @@ from colorway.config.checks import (
     length_mistakes,
     manifest_mistakes,
     override_problems,
-    swarm_names,
 )
 from colorway.config.documents import Document, Problem, read_document
 from colorway.config.explain import explain
 from colorway.errors import ColorwayError
+from colorway.spec import names
 from colorway.spec.base import Mistake, StrictSpec, hint, nearest, to_kebab
 from colorway.spec.fields import Label
 from colorway.spec.names import NOTICE_SECRET
 from colorway.spec.platform_file import ImageSource, PlatformFile
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.release import ReleaseManifest
-from colorway.spec.stack import StackSettings
+from colorway.spec.stack import Environment, StackSettings
 
 NAMESPACE = "colorway:"
 """Prefix of our keys in a stack file."""
@@ -112,6 +113,7 @@ __all__ = [
     "platform_file",
     "release_file",
     "stack_file",
+    "user_directory",
 ]
 
 Spec = TypeVar("Spec", bound=StrictSpec)
@@ -146,6 +148,13 @@ def release_file(platform: str, version: str) -> str:
 def known_names(root: Path, pattern: str) -> list[str]:
     """Return the names (without suffix) of the files below the project that match a glob."""
     return sorted(path.name.removesuffix(".yaml") for path in root.glob(pattern))
+
+
+def user_directory(stack: str) -> Path:
+    """Return the directory of a `local` stack: its user's own, where the XDG base directory specification has it."""
+    said = Path(os.environ.get("XDG_STATE_HOME", ""))
+    home = said if said.is_absolute() else Path.home() / ".local" / "state"
+    return home / "colorway" / stack
 
 
 def from_file(*, root: Path, stack: str) -> PlatformSpec:
@@ -202,13 +211,17 @@ def load(*, root: Path, stack: str, settings: Document) -> PlatformSpec:
         message = f"names a release manifest that {Path(folder).parent.as_posix()}/ does not have; {cure}"
         missing.append((("versions", color.value), message))
     _raise(settings.problems(missing))
-    return parse(
+    spec = parse(
         stack=stack,
         settings=settings,
         platform=platform,
         releases=releases,
         build_digests=_digests(root, platform.overridden_by(settings.section("overrides"))),
     )
+    if parsed.environment is not Environment.LOCAL:
+        return spec
+    # No root: what a stack of this machine keeps is its user's.
+    return spec.model_copy(update={"directory": str(user_directory(stack))})
 
 
 def parse(
@@ -240,19 +253,25 @@ def parse(
         problem for document in releases.values() for problem in document.problems(_mistakes(ReleaseManifest, document))
     )
     manifests = {version: _valid(ReleaseManifest, document) for version, document in releases.items()}
-    taken = swarm_names(parsed, file, manifests.values())
-    problems = [Problem(file=settings.name, message=message) for message in length_mistakes(stack, taken)]
-    problems += merged.problems(clash_mistakes(taken))
+    spec = PlatformSpec(
+        stack=stack,
+        settings=parsed,
+        platform=file,
+        releases=manifests,
+        directory=names.directory(stack),
+        build_digests=dict(build_digests),
+    )
+    declared = spec.inventory().declared
+    problems = [Problem(file=settings.name, message=message) for message in length_mistakes(stack, declared)]
+    problems += merged.problems(clash_mistakes(declared))
     for version, manifest in manifests.items():
         problems += releases[version].problems(manifest_mistakes(manifest, file))
-    problems += merged.problems(build_mistakes(file, build_digests))
+    problems += merged.problems(build_mistakes(declared, folders=build_digests))
     if file.images is ImageSource.LOCAL and not parsed.hosts[0].is_local:
         message = "are not this machine, and the platform's images are built here; use a registry"
         problems.append(settings.problem(("hosts",), message))
     _raise(problems)
-    return PlatformSpec(
-        stack=stack, settings=parsed, platform=file, releases=manifests, build_digests=dict(build_digests)
-    )
+    return spec
 
 
 def _valid_platform(platform: Document, *, overrides: Document, merged: Document) -> PlatformFile:

@@ -16,7 +16,15 @@ from colorway.engine.claim import claimed
 from colorway.engine.events import Change, EventLog
 from colorway.engine.plugins import PluginChoice
 from colorway.engine.recover import host_of_apply, plan_recovery
-from colorway.engine.stack import Stack, engine_environment, is_unknown, last_line, read_state, stack_of
+from colorway.engine.stack import (
+    Stack,
+    engine_environment,
+    is_unknown,
+    last_line,
+    read_state,
+    refuse_examples,
+    stack_of,
+)
 from colorway.engine.state import Deployed, dead_owner, is_dead, read_outputs
 from colorway.engine.watch import FailingTask, watched_tasks
 from colorway.errors import ColorwayError
@@ -74,6 +82,10 @@ class Engine:
         environment = engine_environment(self.spec, root=self.root, path_prefix=self.plugins.path_prefix)
         return stack_of(root=self.root, name=self.spec.stack, pulumi=self.pulumi, environment=environment)
 
+    def refuse_examples(self) -> None:
+        """Refuse to change a guarded stack with what is for examples and labs; see `stack.refuse_examples`."""
+        refuse_examples(self.spec, root=self.root, offline=self.plugins.is_offline)
+
     def preview(self) -> list[Change]:
         """Return what an `up` would change; changes nothing, and contacts no host over SSH.
 
@@ -113,6 +125,7 @@ class Engine:
             ColorwayError: refused; nothing was changed.
             EngineError: something failed on the way; the message says what.
         """
+        self.refuse_examples()
         name = self.spec.stack
         log = EventLog(say=self.say)
         hint = f"Nothing was rolled back. `colorway status {name}` says what is live; `colorway up {name}` tries again."
@@ -140,10 +153,16 @@ class Engine:
             ColorwayError: refused; nothing was changed.
             EngineError: something could not be removed.
         """
+        self.refuse_examples()
         name = self.spec.stack
         log = EventLog(say=self.say)
         hint = f"`colorway status {name}` says what is left; `colorway down {name}` goes on."
         with self._claimed("down", create=False, any_state=orphans) as (stack, deployed):
+            if deployed.protected:
+                raise ColorwayError(
+                    f"{name}: {', '.join(deployed.protected)} are protected, because data would be lost or every "
+                    f"service cut off; if that is meant: `pulumi state unprotect --all --stack {name}`, then this again"
+                )
             with _explained(log, {}, hint=hint):
                 self._recover(stack, deployed, orphans=orphans)
                 if not deployed.is_empty:

@@ -46,6 +46,11 @@ class PluginChoice:
     sentence: str
     """The one line that tells the user."""
 
+    @property
+    def is_offline(self) -> bool:
+        """Whether colorway's own run, which may preview staging and production and never apply them."""
+        return self.path_prefix is not None
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Plugin:
@@ -71,7 +76,7 @@ class _Plugin:
 
 
 def choose(
-    *, pulumi: Path, names: Sequence[str], public: bool, python: Path | None = None, progress: Progress = silent
+    *, pulumi: Path, names: Sequence[str], python: Path | None = None, progress: Progress = silent
 ) -> PluginChoice:
     """Choose the plugins for a stack, and download the official ones where that is possible.
 
@@ -81,7 +86,6 @@ def choose(
     Args:
         pulumi: The CLI that downloads.
         names: Of the plugins that the stack's program uses: "docker", "command", "cloudflare".
-        public: The stack has a public zone; then only official plugins will do, and no failure is remembered.
         python: The interpreter for the offline plugins; None = this one.
         progress: Told what is downloaded.
 
@@ -90,13 +94,13 @@ def choose(
     """
     wanted = _wanted()
     plugins = [_Plugin(name=name, version=metadata.version(f"pulumi-{name}")) for name in names]
-    official_needed = public or not OFFLINE_NAMES.issuperset(names)
-    if wanted is PluginKind.OFFLINE and official_needed:
+    only_official = sorted(set(names) - OFFLINE_NAMES)
+    if wanted is PluginKind.OFFLINE and only_official:
         raise ColorwayError(
-            f"{VARIABLE}=offline: this stack has a public zone, and the offline plugins are for labs and tests only; "
-            f"unset {VARIABLE}"
+            f"{VARIABLE}=offline: this stack needs {', '.join(only_official)}, and there is no offline plugin of "
+            f"that name; unset {VARIABLE}"
         )
-    insists = official_needed or wanted is PluginKind.OFFICIAL
+    insists = bool(only_official) or wanted is PluginKind.OFFICIAL
     reason = f"{VARIABLE} says so"
     if wanted is not PluginKind.OFFLINE:
         failure = _get_official(plugins, pulumi=pulumi, ask_again=insists, progress=progress)

@@ -36,6 +36,7 @@ def set_up(spec: PlatformSpec, *, root: Path, progress: Progress) -> None:
     """
     if not spec.is_local:
         return
+    daemon.refuse_missing_tools()
     daemon.ensure_docker(progress)
     daemon.ensure_swarm(progress)
     build_images(spec, root=root, progress=progress)
@@ -56,10 +57,8 @@ def engine_for(spec: PlatformSpec, *, root: Path, say: Callable[[str], None], pr
         ColorwayError: no CLI or no plugins can be had.
     """
     pulumi = cli_binary.find_or_build(progress=progress)
-    wanted = [*PLUGINS, *(["cloudflare"] if spec.is_public else [])]
-    choice = plugins.choose(
-        pulumi=pulumi, names=wanted, public=spec.is_public, python=Path(sys.executable), progress=progress
-    )
+    wanted = [*PLUGINS, *(["cloudflare"] if spec.settings.zone else [])]
+    choice = plugins.choose(pulumi=pulumi, names=wanted, python=Path(sys.executable), progress=progress)
     return Engine(root=root, pulumi=pulumi, plugins=choice, spec=spec, say=say, swarm=Swarm(spec.manager))
 
 

@@ -13,8 +13,9 @@ from pulumi import automation as auto
 from pulumi.automation._stack import StackInitMode
 from typing_extensions import TypedDict, override
 
-from colorway.config.stack_files import SECRETS
-from colorway.engine.cli_binary import PINNED
+from colorway.config.documents import read_document
+from colorway.config.stack_files import SECRETS, stack_file
+from colorway.engine.cli_binary import DOWNLOADS, PINNED
 from colorway.engine.state import (
     Deployed,
     last_whole,
@@ -25,10 +26,11 @@ from colorway.engine.state import (
 )
 from colorway.errors import ColorwayError
 from colorway.spec.platform_spec import PlatformSpec
+from colorway.spec.stack import PUBLISHED_PASSPHRASE, is_published
 
-PASSPHRASE = "colorway-example-passphrase"  # noqa: S105 - published on purpose, for stacks that hold nothing of value
-"""Passphrase of the example stacks; a stack of your own sets PULUMI_CONFIG_PASSPHRASE."""
 BACKEND_URL = "PULUMI_BACKEND_URL"
+PASSPHRASE = "PULUMI_CONFIG_PASSPHRASE"  # noqa: S105 - the variable's name
+PASSPHRASE_FILE = f"{PASSPHRASE}_FILE"
 STATE_FOLDER = ".colorway/state"
 """State of stacks that have no other backend, below the project."""
 QUIET = {
@@ -42,16 +44,69 @@ QUIET = {
 def backend_environment(spec: PlatformSpec, *, root: Path, given: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that name a stack's backend and passphrase.
 
-    What the caller's environment says wins. A public stack uses what `pulumi login` says.
+    What the caller's environment says wins. Else the passphrase is the published one, and the state of `local` and
+    `lab` is a folder of the project. Staging and production keep theirs where `pulumi login` says; the folder only
+    serves their previews where nobody has logged in, as in a clean clone (see `refuse_examples`).
     """
     wanted: dict[str, str] = {}
-    if not spec.is_public and BACKEND_URL not in given:
+    if BACKEND_URL not in given and not (spec.is_guarded and _says_a_backend(root, given)):
         folder = root / STATE_FOLDER
         folder.mkdir(parents=True, exist_ok=True)
         wanted[BACKEND_URL] = folder.as_uri()
-    if not spec.is_public and not {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"} & set(given):
-        wanted["PULUMI_CONFIG_PASSPHRASE"] = PASSPHRASE
+    if not {PASSPHRASE, PASSPHRASE_FILE} & set(given):
+        wanted[PASSPHRASE] = PUBLISHED_PASSPHRASE
     return wanted
+
+
+def _says_a_backend(root: Path, given: Mapping[str, str]) -> bool:
+    """Return whether the engine finds a backend without PULUMI_BACKEND_URL: a login, or the project's own."""
+    if given.get("PULUMI_ACCESS_TOKEN"):
+        return True
+    project, _ = read_document(root / "Pulumi.yaml", name="Pulumi.yaml")
+    home = Path(given.get("PULUMI_HOME") or Path(given.get("HOME") or Path.home()) / ".pulumi")
+    try:
+        login = json.loads((home / "credentials.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        login = {}
+    return bool(project.section("backend").value("url") or (isinstance(login, dict) and login.get("current")))
+
+
+def refuse_examples(spec: PlatformSpec, *, root: Path, offline: bool, given: Mapping[str, str] | None = None) -> None:
+    """Refuse to apply staging or production with what is for examples and labs; asked before anything is changed.
+
+    Args:
+        spec: The stack.
+        root: The project's folder.
+        offline: Whether the offline plugins would run.
+        given: The caller's environment; None = this process's.
+
+    Raises:
+        ColorwayError: one sentence with every reason and its cure.
+    """
+    if not spec.is_guarded:
+        return
+    inherited = os.environ if given is None else given
+    ours = backend_environment(spec, root=root, given=inherited)
+    file = stack_file(spec.stack)
+    reasons = []
+    if BACKEND_URL in ours:
+        reasons.append(f"nothing says where its state is kept (pulumi login, or set {BACKEND_URL})")
+    # Another secrets provider has no salt, and asks for no passphrase.
+    document, _ = read_document(root / file, name=file)
+    if document.value("encryptionsalt") and is_published({**inherited, **ours}):
+        reasons.append(
+            "its secrets are under the published passphrase (choose your own with "
+            f"`pulumi stack change-secrets-provider passphrase --stack {spec.stack}`, and set {PASSPHRASE})"
+        )
+    if offline:
+        reasons.append(
+            f"the offline plugins would run (COLORWAY_PLUGINS=official asks for the others, where {DOWNLOADS} answers)"
+        )
+    if reasons:
+        raise ColorwayError(
+            f"{file}: a stack of the environment {spec.settings.environment.value} can be previewed here and not be "
+            f"changed, because {', and '.join(reasons)}"
+        )
 
 
 def backend_url(environment: Mapping[str, str]) -> str:

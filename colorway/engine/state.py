@@ -137,6 +137,12 @@ class Deployed:
         )
 
     @property
+    def protected(self) -> tuple[str, ...]:
+        """The names of the resources that the engine refuses to delete."""
+        found = (resource for resource in self.resources if resource.get("custom") and resource.get("protect"))
+        return tuple(str(resource["urn"]).rpartition("::")[2] for resource in found)
+
+    @property
     def urns(self) -> frozenset[str]:
         """The URNs of all resources."""
         return frozenset(str(resource["urn"]) for resource in self.resources)

@@ -46,6 +46,23 @@ def this_host() -> Host:
     )
 
 
+def refuse_missing_tools() -> None:
+    """Refuse a machine that lacks what the scripts of a local stack use; every Linux has it, a Mac has not.
+
+    Raises:
+        ColorwayError: names what is missing; nothing was started.
+    """
+    missing = [program for program in ("flock", "timeout") if shutil.which(program) is None]
+    told = subprocess.run(["mv", "--help"], capture_output=True, text=True, check=False)
+    if "-T" not in told.stdout:
+        missing.append("mv -T")
+    if missing:
+        raise ColorwayError(
+            f"this machine lacks {', '.join(missing)}, which the steps of a local stack use; install GNU coreutils and "
+            "flock (on a Mac: brew install coreutils flock), put them first on PATH, and run this again"
+        )
+
+
 def ensure_docker(progress: Progress) -> None:
     """Return once a Docker engine answers; on Debian as root, install and start one if none does.
 

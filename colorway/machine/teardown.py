@@ -7,11 +7,9 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 from colorway.errors import ColorwayError
-from colorway.spec import names
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.swarm.services import Swarm
 
@@ -20,7 +18,7 @@ _POLL_SECONDS: Final = 0.5
 
 
 def remove_leftovers(spec: PlatformSpec, *, data: bool, say: Callable[[str], None]) -> None:
-    """Remove a local stack's directory of generations and, if told so, its volumes.
+    """Remove a local stack's directories and, if told so, its volumes.
 
     Args:
         spec: The stack.
@@ -29,9 +27,10 @@ def remove_leftovers(spec: PlatformSpec, *, data: bool, say: Callable[[str], Non
     """
     if not spec.is_local:
         return
-    shutil.rmtree(Path(names.state_directory(spec.stack)).parent, ignore_errors=True)
-    volumes = [names.volume(spec.stack, store) for store in [*spec.platform.data_stores, names.PROMETHEUS]]
-    present = [volume for volume in volumes if _docker("volume", "inspect", volume)]
+    inventory = spec.inventory()
+    for directory in inventory.directories:
+        shutil.rmtree(directory.path, ignore_errors=True)
+    present = [volume.name for volume in inventory.volumes if _docker("volume", "inspect", volume.name)]
     if not data:
         if present:
             say(f"kept: the data in the volumes {', '.join(present)} (make down DATA=1 removes them)")

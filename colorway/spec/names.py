@@ -66,8 +66,11 @@ def mtail(host: str) -> str:
 
 
 def migration(identifier: str) -> str:
-    """Return the logical service name of the one-shot service that applies a migration."""
-    return f"migrate-{identifier}"
+    """Return the logical service name of the one-shot service that applies a migration: by its number alone.
+
+    With its words a migration would leave a stack's name no room in 63 characters.
+    """
+    return f"migrate-{identifier.partition('-')[0]}"
 
 
 def network(stack: str, name: NetworkName) -> str:
@@ -80,9 +83,9 @@ def volume(stack: str, store: str) -> str:
     return f"{stack}-{store}"
 
 
-def state_directory(stack: str) -> str:
-    """Return the directory of a stack on each load-balancer host; it holds the generations."""
-    return f"/var/lib/colorway/{stack}/load-balancer"
+def directory(stack: str) -> str:
+    """Return the directory of a stack on its hosts."""
+    return f"/var/lib/colorway/{stack}"
 
 
 def lock(stack: str) -> str:

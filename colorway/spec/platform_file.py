@@ -8,12 +8,12 @@ from enum import StrEnum
 from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
 
 from colorway.spec.base import Mistake, StrictSpec, checked_entries, hint, refuse
-from colorway.spec.data_stores import DataStoreSpec
 from colorway.spec.edge import EdgeSpec
 from colorway.spec.fields import Label
 from colorway.spec.monitoring import MonitoringSpec
 from colorway.spec.release import MigrationCommand, ReleasePolicy
 from colorway.spec.services import ServiceSpec
+from colorway.spec.stores import DataStoreSpec
 
 
 class ImageSource(StrEnum):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from colorway.spec import names
 from colorway.spec.base import StrictSpec
 from colorway.spec.fields import Label
 from colorway.spec.hosts import HostSpec, Role
+from colorway.spec.inventory import Image, Inventory, take_inventory
 from colorway.spec.platform_file import ImageSource, PlatformFile
 from colorway.spec.release import MigrationSpec, ReleaseManifest
 from colorway.spec.services import ServiceSpec
@@ -29,6 +29,8 @@ class PlatformSpec(StrictSpec):
     """What the platform file says, with the stack's overrides."""
     releases: dict[str, ReleaseManifest]
     """Manifests of the versions that the colors run."""
+    directory: str
+    """Directory of the stack on each of its hosts that needs one; of this machine's user for `local`."""
     build_digests: dict[str, str]
     """Digest of each folder under images/ (12 hex digits), for a platform with `images: local`."""
 
@@ -43,9 +45,9 @@ class PlatformSpec(StrictSpec):
         return self.settings.traffic.active
 
     @property
-    def is_public(self) -> bool:
-        """Whether the stack has a Cloudflare zone."""
-        return self.settings.zone is not None
+    def is_guarded(self) -> bool:
+        """Whether the stack keeps what must not be lost; see `Environment.is_guarded`."""
+        return self.settings.environment.is_guarded
 
     @property
     def is_local(self) -> bool:
@@ -65,6 +67,11 @@ class PlatformSpec(StrictSpec):
     def hosts(self, role: Role) -> tuple[HostSpec, ...]:
         """Return the hosts with a role, in the file's order."""
         return tuple(host for host in self.settings.hosts if host.has(role))
+
+    @property
+    def edge_directory(self) -> str:
+        """The directory on each load-balancer host that holds the generations."""
+        return f"{self.directory}/load-balancer"
 
     @property
     def load_balancers(self) -> tuple[HostSpec, ...]:
@@ -105,7 +112,7 @@ class PlatformSpec(StrictSpec):
         return {
             name: service
             for name, service in self.platform.services.items()
-            if service.colored and service.belongs_to_active is belongs_to_active
+            if service.belongs_to_active is belongs_to_active
         }
 
     def replicas(self, service: str, color: Color) -> int:
@@ -114,34 +121,34 @@ class PlatformSpec(StrictSpec):
         return 0 if wanted.belongs_to_active and color is not self.active else wanted.replicas
 
     def image(self, service: str, color: Color) -> str:
-        """Return the image that a service runs in a color."""
-        spec = self.platform.services[service]
-        if self.platform.images is ImageSource.LOCAL and spec.build is not None:
-            return names.local_image(spec.build, self.build_digests[spec.build], version=self.version(color))
-        return self.manifest(color).images[service]
+        """Return the image that a service runs in a color that is on."""
+        return self.colored_image(service, color).reference
 
-    def shared_image(self, *, build: str | None, image: str | None) -> str:
-        """Return the image of something that both colors share."""
-        if build is not None:
-            return names.local_image(build, self.build_digests[build])
-        if image is None:
-            raise ValueError("neither a build folder nor an image")
-        return image
+    def colored_image(self, service: str, color: Color) -> Image:
+        """Return what a service runs in a color; it has no reference while the color is off."""
+        build = self.platform.services[service].build
+        version = self.settings.versions.of(color)
+        if self.platform.images is ImageSource.LOCAL and build is not None:
+            digest = self.build_digests.get(build)
+            return Image(folder=build, digest=digest, version=version, path=("services", service, "build"))
+        release = self.releases.get(version or "")
+        return Image(pinned=release.images.get(service) if release else None)
+
+    def shared_image(self, *, build: str | None, image: str | None, path: tuple[str, ...] = ()) -> Image:
+        """Return the image of something that both colors share.
+
+        Args:
+            build: Folder under images/.
+            image: Reference with its digest, where there is no folder.
+            path: Where the platform file names the folder.
+        """
+        return Image(folder=build, digest=self.build_digests.get(build or ""), pinned=image, path=path)
+
+    def inventory(self) -> Inventory:
+        """Return all that the stack has in the swarm and on its hosts, each once."""
+        return take_inventory(self)
 
     def builds(self) -> dict[str, tuple[str, str | None]]:
         """Return the images to build here: by reference, the folder under images/ and the version to show."""
-        if self.platform.images is not ImageSource.LOCAL:
-            return {}
-        edge, monitoring = self.platform.edge, self.platform.monitoring
-        stores = [store.build for store in self.platform.data_stores.values()]
-        shared = [*stores, edge.build, monitoring.build, monitoring.mtail_build]
-        wanted: dict[str, tuple[str, str | None]] = {
-            names.local_image(folder, self.build_digests[folder]): (folder, None)
-            for folder in shared
-            if folder is not None
-        }
-        for color in self.colors_on:
-            for name, service in self.platform.services.items():
-                if service.build is not None:
-                    wanted[self.image(name, color)] = (service.build, self.version(color))
-        return wanted
+        images = self.inventory().images
+        return {image.reference: (image.folder, image.version) for image in images if image.folder is not None}

@@ -144,8 +144,6 @@ class ServiceSpec(StrictSpec):
 
     kind: ServiceKind = ServiceKind.WEB
     """What moves it between the colors."""
-    colored: bool = True
-    """Whether it exists once per color; nothing else is possible yet."""
     build: Label | None = None
     """Folder under images/, for a platform with `images: local`."""
     command: tuple[str, ...] = ()
@@ -172,8 +170,6 @@ class ServiceSpec(StrictSpec):
     """Names of secrets, mounted at /run/secrets/<name>."""
     routes: tuple[RouteSpec, ...] = ()
     """Requests that the load balancers send here; none = only other services call it."""
-    websocket: bool = False
-    """Whether connections are upgraded."""
     read_only: bool = True
     """Whether the container's file system is read-only; /tmp is always writable."""
 
@@ -194,13 +190,6 @@ class ServiceSpec(StrictSpec):
 
     def _kind_mistakes(self) -> list[Mistake]:
         found: list[Mistake] = []
-        if not self.colored:
-            found.append(
-                (
-                    ("colored",),
-                    "is false, and only data stores, load balancers and monitoring can be shared; leave colored out",
-                )
-            )
         if self.belongs_to_active and self.routes:
             found.append(
                 (("routes",), f"belong to a {self.kind.value}; only web services answer requests, so leave them out")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from ipaddress import IPv4Network
 from typing import Annotated, Any
@@ -23,6 +23,37 @@ ZoneId = Annotated[
     str,
     Shape(r"[0-9a-f]{32}", "is no Cloudflare zone id; copy the 32 hex digits from the zone's overview, in quotes"),
 ]
+
+
+PUBLISHED_PASSPHRASE = "colorway-example-passphrase"  # noqa: S105 - published on purpose
+"""Passphrase of the stacks of this repository; whoever can read it can read what it protects."""
+
+
+def is_published(variables: Mapping[str, str]) -> bool:
+    """Return whether an environment's passphrase is the published one."""
+    return variables.get("PULUMI_CONFIG_PASSPHRASE") == PUBLISHED_PASSPHRASE
+
+
+class Environment(StrEnum):
+    """What a stack is for; decides what is allowed, protected and published."""
+
+    LOCAL = "local"
+    """This machine, one person: no root, no account, missing secrets are made up, the passphrase is published."""
+    LAB = "lab"
+    """Hosts that may be lost, for rehearsal and tests: as `local`, on other machines."""
+    STAGING = "staging"
+    """Before the users: everything as in production."""
+    PRODUCTION = "production"
+    """For the users."""
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether it keeps what must not be lost.
+
+        Then stores and networks are protected, every secret must be set, the backend is the user's own, and what
+        is for examples and labs (the published passphrase, the offline plugins) may preview and never apply.
+        """
+        return self in {Environment.STAGING, Environment.PRODUCTION}
 
 
 class Apply(StrEnum):
@@ -48,12 +79,14 @@ class StackSettings(StrictSpec):
     compares are well formed: a mistake elsewhere does not hide it.
     """
 
+    environment: Environment
+    """What the stack is for: local, lab, staging or production."""
     platform: Label
     """Name of the platform file."""
     domain: Domain
     """Domain of the stack; the load balancers answer for it and its subdomains."""
     zone: ZoneId | None = None
-    """Cloudflare zone id; a stack that has one is public."""
+    """Cloudflare zone id, where the names of the stack are kept there."""
     versions: Versions
     """The release manifest that each color runs."""
     traffic: Traffic
@@ -62,8 +95,6 @@ class StackSettings(StrictSpec):
     """The machines."""
     network: Network = Field(default=IPv4Network("10.90.0.0/16"), validate_default=True)
     """Addresses of the stack's overlay networks; must not be in use elsewhere."""
-    generate_secrets: bool = False
-    """Whether missing secrets are made up once; for stacks that only you can reach."""
     overrides: dict[str, Any] = Field(default_factory=dict)
     """Changes to the platform file, same keys, for this stack only."""
     release: ReleaseSettings = ReleaseSettings()
@@ -86,8 +117,8 @@ class StackSettings(StrictSpec):
 
     @field_validator("hosts", mode="after")
     @classmethod
-    def _work_together(cls, value: tuple[HostSpec, ...]) -> tuple[HostSpec, ...]:
-        refuse([*_doubled(value), *_roles(value)])
+    def _work_together(cls, value: tuple[HostSpec, ...], info: ValidationInfo) -> tuple[HostSpec, ...]:
+        refuse([*_doubled(value), *_roles(value), *_elsewhere(value, info.data.get("environment"))])
         return value
 
     @field_validator("network", mode="after")
@@ -105,13 +136,6 @@ class StackSettings(StrictSpec):
                 f"contains the address of hosts.{inside[0]}, which the overlay would hide; "
                 "choose a range that nothing else uses"
             )
-        return value
-
-    @field_validator("generate_secrets", mode="after")
-    @classmethod
-    def _public_secrets_are_set(cls, value: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 - pydantic's signature
-        if value and info.data.get("zone"):
-            raise ValueError("is on for a public stack; set its secrets with `pulumi config set --secret` instead")
         return value
 
 
@@ -138,3 +162,9 @@ def _roles(hosts: Sequence[HostSpec]) -> list[Mistake]:
     if any(host.is_local for host in hosts) and len(hosts) > 1:
         found.append(((), "mix this machine with others; give every host its address in the private network"))
     return found
+
+
+def _elsewhere(hosts: Sequence[HostSpec], environment: Environment | None) -> list[Mistake]:
+    if environment is not Environment.LOCAL or any(host.is_local for host in hosts):
+        return []
+    return [((), "are other machines, and the environment local is this one; write colorway:environment: lab")]

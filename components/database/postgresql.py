@@ -5,10 +5,10 @@ from __future__ import annotations
 import pulumi
 
 from colorway.spec import names
-from colorway.spec.data_stores import DataStoreSpec, StoreKind
 from colorway.spec.hosts import Role
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.services import HealthSpec
+from colorway.spec.stores import PostgresqlSpec, StoreMember
 from components.entry import ENTRY_COMMAND, entry_script
 from components.swarm_service import SwarmService
 from components.swarm_spec import Mount, MountedFile, NetworkAttachment, Order, SwarmServiceSpec
@@ -29,24 +29,26 @@ class Database(pulumi.ComponentResource):
         name: str,
         spec: PlatformSpec,
         *,
-        store: str,
+        store: PostgresqlSpec,
         network: pulumi.Input[str],
         password: MountedFile,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("colorway:data:Database", name, None, opts)
-        SwarmService(
-            name,
-            _service(spec, store=store, wanted=spec.platform.data_stores[store]),
-            networks=[NetworkAttachment(id=network, aliases=(store,))],
-            secrets=[password],
-            configs=[entry_script(name, StoreKind.POSTGRESQL.value, stack=spec.stack, parent=self)],
-            opts=pulumi.ResourceOptions(parent=self, protect=spec.is_public or None),
-        )
+        entry = entry_script(name, store.kind, stack=spec.stack, parent=self)
+        for member in store.members(name, hosts=spec.hosts(Role.DATABASE)):
+            SwarmService(
+                member.name,
+                _service(spec, store=store, member=member),
+                networks=[NetworkAttachment(id=network, aliases=(member.name,))],
+                secrets=[password],
+                configs=[entry],
+                opts=pulumi.ResourceOptions(parent=self, protect=spec.is_guarded or None),
+            )
         self.register_outputs({})
 
 
-def _service(spec: PlatformSpec, *, store: str, wanted: DataStoreSpec) -> SwarmServiceSpec:
+def _service(spec: PlatformSpec, *, store: PostgresqlSpec, member: StoreMember) -> SwarmServiceSpec:
     health = HealthSpec(
         command=(
             "CMD",
@@ -55,32 +57,31 @@ def _service(spec: PlatformSpec, *, store: str, wanted: DataStoreSpec) -> SwarmS
             "-h",
             "127.0.0.1",
             "-U",
-            str(wanted.user),
+            store.user,
             "-d",
-            str(wanted.database),
+            store.database,
         )
     )
     return SwarmServiceSpec(
-        service_name=names.service(spec.stack, store),
-        image=spec.shared_image(build=wanted.build, image=wanted.image),
+        service_name=names.service(spec.stack, member.name),
+        image=spec.shared_image(build=store.build, image=store.image).reference,
         command=ENTRY_COMMAND,
-        health=health.tests(StoreKind.POSTGRESQL.port),
+        health=health.tests(store.port),
         health_policy=health,
-        limits=wanted.limits,
-        stop_grace=wanted.stop_grace,
+        limits=store.limits,
+        stop_grace=store.stop_grace,
         # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for clients.
         stop_signal="SIGINT",
         order=Order.STOP_FIRST,
-        # One host, not the role: on the second database host the volume of the same name is empty.
-        constraints=(f"node.labels.{names.host_label(spec.stack)}=={spec.hosts(Role.DATABASE)[0].name}",),
+        constraints=(f"node.labels.{names.host_label(spec.stack)}=={member.host.name}",),
         env={
-            "POSTGRES_DB": str(wanted.database),
-            "POSTGRES_USER": str(wanted.user),
-            "POSTGRES_PASSWORD_FILE": f"/run/secrets/{wanted.password}",
+            "POSTGRES_DB": store.database,
+            "POSTGRES_USER": store.user,
+            "POSTGRES_PASSWORD_FILE": f"/run/secrets/{store.password}",
             "PGDATA": f"{DATA}/pgdata",
         },
-        mounts=(Mount(target=DATA, source=names.volume(spec.stack, store)),),
+        mounts=(Mount(target=DATA, source=names.volume(spec.stack, member.volume)),),
         read_only=False,
         capabilities=CAPABILITIES,
-        labels=names.labels(spec.stack, store),
+        labels=names.labels(spec.stack, member.name),
     )

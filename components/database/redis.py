@@ -7,10 +7,10 @@ from datetime import timedelta
 import pulumi
 
 from colorway.spec import names
-from colorway.spec.data_stores import DataStoreSpec, StoreKind
 from colorway.spec.hosts import Role
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.services import HealthSpec
+from colorway.spec.stores import RedisSpec, StoreMember
 from components.entry import ENTRY_COMMAND, entry_script
 from components.swarm_service import SwarmService
 from components.swarm_spec import Mount, MountedFile, NetworkAttachment, Order, SwarmServiceSpec
@@ -42,41 +42,42 @@ class Cache(pulumi.ComponentResource):
         name: str,
         spec: PlatformSpec,
         *,
-        store: str,
+        store: RedisSpec,
         network: pulumi.Input[str],
         password: MountedFile,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("colorway:data:Cache", name, None, opts)
-        SwarmService(
-            name,
-            _service(spec, store=store, wanted=spec.platform.data_stores[store]),
-            networks=[NetworkAttachment(id=network, aliases=(store,))],
-            secrets=[password],
-            configs=[entry_script(name, StoreKind.REDIS.value, stack=spec.stack, parent=self)],
-            opts=pulumi.ResourceOptions(parent=self, protect=spec.is_public or None),
-        )
+        entry = entry_script(name, store.kind, stack=spec.stack, parent=self)
+        for member in store.members(name, hosts=spec.hosts(Role.DATABASE)):
+            SwarmService(
+                member.name,
+                _service(spec, store=store, member=member),
+                networks=[NetworkAttachment(id=network, aliases=(member.name,))],
+                secrets=[password],
+                configs=[entry],
+                opts=pulumi.ResourceOptions(parent=self, protect=spec.is_guarded or None),
+            )
         self.register_outputs({})
 
 
-def _service(spec: PlatformSpec, *, store: str, wanted: DataStoreSpec) -> SwarmServiceSpec:
+def _service(spec: PlatformSpec, *, store: RedisSpec, member: StoreMember) -> SwarmServiceSpec:
     return SwarmServiceSpec(
-        service_name=names.service(spec.stack, store),
-        image=spec.shared_image(build=wanted.build, image=wanted.image),
+        service_name=names.service(spec.stack, member.name),
+        image=spec.shared_image(build=store.build, image=store.image).reference,
         command=ENTRY_COMMAND,
-        health=HEALTH.tests(StoreKind.REDIS.port),
+        health=HEALTH.tests(store.port),
         health_policy=HEALTH,
-        limits=wanted.limits,
-        stop_grace=wanted.stop_grace,
+        limits=store.limits,
+        stop_grace=store.stop_grace,
         order=Order.STOP_FIRST,
-        # One host, not the role: on the second database host the volume of the same name is empty.
-        constraints=(f"node.labels.{names.host_label(spec.stack)}=={spec.hosts(Role.DATABASE)[0].name}",),
+        constraints=(f"node.labels.{names.host_label(spec.stack)}=={member.host.name}",),
         env={
-            "REDIS_PASSWORD_FILE": f"/run/secrets/{wanted.password}",
+            "REDIS_PASSWORD_FILE": f"/run/secrets/{store.password}",
             "REDIS_DATA": DATA,
-            "REDIS_MAXMEMORY": str(int(wanted.limits.memory * MEMORY_SHARE)),
+            "REDIS_MAXMEMORY": str(int(store.limits.memory * MEMORY_SHARE)),
         },
-        mounts=(Mount(target=DATA, source=names.volume(spec.stack, store)),),
+        mounts=(Mount(target=DATA, source=names.volume(spec.stack, member.volume)),),
         capabilities=CAPABILITIES,
-        labels=names.labels(spec.stack, store),
+        labels=names.labels(spec.stack, member.name),
     )

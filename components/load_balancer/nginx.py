@@ -53,7 +53,7 @@ class LoadBalancer(pulumi.ComponentResource):
             f"{name}-directory",
             host,
             script=script("make-directory"),
-            arguments=[names.state_directory(spec.stack)],
+            arguments=[spec.edge_directory],
             stdin=entry("nginx"),
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -71,7 +71,7 @@ def _service(spec: PlatformSpec, *, host: HostSpec) -> SwarmServiceSpec:
     edge = spec.platform.edge
     return SwarmServiceSpec(
         service_name=names.service(spec.stack, names.load_balancer(host.name)),
-        image=spec.shared_image(build=edge.build, image=edge.image),
+        image=spec.shared_image(build=edge.build, image=edge.image).reference,
         command=("/bin/sh", f"{INSIDE}/entry.sh"),
         health=HEALTH.tests(STATUS_PORT),
         health_policy=HEALTH,
@@ -82,7 +82,7 @@ def _service(spec: PlatformSpec, *, host: HostSpec) -> SwarmServiceSpec:
         constraints=(f"node.labels.{names.host_label(spec.stack)}=={host.name}",),
         env={"COLORWAY_DOMAIN": spec.settings.domain, "COLORWAY_STATUS_PORT": str(STATUS_PORT)},
         ports=((edge.http_port, 80), (edge.https_port, 443)),
-        mounts=(Mount(target=INSIDE, source=names.state_directory(spec.stack), bind=True),),
+        mounts=(Mount(target=INSIDE, source=spec.edge_directory, bind=True),),
         capabilities=CAPABILITIES,
         labels=names.labels(spec.stack, names.load_balancer(host.name)),
     )

@@ -65,7 +65,7 @@ class Routing(pulumi.ComponentResource):
             host,
             script=script(f"routing-{step}"),
             arguments=[
-                names.state_directory(spec.stack),
+                spec.edge_directory,
                 names.service(spec.stack, names.load_balancer(host.name)),
                 str(STATUS_PORT),
                 str(whole_seconds(spec.drain)),

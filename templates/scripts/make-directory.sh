@@ -1,7 +1,8 @@
 # Makes the directory of a load balancer and puts its entry script there. Argument: the directory.
 # Standard input: the entry script.
 directory=$1
-mkdir -p "$directory/generations" "$directory/tls" "$directory/run"
+# All of them here, although nginx writes into some: what root makes in a container, only root could remove.
+mkdir -p "$directory/generations/none" "$directory/tls" "$directory/run"
 chmod 755 "$directory" "$directory/generations" "$directory/run"
 chmod 700 "$directory/tls"
 cat >"$directory/entry.sh.new"

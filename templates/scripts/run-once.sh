@@ -4,7 +4,8 @@
 docker() { timeout 60 docker "$@" || { code=$?; [ $code -ne 124 ] || echo "docker $1 did not answer within 60 s" >&2; return $code; }; }
 name=$1; limit=$2; shift 2
 # A script whose engine was killed goes on and would remove the next one's service.
-lock=/run/lock/colorway-$name
+# The user is part of its name: nobody can open what another one made there.
+lock=/tmp/colorway-$(id -u)-$name
 exec 9>>"$lock"
 flock -w $((limit + 120)) 9 || { echo "$lock is still held after $((limit + 120)) s by $(cat "$lock")" >&2; exit 1; }
 echo "process $$, which runs $name since $(date -u +%FT%TZ)" >"$lock"

@@ -6,7 +6,7 @@ import pytest
 
 from components.networks import Networks
 from tests.support.recorder import NETWORK, run_program
-from tests.support.specs import ZONE, small_spec
+from tests.support.specs import small_spec
 
 
 def networks(**changes):
@@ -37,9 +37,11 @@ def test_no_options_are_given():
         assert "attachable" not in network.inputs, f"{name}: nothing but services joins it"
 
 
-@pytest.mark.parametrize(("settings", "protected"), [({}, False), ({"zone": ZONE}, True)])
-def test_networks_of_public_stacks_are_protected(settings, protected):
-    assert {network.protect for network in networks(settings=settings).values()} == {protected}, (
+@pytest.mark.parametrize(
+    ("environment", "protected"), [("local", False), ("lab", False), ("staging", True), ("production", True)]
+)
+def test_networks_of_staging_and_production_are_protected(environment, protected):
+    assert {network.protect for network in networks(settings={"environment": environment}).values()} == {protected}, (
         "deleting one takes down every service on it"
     )
 

@@ -51,7 +51,7 @@ def test_a_script_runs_again_when_anything_of_it_changes(host):
     assert inputs["create"] == inputs["update"], "an update does what the first run does"
     assert inputs["stdin"] == "text", "text is no argument: a preview shows its diff"
     assert inputs["addPreviousOutputInEnv"] is False, "a script that sees its last output is not the same twice"
-    assert "delete" not in inputs, "nothing is undone"
+    assert "delete" not in inputs, "nothing is undone: what a script made, another one removes"
 
 
 def test_arguments_reach_the_script_whole():

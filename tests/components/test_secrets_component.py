@@ -15,8 +15,8 @@ from tests.support.specs import small_spec
 VALUES = {name: f"the-value-of-{name}" for name in ("database-password", "cache-password", "preview-token")}
 
 
-def record(*, values=VALUES, preview=False, **changes):
-    spec = small_spec(**changes)
+def record(*, values=VALUES, preview=False, environment="production"):
+    spec = small_spec(settings={"environment": environment})
     configured = lambda name: pulumi.Output.secret(values[name]) if name in values else None  # noqa: E731
     kept = {}
     recording = run_program(
@@ -75,8 +75,16 @@ def test_missing_secrets_are_one_sentence_with_the_commands_that_set_them():
     assert isinstance(caught.value, ColorwayError), "the command line prints it without a traceback"
 
 
-def test_secrets_are_only_made_up_where_the_stack_says_so():
-    recording, _ = record(values={}, settings={"generate-secrets": True})
+@pytest.mark.parametrize("environment", ["staging", "production"])
+@pytest.mark.parametrize("preview", [True, False])
+def test_nothing_is_made_up_where_users_are(environment, preview):
+    with pytest.raises(MissingSecretError):
+        record(values={}, environment=environment, preview=preview)
+
+
+@pytest.mark.parametrize("environment", ["local", "lab"])
+def test_missing_secrets_of_local_and_lab_are_made_up(environment):
+    recording, _ = record(values={}, environment=environment)
     made = recording.of_type(STASH)
     assert sorted(made) == [
         "secret-cache-password-value",
@@ -92,13 +100,13 @@ def test_secrets_are_only_made_up_where_the_stack_says_so():
 
 
 def test_two_made_up_values_are_never_the_same():
-    recording, _ = record(values={}, settings={"generate-secrets": True})
+    recording, _ = record(values={}, environment="local")
     values = [stash.inputs["input"] for stash in recording.of_type(STASH).values()]
     assert len(set(values)) == len(values), "a database password that opens the idle color, too"
 
 
 def test_a_given_value_wins_over_a_made_up_one():
-    recording, _ = record(values={"database-password": "mine"}, settings={"generate-secrets": True})
+    recording, _ = record(values={"database-password": "mine"}, environment="local")
     assert decoded(recording.one("secret-database-password", SECRET)) == "mine"
     assert "secret-database-password-value" not in recording.of_type(STASH)
 

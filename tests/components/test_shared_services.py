@@ -19,7 +19,7 @@ from components.migrations import Migrations
 from components.monitoring import Monitoring
 from tests.components.pieces import NETWORKS, SECRETS, constraints, joined, secret_files
 from tests.support.recorder import CONFIG, run_program
-from tests.support.specs import HOST_KEY, REMOTE_HOSTS, ZONE, pinned, small_spec
+from tests.support.specs import HOST_KEY, REMOTE_HOSTS, pinned, small_spec
 
 STORES = {"postgres": (Database, "database-password"), "redis": (Cache, "cache-password")}
 
@@ -36,7 +36,13 @@ def store(name, **changes):
     spec = small_spec(**changes)
     kind, password = STORES[name]
     return run_program(
-        lambda: kind(name, spec, store=name, network=NETWORKS[NetworkName.DATA], password=SECRETS[password])
+        lambda: kind(
+            name,
+            spec,
+            store=spec.platform.data_stores[name],
+            network=NETWORKS[NetworkName.DATA],
+            password=SECRETS[password],
+        )
     )
 
 
@@ -124,9 +130,9 @@ def test_a_store_stays_on_one_of_several_database_hosts(name):
 
 
 @pytest.mark.parametrize("name", STORES)
-@pytest.mark.parametrize(("settings", "protected"), [({}, False), ({"zone": ZONE}, True)])
-def test_stores_of_public_stacks_are_protected(name, settings, protected):
-    service = store(name, settings=settings).one(f"{name}-service")
+@pytest.mark.parametrize(("environment", "protected"), [("local", False), ("staging", True), ("production", True)])
+def test_stores_of_staging_and_production_are_protected(name, environment, protected):
+    service = store(name, settings={"environment": environment}).one(f"{name}-service")
     assert service.protect is protected, "a wrong line in a file must not delete a database that somebody needs"
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from colorway.spec import names
+from colorway.config.stack_files import user_directory
 from tests.support.clone import Clone
 from tests.support.demo import Demo, docker
 from tests.support.load import Load, LoadPlan
@@ -58,7 +58,7 @@ def switched_by_hand(demo: Demo, generation: str) -> float:
 
 def load_balancer(demo: Demo) -> Path:
     """Return the directory of the load balancer's generations."""
-    return Path(names.state_directory(demo.stack))
+    return user_directory(demo.stack) / "load-balancer"
 
 
 def current(demo: Demo) -> str:

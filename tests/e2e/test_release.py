@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from colorway.engine.stack import PASSPHRASE, STATE_FOLDER
+from colorway.engine.stack import STATE_FOLDER
+from colorway.spec.stack import PUBLISHED_PASSPHRASE
 from tests.release.sinks import Received, http_sink
 from tests.support.load import Load, compare_posts, fetch_post_counts
 from tests.support.releasing import LEAST, PLAN, Releasing
@@ -33,7 +34,7 @@ def people(releasing: Releasing, pulumi_cli: Path) -> Iterator[Received]:
     environment = {
         **os.environ,
         "PULUMI_BACKEND_URL": (clone.path / STATE_FOLDER).as_uri(),
-        "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+        "PULUMI_CONFIG_PASSPHRASE": PUBLISHED_PASSPHRASE,
     }
     before = clone.stack_file.read_text()
     with http_sink() as people:

@@ -11,7 +11,13 @@ import pytest
 
 from colorway.errors import ColorwayError
 from colorway.machine import daemon
-from colorway.machine.daemon import Host, ensure_docker, ensure_swarm, stop_docker_started_by_us
+from colorway.machine.daemon import (
+    Host,
+    ensure_docker,
+    ensure_swarm,
+    refuse_missing_tools,
+    stop_docker_started_by_us,
+)
 from tests.support.wait import wait_until
 
 ROOT_ON_DEBIAN = Host(is_root=True, is_debian=True, has_systemd=False)
@@ -94,6 +100,19 @@ def test_an_engine_that_answers_is_used_as_it_is(here, progress, said):
 
     assert said == [], "what is there needs no word"
     assert here.calls("dockerd") == [], "a running engine is never started again"
+
+
+def test_a_machine_that_lacks_what_the_scripts_use_is_told_before_anything_starts(here):
+    here.install("mv", "echo 'usage: mv [-f | -i | -n] [-hv] source target' >&2; exit 64")
+    with pytest.raises(ColorwayError) as caught:
+        refuse_missing_tools()
+    assert str(caught.value).startswith("this machine lacks flock, timeout, mv -T, "), "all of it at once"
+    assert "brew install coreutils flock" in str(caught.value), "and where a Mac gets it"
+    assert "\n" not in str(caught.value), "one sentence"
+
+
+def test_a_linux_machine_has_what_the_scripts_use():
+    refuse_missing_tools()
 
 
 @pytest.mark.usefixtures("ended")

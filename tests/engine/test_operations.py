@@ -336,6 +336,17 @@ def test_down_removes_resources_and_state(case):
     assert made.operations == ["destroy", "remove"]
 
 
+def test_down_names_what_is_protected_before_anything_goes(case):
+    deployment = installed(small_spec())
+    deployment["resources"][1]["protect"] = True
+    made = case(deployment=deployment)
+    with pytest.raises(
+        ColorwayError, match=r"^test: shop-green-service are protected, .*`pulumi state unprotect --all"
+    ):
+        made.engine.down()
+    assert made.done == [], "half a platform is worse than a whole one"
+
+
 def test_down_of_nothing_asks_no_engine(case):
     made = case(deployment=None)
     made.engine.down()

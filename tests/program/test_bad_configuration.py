@@ -9,6 +9,7 @@ import pulumi
 import pytest
 
 from colorway.config import pulumi_config, stack_files
+from colorway.spec.stack import PUBLISHED_PASSPHRASE
 from tests.program.stacks import config_of, run_stack
 from tests.support.recorder import run_program
 from tests.support.specs import ROOT
@@ -26,7 +27,8 @@ from tests.support.specs import ROOT
         ({"colorway:platform": "dmo"}, "platforms/"),
         ({"colorway:domain": "no domain"}, "for example example.com"),
         ({"colorway:overrides": {"services": {"web": {"replicsa": 3}}}}, "did you mean replicas?"),
-        ({"colorway:generate-secrets": False}, "secrets are missing: database-password"),
+        ({"colorway:environment": "production"}, "secrets are missing: database-password"),
+        ({"colorway:environment": "prod"}, "must be local, lab, staging or production"),
         ({"colorway:hosts": "[not json"}, "must be a list"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
@@ -39,6 +41,14 @@ def test_a_wrong_value_is_named_with_its_place_and_its_cure(changes, sentence):
     assert said.startswith("Pulumi.local.yaml:"), "where it is"
     assert "Traceback" not in said
     assert caught.value.__cause__ is None, "the engine prints causes as tracebacks"
+
+
+@pytest.mark.parametrize("stack", ["staging", "production"])
+def test_plain_pulumi_may_preview_under_the_published_passphrase_and_never_apply(stack, monkeypatch):
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", PUBLISHED_PASSPHRASE)
+    run_stack(stack, preview=True)
+    with pytest.raises(pulumi.RunError, match="published passphrase, which may be previewed only"):
+        run_stack(stack)
 
 
 def test_the_line_in_the_file_is_named():

@@ -10,7 +10,7 @@ import pytest
 from colorway.spec.services import STOP_MARGIN
 from tests.program.stacks import run_spec, value_of
 from tests.support.recorder import SECRET, SERVICE, Recording
-from tests.support.specs import HOST_KEY, REMOTE_HOSTS, ZONE, small_spec
+from tests.support.specs import HOST_KEY, REMOTE_HOSTS, small_spec
 
 STEPS = ("check", "apply")
 
@@ -27,8 +27,8 @@ def routing(recording, step, host="localhost"):
 
 @pytest.fixture(scope="module")
 def remote():
-    """Two load balancers and an application host, with users on both colors, public."""
-    return run_spec(small_spec(hosts=REMOTE_HOSTS, traffic="90:10", settings={"zone": ZONE}))
+    """Two load balancers and an application host, with users on both colors."""
+    return run_spec(small_spec(hosts=REMOTE_HOSTS, traffic="90:10", settings={"environment": "staging"}))
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ def test_remote_commands_know_the_key_of_their_host_and_hold_none_of_ours(remote
         assert "privateKey" not in command.text, f"{command.name}: a key would stand in state"
 
 
-def test_databases_and_networks_of_a_public_stack_are_protected_and_nothing_that_a_release_replaces(remote):
+def test_databases_and_networks_of_staging_are_protected_and_nothing_that_a_release_replaces(remote):
     protected = {one.name for one in remote.custom if one.protect}
     assert protected == {
         "postgres-service",

@@ -42,6 +42,7 @@ READ_ONCE = cache(documents.parse_document)
 START = """\
 encryptionsalt: v1:abc=
 config:
+  colorway:environment: local
   colorway:platform: demo
   colorway:domain: localhost.localdomain
   colorway:versions: {blue: "1.0.0", green: null}
@@ -50,7 +51,6 @@ config:
     - name: localhost
       address: 127.0.0.1
       roles: [manager, web, database, load-balancer, monitoring]
-  colorway:generate-secrets: true
 """
 
 

@@ -169,7 +169,11 @@ def test_an_apply_that_waits_for_another_says_who_it_is(tmp_path, programs):
 
 
 def test_a_migration_that_waits_for_another_says_who_it_is(tmp_path, programs):
-    text = script("run-once").replace("/run/lock", str(tmp_path)).replace("$((limit + 120)) 9", "0.2 9")
+    text = (
+        script("run-once")
+        .replace("/tmp/colorway-$(id -u)", f"{tmp_path}/colorway")
+        .replace("$((limit + 120)) 9", "0.2 9")
+    )
     with held(tmp_path / "colorway-migrate"):
         run = ran(text, "migrate", "5", "--", "image", bin_=programs)
     assert run.returncode == 1
@@ -178,7 +182,7 @@ def test_a_migration_that_waits_for_another_says_who_it_is(tmp_path, programs):
 
 def test_a_task_of_an_earlier_run_that_does_not_end_is_named(tmp_path, programs):
     fake(programs, '[ "$1" != ps ] || echo 0123456789ab')
-    text = script("run-once").replace("/run/lock", str(tmp_path)).replace("+ 60 ))", "+ 0 ))")
+    text = script("run-once").replace("/tmp/colorway-$(id -u)", f"{tmp_path}/colorway").replace("+ 60 ))", "+ 0 ))")
     run = ran(text, "migrate", "5", "--", "image", bin_=programs)
     assert run.returncode == 1
     assert "an earlier run of migrate still works after 60 s in container 0123456789ab" in run.stderr
@@ -191,7 +195,7 @@ def test_a_docker_that_hangs_is_given_up_and_named(tmp_path, programs, name):
     (tmp_path / "generations" / "abc").mkdir(parents=True)
     (tmp_path / "generations" / "abc" / "nginx.conf").touch()
     text = script(name).replace("timeout 60", "timeout 0.3").replace("within=60", "within=0.3")
-    text = text.replace("/run/lock", str(tmp_path))
+    text = text.replace("/tmp/colorway-$(id -u)", f"{tmp_path}/colorway")
     arguments = {"await-no-tasks": ["5", "worker"], "run-once": ["migrate", "5"], "label-nodes": []}
     stdin = "# colorway generation abc\n" if name.startswith("routing") else "self a=b\n"
     run = ran(text, *arguments.get(name, [str(tmp_path), "lb", "8081", "5"]), bin_=programs, stdin=stdin)

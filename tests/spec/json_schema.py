@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-ANNOTATIONS = {"$schema", "$defs", "title", "description", "default", "examples", "format"}
+ANNOTATIONS = {"$schema", "$defs", "title", "description", "default", "examples", "format", "discriminator"}
 OTHER_KEYS = {"patternProperties", "additionalProperties"}
 TYPES: dict[str, Any] = {
     "object": dict,
@@ -45,6 +45,10 @@ def _any_of(wanted: list[Any], value: Any, root: Any, path: str) -> bool:
     return any(not list(violations(option, value, root=root, path=path)) for option in wanted)
 
 
+def _one_of(wanted: list[Any], value: Any, root: Any, path: str) -> bool:
+    return sum(not list(violations(option, value, root=root, path=path)) for option in wanted) == 1
+
+
 def _number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -52,6 +56,7 @@ def _number(value: Any) -> bool:
 _CHECKS: dict[str, Any] = {
     "type": _is_type,
     "anyOf": _any_of,
+    "oneOf": _one_of,
     "enum": lambda wanted, value, *_: value in wanted,
     "const": lambda wanted, value, *_: value == wanted,
     "pattern": lambda wanted, value, *_: not isinstance(value, str) or re.search(wanted, value) is not None,

@@ -151,9 +151,9 @@ CASES = (
         "volumes: []",
         Line(
             (
-                "services.web.volumes: is no known key; known: build, colored, command, env, health, kind, "
+                "services.web.volumes: is no known key; known: build, command, env, health, kind, "
                 "limits, longest-request, port, read-only, ready-path, replicas, restart, routes, secrets, "
-                "update, websocket"
+                "update"
             ),
             at="volumes",
         ),
@@ -528,19 +528,6 @@ CASES = (
         ),
     ),
     Case(
-        "service that is not colored",
-        DEMO,
-        "    port: 8000\n",
-        "    port: 8000\n    colored: false\n",
-        Line(
-            (
-                "services.web.colored: is false, and only data stores, load balancers and monitoring can be "
-                "shared; leave colored out"
-            ),
-            at="colored",
-        ),
-    ),
-    Case(
         "unknown kind",
         DEMO,
         "kind: worker",
@@ -792,7 +779,7 @@ CASES = (
         "    user: owner\n",
         "",
         Line(
-            "data-stores.postgres.user: is missing, and PostgreSQL needs one; write for example user: app",
+            "data-stores.postgres.user: is missing: user that owns the database",
             at="postgres",
         ),
     ),
@@ -834,7 +821,50 @@ CASES = (
         DEMO,
         "    kind: redis",
         "    kind: redis\n    database: app",
-        Line("data-stores.cache.database: is set, and Redis has no database; leave it out", at="database: app", nth=2),
+        Line(
+            "data-stores.cache.database: is no known key; known: build, image, kind, limits, password, stop-grace",
+            at="database: app",
+            nth=2,
+        ),
+    ),
+    Case(
+        "a misspelt key of Redis beside one of PostgreSQL's",
+        DEMO,
+        "    limits: {cpus: 1, memory: 100Mi}",
+        "    usr: app\n    limit: {cpus: 1, memory: 100Mi}",
+        Line(
+            "data-stores.cache.usr: is no known key; known: build, image, kind, limits, password, stop-grace",
+            at="usr:",
+        ),
+        Line("data-stores.cache.limit: is no known key; did you mean limits?", at="limit:"),
+    ),
+    Case(
+        "a mistake below a key of one kind",
+        DEMO,
+        "{cpus: 2, memory: 512Mi}",
+        "{cpus: 2, memroy: 512Mi}",
+        Line("data-stores.postgres.limits.memroy: is no known key; did you mean memory?", at="memroy"),
+    ),
+    Case(
+        "data store without kind",
+        DEMO,
+        "    kind: redis\n",
+        "",
+        Line("data-stores.cache.kind: is missing: it says which other keys there are", at="cache:"),
+    ),
+    Case(
+        "data store with a misspelt kind",
+        DEMO,
+        "    kind: redis\n",
+        "    knid: redis\n",
+        Line("data-stores.cache.knid: is no known key; did you mean kind?", at="knid"),
+    ),
+    Case(
+        "data store that is no mapping",
+        SHOP,
+        "data-stores:\n",
+        "data-stores:\n  cache: redis\n",
+        Line("data-stores.cache: must be a mapping: keys, each with a value", at="cache: redis"),
     ),
     Case(
         "unknown kind of data store",

@@ -21,6 +21,7 @@ FILES: Mapping[str, str] = {
     LOCAL: """\
 encryptionsalt: v1:abc=:v1:def:ghi==
 config:
+  colorway:environment: local
   colorway:platform: demo
   colorway:domain: demo.example.com
   colorway:versions: {blue: "1.0.0", green: "2.0.0"}
@@ -30,7 +31,6 @@ config:
       address: 127.0.0.1
       roles: [manager, web, database, load-balancer, monitoring]
   colorway:network: 10.90.0.0/16
-  colorway:generate-secrets: true
   colorway:overrides: {release: {hot: 5m}}
   colorway:release: {apply: here}
 """,
@@ -124,6 +124,7 @@ migrations:
     LIVE: f"""\
 encryptionsalt: v1:abc=:v1:def:ghi==
 config:
+  colorway:environment: production
   colorway:platform: shop
   colorway:domain: shop.example.com
   colorway:zone: 0123456789abcdef0123456789abcdef

@@ -157,14 +157,18 @@ CASES = (
         LOCAL,
         "platform: demo",
         "platform: wordpress",
-        Line("colorway:platform: names a file that platforms/ does not have; known: demo, shop", at="colorway"),
+        Line(
+            "colorway:platform: names a file that platforms/ does not have; known: demo, shop", at="colorway:platform"
+        ),
     ),
     Case(
         "platform misspelt",
         LOCAL,
         "platform: demo",
         "platform: demos",
-        Line("colorway:platform: names a file that platforms/ does not have; did you mean demo?", at="colorway"),
+        Line(
+            "colorway:platform: names a file that platforms/ does not have; did you mean demo?", at="colorway:platform"
+        ),
     ),
     Case(
         "platform in capitals",
@@ -176,7 +180,7 @@ CASES = (
                 "colorway:platform: must be a DNS label: small letters, digits and -, beginning with a "
                 "letter, for example web"
             ),
-            at="colorway",
+            at="colorway:platform",
         ),
     ),
     Case(
@@ -303,14 +307,43 @@ CASES = (
         Line("colorway:zone: must be text; put numbers and dates in quotes", at="colorway:zone"),
     ),
     Case(
-        "secrets made up on a public stack",
+        "no environment",
+        LIVE,
+        "  colorway:environment: production\n",
+        "",
+        Line(
+            "colorway:environment: is missing: what the stack is for: local, lab, staging or production",
+        ),
+    ),
+    Case(
+        "environment misspelt",
+        LOCAL,
+        "environment: local",
+        "environment: dev",
+        Line("colorway:environment: must be local, lab, staging or production", at="colorway:environment"),
+    ),
+    Case(
+        "local on other machines",
+        LIVE,
+        "environment: production",
+        "environment: local",
+        Line(
+            (
+                "colorway:hosts: are other machines, and the environment local is this one; "
+                "write colorway:environment: lab"
+            ),
+            at="colorway:hosts",
+        ),
+    ),
+    Case(
+        "secrets made up, as it was said before",
         LIVE,
         "  colorway:versions",
         "  colorway:generate-secrets: true\n  colorway:versions",
         Line(
             (
-                "colorway:generate-secrets: is on for a public stack; set its secrets with `pulumi config "
-                "set --secret` instead"
+                "colorway:generate-secrets: is no known key; known: domain, environment, hosts, network, overrides, "
+                "platform, release, traffic, versions, zone"
             ),
             at="colorway:generate",
         ),
@@ -515,8 +548,10 @@ CASES = (
     Case(
         "local images on another host",
         LOCAL,
-        "address: 127.0.0.1",
-        f"address: 10.0.0.5\n      host-key: {KEY}",
+        LOCAL_CONFIG,
+        LOCAL_CONFIG.replace("environment: local", "environment: lab").replace(
+            "address: 127.0.0.1", f"address: 10.0.0.5\n      host-key: {KEY}"
+        ),
         Line(
             "colorway:hosts: are not this machine, and the platform's images are built here; use a registry",
             at="colorway:hosts",
@@ -593,6 +628,7 @@ CASES = (
         LOCAL,
         FILES[LOCAL],
         "",
+        Line("colorway:environment: is missing: what the stack is for: local, lab, staging or production"),
         Line("colorway:platform: is missing: name of the platform file"),
         Line("colorway:domain: is missing: domain of the stack; the load balancers answer for it and its subdomains"),
         Line("colorway:versions: is missing: the release manifest that each color runs"),

@@ -45,21 +45,21 @@ def test_five_mistakes_of_a_stack_file_are_said_at_once_and_in_order(tmp_path):
         ('blue: "1.0.0"', "blue: 1.10"),
         ("blue: 100", "blue: 90"),
         ("name: localhost", "name: local_host"),
-        ("colorway:generate-secrets", "colorway:generate-secret"),
+        ("colorway:network:", "colorway:netwrok:"),
     ):
         text = text.replace(old, new)
     assert said(write_project(tmp_path, {LOCAL: text}), "local") == [
         (
-            "Pulumi.local.yaml:4: colorway:domain: is no domain name; write small letters, without https:// "
+            "Pulumi.local.yaml:5: colorway:domain: is no domain name; write small letters, without https:// "
             "and without a dot at the end, for example example.com"
         ),
-        'Pulumi.local.yaml:5: colorway:versions.blue: is a number to YAML and loses its zeros; quote it: "1.10"',
-        "Pulumi.local.yaml:6: colorway:traffic: blue and green sum to 90; they must sum to 100",
+        'Pulumi.local.yaml:6: colorway:versions.blue: is a number to YAML and loses its zeros; quote it: "1.10"',
+        "Pulumi.local.yaml:7: colorway:traffic: blue and green sum to 90; they must sum to 100",
         (
-            "Pulumi.local.yaml:8: colorway:hosts.0.name: must be a DNS label: small letters, digits and -, "
+            "Pulumi.local.yaml:9: colorway:hosts.0.name: must be a DNS label: small letters, digits and -, "
             "beginning with a letter, for example web"
         ),
-        "Pulumi.local.yaml:12: colorway:generate-secret: is no known key; did you mean generate-secrets?",
+        "Pulumi.local.yaml:12: colorway:netwrok: is no known key; did you mean network?",
     ], "whoever edits five lines should not have to run five times"
 
 
@@ -171,7 +171,7 @@ def test_a_folder_in_place_of_a_file_is_said(tmp_path):
     (root / DEMO_1).mkdir()
     assert said(root, "local") == [
         (
-            "Pulumi.local.yaml:5: colorway:versions.blue: names a release manifest that releases/demo/ does "
+            "Pulumi.local.yaml:6: colorway:versions.blue: names a release manifest that releases/demo/ does "
             "not have; did you mean 1.0.0?"
         )
     ], "the folder has that name, and no content"

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from colorway.spec import fields
-from colorway.spec.data_stores import SqlName
 from colorway.spec.fields import memory_text
 from colorway.spec.hosts import UserName
 from colorway.spec.release import MigrationId
 from colorway.spec.stack import ZoneId
+from colorway.spec.stores.postgresql import SqlName
 
 DIGEST = "0123456789abcdef" * 4
 TAKEN = [

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from colorway.config.checks import clash_mistakes, length_mistakes, swarm_names
+from colorway.config.checks import clash_mistakes, length_mistakes
 from colorway.config.stack_files import from_file
 from colorway.outputs import platform_outputs
 from colorway.spec import names
@@ -28,13 +28,13 @@ def test_the_formulas():
     assert names.colored_alias("web", Color.BLUE) == "web-blue"
     assert names.load_balancer("lb1") == "lb-lb1"
     assert names.mtail("lb1") == "mtail-lb1"
-    assert names.migration("0001-initial") == "migrate-0001-initial"
+    assert names.migration("0001-initial") == "migrate-0001"
     assert names.network("lab", NetworkName.DATA) == "lab-data"
     assert names.volume("lab", "postgres") == "lab-postgres"
     assert names.lock("lab") == "colorway-lock-lab"
     assert names.role_label("lab", "web") == "colorway-lab-web"
     assert names.host_label("lab") == "colorway-lab-host"
-    assert names.state_directory("lab") == "/var/lib/colorway/lab/load-balancer"
+    assert names.directory("lab") == "/var/lib/colorway/lab"
     assert names.local_image("demo", "abc") == "colorway/demo:abc"
     assert names.local_image("demo", "abc", version="1.0.0") == "colorway/demo:1.0.0-abc"
 
@@ -84,12 +84,12 @@ def test_names_of_every_stack_are_short_and_different(stack):
 
 
 def _taken(spec):
-    return swarm_names(spec.settings, spec.platform, spec.releases.values())
+    return spec.inventory().declared
 
 
 def test_the_names_that_are_checked_are_all_that_the_program_takes():
     spec = small_spec(hosts=REMOTE_HOSTS)
-    checked = {names.service(spec.stack, name.logical) for name in _taken(spec)}
+    checked = {service.name for service in _taken(spec)}
     services = {one["service"] for one in platform_outputs(spec, generation="0" * 12)["services"]}
     migrations = {names.service(spec.stack, names.migration(m.id)) for m in spec.migrations(Color.BLUE)}
     assert checked == services | migrations, "a name that is not checked may be too long, and ends in a traceback"
@@ -97,11 +97,11 @@ def test_the_names_that_are_checked_are_all_that_the_program_takes():
 
 def test_the_stack_that_just_fits_is_accepted_and_its_names_are_63_long():
     spec = small_spec(stack="s")
-    longest = max(len(name.logical) for name in _taken(spec))
+    longest = max(len(service.label) for service in _taken(spec))
     room = LABEL_LIMIT - longest - 1
     assert length_mistakes("s" * room, _taken(spec)) == []
     assert length_mistakes("s" * (room + 1), _taken(spec)) != []
-    assert max(len(names.service("s" * room, name.logical)) for name in _taken(spec)) == LABEL_LIMIT
+    assert max(len(names.service("s" * room, service.label)) for service in _taken(spec)) == LABEL_LIMIT
 
 
 def test_nothing_clashes_in_the_small_platform():

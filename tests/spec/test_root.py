@@ -69,7 +69,7 @@ def test_images_built_here_are_named_by_version_and_content():
     assert spec.image("web", Color.BLUE) == f"colorway/demo:1.0.0-{digest}"
     assert spec.image("web", Color.GREEN) == f"colorway/demo:2.0.0-{digest}"
     postgres = spec.platform.data_stores["postgres"]
-    assert spec.shared_image(build=postgres.build, image=postgres.image) == (
+    assert spec.shared_image(build=postgres.build, image=postgres.image).reference == (
         f"colorway/postgres:{spec.build_digests['postgres']}"
     ), "a data store has no version: a release must not touch it"
 
@@ -78,9 +78,10 @@ def test_everything_that_runs_is_built():
     spec = demo_spec()
     edge, monitoring = spec.platform.edge, spec.platform.monitoring
     wanted = {spec.image(name, color) for name in spec.platform.services for color in spec.colors_on}
-    wanted |= {spec.shared_image(build=s.build, image=s.image) for s in spec.platform.data_stores.values()}
+    wanted |= {spec.shared_image(build=s.build, image=s.image).reference for s in spec.platform.data_stores.values()}
     wanted |= {
-        spec.shared_image(build=build, image=None) for build in (edge.build, monitoring.build, monitoring.mtail_build)
+        spec.shared_image(build=build, image=None).reference
+        for build in (edge.build, monitoring.build, monitoring.mtail_build)
     }
     assert set(spec.builds()) == wanted
     assert all(reference.startswith(f"colorway/{folder}:") for reference, (folder, _) in spec.builds().items())
@@ -105,8 +106,9 @@ def test_an_off_color_has_no_version():
 
 
 def test_something_without_image_is_a_fault_of_the_program():
+    image = small_spec().shared_image(build=None, image=None)
     with pytest.raises(ValueError, match="neither a build folder nor an image"):
-        small_spec().shared_image(build=None, image=None)
+        _ = image.reference
 
 
 def test_hosts_are_found_by_role_in_the_files_order():
@@ -118,9 +120,13 @@ def test_hosts_are_found_by_role_in_the_files_order():
     assert small_spec().is_local
 
 
-def test_a_stack_is_public_if_it_has_a_zone():
-    assert not small_spec(hosts=REMOTE_HOSTS).is_public
-    assert small_spec(hosts=REMOTE_HOSTS, settings={"zone": ZONE}).is_public
+@pytest.mark.parametrize(
+    ("environment", "guarded"), [("local", False), ("lab", False), ("staging", True), ("production", True)]
+)
+def test_the_environment_alone_says_what_is_guarded(environment, guarded):
+    for zone in (None, ZONE):
+        spec = small_spec(settings={"environment": environment, "zone": zone})
+        assert spec.is_guarded is guarded, "a zone says where names are kept, and nothing else"
 
 
 def test_migrations_and_flags_are_the_versions_own():

@@ -28,6 +28,7 @@ MANIFESTS = sorted(path.relative_to(ROOT / "releases").with_suffix("") for path 
 ENCRYPTED = re.compile(r"v1:[A-Za-z0-9+/=]{16}:[A-Za-z0-9+/=]+")
 SALT = re.compile(r"v1:[A-Za-z0-9+/=]{12}:v1:[A-Za-z0-9+/=]{16}:[A-Za-z0-9+/=]+")
 LISTED_DIFFERENCES = {
+    "colorway:environment",
     "colorway:domain",
     "colorway:versions",
     "colorway:traffic",
@@ -77,10 +78,15 @@ def test_no_two_stacks_share_a_salt():
 def test_every_secret_is_set_or_made_up(stack):
     wanted = set(spec(stack).platform.secrets)
     given = {key.removeprefix(SECRETS) for key in config(stack) if key.startswith(SECRETS)}
-    if spec(stack).settings.generate_secrets:
-        assert given == set(), "what is made up needs no value"
-    else:
+    if spec(stack).is_guarded:
         assert given == wanted, "a missing secret ends the first `up`"
+    else:
+        assert given == set(), "what is made up needs no value"
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_stack_is_of_the_environment_that_it_is_named_after(stack):
+    assert spec(stack).settings.environment.value == stack
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -180,6 +186,31 @@ def test_production_survives_the_loss_of_any_one_host_that_users_meet():
     assert len(hosts(Role.MANAGER)) == 3
     assert not set(hosts(Role.MANAGER)) & {*hosts(Role.LOAD_BALANCER), *hosts(Role.WEB)}, (
         "whoever breaks out of a container that faces users must not meet the swarm's keys"
+    )
+
+
+@pytest.mark.parametrize(
+    ("variables", "state"),
+    [
+        ({}, "{home}/.local/state"),
+        ({"XDG_STATE_HOME": ""}, "{home}/.local/state"),
+        ({"XDG_STATE_HOME": "relative"}, "{home}/.local/state"),
+        ({"XDG_STATE_HOME": "/srv/state"}, "/srv/state"),
+    ],
+)
+def test_what_local_keeps_on_its_machine_is_its_users(variables, state, monkeypatch, tmp_path):
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    local = from_file(root=ROOT, stack="local")
+    assert local.edge_directory == f"{state.format(home=tmp_path)}/colorway/local/load-balancer", "no root is needed"
+
+
+def test_what_hosts_keep_lies_where_their_services_keep_things(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert from_file(root=ROOT, stack="staging").directory == "/var/lib/colorway/staging", (
+        "the user's environment says nothing about other machines"
     )
 
 

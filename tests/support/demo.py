@@ -7,8 +7,8 @@ import json
 import ssl
 import subprocess
 from dataclasses import dataclass
-from pathlib import Path
 
+from colorway.config.stack_files import user_directory
 from colorway.spec import names
 from tests.support.clone import Clone
 from tests.support.load import Target, get
@@ -29,7 +29,7 @@ def left_behind(stack: str) -> list[str]:
         for kind in ("service", "network", "secret", "config")
         for name in docker(kind, "ls", "--filter", label, "--format", "{{.Name}}").split()
     ]
-    directory = Path(names.state_directory(stack)).parent
+    directory = user_directory(stack)
     return found + ([str(directory)] if directory.exists() else [])
 
 

@@ -15,7 +15,7 @@ from colorway.spec.platform_spec import PlatformSpec
 ROOT = Path(__file__).resolve().parents[2]
 """The project's folder."""
 ZONE = "0123456789abcdef0123456789abcdef"
-"""Cloudflare zone of a public stack."""
+"""A Cloudflare zone."""
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEabcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOP"
 VERSIONS = {"blue": "1.0.0", "green": "2.0.0"}
 THIS_MACHINE = (
@@ -144,6 +144,7 @@ def small_spec(
         if version
     }
     wanted = {
+        "environment": "local" if hosts is THIS_MACHINE else "lab",
         "platform": "small",
         "domain": "example.com",
         "versions": dict(versions),
@@ -171,12 +172,12 @@ def demo_spec(
     releases = {version: _read(stack_files.release_file("demo", version)) for version in versions.values() if version}
     folders = {path.parent.name for path in ROOT.glob("images/*/Dockerfile")}
     wanted = {
+        "environment": "local",
         "platform": "demo",
         "domain": "example.com",
         "versions": dict(versions),
         "traffic": traffic_line(traffic, active=active),
         "hosts": list(THIS_MACHINE),
-        "generate-secrets": True,
         "overrides": overrides or {},
         **(settings or {}),
     }

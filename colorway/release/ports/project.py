@@ -120,8 +120,7 @@ def _idle(spec: PlatformSpec) -> Color:
 
 
 def _images(spec: PlatformSpec, color: Color) -> tuple[str, ...]:
-    colored = (name for name, service in spec.platform.services.items() if service.colored)
-    return tuple(dict.fromkeys(spec.image(name, color) for name in colored))
+    return tuple(dict.fromkeys(spec.image(name, color) for name in spec.platform.services))
 
 
 def _ready(spec: PlatformSpec) -> list[SmokeTest]:
@@ -157,6 +156,6 @@ def _paths(spec: PlatformSpec) -> dict[str, str]:
 
 
 def _healthy_within(spec: PlatformSpec) -> timedelta:
-    checks = [service.health for service in spec.platform.services.values() if service.colored]
+    checks = [service.health for service in spec.platform.services.values()]
     longest = max(check.start_period + (check.interval + check.timeout) * check.retries for check in checks)
     return longest + PATIENCE

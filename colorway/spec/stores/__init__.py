@@ -1,0 +1,19 @@
+"""The stateful services that both colors share: one module a kind.
+
+A new kind is a class here, a component in `components/database/`, and a line in `__main__.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from colorway.spec.stores.base import StoreMember
+from colorway.spec.stores.postgresql import PostgresqlSpec
+from colorway.spec.stores.redis import RedisSpec
+
+__all__ = ["DataStoreSpec", "PostgresqlSpec", "RedisSpec", "StoreMember"]
+
+DataStoreSpec = Annotated[PostgresqlSpec | RedisSpec, Field(discriminator="kind")]
+"""One data store; `kind` says which keys it has."""

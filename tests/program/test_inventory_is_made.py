@@ -1,0 +1,89 @@
+"""The program makes exactly what the inventory says, on every stack."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+
+from colorway.config.stack_files import from_file
+from tests.program.stacks import STACKS, run_spec, run_stack
+from tests.spec.test_inventory import replicated
+from tests.support.recorder import NETWORK, SECRET, SERVICE
+from tests.support.specs import ROOT, small_spec
+
+ON_EVERY_STACK = pytest.mark.parametrize("stack", STACKS)
+
+
+@cache
+def recorded(stack):
+    return run_stack(stack)
+
+
+@cache
+def wanted(stack):
+    return from_file(root=ROOT, stack=stack).inventory()
+
+
+def published(service):
+    ports = service.inputs["endpointSpec"].get("ports") or []
+    return [(port["publishedPort"], port["targetPort"]) for port in ports]
+
+
+@ON_EVERY_STACK
+def test_services_have_the_images_ports_and_replicas_of_the_inventory(stack):
+    made = {
+        one.inputs["name"]: (
+            one.container["image"],
+            published(one),
+            one.inputs["mode"]["replicated"]["replicas"],
+            one.protect,
+        )
+        for one in recorded(stack).of_type(SERVICE).values()
+    }
+    assert made == {
+        service.name: (
+            service.image.reference,
+            [(port.port, port.inside) for port in service.ports],
+            service.replicas,
+            service.is_protected,
+        )
+        for service in wanted(stack).services
+    }
+
+
+@ON_EVERY_STACK
+def test_services_are_placed_as_the_inventory_says(stack):
+    made = recorded(stack).of_type(SERVICE).values()
+    constraints = {one.inputs["name"]: one.inputs["taskSpec"]["placement"]["constraints"] for one in made}
+    for service in wanted(stack).services:
+        one = f"-host=={service.host}" if service.host else f"-{service.role.value}==true"
+        assert any(constraint.endswith(one) for constraint in constraints[service.name]), service.name
+
+
+@ON_EVERY_STACK
+def test_networks_secrets_volumes_and_directories_are_those_of_the_inventory(stack):
+    recording, found = recorded(stack), wanted(stack)
+    assert {one.inputs["name"]: one.protect for one in recording.of_type(NETWORK).values()} == {
+        network.name: network.is_protected for network in found.networks
+    }
+    assert {name.removeprefix("secret-") for name in recording.of_type(SECRET)} == {one.name for one in found.secrets}
+    mounts = [mount for one in recording.of_type(SERVICE).values() for mount in one.container["mounts"]]
+    assert {mount["source"] for mount in mounts if mount["type"] == "volume"} == {one.name for one in found.volumes}
+    for source in {mount["source"] for mount in mounts if mount["type"] == "bind"}:
+        assert any(source.startswith(f"{one.path}/") for one in found.directories), f"{source} would be left behind"
+
+
+@ON_EVERY_STACK
+def test_one_shot_services_have_a_name_that_was_checked(stack):
+    checked = {service.name for service in wanted(stack).declared if not service.runs}
+    runs = [one for one in recorded(stack).commands if one.name.startswith("migrations-")]
+    for one in runs:
+        assert any(f" {name} " in one.inputs["create"] for name in checked), f"{one.name} would be too long, unseen"
+
+
+def test_a_replicated_store_is_made_without_a_change_of_the_component():
+    spec = replicated(small_spec())
+    made = run_spec(spec).of_type(SERVICE)
+    assert {"redis-0-service", "redis-1-service", "redis-2-service"} <= set(made)
+    assert {one.inputs["name"] for one in made.values()} == {service.name for service in spec.inventory().services}
