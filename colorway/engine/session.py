@@ -16,9 +16,6 @@ from colorway.engine.operations import Engine
 from colorway.errors import ColorwayError
 from colorway.machine import daemon, images
 from colorway.machine.progress import Progress
-from colorway.outputs import platform_outputs
-from colorway.spec import names
-from colorway.spec.names import NetworkName
 from colorway.spec.platform_file import ImageSource
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.swarm.services import ForeignService, NetworkState, Swarm
@@ -89,12 +86,13 @@ def refuse_taken(spec: PlatformSpec, swarm: Swarm) -> None:
 def _taken_names(
     spec: PlatformSpec, networks: Sequence[NetworkState], foreign: Sequence[ForeignService]
 ) -> Iterator[str]:
-    wanted = {service["service"] for service in platform_outputs(spec, generation="")["services"]}
+    inventory = spec.inventory()
+    wanted = {service.name for service in inventory.services}
     cure = "remove it, or give this stack another name, which is the name of its file"
     for service in foreign:
         if service.name in wanted:
             yield f"the name {service.name} is in use by a service {_of(service.stack)}; {cure}"
-    ours = {names.network(spec.stack, name) for name in NetworkName}
+    ours = {network.name for network in inventory.networks}
     for network in networks:
         if network.stack != spec.stack and network.name in ours:
             yield f"the name {network.name} is in use by a network {_of(network.stack)}; {cure}"
@@ -102,11 +100,7 @@ def _taken_names(
 
 def _taken_range(spec: PlatformSpec, networks: Sequence[NetworkState]) -> Iterator[str]:
     there = {one.name for one in networks if one.stack == spec.stack and one.has_addresses}
-    wanted = [
-        names.subnet(spec.settings.network, name)
-        for name in NetworkName
-        if names.network(spec.stack, name) not in there
-    ]
+    wanted = [IPv4Network(one.subnet) for one in spec.inventory().networks if one.name not in there]
     foreign = [one for one in networks if one.stack != spec.stack]
     taken = [
         f"{one.name} {_of(one.stack)} ({subnet})"
@@ -129,12 +123,7 @@ def _of(stack: str | None) -> str:
 
 
 def _taken_ports(spec: PlatformSpec, ours: Collection[int], foreign: Sequence[ForeignService]) -> Iterator[str]:
-    edge = spec.platform.edge
-    wanted = {
-        edge.http_port: "{edge: {http-port: …}}",
-        edge.https_port: "{edge: {https-port: …}}",
-        spec.platform.monitoring.port: "{monitoring: {port: …}}",
-    }
+    wanted = {port.port: port.override for port in spec.inventory().ports}
     services = {port: service for service in foreign for port in service.ports}
     for port, key in wanted.items():
         choose = f"or choose another port with colorway:overrides: {key}"
