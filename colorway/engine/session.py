@@ -16,6 +16,7 @@ from colorway.engine.operations import Engine
 from colorway.errors import ColorwayError
 from colorway.machine import daemon, images
 from colorway.machine.progress import Progress
+from colorway.spec.inventory import Inventory
 from colorway.spec.platform_file import ImageSource
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.swarm.services import ForeignService, NetworkState, Swarm
@@ -73,34 +74,35 @@ def refuse_taken(spec: PlatformSpec, swarm: Swarm) -> None:
     Raises:
         ColorwayError: one sentence for each kind of thing, with what has it and the key that changes it.
     """
+    inventory = spec.inventory()
     foreign, networks = swarm.foreign_services(spec.stack), swarm.networks()
     found = [
-        *_taken_names(spec, networks, foreign),
-        *_taken_range(spec, networks),
-        *_taken_ports(spec, swarm.published_ports(spec.stack), foreign),
+        *_taken_names(spec.stack, inventory, networks, foreign),
+        *_taken_range(spec, inventory, networks),
     ]
+    if spec.is_local:
+        found += _taken_ports(inventory, swarm.published_ports(spec.stack), foreign)
     if found:
         raise ColorwayError("\n".join(f"{stack_files.stack_file(spec.stack)}: {sentence}" for sentence in found))
 
 
 def _taken_names(
-    spec: PlatformSpec, networks: Sequence[NetworkState], foreign: Sequence[ForeignService]
+    stack: str, inventory: Inventory, networks: Sequence[NetworkState], foreign: Sequence[ForeignService]
 ) -> Iterator[str]:
-    inventory = spec.inventory()
-    wanted = {service.name for service in inventory.services}
+    wanted = {service.name for service in inventory.declared}
     cure = "remove it, or give this stack another name, which is the name of its file"
     for service in foreign:
         if service.name in wanted:
             yield f"the name {service.name} is in use by a service {_of(service.stack)}; {cure}"
     ours = {network.name for network in inventory.networks}
     for network in networks:
-        if network.stack != spec.stack and network.name in ours:
+        if network.stack != stack and network.name in ours:
             yield f"the name {network.name} is in use by a network {_of(network.stack)}; {cure}"
 
 
-def _taken_range(spec: PlatformSpec, networks: Sequence[NetworkState]) -> Iterator[str]:
+def _taken_range(spec: PlatformSpec, inventory: Inventory, networks: Sequence[NetworkState]) -> Iterator[str]:
     there = {one.name for one in networks if one.stack == spec.stack and one.has_addresses}
-    wanted = [IPv4Network(one.subnet) for one in spec.inventory().networks if one.name not in there]
+    wanted = [IPv4Network(network.subnet) for network in inventory.networks if network.name not in there]
     foreign = [one for one in networks if one.stack != spec.stack]
     taken = [
         f"{one.name} {_of(one.stack)} ({subnet})"
@@ -122,17 +124,16 @@ def _of(stack: str | None) -> str:
     return f"of the stack {stack}" if stack else "that no stack of colorway made"
 
 
-def _taken_ports(spec: PlatformSpec, ours: Collection[int], foreign: Sequence[ForeignService]) -> Iterator[str]:
-    wanted = {port.port: port.override for port in spec.inventory().ports}
+def _taken_ports(inventory: Inventory, ours: Collection[int], foreign: Sequence[ForeignService]) -> Iterator[str]:
     services = {port: service for service in foreign for port in service.ports}
-    for port, key in wanted.items():
-        choose = f"or choose another port with colorway:overrides: {key}"
+    for wanted in inventory.ports:
+        port, choose = wanted.port, f"or choose another port with colorway:overrides: {wanted.override}"
         if port in ours:
             continue
-        if port in services and spec.is_local:
+        if port in services:
             who = services[port]
             yield f"port {port} is in use by the service {who.name} {_of(who.stack)}; remove that, {choose}"
-        elif spec.is_local and not _is_free(port):
+        elif not _is_free(port):
             yield f"port {port} is in use by another program; stop that program, {choose}"
 
 
