@@ -21,6 +21,7 @@ HERE = "tests/e2e/test_readme.py"
 SHOWN: Mapping[str, str] = {
     "make up": HERE,
     "make down": HERE,
+    "make down DATA=1": HERE,
     "colorway status local": HERE,
     "colorway preview local": HERE,
     "colorway up local": HERE,
