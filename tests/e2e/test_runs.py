@@ -58,7 +58,7 @@ def fresh(empty_machine: None, pulumi_cli: Path, tmp_path: Path) -> Iterator[Clo
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("second", ["up", "down"])
+@pytest.mark.parametrize("second", ["up", pytest.param("down", marks=pytest.mark.full)])
 def test_of_two_runs_at_once_the_second_changes_nothing(demo: Demo, second: str):
     before = services(demo)
     with Load(target=demo.target, plan=PLAN) as load:
@@ -74,6 +74,7 @@ def test_of_two_runs_at_once_the_second_changes_nothing(demo: Demo, second: str)
     assert report.problems(least_rate=LEAST) == [], "and no user noticed"
 
 
+@pytest.mark.full
 @pytest.mark.timeout(600)
 def test_two_first_runs_at_once_make_one_platform(fresh: Clone):
     first = fresh.start("up", fresh.stack)
@@ -106,7 +107,7 @@ def test_a_checkout_that_is_behind_never_touches_what_it_does_not_know(demo: Dem
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("command", ["up", "down"])
+@pytest.mark.parametrize("command", ["up", pytest.param("down", marks=pytest.mark.full)])
 def test_a_state_that_was_cut_short_is_mended_by_the_next_run(fresh: Clone, command: str):
     fresh.up()
     (file,) = (fresh.path / ".colorway/state").rglob(f"stacks/colorway/{fresh.stack}.json")
@@ -162,7 +163,7 @@ def test_a_killed_first_up_is_ended_by_the_next_one(fresh: Clone):
 @pytest.mark.parametrize(
     "faults",
     [
-        "3=deadline",
+        pytest.param("3=deadline", marks=pytest.mark.full),
         pytest.param("*=deadline", marks=pytest.mark.full),
         pytest.param("2=gone,4=deadline", marks=pytest.mark.full),
     ],
