@@ -200,7 +200,7 @@ def test_a_docker_that_hangs_is_given_up_and_named(tmp_path, programs, name):
     stdin = "# colorway generation abc\n" if name.startswith("routing") else "self a=b\n"
     run = ran(text, *arguments.get(name, [str(tmp_path), "lb", "8081", "5"]), bin_=programs, stdin=stdin)
     assert run.returncode != 0, run.stdout
-    assert re.search(r"docker (node|ps|info|service) did not answer within (60|0.3) s", run.stderr), run.stderr
+    assert re.search(r"docker (service|node|ps|info) did not answer within (60|0.3) s", run.stderr), run.stderr
 
 
 def test_a_falling_color_that_was_never_there_holds_nobody_up(programs):
