@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from pulumi import automation as auto
 
 from colorway.engine.stack import read_state, stack_of
 from tests.support.specs import ROOT
@@ -63,3 +64,14 @@ def test_an_export_of_nothing_is_an_empty_stack(cli):
     cli.with_name("said").write_text('{"version": 3}')
     assert stack(cli, "s3://bucket").export_stack().deployment is None
     assert read_state(stack(cli, "s3://bucket")).is_empty
+
+
+def test_only_a_preview_keeps_no_state_on_the_way(tmp_path, cli):
+    cli.write_text(f'#!/bin/sh\necho "$* ${{PULUMI_SKIP_CHECKPOINTS-unset}}" >> {tmp_path}/asked\nexit 1\n')
+    one = stack(cli, tmp_path.as_uri())
+    for operation in (one.preview, one.up):
+        with pytest.raises(auto.CommandError):
+            operation()
+    previewed, applied = asked(cli)
+    assert previewed.endswith(" true"), "its state is thrown away, and is put together anew after every resource"
+    assert applied.endswith(" unset"), "what a killed `up` made must be in the state"

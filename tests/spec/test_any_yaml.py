@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from colorway.config import stack_files
 from colorway.config.documents import Document, parse_document
 from colorway.config.stack_files import ConfigError, from_file
+from colorway.config.yaml_text import read_yaml
 from colorway.outputs import platform_outputs
 from colorway.render.nginx import generation
 from colorway.spec.names import NetworkName, subnet
@@ -242,3 +243,8 @@ def test_texts_that_break_careless_readers_are_refused(text):
 def test_an_alias_inside_its_own_anchor_ends(text):
     document, _ = parse_document(text, name="x.yaml")
     assert "None" in str(document.data), "it means nothing, and nothing is what most places refuse"
+
+
+def test_a_text_is_read_once():
+    text = "services: {web: {replicas: 2}}\n"
+    assert read_yaml(text) is read_yaml(text), "the command line and the program read the same files, in one process"
