@@ -32,7 +32,8 @@ def _swarm(name: str, spec: PlatformSpec) -> docker.Provider:
 
 
 def _ssh_options(host: HostSpec) -> list[str]:
-    known = f"/bin/echo {host.address} {host.host_key}"
+    # %H is the name as ssh looks it up, which is another one where the port is not 22; a comment could hold a %.
+    known = f"/bin/echo %H {' '.join((host.host_key or '').split()[:2])}"
     options = (
         "BatchMode=yes",
         "StrictHostKeyChecking=yes",

@@ -193,6 +193,9 @@ def _connect(spec: PlatformSpec) -> Backing:
     from colorway.engine.release_port import ReleasePort  # noqa: PLC0415
     from colorway.release.run.wiring import Backing  # noqa: PLC0415
 
+    if spec.settings.release.apply is Apply.HERE:
+        # Before the first commit: `up` would refuse it when the line has moved already.
+        engine_for(spec, root=project_root(), say=_say, progress=TerminalProgress()).refuse_examples()
     port = ReleasePort(root=project_root(), stack=spec.stack, say=_say, progress=TerminalProgress())
     return Backing(
         engine=port,

@@ -131,7 +131,10 @@ class Engine:
         hint = f"Nothing was rolled back. `colorway status {name}` says what is live; `colorway up {name}` tries again."
         with self._claimed("up", create=True) as (stack, deployed):
             self._refuse_illegal(deployed, in_place)
-            with watched_tasks(self.swarm, stack=name) as failures, _explained(log, failures, hint=hint):
+            with (
+                watched_tasks(self.swarm, stack=name, say=self.say) as failures,
+                _explained(log, failures, hint=hint),
+            ):
                 replace = list(self._recover(stack, deployed))
                 self._repeated(
                     stack,

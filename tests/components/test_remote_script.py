@@ -90,7 +90,7 @@ def test_a_remote_swarm_is_reached_through_its_manager_under_the_key_of_the_stac
     for wanted in (
         "BatchMode=yes",
         "StrictHostKeyChecking=yes",
-        f"KnownHostsCommand=/bin/echo 10.0.0.21 {HOST_KEY}",
+        f"KnownHostsCommand=/bin/echo %H {HOST_KEY}",
         "UserKnownHostsFile=none",
         "GlobalKnownHostsFile=none",
     ):
