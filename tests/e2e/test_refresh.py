@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from colorway.engine.stack import BACKEND_URL, PASSPHRASE, QUIET, STATE_FOLDER, stack_of
+from colorway.engine.stack import BACKEND_URL, PASSPHRASE, PUBLISHED_PASSPHRASE, QUIET, STATE_FOLDER, stack_of
 from tests.support.clone import Clone
 from tests.support.demo import Demo
 
@@ -20,7 +20,7 @@ def refresh(clone: Clone, *, pulumi: Path) -> None:
     environment = {
         **QUIET,
         BACKEND_URL: (clone.path / STATE_FOLDER).as_uri(),
-        "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+        PASSPHRASE: PUBLISHED_PASSPHRASE,
         "PATH": os.pathsep.join([*([str(offline)] if offline.exists() else []), os.environ["PATH"]]),
     }
     stack_of(root=clone.path, name=clone.stack, pulumi=pulumi, environment=environment).refresh()
