@@ -39,7 +39,8 @@ _PROVIDER_LOG = re.compile(r"^sdk-v2/\S+: sdk\.helper_schema: (.*): provider=\S+
 _ONE_ERROR = re.compile(r"^1 error occurred:\s*\* (.*)$", re.DOTALL)
 """How the docker plugin says everything: once for its log, once for its list of errors."""
 _BORING = ("resource plugin", "using pulumi-", "warning: using")
-_EMPTY_WORDS = {"update failed", "preview failed"}
+_EMPTY_WORDS = {"update failed", "preview failed", "Resource monitor has terminated, shutting down"}
+"""What the engine says besides the reason; the last since 3.260."""
 _AGAIN = "an unhandled error occurred: "
 """How the SDK repeats what a program said when it gave up."""
 

@@ -136,7 +136,10 @@ def test_errors_are_kept_once_and_clean(log, said):
     assert said == [], "errors are told at the end, with their reasons"
 
 
-@pytest.mark.parametrize("message", ["update failed", "preview failed", "", "  \n"])
+@pytest.mark.parametrize(
+    "message",
+    ["update failed", "preview failed", "Resource monitor has terminated, shutting down", "", "  \n"],
+)
 def test_words_without_content_are_left_out(log, message):
     diagnose(log, message)
     assert log.errors == []
