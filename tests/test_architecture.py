@@ -138,7 +138,10 @@ MAY_REACH = (
         PYDANTIC | {"jinja2", "pulumi", "pulumi_docker", "pulumi_command", "pulumi_cloudflare"},
     ),
 )
-MUST_NOT_REACH = (("colorway.release", re.compile(r"(pulumi(_\w+)?|components|colorway\.engine|colorway\.cli)(\.|$)")),)
+MUST_NOT_REACH = (
+    ("colorway.release", re.compile(r"(pulumi(_\w+)?|components|colorway\.engine|colorway\.cli)(\.|$)")),
+    ("colorway.machine", re.compile(r"(pulumi(_\w+)?|components|colorway\.(engine|release|cli))(\.|$)")),
+)
 
 
 def import_violations(root: Path) -> list[str]:

@@ -22,6 +22,7 @@ from typing import Final
 from semver import VersionInfo
 
 from colorway.errors import ColorwayError
+from colorway.machine.daemon import cache_directory
 from colorway.machine.progress import Count, Progress
 
 _PACKAGE: Final = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
@@ -239,12 +240,6 @@ def find_or_build(*, progress: Progress) -> Path:
             with tempfile.TemporaryDirectory(dir=home, prefix="building-") as work:
                 _get(home=home, work=Path(work), progress=progress)
     return cached
-
-
-def cache_directory() -> Path:
-    """Return the directory for what is expensive to get twice: `$XDG_CACHE_HOME/colorway` or `~/.cache/colorway`."""
-    configured = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (configured if configured.is_absolute() else Path.home() / ".cache") / "colorway"
 
 
 def is_reachable(url: str) -> bool:

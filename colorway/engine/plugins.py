@@ -14,8 +14,9 @@ from typing import Final
 
 from typing_extensions import override
 
-from colorway.engine.cli_binary import DOWNLOADS, cache_directory, is_reachable, run_bounded
+from colorway.engine.cli_binary import DOWNLOADS, is_reachable, run_bounded
 from colorway.errors import ColorwayError
+from colorway.machine.daemon import cache_directory
 from colorway.machine.progress import Progress, silent
 
 VARIABLE: Final = "COLORWAY_PLUGINS"

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from colorway.engine.cli_binary import cache_directory
 from colorway.errors import ColorwayError
 from colorway.machine.progress import Progress
 
@@ -61,6 +60,12 @@ def refuse_missing_tools() -> None:
             f"this machine lacks {', '.join(missing)}, which the steps of a local stack use; install GNU coreutils and "
             "flock (on a Mac: brew install coreutils flock), put them first on PATH, and run this again"
         )
+
+
+def cache_directory() -> Path:
+    """Return the directory for what is expensive to get twice: `$XDG_CACHE_HOME/colorway` or `~/.cache/colorway`."""
+    configured = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (configured if configured.is_absolute() else Path.home() / ".cache") / "colorway"
 
 
 def ensure_docker(progress: Progress) -> None:
