@@ -103,7 +103,7 @@ def ensure_swarm(progress: Progress, *, advertise: str = LOCAL_ADDRESS) -> None:
     Raises:
         ColorwayError: the node is a worker, or its swarm is locked or broken.
     """
-    answer = _docker("info", "--format", "{{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}}")
+    answer = docker("info", "--format", "{{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}}")
     match answer.stdout.split():
         case ["active", "true"]:
             return
@@ -140,8 +140,19 @@ def stop_docker_started_by_us() -> bool:
     return True
 
 
-def _docker(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False, timeout=_ANSWER_SECONDS)
+def docker(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the docker command and return how it ended.
+
+    Raises:
+        ColorwayError: it gave no answer in time.
+    """
+    command = ["docker", *arguments]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=_ANSWER_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise ColorwayError(
+            f"{' '.join(command[:3])}: no answer within {_ANSWER_SECONDS} s; `docker info` says whether it works"
+        ) from None
 
 
 def _why_silent() -> str | None:
@@ -149,8 +160,8 @@ def _why_silent() -> str | None:
     if shutil.which("docker") is None:
         return "there is no docker command"
     try:
-        answer = _docker("version", "--format", "{{.Server.Version}}")
-    except subprocess.TimeoutExpired:
+        answer = docker("version", "--format", "{{.Server.Version}}")
+    except ColorwayError:
         return f"no answer within {_ANSWER_SECONDS} s"
     return None if answer.returncode == 0 else answer.stderr or "no answer"
 
@@ -160,7 +171,7 @@ def _init_swarm(progress: Progress, *, advertise: str) -> None:
     if advertise == LOCAL_ADDRESS:
         # A swarm of one node has no reason to listen to the network.
         options += ["--listen-addr", f"{LOCAL_ADDRESS}:2377"]
-    made = _docker("swarm", "init", *options)
+    made = docker("swarm", "init", *options)
     if made.returncode:
         raise ColorwayError(f"docker swarm init failed: {made.stderr.strip()}")
     progress("Made this Docker engine a swarm of one node; `docker swarm leave --force` undoes it", lasting=True)

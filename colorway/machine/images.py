@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from colorway.errors import ColorwayError
+from colorway.machine.daemon import docker
 from colorway.machine.progress import Count, Progress
 
 _TAIL_LINES: Final = 15
@@ -86,8 +87,7 @@ def _build(*, reference: str, version: str | None, context: Path, progress: Prog
 
 
 def _exists(reference: str) -> bool:
-    found = subprocess.run(["docker", "image", "inspect", reference], capture_output=True, check=False)
-    return found.returncode == 0
+    return docker("image", "inspect", reference).returncode == 0
 
 
 def _failure(what: str, *, step: str, tail: Sequence[str]) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
 from colorway.errors import ColorwayError
+from colorway.machine.daemon import docker
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.swarm.services import Swarm
 
@@ -30,13 +30,13 @@ def remove_leftovers(spec: PlatformSpec, *, data: bool, say: Callable[[str], Non
     inventory = spec.inventory()
     for directory in inventory.directories:
         shutil.rmtree(directory.path, ignore_errors=True)
-    present = [volume.name for volume in inventory.volumes if _docker("volume", "inspect", volume.name)]
+    present = [volume.name for volume in inventory.volumes if docker("volume", "inspect", volume.name).returncode == 0]
     if not data:
         if present:
             say(f"kept: the data in the volumes {', '.join(present)} (make down DATA=1 removes them)")
         return
     for volume in present:
-        if not _docker("volume", "rm", "--force", volume):
+        if docker("volume", "rm", "--force", volume).returncode:
             say(f"the volume {volume} is still in use; remove it with: docker volume rm {volume}")
 
 
@@ -79,8 +79,3 @@ def remove_orphans(spec: PlatformSpec, swarm: Swarm, *, say: Callable[[str], Non
         counts = Counter(made.kind for made in found)
         told = ", ".join(f"{number} {kind}{'s' if number > 1 else ''}" for kind, number in counts.items())
         say(f"removed without a state: {told}")
-
-
-def _docker(*arguments: str) -> bool:
-    run = subprocess.run(["docker", *arguments], capture_output=True, check=False)
-    return run.returncode == 0
