@@ -130,7 +130,12 @@ class Clone:
 
     def environment(self) -> dict[str, str]:
         """Return what the command line is run with: this clone's code, this interpreter."""
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("PULUMI_", "PYTEST_"))}
+        # Where the plugins are is the machine's; whose stack and which backend is the clone's own.
+        kept = {
+            key: value
+            for key, value in os.environ.items()
+            if key == "PULUMI_HOME" or not key.startswith(("PULUMI_", "PYTEST_"))
+        }
         return {**kept, "PYTHONPATH": str(self.path), "COLUMNS": "120", **dict(self.variables)}
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
