@@ -13,7 +13,7 @@ import shutil
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -202,6 +202,7 @@ def read_time(text: str) -> datetime | None:
     return found if found.year > 1 and found.tzinfo else None
 
 
+_NEVER = datetime.min.replace(tzinfo=UTC)
 KNOWN_VERSIONS = {3, 4}
 """Versions of a state file that hold the deployment as it is exported; older ones are translated by the CLI."""
 
@@ -248,7 +249,9 @@ def last_whole(*, backend: str, project: str, stack: str) -> Path | None:
     if _is_whole(current) or not (current.exists() or _has_resources(candidates[0])):
         # A stack that was removed leaves its last copy, too: without resources, which nobody misses.
         return None
-    return next((candidate for candidate in candidates if _is_whole(candidate)), None)
+    # A copy from before the last write lacks what that one noted; a finished run leaves the same in its history.
+    whole = [candidate for candidate in candidates if _is_whole(candidate)]
+    return max(whole, key=lambda copy: _written(copy) or _NEVER, default=None)
 
 
 def restore_checkpoint(*, backend: str, project: str, stack: str) -> str | None:
@@ -286,6 +289,11 @@ def _has_resources(path: Path) -> bool:
         return bool((json.loads(path.read_bytes())["checkpoint"]["latest"] or {}).get("resources"))
     except (OSError, ValueError, TypeError, KeyError):
         return False
+
+
+def _written(path: Path) -> datetime | None:
+    latest = json.loads(path.read_bytes())["checkpoint"].get("latest") or {}
+    return read_time(str((latest.get("manifest") or {}).get("time", "")))
 
 
 def _is_whole(path: Path) -> bool:

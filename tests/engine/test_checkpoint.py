@@ -136,3 +136,20 @@ def test_a_file_that_is_cut_short_is_read_from_its_last_whole_copy_and_stays_as_
     (folder / "local.json.bak").write_text(WHOLE)
     assert read(tmp_path) is not None, "status must say something at 3 a.m."
     assert (folder / "local.json").read_bytes() == WHOLE[:20].encode(), "only whoever holds the lock may mend it"
+
+
+def at(time):
+    return json.dumps(
+        {"version": 3, "checkpoint": {"latest": {"manifest": {"time": time}, "resources": [{"urn": time}]}}}
+    )
+
+
+@pytest.mark.parametrize("newer", ["bak", "history"])
+def test_the_newest_whole_copy_counts(tmp_path, folder, newer):
+    history = folder.parents[1] / "history/colorway/local"
+    history.mkdir(parents=True)
+    early, late = "2026-11-27T03:00:00Z", "2026-11-27T03:00:01.5Z"
+    (folder / "local.json").write_bytes(b"{")
+    (folder / "local.json.bak").write_text(at(late if newer == "bak" else early))
+    (history / "local-1.checkpoint.json").write_text(at(early if newer == "bak" else late))
+    assert read(tmp_path)["resources"] == [{"urn": late}], "a run that was killed goes on, one that finished is whole"
