@@ -6,6 +6,8 @@ import os
 import socket
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -43,6 +45,10 @@ def living(tmp_path_factory):
     program = tmp_path_factory.mktemp("bin") / "pulumi"
     program.symlink_to("/bin/sleep")
     with subprocess.Popen([program, "600"]) as process:
+        # The kernel closes Popen's pipe before it gives the process its new name.
+        name = Path(f"/proc/{process.pid}/comm")
+        while name.read_text() != "pulumi\n":
+            time.sleep(0.001)
         yield process.pid
         process.kill()
 

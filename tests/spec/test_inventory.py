@@ -148,11 +148,11 @@ def test_teardown_removes_the_directories_and_volumes_of_a_made_up_kind(search, 
     (tmp_path / "local" / "search").mkdir(parents=True)
     asked, said = [], []
 
-    def docker(command, **_):
-        asked.append(command[1:])
+    def docker(*command):
+        asked.append(list(command))
         return subprocess.CompletedProcess(command, 0)
 
-    monkeypatch.setattr(teardown.subprocess, "run", docker)
+    monkeypatch.setattr(teardown, "docker", docker)
     teardown.remove_leftovers(spec, data=data, say=said.append)
     assert not (tmp_path / "local").exists()
     volumes = ["local-postgres", "local-redis-0", "local-redis-1", "local-redis-2", "local-prometheus", "local-search"]
