@@ -61,7 +61,7 @@ def _arguments(
     migration: str,
     secrets: Mapping[str, MountedFile],
 ) -> list[pulumi.Input[str]]:
-    service = spec.platform.services[command.service]
+    service = spec.colored(color)[command.service]
     mounts = [
         pulumi.Output.concat("--secret=source=", secrets[secret].name, f",target={secret}")
         for secret in service.secrets

@@ -2,43 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from colorway.config.documents import Document, Problem
 from colorway.spec.base import Mistake, hint, nearest
 from colorway.spec.fields import LABEL_LIMIT
 from colorway.spec.inventory import WantedService
 from colorway.spec.platform_file import ImageSource, PlatformFile
 from colorway.spec.release import ReleaseManifest
+from colorway.spec.services import ServiceSpec
 
 
-def override_problems(*, merged: Document, overrides: Document, found: Iterable[Mistake]) -> list[Problem]:
-    """Return mistakes that only exist with a stack's overrides, at the override that makes each."""
-    result = []
-    for path, message in found:
-        below = next((origin for origin in merged.origins if origin[: len(path)] == path), None)
-        if any(path[:length] in merged.origins for length in range(1, len(path) + 1)):
-            result.append(merged.problem(path, message))
-        elif below is not None:
-            result.append(overrides.problem(below, f"with this, {'.'.join(path)} {message}"))
-        else:
-            result.append(overrides.problem((), f"with these, {'.'.join(path)} {message}"))
-    return result
+def manifest_mistakes(
+    manifest: ReleaseManifest, platform: PlatformFile, services: Mapping[str, ServiceSpec]
+) -> list[Mistake]:
+    """Return what a release manifest says that does not fit its platform.
 
-
-def manifest_mistakes(manifest: ReleaseManifest, platform: PlatformFile) -> list[Mistake]:
-    """Return what a release manifest says that does not fit its platform."""
-    unknown = [name for name in manifest.images if name not in platform.services]
+    Args:
+        manifest: The manifest.
+        platform: The platform.
+        services: The services that this version has.
+    """
+    unknown = [name for name in manifest.images if name not in services]
     found: list[Mistake] = [
-        (("images", name), f"is no service of the platform; {hint(name, platform.services)}") for name in unknown
+        (("images", name), f"is no service of this version; {hint(name, services)}") for name in unknown
     ]
     if platform.images is ImageSource.LOCAL and manifest.images:
         found.append((("images",), "are listed, and the platform builds its own; leave images out"))
     if platform.images is ImageSource.REGISTRY:
-        meant = {nearest(name, platform.services) for name in unknown}
+        meant = {nearest(name, services) for name in unknown}
+        cure = "a version is one image per service, and one that is new in a version belongs under its `services`"
         found += [
-            (("images",), f"has no image for {name}; a version is one image per service")
-            for name in sorted(set(platform.services) - set(manifest.images) - meant)
+            (("images",), f"has no image for {name}; {cure}")
+            for name in sorted(set(services) - set(manifest.images) - meant)
         ]
     if manifest.migrations and platform.migrations is None:
         found.append(

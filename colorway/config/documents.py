@@ -69,8 +69,8 @@ class Document:
         )
 
     def overridden_by(self, overrides: Document) -> Document:
-        """Return this document with another's values laid over it, mapping by mapping."""
-        origins: dict[YamlPath, tuple[Document, YamlPath]] = {}
+        """Return this document with another's values laid over it, mapping by mapping; null leaves a service out."""
+        origins = dict(self.origins)
         data = _merge(self.data, overrides.data, (), overrides, origins)
         return replace(self, data=data, origins=origins)
 
@@ -128,7 +128,10 @@ def _merge(
     if isinstance(base, Mapping) and isinstance(over, Mapping):
         merged = dict(base)
         for key, value in over.items():
-            merged[key] = _merge(base.get(key), value, (*path, key), document, origins)
+            if value is None and path == ("services",):
+                merged.pop(key, None)
+            else:
+                merged[key] = _merge(base.get(key), value, (*path, key), document, origins)
         return merged
     origins[path] = (document, path)
     return over

@@ -18,10 +18,18 @@ from colorway.config.checks import (
     clash_mistakes,
     length_mistakes,
     manifest_mistakes,
-    override_problems,
 )
 from colorway.config.documents import Document, Problem, read_document
 from colorway.config.explain import explain
+from colorway.config.layers import (
+    changes_services,
+    for_stack,
+    for_version,
+    layer_problems,
+    removal_mistakes,
+    shared_mistakes,
+    version_override_mistakes,
+)
 from colorway.errors import ColorwayError
 from colorway.spec import names
 from colorway.spec.base import Mistake, StrictSpec, hint, nearest, to_kebab
@@ -30,6 +38,7 @@ from colorway.spec.names import NOTICE_SECRET
 from colorway.spec.platform_file import ImageSource, PlatformFile
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.release import ReleaseManifest
+from colorway.spec.services import ServiceSpec
 from colorway.spec.stack import Environment, StackSettings
 
 NAMESPACE = "colorway:"
@@ -210,13 +219,15 @@ def load(*, root: Path, stack: str, settings: Document) -> PlatformSpec:
         cure = hint(version, known_names(root, folder))
         message = f"names a release manifest that {Path(folder).parent.as_posix()}/ does not have; {cure}"
         missing.append((("versions", color.value), message))
-    _raise(settings.problems(missing))
+    overrides = settings.section("overrides")
+    known = known_names(root, release_file(parsed.platform, "*"))
+    _raise(settings.problems(missing) + overrides.problems(version_override_mistakes(overrides, known=known)))
     spec = parse(
         stack=stack,
         settings=settings,
         platform=platform,
         releases=releases,
-        build_digests=_digests(root, platform.overridden_by(settings.section("overrides"))),
+        build_digests=_digests(root, for_stack(platform, overrides)),
     )
     if parsed.environment is not Environment.LOCAL:
         return spec
@@ -247,26 +258,37 @@ def parse(
     _raise(_stack_name(stack))
     parsed = _valid(StackSettings, settings)
     overrides = settings.section("overrides")
-    merged = platform.overridden_by(overrides)
-    file = _valid_platform(platform, overrides=overrides, merged=merged)
+    merged = for_stack(platform, overrides)
+    file = _valid_platform(platform, last=overrides, merged=merged)
     _raise(
         problem for document in releases.values() for problem in document.problems(_mistakes(ReleaseManifest, document))
     )
     manifests = {version: _valid(ReleaseManifest, document) for version, document in releases.items()}
+    definitions: dict[str, dict[str, ServiceSpec]] = {}
+    layered = dict.fromkeys(releases, merged)
+    for version, document in releases.items():
+        _raise(document.problems([*removal_mistakes(document, platform), *shared_mistakes(document, file)]))
+        definitions[version] = file.services
+        if changes_services(document, overrides, version=version):
+            layered[version] = for_version(platform, document, overrides, version=version)
+            definitions[version] = _valid_platform(platform, last=document, merged=layered[version]).services
     spec = PlatformSpec(
         stack=stack,
         settings=parsed,
         platform=file,
         releases=manifests,
+        definitions=definitions,
         directory=names.directory(stack),
         build_digests=dict(build_digests),
     )
     declared = spec.inventory().declared
     problems = [Problem(file=settings.name, message=message) for message in length_mistakes(stack, declared)]
-    problems += merged.problems(clash_mistakes(declared))
     for version, manifest in manifests.items():
-        problems += releases[version].problems(manifest_mistakes(manifest, file))
-    problems += merged.problems(build_mistakes(declared, folders=build_digests))
+        problems += releases[version].problems(manifest_mistakes(manifest, file, definitions[version]))
+    problems += merged.problems(clash_mistakes(declared))
+    for known, layer in ((None, merged), *layered.items()):
+        ours = [service for service in declared if service.version == known]
+        problems += layer.problems(build_mistakes(ours, folders=build_digests))
     if file.images is ImageSource.LOCAL and not parsed.hosts[0].is_local:
         message = "are not this machine, and the platform's images are built here; use a registry"
         problems.append(settings.problem(("hosts",), message))
@@ -274,14 +296,14 @@ def parse(
     return spec
 
 
-def _valid_platform(platform: Document, *, overrides: Document, merged: Document) -> PlatformFile:
-    """Return the platform with the stack's overrides; what they break is said of the stack file.
+def _valid_platform(platform: Document, *, last: Document, merged: Document) -> PlatformFile:
+    """Return the platform with its layers; what they break is said of the layer that breaks it.
 
     The platform file must be right by itself: other stacks use it, too.
     """
     alone = _mistakes(PlatformFile, platform)
     together = [mistake for mistake in _mistakes(PlatformFile, merged) if mistake not in alone]
-    _raise(platform.problems(alone) + override_problems(merged=merged, overrides=overrides, found=together))
+    _raise(platform.problems(alone) + layer_problems(merged=merged, last=last, found=together))
     return _valid(PlatformFile, merged)
 
 

@@ -105,7 +105,7 @@ class ReleasePort:
         try:
             spec = self._spec()
             swarm = Swarm(spec.manager)
-            ours = {names.service(self.stack, name, color) for name in spec.platform.services}
+            ours = {names.service(self.stack, name, color) for name in spec.colored(color)}
             tasks = [task for task in swarm.tasks(self.stack) if task.service in ours and task.container]
             tasks.sort(key=lambda task: task.state == "running")
             return [

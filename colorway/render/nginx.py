@@ -51,7 +51,7 @@ def generation(spec: PlatformSpec) -> Generation:
 
 def _text(spec: PlatformSpec, *, digest: str) -> str:
     edge, traffic = spec.platform.edge, spec.settings.traffic
-    routed = {name: service for name, service in spec.platform.services.items() if service.routes}
+    routed = spec.routed
     return fill_in(
         "nginx.conf.j2",
         digest=digest,

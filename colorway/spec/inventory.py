@@ -214,7 +214,7 @@ def _colored(spec: PlatformSpec) -> Iterator[Wanted]:
     """Yield the services of both colors, whether a color is on or off: its names must be free when it comes."""
     for color in Color:
         is_on = color in spec.colors_on
-        for name, service in spec.platform.services.items():
+        for name, service in spec.colored(color).items():
             yield WantedService(
                 stack=spec.stack,
                 logical=name,

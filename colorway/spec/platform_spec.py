@@ -29,6 +29,8 @@ class PlatformSpec(StrictSpec):
     """What the platform file says, with the stack's overrides."""
     releases: dict[str, ReleaseManifest]
     """Manifests of the versions that the colors run."""
+    definitions: dict[str, dict[str, ServiceSpec]]
+    """Services of each of these versions, by name: the platform file's, as the manifest and the stack change them."""
     directory: str
     """Directory of the stack on each of its hosts that needs one; of this machine's user for `local`."""
     build_digests: dict[str, str]
@@ -57,7 +59,8 @@ class PlatformSpec(StrictSpec):
     @property
     def longest_request(self) -> timedelta:
         """The longest request that a load balancer may have in flight."""
-        return max(service.longest_request for service in self.platform.services.values() if service.routes)
+        every = (service for color in self.colors_on for service in self.colored(color).values())
+        return max(service.longest_request for service in every if service.routes)
 
     @property
     def drain(self) -> timedelta:
@@ -107,17 +110,32 @@ class PlatformSpec(StrictSpec):
         """Return the migrations that a color needs, oldest first."""
         return self.manifest(color).migrations
 
-    def services(self, *, belongs_to_active: bool) -> dict[str, ServiceSpec]:
-        """Return the colored services that follow traffic, or those that follow `active`."""
+    def colored(self, color: Color) -> dict[str, ServiceSpec]:
+        """Return the services of a color by name, as its version says; while it is off, as the platform file does."""
+        version = self.settings.versions.of(color)
+        return self.platform.services if version is None else self.definitions[version]
+
+    @property
+    def routed(self) -> dict[str, ServiceSpec]:
+        """The services that the load balancers send requests to, in any color that is on; the active one's first."""
+        found: dict[str, ServiceSpec] = {}
+        for color in sorted(self.colors_on, key=lambda color: color is not self.active):
+            for name, service in self.colored(color).items():
+                if service.routes:
+                    found.setdefault(name, service)
+        return found
+
+    def services(self, color: Color, *, belongs_to_active: bool) -> dict[str, ServiceSpec]:
+        """Return a color's services that follow traffic, or those that follow `active`."""
         return {
             name: service
-            for name, service in self.platform.services.items()
+            for name, service in self.colored(color).items()
             if service.belongs_to_active is belongs_to_active
         }
 
     def replicas(self, service: str, color: Color) -> int:
         """Return how many tasks a service has in a color: none where it belongs to the other, active color."""
-        wanted = self.platform.services[service]
+        wanted = self.colored(color)[service]
         return 0 if wanted.belongs_to_active and color is not self.active else wanted.replicas
 
     def image(self, service: str, color: Color) -> str:
@@ -126,7 +144,7 @@ class PlatformSpec(StrictSpec):
 
     def colored_image(self, service: str, color: Color) -> Image:
         """Return what a service runs in a color; it has no reference while the color is off."""
-        build = self.platform.services[service].build
+        build = self.colored(color)[service].build
         version = self.settings.versions.of(color)
         if self.platform.images is ImageSource.LOCAL and build is not None:
             digest = self.build_digests.get(build)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
@@ -48,6 +48,8 @@ class ReleaseManifest(StrictSpec):
     """Schema changes that must be applied before this version runs, oldest first."""
     flags: dict[EnvName, EnvValue] = Field(default_factory=dict)
     """Environment that only this version gets."""
+    services: dict[Label, dict[str, Any] | None] = Field(default_factory=dict)
+    """What this version's services have unlike the platform file's, same keys; a whole new service; null = gone."""
 
     @field_validator("migrations", mode="after")
     @classmethod

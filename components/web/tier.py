@@ -34,7 +34,7 @@ class WebTier(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("colorway:web:WebTier", name, None, opts)
-        for service_name, service in spec.services(belongs_to_active=False).items():
+        for service_name, service in spec.services(color, belongs_to_active=False).items():
             SwarmService(
                 f"{service_name}-{color.value}",
                 colored_service(spec, name=service_name, color=color),
@@ -47,7 +47,7 @@ class WebTier(pulumi.ComponentResource):
 
 def colored_service(spec: PlatformSpec, *, name: str, color: Color) -> SwarmServiceSpec:
     """Return one color's service as plain values; workers and schedulers use it too."""
-    service = spec.platform.services[name]
+    service = spec.colored(color)[name]
     return SwarmServiceSpec(
         service_name=names.service(spec.stack, name, color),
         image=spec.image(name, color),
@@ -84,7 +84,7 @@ def mounted(service: ServiceSpec, *, secrets: Mapping[str, MountedFile]) -> list
 
 def _environment(spec: PlatformSpec, *, name: str, color: Color) -> dict[str, str]:
     return {
-        **spec.platform.services[name].env,
+        **spec.colored(color)[name].env,
         **spec.manifest(color).flags,
         "COLORWAY_STACK": spec.stack,
         "COLORWAY_SERVICE": name,

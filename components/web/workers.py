@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 import pulumi
 
@@ -36,9 +37,8 @@ class Workers(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("colorway:web:Workers", name, None, opts)
-        services = spec.services(belongs_to_active=True)
-        if services:
-            falling, rising = spec.active.other, spec.active
+        falling, rising = spec.active.other, spec.active
+        if any(spec.services(color, belongs_to_active=True) for color in (falling, rising)):
             stopped = self._tier(spec, color=falling, networks=networks, secrets=secrets, after=[])
             barrier = self._barrier(name, spec, falling=falling, after=stopped)
             self._tier(spec, color=rising, networks=networks, secrets=secrets, after=[barrier])
@@ -63,14 +63,14 @@ class Workers(pulumi.ComponentResource):
                 secrets=mounted(service, secrets=secrets),
                 opts=pulumi.ResourceOptions(parent=self, depends_on=list(after)),
             )
-            for name, service in spec.services(belongs_to_active=True).items()
+            for name, service in spec.services(color, belongs_to_active=True).items()
         ]
 
     def _barrier(
         self, name: str, spec: PlatformSpec, *, falling: Color, after: Sequence[pulumi.Resource]
     ) -> HostScript:
-        services = spec.services(belongs_to_active=True)
-        longest = max(service.stop_grace for service in services.values())
+        services = spec.services(falling, belongs_to_active=True)
+        longest = max((service.stop_grace for service in services.values()), default=timedelta())
         return HostScript(
             f"{name}-barrier",
             spec.manager,

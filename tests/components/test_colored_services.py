@@ -138,7 +138,8 @@ def test_the_barrier_does_not_change_with_traffic_or_versions():
 def test_a_platform_without_workers_needs_no_barrier():
     web_only = small_spec()
     services = {name: one for name, one in web_only.platform.services.items() if name in {"shop", "api"}}
-    spec = web_only.model_copy(update={"platform": web_only.platform.model_copy(update={"services": services})})
+    definitions = dict.fromkeys(web_only.definitions, services)
+    spec = web_only.model_copy(update={"definitions": definitions})
     recording = run_program(lambda: Workers("workers", spec, networks=NETWORKS, secrets=SECRETS))
     assert [one.name for one in recording.resources] == ["workers"]
 

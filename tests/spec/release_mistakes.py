@@ -11,15 +11,60 @@ CASES = (
         SHOP_1,
         "  mailer:",
         "  maler:",
-        Line("images.maler: is no service of the platform; did you mean mailer?", at="maler:"),
+        Line("images.maler: is no service of this version; did you mean mailer?", at="maler:"),
     ),
     Case(
         "far service in manifest",
         SHOP_1,
         "  mailer:",
         "  zzz:",
-        Line("images: has no image for mailer; a version is one image per service", at="images"),
-        Line("images.zzz: is no service of the platform; known: mailer, shop", at="zzz: registry"),
+        Line(
+            (
+                "images: has no image for mailer; a version is one image per service, and one that is new in a version "
+                "belongs under its `services`"
+            ),
+            at="images",
+        ),
+        Line("images.zzz: is no service of this version; known: mailer, shop", at="zzz: registry"),
+    ),
+    Case(
+        "a version that leaves out what is not there",
+        DEMO_1,
+        "flags:",
+        "services: {schedular: null}\nflags:",
+        Line(
+            "services.schedular: is no service of the platform file, so null says nothing; did you mean scheduler?",
+            at="services:",
+        ),
+    ),
+    Case(
+        "a version with a misspelt key",
+        DEMO_1,
+        "flags:",
+        "services: {web: {replica: 3}}\nflags:",
+        Line("services.web.replica: is no known key; did you mean replicas?", at="services:"),
+    ),
+    Case(
+        "a version whose new service is half",
+        DEMO_1,
+        "flags:",
+        "services: {search: {port: 9200}}\nflags:",
+        Line("services.search.health: is missing: how the swarm learns that a task is well", at="services:"),
+        Line("services.search.limits: is missing: the most that one task may use", at="services:"),
+    ),
+    Case(
+        "a version that leaves out what migrates",
+        DEMO_1,
+        "flags:",
+        "services: {api: null}\nflags:",
+        Line("with these, migrations.service is no service of this platform; known: scheduler, web, worker"),
+    ),
+    Case(
+        "a version whose services are a list",
+        DEMO_1,
+        "flags:",
+        "services: [web]\nflags:",
+        Line("services: must be a mapping: keys, each with a value", at="services:"),
     ),
     Case(
         "unpinned in manifest",

@@ -597,11 +597,54 @@ CASES = (
         ),
     ),
     Case(
-        "override with null",
+        "override of a version without a manifest",
         LOCAL,
         "{release: {hot: 5m}}",
-        "{services: {web: null}}",
-        Line("colorway:overrides.services.web: must be a mapping: keys, each with a value", at="colorway:overrides"),
+        '{versions: {"3.0.0": {services: {web: {replicas: 3}}}}}',
+        Line(
+            "colorway:overrides.versions.3.0.0: is no version with a release manifest; did you mean 2.0.0?",
+            at="colorway:overrides",
+        ),
+    ),
+    Case(
+        "override of a version that is no mapping",
+        LOCAL,
+        "{release: {hot: 5m}}",
+        '{versions: {"2.0.0": 3}}',
+        Line("colorway:overrides.versions.2.0.0: must be a mapping with the key services", at="colorway:overrides"),
+    ),
+    Case(
+        "versions of overrides that are a list",
+        LOCAL,
+        "{release: {hot: 5m}}",
+        "{versions: [1]}",
+        Line(
+            (
+                "colorway:overrides.versions: must be a mapping: versions in quotes, each with its services, "
+                'for example {"1.9.0": …}'
+            ),
+            at="colorway:overrides",
+        ),
+    ),
+    Case(
+        "override of a version beside services",
+        LOCAL,
+        "{release: {hot: 5m}}",
+        '{versions: {"2.0.0": {release: {hot: 5m}}}}',
+        Line(
+            (
+                "colorway:overrides.versions.2.0.0.release: belongs to no version; only services do, so write it "
+                "under overrides itself"
+            ),
+            at="colorway:overrides",
+        ),
+    ),
+    Case(
+        "override of a version that breaks it",
+        LOCAL,
+        "{release: {hot: 5m}}",
+        '{versions: {"2.0.0": {services: {web: {replicas: 0}}}}}',
+        Line("colorway:overrides.versions.2.0.0.services.web.replicas: must be at least 1", at="colorway:overrides"),
     ),
     Case(
         "overrides that are a list",

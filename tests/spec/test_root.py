@@ -52,8 +52,8 @@ def test_web_services_run_in_full_in_both_colors_whatever_the_traffic(color):
 
 def test_services_are_told_apart_by_what_they_follow():
     spec = small_spec()
-    assert set(spec.services(belongs_to_active=False)) == {"shop", "api"}
-    assert set(spec.services(belongs_to_active=True)) == {"worker", "scheduler"}
+    assert set(spec.services(Color.BLUE, belongs_to_active=False)) == {"shop", "api"}
+    assert set(spec.services(Color.BLUE, belongs_to_active=True)) == {"worker", "scheduler"}
 
 
 def test_images_of_a_registry_come_from_the_colors_own_manifest():

@@ -101,6 +101,10 @@ monitoring:
 """Two web services (one of them also under its own host name), a worker, a scheduler, two stores."""
 
 
+SERVICES = ("shop", "api", "worker", "scheduler")
+"""Services of that platform."""
+
+
 def traffic_line(shares: str, *, active: str | None = None) -> dict[str, Any]:
     """Return the traffic line for `blue:green` in percent; active is the color that has more, unless it is given."""
     blue, green = (int(share) for share in shares.split(":"))
@@ -116,6 +120,8 @@ def small_spec(
     settings: Mapping[str, Any] | None = None,
     overrides: Mapping[str, Any] | None = None,
     flags: Mapping[str, str] | None = None,
+    services: Mapping[str, Mapping[str, Any]] | None = None,
+    images: Mapping[str, Sequence[str]] | None = None,
     stack: str = "test",
 ) -> PlatformSpec:
     """Return a stack of the tests' own platform.
@@ -128,6 +134,8 @@ def small_spec(
         settings: More keys under `colorway:`.
         overrides: Changes to the platform file.
         flags: Environment that each release gets.
+        services: What the manifests of some versions say of their services.
+        images: Services that some versions have images for; others have the platform's.
         stack: Name of the stack.
     """
     platform = _small_platform()
@@ -135,9 +143,10 @@ def small_spec(
         version: Document(
             name=f"releases/small/{version}.yaml",
             data={
-                "images": {name: pinned(name, version) for name in ("shop", "api", "worker", "scheduler")},
+                "images": {name: pinned(name, version) for name in (images or {}).get(version, SERVICES)},
                 "migrations": [{"id": "0001-initial", "backward-compatible": True}],
                 "flags": dict(flags or {}),
+                "services": dict((services or {}).get(version, {})),
             },
         )
         for version in versions.values()

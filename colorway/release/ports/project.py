@@ -83,6 +83,8 @@ class Files:
         spec = stack_files.load(root=self.root, stack=self.stack, settings=settings)
         platform = spec.settings.platform
         requested, problem = self._requested(spec, settings, version)
+        tested = requested or spec
+        color = _idle(spec) if _idle(spec) in tested.colors_on else spec.active
         manifests = {**spec.releases, **(requested.releases if requested else {})}
         return ProjectFacts(
             platform=platform,
@@ -94,10 +96,10 @@ class Files:
             problem=problem,
             migrations={known: manifest.migrations for known, manifest in manifests.items()},
             images=_images(requested, _idle(spec)) if requested else (),
-            smoke=(*spec.platform.release.smoke, *_ready(spec)),
-            paths=_paths(spec),
+            smoke=(*spec.platform.release.smoke, *_ready(tested, color)),
+            paths=_paths(tested, color),
             settle=spec.platform.edge.keepalive_min_timeout,
-            healthy_within=_healthy_within(spec),
+            healthy_within=_healthy_within(tested, color),
         )
 
     def _requested(
@@ -120,42 +122,42 @@ def _idle(spec: PlatformSpec) -> Color:
 
 
 def _images(spec: PlatformSpec, color: Color) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(spec.image(name, color) for name in spec.platform.services))
+    return tuple(dict.fromkeys(spec.image(name, color) for name in spec.colored(color)))
 
 
-def _ready(spec: PlatformSpec) -> list[SmokeTest]:
+def _ready(spec: PlatformSpec, color: Color) -> list[SmokeTest]:
     """Return the ready paths that the load balancers lead to the service that declares them."""
     return [
         SmokeTest(path=service.ready_path)
-        for name, service in spec.platform.services.items()
-        if service.ready_path and _routed_to(spec, service.ready_path) == name
+        for name, service in spec.colored(color).items()
+        if service.ready_path and _routed_to(spec, color, service.ready_path) == name
     ]
 
 
-def _routed_to(spec: PlatformSpec, path: str) -> str | None:
+def _routed_to(spec: PlatformSpec, color: Color, path: str) -> str | None:
     """Return the service that answers a path under every host name."""
     routes = [
         (route.path, name)
-        for name, service in spec.platform.services.items()
+        for name, service in spec.colored(color).items()
         for route in service.routes
         if route.host is None and path.startswith(route.path)
     ]
     return max(routes, key=lambda route: len(route[0]))[1] if routes else None
 
 
-def _paths(spec: PlatformSpec) -> dict[str, str]:
+def _paths(spec: PlatformSpec, color: Color) -> dict[str, str]:
     """Return a path of each service, one that a good version answers well where any is known."""
-    tried = [test.path for test in (*spec.platform.release.smoke, *_ready(spec)) if test.status < 400]  # noqa: PLR2004
-    routes = [route.path for service in spec.platform.services.values() for route in service.routes]
+    tried = [test.path for test in (*spec.platform.release.smoke, *_ready(spec, color)) if test.status < 400]  # noqa: PLR2004
+    routes = [route.path for service in spec.colored(color).values() for route in service.routes]
     found: dict[str, str] = {}
     for path in (*tried, *routes):
-        service = _routed_to(spec, path)
+        service = _routed_to(spec, color, path)
         if service:
             found.setdefault(service, path)
     return found
 
 
-def _healthy_within(spec: PlatformSpec) -> timedelta:
-    checks = [service.health for service in spec.platform.services.values()]
+def _healthy_within(spec: PlatformSpec, color: Color) -> timedelta:
+    checks = [service.health for service in spec.colored(color).values()]
     longest = max(check.start_period + (check.interval + check.timeout) * check.retries for check in checks)
     return longest + PATIENCE

@@ -1,0 +1,130 @@
+"""A platform in layers: its file, what a version says of itself, what the stack says; later layers win.
+
+`overrides` of a stack file has the platform file's keys, and under `versions` the same for one version only.
+A service that a layer sets to null is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from colorway.config.documents import Document, Problem
+from colorway.spec.base import Mistake, hint
+from colorway.spec.platform_file import PlatformFile
+from colorway.spec.services import ServiceKind
+
+SERVICES = "services"
+VERSIONS = "versions"
+
+
+def for_stack(platform: Document, overrides: Document) -> Document:
+    """Return a platform file with what the stack changes in it, whatever the version."""
+    plain = {key: value for key, value in overrides.data.items() if key != VERSIONS}
+    return platform.overridden_by(replace(overrides, data=plain))
+
+
+def for_version(platform: Document, manifest: Document, overrides: Document, *, version: str) -> Document:
+    """Return a platform file with what a version says of its services, and what the stack says of both."""
+    defined = platform.overridden_by(_only_services(manifest.data, manifest))
+    named = overrides.section(VERSIONS).section(version)
+    changed = defined.overridden_by(_of_known(overrides, known=defined.section(SERVICES).data))
+    return changed.overridden_by(_only_services(named.data, named))
+
+
+def changes_services(manifest: Document, overrides: Document, *, version: str) -> bool:
+    """Return whether a version's services may be others than the platform file's."""
+    return bool(manifest.value(SERVICES)) or version in overrides.section(VERSIONS).data
+
+
+def version_override_mistakes(overrides: Document, *, known: Iterable[str]) -> list[Mistake]:
+    """Return what is wrong with the part of `overrides` that is for one version.
+
+    Args:
+        overrides: `colorway:overrides`.
+        known: Versions that have a release manifest.
+    """
+    said = overrides.value(VERSIONS)
+    if said is None:
+        return []
+    if not isinstance(said, Mapping):
+        return [
+            ((VERSIONS,), 'must be a mapping: versions in quotes, each with its services, for example {"1.9.0": …}')
+        ]
+    versions = list(known)
+    found: list[Mistake] = []
+    for version, below in said.items():
+        if version not in versions:
+            found.append(((VERSIONS, version), f"is no version with a release manifest; {hint(version, versions)}"))
+        elif not isinstance(below, Mapping):
+            found.append(((VERSIONS, version), "must be a mapping with the key services"))
+        else:
+            found += [
+                (
+                    (VERSIONS, version, key),
+                    "belongs to no version; only services do, so write it under overrides itself",
+                )
+                for key in below
+                if key != SERVICES
+            ]
+    return found
+
+
+def removal_mistakes(layer: Document, platform: Document) -> list[Mistake]:
+    """Return the services that a layer leaves out and the platform file does not have."""
+    services = platform.section(SERVICES).data
+    return [
+        ((SERVICES, name), f"is no service of the platform file, so null says nothing; {hint(name, services)}")
+        for name, said in layer.section(SERVICES).data.items()
+        if said is None and name not in services
+    ]
+
+
+def shared_mistakes(layer: Document, platform: PlatformFile) -> list[Mistake]:
+    """Return the shared services that a version would change for the other color, too."""
+    return [
+        ((SERVICES, name), "is shared by both colors, so no version owns it; change it in the platform file")
+        for name in layer.section(SERVICES).data
+        if name in platform.services and platform.services[name].kind in _SHARED
+    ]
+
+
+_SHARED = {kind for kind in ServiceKind if kind.value == "shared"}
+
+
+def layer_problems(*, merged: Document, last: Document, found: Iterable[Mistake]) -> list[Problem]:
+    """Return mistakes that exist only with the layers, each in the layer that makes it.
+
+    Args:
+        merged: The document with all its layers.
+        last: The layer that is named where none made the mistake by itself.
+        found: The mistakes.
+    """
+    result = []
+    for path, message in found:
+        below = next((origin for origin in merged.origins if origin[: len(path)] == path), None)
+        if any(path[:length] in merged.origins for length in range(1, len(path) + 1)):
+            result.append(merged.problem(path, message))
+        elif below is not None:
+            document, inside = merged.origins[below]
+            result.append(document.problem(inside, f"with this, {'.'.join(path)} {message}"))
+        else:
+            result.append(last.problem((), f"with these, {'.'.join(path)} {message}"))
+    return result
+
+
+def _only_services(data: Mapping[str, Any], document: Document) -> Document:
+    return replace(document, data={SERVICES: data[SERVICES]} if data.get(SERVICES) else {})
+
+
+def _of_known(overrides: Document, *, known: Mapping[str, Any]) -> Document:
+    """Return a stack's overrides without those of services that this version does not have.
+
+    Other versions may have them; what none has is found where the platform file is looked at by itself.
+    """
+    data = {key: value for key, value in overrides.data.items() if key != VERSIONS}
+    services = data.get(SERVICES)
+    if isinstance(services, Mapping):
+        data[SERVICES] = {name: value for name, value in services.items() if name in known}
+    return replace(overrides, data=data)

@@ -1,0 +1,73 @@
+"""A version says everything about itself: platform file, then its manifest, then the stack."""
+
+from __future__ import annotations
+
+import pytest
+
+from colorway.render.nginx import generation
+from colorway.spec.traffic import Color
+from tests.support.specs import small_spec
+
+NEW = {
+    "port": 9200,
+    "health": {"path": "/"},
+    "limits": {"cpus": 1, "memory": "64Mi"},
+    "routes": [{"path": "/search/"}],
+}
+
+
+def with_manifest(services, **more):
+    """The small platform with blue at 1.0.0, and green at 2.0.0 whose manifest says so of its services."""
+    return small_spec(services={"2.0.0": services}, **more)
+
+
+def test_what_a_manifest_says_is_said_of_its_color_alone():
+    spec = with_manifest({"shop": {"replicas": 5, "env": {"NEW": "1"}}})
+    blue, green = (spec.colored(color)["shop"] for color in Color)
+    assert (blue.replicas, green.replicas) == (3, 5)
+    assert green.env == {**blue.env, "NEW": "1"}, "mappings are merged: a manifest says only what is new"
+    assert green.health == blue.health
+
+
+def test_a_stack_has_the_last_word_and_a_version_of_it_the_very_last():
+    spec = with_manifest(
+        {"shop": {"replicas": 5}},
+        overrides={
+            "services": {"shop": {"replicas": 7}},
+            "versions": {"2.0.0": {"services": {"shop": {"replicas": 9}}}},
+        },
+    )
+    assert [spec.colored(color)["shop"].replicas for color in Color] == [7, 9]
+
+
+def test_a_service_may_come_and_go_with_a_version():
+    spec = with_manifest({"search": NEW, "worker": None}, images={"2.0.0": ["shop", "api", "scheduler", "search"]})
+    assert "search" not in spec.colored(Color.BLUE)
+    assert set(spec.colored(Color.GREEN)) == {"shop", "api", "scheduler", "search"}
+    there = {(one.logical, one.color) for one in spec.inventory().services if one.color}
+    assert ("search", Color.GREEN) in there
+    assert ("search", Color.BLUE) not in there
+    assert ("worker", Color.GREEN) not in there
+
+
+def test_an_override_of_a_service_that_a_version_does_not_have_does_not_bring_it_back():
+    spec = with_manifest(
+        {"worker": None},
+        images={"2.0.0": ["shop", "api", "scheduler"]},
+        overrides={"services": {"worker": {"replicas": 2}}},
+    )
+    assert "worker" not in spec.colored(Color.GREEN), "half a service would be refused, and nobody asked for one"
+    assert spec.colored(Color.BLUE)["worker"].replicas == 2
+
+
+def test_a_color_that_is_off_is_what_the_platform_file_says():
+    spec = with_manifest({"shop": {"replicas": 5}}, versions={"blue": "1.0.0", "green": None})
+    assert spec.colored(Color.GREEN)["shop"].replicas == 3
+
+
+@pytest.mark.parametrize("color", Color)
+def test_the_longest_request_of_either_color_counts(color):
+    version = {"blue": "1.0.0", "green": "2.0.0"}[color.value]
+    spec = small_spec(services={version: {"shop": {"longest-request": "90s"}}})
+    assert spec.longest_request.total_seconds() == 90, "old connections of either color must be allowed to end"
+    assert generation(spec).digest != generation(small_spec()).digest
