@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from datetime import timedelta
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from colorway.spec import names
+from colorway.spec.base import StrictSpec
+from colorway.spec.inventory import WantedService
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.services import ServiceKind
 from colorway.spec.traffic import Color, Installed, Traffic, Versions
@@ -16,6 +20,7 @@ OUTPUT = "platform"
 """Name of the stack output that holds `PlatformOutputs`."""
 TOKEN_OUTPUT = "preview-token"  # noqa: S105 - the output's name
 """Name of the secret stack output that opens the idle color."""
+DIGEST_LENGTH = 8
 PREVIEW_HEADER = "X-Colorway-Preview"
 """Header that chooses a color: `<token>.<color>`."""
 
@@ -39,6 +44,10 @@ class ServiceOutputs(_Outputs):
     """Release manifest; none = shared."""
     replicas: int
     """Tasks wanted."""
+    store_host: str | None = None
+    """Host that a data store's volume is on; none = no data store."""
+    definition: dict[str, str] = Field(default_factory=dict)
+    """8 hex digits over each key of the platform file that is not its default: what an edit changed can be named."""
 
 
 class LoadBalancerOutputs(_Outputs):
@@ -105,15 +114,44 @@ def platform_outputs(spec: PlatformSpec, *, generation: str) -> dict[str, Any]:
             )
             for lb in spec.load_balancers
         ),
-        services=tuple(
-            ServiceOutputs(
-                service=service.name,
-                logical=service.logical,
-                color=service.color,
-                kind=service.kind,
-                version=service.version,
-                replicas=service.replicas,
-            )
-            for service in spec.inventory().services
-        ),
+        services=tuple(_service(spec, service) for service in spec.inventory().services),
     ).model_dump(mode="json", by_alias=False)
+
+
+def _service(spec: PlatformSpec, service: WantedService) -> ServiceOutputs:
+    is_store = service.path[:1] == ("data-stores",)
+    definition: dict[str, str] = {}
+    if is_store:
+        definition = _digests(spec.platform.data_stores[service.path[1]])
+    elif service.color is not None:
+        definition = _digests(spec.colored(service.color)[service.logical])
+        said = {f"env.{name}": value for name, value in spec.manifest(service.color).flags.items()}
+        # What is built here has no digest that a manifest could pin: an edit of images/ is one of the program.
+        if service.image.folder is None:
+            said["image"] = service.image.reference
+        definition |= {key: _digest(value) for key, value in said.items()}
+    return ServiceOutputs(
+        service=service.name,
+        logical=service.logical,
+        color=service.color,
+        kind=service.kind,
+        version=service.version,
+        replicas=service.replicas,
+        store_host=service.host if is_store else None,
+        definition=definition,
+    )
+
+
+def _digests(spec: StrictSpec) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for key, value in spec.model_dump(mode="json", by_alias=True, exclude_defaults=True).items():
+        if key == "env":
+            found |= {f"env.{name}": _digest(text) for name, text in value.items()}
+        else:
+            found[key] = _digest(value)
+    return found
+
+
+def _digest(value: object) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGEST_LENGTH]

@@ -96,7 +96,9 @@ def preview(stack: StackName) -> None:
     spec = stack_files.from_file(root=project_root(), stack=stack)
     with TerminalProgress() as progress:
         engine = _engine(spec, progress)
-    changes = engine.preview()
+    found = engine.preview()
+    changes = found.changes
+    _say(found.sentence)
     for change in changes:
         keys = f" [{', '.join(change.keys)}]" if change.keys else ""
         _say(f"  {_sign(change)} {change.name}{keys}")

@@ -12,6 +12,7 @@ from pathlib import Path
 from pulumi import automation as auto
 
 from colorway.config import stack_files
+from colorway.edits import refusals, sentence
 from colorway.engine.claim import claimed
 from colorway.engine.events import Change, EventLog
 from colorway.engine.plugins import PluginChoice
@@ -29,10 +30,9 @@ from colorway.engine.state import Deployed, dead_owner, is_dead, read_outputs
 from colorway.engine.watch import FailingTask, watched_tasks
 from colorway.errors import ColorwayError
 from colorway.machine.teardown import remove_leftovers, remove_orphans
-from colorway.outputs import PlatformOutputs
+from colorway.outputs import PlatformOutputs, platform_outputs
 from colorway.spec import names
 from colorway.spec.platform_spec import PlatformSpec
-from colorway.spec.traffic import Installed, illegal_changes
 from colorway.swarm.services import Swarm
 
 Say = Callable[[str], None]
@@ -61,6 +61,15 @@ class Finished:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Previewed:
+    """What an `up` would do."""
+
+    changes: tuple[Change, ...]
+    sentence: str
+    """The same in words: what users would notice."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Engine:
     """Drives one stack with one CLI and one choice of plugins."""
 
@@ -86,7 +95,7 @@ class Engine:
         """Refuse to change a guarded stack with what is for examples and labs; see `stack.refuse_examples`."""
         refuse_examples(self.spec, root=self.root, offline=self.plugins.is_offline)
 
-    def preview(self) -> list[Change]:
+    def preview(self) -> Previewed:
         """Return what an `up` would change; changes nothing, and contacts no host over SSH.
 
         Raises:
@@ -111,8 +120,9 @@ class Engine:
                     raise
                 asked.result()
                 stack.preview(on_event=log)
-            self._refuse_illegal(asked.result(), in_place=None)
-        return log.changes
+            deployed = asked.result()
+            self._refuse_illegal(deployed, in_place=None)
+        return Previewed(changes=tuple(log.changes), sentence=sentence(deployed.outputs, self._wanted))
 
     def up(self, *, in_place: str | None = None, continue_on_error: bool = False) -> Finished:
         """Make the swarm what the files say.
@@ -272,10 +282,12 @@ class Engine:
             self._cancel(stack, owner)
             operation()
 
+    @property
+    def _wanted(self) -> PlatformOutputs:
+        return PlatformOutputs.model_validate(platform_outputs(self.spec, generation=""))
+
     def _refuse_illegal(self, deployed: Deployed, in_place: str | None) -> None:
-        outputs = deployed.outputs
-        wanted = Installed(versions=self.spec.settings.versions, traffic=self.spec.settings.traffic)
-        found = illegal_changes(outputs.installed if outputs else None, wanted)
+        found = refusals(deployed.outputs, self._wanted)
         if not found:
             return
         if in_place:

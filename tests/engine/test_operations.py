@@ -405,5 +405,5 @@ def test_down_keeps_the_state_where_something_could_not_be_removed(case):
 
 def test_a_preview_says_nothing_and_changes_nothing(case):
     made = case(deployment=installed(small_spec()), live="def")
-    assert made.engine.preview() == []
+    assert made.engine.preview().changes == ()
     assert (made.operations, made.said) == (["preview"], [])

@@ -1,0 +1,135 @@
+"""What an edit of the files means for a stack that runs: why it is refused, and what its users would notice.
+
+Pure: compares what the stack said of itself when it was last applied with what it would say now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from colorway.outputs import PlatformOutputs, ServiceOutputs
+from colorway.spec.traffic import Color, illegal_changes
+
+IN_PLACE = frozenset({"replicas", "limits", "restart", "update", "placement"})
+"""Keys of a service that may change under its users: the swarm moves task by task, and behaviour stays the same."""
+
+
+def refusals(installed: PlatformOutputs | None, wanted: PlatformOutputs) -> list[str]:
+    """Return why an edit is refused, one sentence each with its cure; empty = it may be applied. Design §4, §5.
+
+    Args:
+        installed: What the stack said when it was last applied; none = it never was.
+        wanted: What it would say with the files as they are.
+    """
+    if installed is None:
+        return []
+    return [
+        *illegal_changes(installed.installed, wanted.installed),
+        *_under_users(installed, wanted),
+        *_moved_stores(installed, wanted),
+    ]
+
+
+def sentence(installed: PlatformOutputs | None, wanted: PlatformOutputs) -> str:
+    """Return in words what an edit does to a stack, what users would notice first."""
+    if installed is None:
+        on = " and ".join(
+            f"{color.value} at {wanted.versions.of(color)} with {wanted.traffic.of(color)} %"
+            for color in wanted.versions.on
+        )
+        return f"first install: {on} of the traffic"
+    parts = [*_traffic_words(installed, wanted), *_version_words(installed, wanted), *_service_words(installed, wanted)]
+    return "; ".join(parts) if parts else "nothing that users would notice"
+
+
+def _under_users(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterator[str]:
+    """Yield what would change in a color that has users, without a version that says so."""
+    for color in installed.versions.on:
+        share = installed.traffic.of(color)
+        if share == 0 or installed.versions.of(color) != wanted.versions.of(color):
+            continue
+        cure = (
+            f"while {color.value} has {share} % of the traffic; write it under `services` of the next version's "
+            "manifest and release that"
+        )
+        before, after = _of(installed, color), _of(wanted, color)
+        for name in sorted(before | after):
+            if name not in after:
+                yield f"the service {name} leaves {color.value} {cure}"
+            elif name not in before:
+                yield f"the service {name} comes to {color.value} {cure}"
+            else:
+                keys = [key for key in _changed(before[name], after[name]) if key not in IN_PLACE]
+                if keys:
+                    yield f"the service {name} of {color.value} changes ({', '.join(keys)}) {cure}"
+
+
+def _moved_stores(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterator[str]:
+    """Yield the stores that would start on another host, where their volume is empty."""
+    before = {one.service: one for one in installed.services if one.store_host}
+    for service in wanted.services:
+        was = before.get(service.service)
+        if was is not None and service.store_host != was.store_host:
+            yield (
+                f"the data store {service.logical} moves from the host {was.store_host} to {service.store_host}, and "
+                "its data stays behind; leave it there (hosts with the role database keep their order), or move it "
+                "with a backup and a restore"
+            )
+
+
+def _traffic_words(installed: PlatformOutputs, wanted: PlatformOutputs) -> list[str]:
+    before, after = installed.traffic, wanted.traffic
+    found: list[str] = []
+    if (before.blue, before.green) != (after.blue, after.green):
+        found.append(
+            f"traffic {before.blue}:{before.green} → {after.blue}:{after.green} (blue:green), the load balancers "
+            "reload, no task restarts"
+        )
+    if before.active != after.active:
+        found.append(f"{after.active.value} becomes active: workers and schedulers move there")
+    return found
+
+
+def _version_words(installed: PlatformOutputs, wanted: PlatformOutputs) -> list[str]:
+    found: list[str] = []
+    for color in Color:
+        before, after = installed.versions.of(color), wanted.versions.of(color)
+        if before == after:
+            continue
+        users = installed.traffic.of(color)
+        seen = f", seen by {users} % of the users" if users else ", seen by no user"
+        if after is None:
+            found.append(f"{color.value} ({before}) goes off")
+        elif before is None:
+            found.append(f"{color.value} comes up with {after}{seen}")
+        else:
+            found.append(f"{color.value} changes from {before} to {after}{seen}")
+    return found
+
+
+def _service_words(installed: PlatformOutputs, wanted: PlatformOutputs) -> list[str]:
+    """Return what happens to services whose version stays: rolling for colored ones, an interruption for stores."""
+    before = {one.service: one for one in installed.services}
+    found: list[str] = []
+    for service in wanted.services:
+        was = before.get(service.service)
+        if was is None or was.version != service.version:
+            continue
+        keys = _changed(was, service)
+        if not keys:
+            continue
+        what = f"{service.service} ({', '.join(keys)})"
+        found.append(f"{what} restarts, its clients wait" if service.store_host else f"{what} rolls, task by task")
+    return found
+
+
+def _of(outputs: PlatformOutputs, color: Color) -> dict[str, ServiceOutputs]:
+    return {service.logical: service for service in outputs.services if service.color is color}
+
+
+def _changed(before: ServiceOutputs, after: ServiceOutputs) -> Sequence[str]:
+    """Return the keys of a service that differ; of one that an older program described, nothing is known."""
+    if not before.definition:
+        return []
+    keys = sorted(before.definition.keys() | after.definition.keys())
+    return [key for key in keys if before.definition.get(key) != after.definition.get(key)]

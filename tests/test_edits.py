@@ -1,0 +1,147 @@
+"""What an edit of the files means for a running stack: refused with its cure, or said in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from colorway.edits import refusals, sentence
+from colorway.outputs import PlatformOutputs, platform_outputs
+from tests.support.specs import small_spec
+
+CURE = "while blue has 100 % of the traffic; write it under `services` of the next version's manifest and release that"
+SEARCH = {"port": 9200, "health": {"path": "/"}, "limits": {"cpus": 1, "memory": "64Mi"}}
+
+
+def outputs(**said):
+    return PlatformOutputs.model_validate(platform_outputs(small_spec(**said), generation="0"))
+
+
+def services(**said):
+    return {"overrides": {"services": said}}
+
+
+def test_nothing_is_refused_where_nothing_runs():
+    assert refusals(None, outputs()) == []
+
+
+@pytest.mark.parametrize(
+    ("edit", "keys"),
+    [
+        ({"env": {"LOG_LEVEL": "debug"}}, "env.LOG_LEVEL"),
+        ({"port": 9000}, "port"),
+        ({"command": ["other"]}, "command"),
+        ({"health": {"path": "/other"}}, "health"),
+        ({"routes": [{"path": "/elsewhere"}]}, "routes"),
+        ({"longest-request": "90s"}, "longest-request"),
+        ({"port": 9000, "env": {"A": "1", "B": "2"}}, "env.A, env.B, port"),
+    ],
+)
+def test_what_users_would_meet_without_a_verdict_is_refused_with_its_cure(edit, keys):
+    assert refusals(outputs(), outputs(**services(shop=edit))) == [f"the service shop of blue changes ({keys}) {CURE}"]
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"replicas": 9},
+        {"limits": {"cpus": 2, "memory": "1Gi"}},
+        {"restart": {"delay": "9s"}},
+        {"update": {"monitor": "9s"}},
+    ],
+)
+def test_what_the_swarm_does_task_by_task_is_allowed_and_said(edit):
+    before, after = outputs(), outputs(**services(shop=edit))
+    assert refusals(before, after) == []
+    key = next(iter(edit))
+    assert sentence(before, after) == (
+        f"test-shop-blue ({key}) rolls, task by task; test-shop-green ({key}) rolls, task by task"
+    )
+
+
+def test_a_renamed_service_is_one_that_leaves_and_one_that_comes():
+    images = {"1.0.0": ["store", "api", "worker", "scheduler"]}
+    shop = {"shop": None, "store": {**SEARCH, "routes": [{"path": "/"}]}}
+    after = outputs(services={"1.0.0": shop}, images=images)
+    assert refusals(outputs(), after) == [
+        f"the service shop leaves blue {CURE}",
+        f"the service store comes to blue {CURE}",
+    ]
+
+
+def test_a_color_without_users_may_become_what_it_likes():
+    after = outputs(
+        services={"2.0.0": {"shop": {"port": 9000}, "worker": None}}, images={"2.0.0": ["shop", "api", "scheduler"]}
+    )
+    assert refusals(outputs(), after) == [], "green has 0 %: this is how a version is made"
+
+
+def test_an_edit_of_a_live_manifest_is_one_in_place():
+    flags = outputs(flags={"NEW_CART": "true"})
+    assert refusals(outputs(), flags) == [
+        f"the service {name} of blue changes (env.NEW_CART) {CURE}" for name in ("api", "scheduler", "shop", "worker")
+    ]
+
+
+def test_a_store_does_not_move_to_an_empty_volume():
+    hosts = [
+        {"name": name, "address": f"10.0.0.{number}", "roles": roles, "host-key": "ssh-ed25519 AAAA" + "B" * 64}
+        for number, (name, roles) in enumerate(
+            {"m1": ["manager", "web", "load-balancer", "monitoring"], "db1": ["database"], "db2": ["database"]}.items(),
+            1,
+        )
+    ]
+    swapped = [hosts[0], hosts[2], hosts[1]]
+    found = refusals(outputs(hosts=hosts), outputs(hosts=swapped))
+    assert len(found) == 2, "PostgreSQL and Redis"
+    assert found[0] == (
+        "the data store postgres moves from the host db1 to db2, and its data stays behind; leave it there (hosts with "
+        "the role database keep their order), or move it with a backup and a restore"
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        (
+            {"traffic": "90:10"},
+            {"traffic": "50:50"},
+            "traffic 90:10 → 50:50 (blue:green), the load balancers reload, no task restarts",
+        ),
+        (
+            {"traffic": "50:50", "active": "blue"},
+            {"traffic": "0:100"},
+            "traffic 50:50 → 0:100 (blue:green), the load balancers reload, no task restarts; green becomes active: "
+            "workers and schedulers move there",
+        ),
+        (
+            {"versions": {"blue": "1.0.0", "green": None}},
+            {},
+            "green comes up with 2.0.0, seen by no user",
+        ),
+        ({}, {"versions": {"blue": "1.0.0", "green": "2.0.1"}}, "green changes from 2.0.0 to 2.0.1, seen by no user"),
+        ({}, {"versions": {"blue": "1.0.0", "green": None}}, "green (2.0.0) goes off"),
+        ({}, {}, "nothing that users would notice"),
+        (
+            {},
+            {"overrides": {"data-stores": {"postgres": {"stop-grace": "9s"}}}},
+            "test-postgres (stop-grace) restarts, its clients wait",
+        ),
+    ],
+)
+def test_a_preview_begins_with_what_happens_in_words(before, after, words):
+    assert sentence(outputs(**before), outputs(**after)) == words
+
+
+def test_a_first_install_says_who_serves():
+    assert (
+        sentence(None, outputs())
+        == "first install: blue at 1.0.0 with 100 % and green at 2.0.0 with 0 % of the traffic"
+    )
+
+
+def test_what_an_older_program_described_is_not_taken_for_a_change():
+    plain = outputs()
+    older = plain.model_copy(
+        update={"services": tuple(one.model_copy(update={"definition": {}}) for one in plain.services)}
+    )
+    assert refusals(older, outputs(**services(shop={"port": 9000}))) == [], "nobody knows what it was"
