@@ -17,7 +17,7 @@ from rich.console import Console
 from colorway.cli.invocation import project_root, runnable
 from colorway.cli.release import register
 from colorway.cli.status import as_json, show
-from colorway.config import stack_files
+from colorway.config import manifests, stack_files
 from colorway.engine.events import Change
 from colorway.engine.operations import Engine, EngineError
 from colorway.engine.session import engine_for, load_program_beside, refuse_taken, set_up
@@ -27,9 +27,10 @@ from colorway.errors import ColorwayError
 from colorway.machine import daemon
 from colorway.machine.progress import Progress, TerminalProgress
 from colorway.machine.teardown import refuse_orphans_elsewhere
-from colorway.spec.hosts import Role
+from colorway.spec.hosts import HostSpec, Role
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stack import Apply
+from colorway.spec.traffic import Color
 from colorway.swarm.connections import Connection
 from colorway.swarm.services import Swarm
 
@@ -45,6 +46,9 @@ app = typer.Typer(
 )
 console = Console(highlight=False, soft_wrap=True)
 StackName = Annotated[str, typer.Argument(help="Name of the stack: local for Pulumi.local.yaml.")]
+PlatformName = Annotated[
+    str | None, typer.Option("--platform", help="Platform of the version, where several have one of that name.")
+]
 Reason = Annotated[str | None, typer.Option(help="Apply a change that should be several commits; say why.")]
 
 
@@ -165,6 +169,59 @@ def down(
         lock.release()
     if changes or not orphans:
         _say(_count(changes))
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def run(
+    stack: StackName,
+    service: Annotated[str, typer.Argument(help="Service whose image, secrets and networks are used.")],
+    command: Annotated[list[str], typer.Argument(help="Program and arguments, after --.")],
+    color: Annotated[Color | None, typer.Option(help="Color of the service; without it the active one.")] = None,
+) -> None:
+    """Run one command beside a service, to its end; its exit code becomes this command's."""
+    from colorway.swarm.one_off import run_once  # noqa: PLC0415 - what only this command needs
+
+    spec = stack_files.from_file(root=project_root(), stack=stack)
+    code = run_once(
+        Connection(spec.manager),
+        service=spec.service_name(service, color=color),
+        stack=stack,
+        command=command,
+        write=_raw,
+    )
+    raise typer.Exit(code)
+
+
+def _raw(printed: bytes) -> None:
+    sys.stdout.buffer.write(printed)
+    sys.stdout.buffer.flush()
+
+
+version = typer.Typer(help="The manifests that say what a version is made of.", no_args_is_help=True)
+app.add_typer(version, name="version")
+
+
+@version.command("new")
+def new_version(
+    name: Annotated[str, typer.Argument(help="The new version, for example 2.1.0.")],
+    old: Annotated[str, typer.Option("--from", help="Version that it begins as.")],
+    platform: PlatformName = None,
+) -> None:
+    """Write a version's manifest from an older one's."""
+    for line in manifests.write_new(project_root(), name, old=old, platform=platform):
+        _say(line)
+
+
+@app.command()
+def pin(
+    name: Annotated[str, typer.Argument(help="Version whose manifest names images by tags.")],
+    platform: PlatformName = None,
+) -> None:
+    """Write the digest behind each tag of a version's images into its manifest."""
+    here = HostSpec.model_validate({"name": "localhost", "address": "127.0.0.1", "roles": [Role.MANAGER]})
+    lines = manifests.write_pinned(project_root(), name, platform=platform, digest_of=Swarm(here).digest)
+    for line in lines:
+        _say(line)
 
 
 @app.command()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from colorway.spec.base import StrictSpec
+from colorway.errors import ColorwayError
+from colorway.spec.base import StrictSpec, hint
 from colorway.spec.fields import Label
 from colorway.spec.hosts import HostSpec, Role
 from colorway.spec.inventory import Image, Inventory, take_inventory
@@ -114,6 +115,20 @@ class PlatformSpec(StrictSpec):
         """Return the services of a color by name, as its version says; while it is off, as the platform file does."""
         version = self.settings.versions.of(color)
         return self.platform.services if version is None else self.definitions[version]
+
+    def service_name(self, service: str, *, color: Color | None) -> str:
+        """Return the name in the swarm of a service that runs: of the given color, else the active one, else shared.
+
+        Raises:
+            ColorwayError: the stack has no such service.
+        """
+        wanted = self.active if color is None else color
+        ours = [one for one in self.inventory().services if one.color in {None, wanted}]
+        found = [one for one in ours if one.logical == service]
+        if not found:
+            known = hint(service, [one.logical for one in ours if one.replicas])
+            raise ColorwayError(f"{self.stack} runs no service of this name in {wanted.value}; {known}")
+        return found[0].name
 
     @property
     def routed(self) -> dict[str, ServiceSpec]:

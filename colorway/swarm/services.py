@@ -210,6 +210,16 @@ class Swarm:
         except RefusedError:
             return None
 
+    def digest(self, reference: str) -> str:
+        """Return the digest that a registry has behind a tag now: `sha256:…`.
+
+        Raises:
+            RefusedError: the registry does not have it, or does not let this host in; with its words.
+            NoAnswerError: Docker does not answer.
+        """
+        found = self._engine.ask(f"the digest of {reference}", lambda api: api.inspect_distribution(reference))
+        return str(found["Descriptor"]["digest"])
+
     def pull(self, reference: str) -> None:
         """Bring an image to this host; with a digest, exactly that one.
 
