@@ -28,7 +28,7 @@ def test_a_new_version_begins_as_the_old_one_with_its_images_to_be_pinned(root):
     assert old.replace(":1.9.0", ":2.0.0").splitlines()[0].split("@")[0] == new.splitlines()[0].split("@")[0]
     assert said == [
         "releases/shop/2.0.0.yaml begins as 1.9.0; write into it what 2.0.0 changes",
-        "once its images are pushed: colorway pin 2.0.0",
+        "once its images are pushed: colorway pin 2.0.0 --platform shop",
     ]
 
 
@@ -40,12 +40,12 @@ def test_pinning_asks_for_each_tag_once_and_keeps_the_rest_of_the_file(root):
         asked.append(reference)
         return DIGEST
 
-    said = manifests.write_pinned(root, "2.0.0", platform=None, digest_of=digest_of)
+    said = manifests.write_pinned(root, "2.0.0", platform="shop", digest_of=digest_of)
     after = read(root, "2.0.0")
     assert after.replace(f"@{DIGEST}", "") == before, "comments, order and everything else stay"
     assert not manifests.tags(after, name="x")
     assert len(asked) == len(set(asked)) == len(said)
-    assert manifests.write_pinned(root, "2.0.0", platform=None, digest_of=digest_of) == [
+    assert manifests.write_pinned(root, "2.0.0", platform="shop", digest_of=digest_of) == [
         "releases/shop/2.0.0.yaml: every image is pinned already"
     ]
 
@@ -58,7 +58,7 @@ def test_a_registry_that_refuses_leaves_the_file_as_it_is(root):
         raise ColorwayError("localhost: Docker refused, asked for the digest of x: manifest unknown")
 
     with pytest.raises(ColorwayError, match="manifest unknown"):
-        manifests.write_pinned(root, "2.0.0", platform=None, digest_of=digest_of)
+        manifests.write_pinned(root, "2.0.0", platform="shop", digest_of=digest_of)
     assert read(root, "2.0.0") == before, "half a manifest would be no version"
 
 
