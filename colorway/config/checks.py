@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from colorway.spec import names
 from colorway.spec.base import Mistake, hint, nearest
-from colorway.spec.fields import LABEL_LIMIT
+from colorway.spec.fields import LABEL_LIMIT, NAME_LIMIT
 from colorway.spec.inventory import WantedService
 from colorway.spec.platform_file import ImageSource, PlatformFile
 from colorway.spec.release import ReleaseManifest
@@ -74,4 +75,25 @@ def clash_mistakes(declared: Iterable[WantedService]) -> list[Mistake]:
         first = owners.setdefault(service.label, service.owner)
         if first != service.owner and service.path:
             found.append((service.path, f"would be called {service.label} in the swarm, as {first} is; rename one"))
+    return found
+
+
+def route_mistakes(services: Mapping[str, ServiceSpec], *, domains: Mapping[str, str]) -> list[Mistake]:
+    """Return the routes whose names the stack's domains do not give, or give to two of them."""
+    found: list[Mistake] = []
+    owners: dict[str, tuple[str, str | None]] = {}
+    for name, service in services.items():
+        for index, route in enumerate(service.routes):
+            here = ("services", name, "routes", str(index))
+            if route.domain not in domains:
+                found.append(((*here, "domain"), f"is no domain of the stack; {hint(route.domain, domains)}"))
+                continue
+            full = names.host_name(domains[route.domain], route.host)
+            first = owners.setdefault(full, (route.domain, route.host))
+            if len(full) > NAME_LIMIT:
+                cure = f"a name in DNS has at most {NAME_LIMIT}, so choose a shorter one"
+                found.append(((*here, "host"), f"makes a name of {len(full)} characters; {cure}"))
+            elif first != (route.domain, route.host):
+                other = f"{first[1]} under the domain {first[0]}" if first[1] else f"the domain {first[0]}"
+                found.append((here, f"has the name of {other}; write all routes of one name in the same way"))
     return found

@@ -18,6 +18,7 @@ from colorway.config.checks import (
     clash_mistakes,
     length_mistakes,
     manifest_mistakes,
+    route_mistakes,
 )
 from colorway.config.documents import Document, Problem, read_document
 from colorway.config.explain import explain
@@ -289,6 +290,9 @@ def parse(
     for known, layer in ((None, merged), *layered.items()):
         ours = [service for service in declared if service.version == known]
         problems += layer.problems(build_mistakes(ours, folders=build_digests))
+        if known is None or layer is not merged:
+            services = file.services if known is None else definitions[known]
+            problems += layer.problems(route_mistakes(services, domains=parsed.domains))
     if file.images is ImageSource.LOCAL and not parsed.hosts[0].is_local:
         message = "are not this machine, and the platform's images are built here; use a registry"
         problems.append(settings.problem(("hosts",), message))

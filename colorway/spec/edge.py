@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from enum import StrEnum
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from colorway.spec.base import Mistake, StrictSpec, refuse
-from colorway.spec.fields import Label, Network, PinnedImage, Port, PositiveDuration
+from colorway.spec.fields import (
+    AnyNetwork,
+    Duration,
+    Label,
+    Memory,
+    PinnedImage,
+    Port,
+    PositiveDuration,
+    memory_text,
+    whole_seconds,
+)
 from colorway.spec.services import LimitsSpec
 
 OWN_HEADERS = frozenset(
@@ -18,6 +29,56 @@ OWN_HEADERS = frozenset(
 _HEADER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 _HEADER_VALUE = re.compile(r"[ !#%-\[\]-~]*")
 """Printable ASCII without what nginx reads inside quotes: the quote, the backslash and $."""
+LONGEST_HEADER = 4000
+"""nginx takes no word of 4,096 characters or more."""
+FEWEST_BODIES = 8
+"""Longest bodies that must have room side by side: with fewer, a few people who upload keep all others from it."""
+PRELOAD_AGE = timedelta(days=365)
+"""Shortest `max-age` that the browsers' preload list takes."""
+
+
+class Draw(StrEnum):
+    """What a client without the cookie is drawn by."""
+
+    CLIENT = "client"
+    """Its address and user agent: it meets the same color while both stay, with the cookie or without."""
+    VISIT = "visit"
+    """Each visit anew: finer shares where whole offices have one address; then only the cookie holds."""
+
+
+class HstsSpec(StrictSpec):
+    """How long browsers are told to use nothing but HTTPS."""
+
+    max_age: Duration = timedelta(days=730)
+    """How long a browser keeps to it; 0s tells it to forget."""
+    include_subdomains: bool = False
+    """Whether it counts for all names below the one that was asked, those of other machines, too."""
+    preload: bool = False
+    """Whether browsers may ship the name in their list; it takes months to leave it."""
+
+    @property
+    def header(self) -> str:
+        """The value of Strict-Transport-Security."""
+        parts = (
+            f"max-age={whole_seconds(self.max_age)}",
+            self.include_subdomains and "includeSubDomains",
+            self.preload and "preload",
+        )
+        return "; ".join(part for part in parts if part)
+
+    @model_validator(mode="after")
+    def _fits_the_list(self) -> HstsSpec:
+        if self.preload and not (self.include_subdomains and self.max_age >= PRELOAD_AGE):
+            refuse(
+                [
+                    (
+                        ("preload",),
+                        "needs include-subdomains: true and a max-age of at least 8760h; the browsers' list takes "
+                        "nothing less",
+                    )
+                ]
+            )
+        return self
 
 
 class EdgeSpec(StrictSpec):
@@ -33,16 +94,38 @@ class EdgeSpec(StrictSpec):
     """Port that serves."""
     keepalive_min_timeout: PositiveDuration = timedelta(seconds=10)
     """How long an idle connection may still send one request to a load balancer that was told to reload."""
+    draw: Draw = Draw.CLIENT
+    """What a client without the cookie is drawn by."""
+    body_space: Memory = 4 * 2**30
+    """Disk of each load balancer that the bodies of requests under way may take together."""
     longest_body: int = Field(default=20, ge=1, le=4096, strict=True)
     """Largest request body, MiB."""
+    hsts: HstsSpec = HstsSpec()
+    """How long browsers are told to use nothing but HTTPS."""
     headers: dict[str, str] = Field(default_factory=dict)
     """Headers that every answer gets."""
-    real_ip_from: tuple[Network, ...] = ()
-    """Networks whose CF-Connecting-IP header is believed."""
+    real_ip_from: tuple[AnyNetwork, ...] = ()
+    """Networks whose CF-Connecting-IP header is believed: the proxies in front of the load balancers."""
     preview_token: Label = "preview-token"  # noqa: S105 - the secret's name
     """Name of the secret that chooses a color by header."""
     limits: LimitsSpec = LimitsSpec(cpus=1, memory=256 * 2**20)
     """The most that one load balancer may use."""
+
+    @property
+    def bodies(self) -> int:
+        """How many of the longest bodies have room side by side."""
+        return self.body_space // (self.longest_body * 2**20)
+
+    @field_validator("longest_body", mode="after")
+    @classmethod
+    def _has_room(cls, value: int, info: ValidationInfo) -> int:
+        space = info.data.get("body_space")
+        if space is not None and space < FEWEST_BODIES * value * 2**20:
+            raise ValueError(
+                f"leaves room for fewer than {FEWEST_BODIES} bodies side by side; "
+                f"write body-space: {memory_text(FEWEST_BODIES * value * 2**20)}, or less here"
+            )
+        return value
 
     @field_validator("headers", mode="after")
     @classmethod
@@ -69,4 +152,6 @@ def _header_mistakes(name: str, text: str) -> list[Mistake]:
         return [((name,), "is a header that the load balancers send themselves; leave it out")]
     if not _HEADER_VALUE.fullmatch(text):
         return [((name,), 'has a character that nginx cannot quote; leave out ", \\, $, line ends and accents')]
+    if max(len(name), len(text)) > LONGEST_HEADER:
+        return [((name,), f"is longer than the {LONGEST_HEADER} characters that nginx takes; make it shorter")]
     return []

@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 from datetime import timedelta
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Any
 
 from pydantic import (
@@ -97,7 +97,9 @@ PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
 
 __all__ = [
     "LABEL_LIMIT",
+    "NAME_LIMIT",
     "Address",
+    "AnyNetwork",
     "Cpus",
     "Domain",
     "Duration",
@@ -124,6 +126,8 @@ __all__ = [
 
 LABEL_LIMIT = 63
 """Longest DNS label, RFC 1035 §2.3.4; Swarm uses service names as DNS labels."""
+NAME_LIMIT = 253
+"""Longest name in DNS, RFC 1035 §2.3.4."""
 SMALLEST_MEMORY = 6 * 2**20
 """Docker refuses a lower limit."""
 SMALLEST_PLAUSIBLE = 2**20
@@ -132,6 +136,9 @@ LARGEST_MEMORY = 2**50
 """A petabyte; Docker counts bytes in 64 bits."""
 ADDRESS_CURE = "must be an IPv4 address, for example 10.0.0.11"
 NETWORK_CURE = "must be a network with its prefix and no host bits, for example 10.90.0.0/16"
+ANY_NETWORK_CURE = (
+    "must be a network with its prefix and no host bits, for example 198.51.100.0/24 or 2001:db8::/32"
+)
 OWN_PREFIX = "COLORWAY_"
 """Begins the variables that every task gets from colorway itself."""
 _MEMORY = re.compile(r"(\d{1,12})(Ki|Mi|Gi)", re.ASCII)
@@ -209,6 +216,17 @@ def _text_only(cure: str) -> BeforeValidator:
     return BeforeValidator(check)
 
 
+def _parse_any_network(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            return ip_network(value)
+        except ValueError:
+            raise ValueError(ANY_NETWORK_CURE) from None
+    if not isinstance(value, IPv4Network | IPv6Network):
+        raise ValueError(ANY_NETWORK_CURE)  # noqa: TRY004 - pydantic wants ValueError
+    return value
+
+
 def _check_env_name(value: str) -> str:
     if value.startswith(OWN_PREFIX):
         raise ValueError(f"is set by colorway itself; choose a name that does not begin with {OWN_PREFIX}")
@@ -276,7 +294,7 @@ PinnedImage = Annotated[
 Domain = Annotated[
     str,
     Shape(
-        r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}",
+        rf"(?=.{{1,{NAME_LIMIT}}}$)([a-z0-9]([a-z0-9-]{{0,61}}[a-z0-9])?\.)+[a-z]{{2,63}}",
         "is no domain name; write small letters, without https:// and without a dot at the end, "
         "for example example.com",
     ),
@@ -286,6 +304,12 @@ Address = Annotated[IPv4Address, _text_only(ADDRESS_CURE)]
 """IPv4 address."""
 Network = Annotated[IPv4Network, _text_only(NETWORK_CURE)]
 """IPv4 network without host bits."""
+AnyNetwork = Annotated[
+    IPv4Network | IPv6Network,
+    BeforeValidator(_parse_any_network),
+    WithJsonSchema({"type": "string", "examples": ["2001:db8::/32"]}),
+]
+"""IPv4 or IPv6 network without host bits."""
 Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
 """TCP port."""
 Replicas = Annotated[int, Field(ge=1, le=100, strict=True)]

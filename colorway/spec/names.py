@@ -55,6 +55,20 @@ def colored_alias(name: str, color: Color) -> str:
     return f"{name}-{color.value}"
 
 
+def host_name(domain: str, host: str | None) -> str:
+    """Return the name that users type: a name under a domain, or the domain itself."""
+    return f"{host}.{domain}" if host else domain
+
+
+def color_cookie(stack: str) -> str:
+    """Return the name of the cookie that keeps a user on a color.
+
+    It has the stack's name, because a browser sends production's cookie to staging's host names, too. Without
+    a dash, which a variable of nginx cannot have; no stack's name has an underscore.
+    """
+    return f"rel_{stack.replace('-', '_')}"
+
+
 def load_balancer(host: str) -> str:
     """Return the logical service name of the load balancer on a host."""
     return f"lb-{host}"

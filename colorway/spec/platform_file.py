@@ -115,14 +115,14 @@ def _service_mistakes(services: Mapping[str, ServiceSpec], all_of: bool, info: V
         found.append(
             ((), "no service has a route, so the load balancers would serve nothing; give one routes: [{path: /}]")
         )
-    seen: dict[tuple[str | None, str], str] = {}
+    seen: dict[tuple[str, str | None, str], str] = {}
     for name, service in services.items():
         named = (((name, "secrets", str(index)), secret) for index, secret in enumerate(service.secrets))
         found += _unknown_secrets(named, info)
         found += _image_source((name,), "build", service.build, info)
         for index, route in enumerate(service.routes):
             here = f"services.{name}.routes.{index}"
-            first = seen.setdefault((route.host, route.path), here)
+            first = seen.setdefault(route.place, here)
             if first != here:
                 found.append(((name, "routes", str(index)), f"is the same as {first}; one route, one service"))
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from enum import StrEnum
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from colorway.spec.base import Mistake, StrictSpec, refuse
 from colorway.spec.fields import (
@@ -24,6 +24,12 @@ from colorway.spec.fields import (
 
 SECRETS_FOLDER = "/run/secrets/"
 """Where a task finds its secrets."""
+MAIN_DOMAIN = "main"
+"""Name of the stack's own domain; a route that names none means it."""
+INTERNAL_PATH = "/.colorway"
+"""Below it the load balancers keep the routes of each color; no request from outside gets there."""
+LONGEST_PATH = 1000
+"""nginx takes no word of 4,096 characters or more."""
 STOP_MARGIN = timedelta(seconds=5)
 """Added to the longest request: a task that is killed sooner loses what it was answering."""
 
@@ -133,10 +139,28 @@ class RouteSpec(StrictSpec):
 
     path: UrlPath
     """Beginning of the path; the longest match wins."""
+    domain: Label = MAIN_DOMAIN
+    """Name of one of the stack's domains."""
     host: Label | None = None
-    """Name under the stack's domain, for example `portal`; none = every name."""
+    """Name under the domain, for example `portal`; none = every name that has no routes of its own."""
     cacheable: bool = False
     """Whether the CDN may keep the answers; then newcomers get no cookie here."""
+    stream: bool = False
+    """Whether bodies and answers go through piece by piece, unbuffered: server-sent events, long polling."""
+
+    @field_validator("path", mode="after")
+    @classmethod
+    def _is_free(cls, value: str) -> str:
+        if f"{value}/".startswith(f"{INTERNAL_PATH}/"):
+            raise ValueError("is the load balancers' own; choose another path")
+        if len(value) > LONGEST_PATH:
+            raise ValueError(f"is longer than the {LONGEST_PATH} characters that a path may have; choose a shorter one")
+        return value
+
+    @property
+    def place(self) -> tuple[str, str | None, str]:
+        """Where its requests arrive: domain, name under it, path. One place, one service."""
+        return (self.domain, self.host, self.path)
 
 
 class ServiceSpec(StrictSpec):

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from colorway.spec.base import Mistake, StrictSpec, refuse
 from colorway.spec.fields import Domain, Label, Network, Shape
 from colorway.spec.hosts import HostSpec, Role
+from colorway.spec.services import MAIN_DOMAIN
 from colorway.spec.traffic import Color, Traffic, Versions
 
 SMALLEST_PREFIX = 22
@@ -83,8 +84,8 @@ class StackSettings(StrictSpec):
     """What the stack is for: local, lab, staging or production."""
     platform: Label
     """Name of the platform file."""
-    domain: Domain
-    """Domain of the stack; the load balancers answer for it and its subdomains."""
+    domains: dict[Label, Domain]
+    """Domains of the stack by name, `main` for one; the load balancers answer for them and their subdomains."""
     zone: ZoneId | None = None
     """Cloudflare zone id, where the names of the stack are kept there."""
     versions: Versions
@@ -99,6 +100,23 @@ class StackSettings(StrictSpec):
     """Changes to the platform file, same keys, for this stack only."""
     release: ReleaseSettings = ReleaseSettings()
     """How releases of this stack are carried out."""
+
+    @property
+    def domain(self) -> str:
+        """The stack's own domain."""
+        return self.domains[MAIN_DOMAIN]
+
+    @field_validator("domains", mode="after")
+    @classmethod
+    def _has_a_main_domain(cls, value: dict[str, str]) -> dict[str, str]:
+        if MAIN_DOMAIN not in value:
+            raise ValueError(f"has no {MAIN_DOMAIN}; write for example {{{MAIN_DOMAIN}: example.com}}")
+        seen: dict[str, str] = {}
+        for name, domain in value.items():
+            first = seen.setdefault(domain, name)
+            if first != name:
+                refuse([((name,), f"is also the domain {first}; leave one of them out")])
+        return value
 
     @field_validator("traffic", mode="after")
     @classmethod

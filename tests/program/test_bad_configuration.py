@@ -25,7 +25,7 @@ from tests.support.specs import ROOT
         ({"colorway:versions": {"blue": 1.1, "green": None}}, "quote it"),
         ({"colorway:versions": {"blue": "9.9.9", "green": None}}, "releases/demo/"),
         ({"colorway:platform": "dmo"}, "platforms/"),
-        ({"colorway:domain": "no domain"}, "for example example.com"),
+        ({"colorway:domains": {"main": "no domain"}}, "for example example.com"),
         ({"colorway:overrides": {"services": {"web": {"replicsa": 3}}}}, "did you mean replicas?"),
         ({"colorway:environment": "production"}, "secrets are missing: database-password"),
         ({"colorway:environment": "prod"}, "must be local, lab, staging or production"),
@@ -61,7 +61,7 @@ def test_the_line_in_the_file_is_named():
 
 def test_a_value_is_never_repeated():
     with pytest.raises(pulumi.RunError) as caught:
-        run_stack("local", changes={"colorway:domain": "hunter2 in the wrong place"})
+        run_stack("local", changes={"colorway:domains": {"main": "hunter2 in the wrong place"}})
     assert "hunter2" not in str(caught.value), "a misplaced secret must not come back in a message"
 
 

@@ -93,7 +93,7 @@ def test_a_color_that_comes_on_gets_quotes() -> None:
         ("  colorway:traffic: {blue: 90,\n    green: 10, active: blue}", "is no mapping on one line"),
         ("  colorway:traffic: {blue: 90, green: 10}", "is no mapping on one line"),
         ("  colorway:traffic: &t {blue: 90, green: 10, active: blue}", "is no mapping on one line"),
-        ("  colorway:domain: example.com", "there is no line"),
+        ("  colorway:domains: {main: example.com}", "there is no line"),
         ("  colorway:traffic: {blue: 90, green: 10, active: blue}\n" * 2, "two lines"),
     ],
 )

@@ -44,7 +44,7 @@ encryptionsalt: v1:abc=
 config:
   colorway:environment: local
   colorway:platform: demo
-  colorway:domain: localhost.localdomain
+  colorway:domains: {main: localhost.localdomain}
   colorway:versions: {blue: "1.0.0", green: null}
   colorway:traffic: {blue: 100, green: 0, active: blue}  # the line that moves
   colorway:hosts:

@@ -281,7 +281,7 @@ def test_the_same_spec_has_the_same_digest():
         {"traffic": "89:11"},
         {"traffic": "0:100"},
         {"versions": {"blue": "1.0.0", "green": None}, "traffic": "100:0"},
-        {"settings": {"domain": "example.org"}},
+        {"settings": {"domains": {"main": "example.org"}}},
         {"overrides": {"services": {"api": {"port": 9001}}}},
         {"overrides": {"services": {"api": {"longest-request": "41s"}}}},
         {"overrides": {"edge": {"headers": {"X-Frame-Options": "SAMEORIGIN"}}}},

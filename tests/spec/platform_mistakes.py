@@ -746,7 +746,8 @@ CASES = (
         "198.51.100.0/24",
         "198.51.100.1/24",
         Line(
-            "edge.real-ip-from.0: must be a network with its prefix and no host bits, for example 10.90.0.0/16",
+            "edge.real-ip-from.0: must be a network with its prefix and no host bits, for example 198.51.100.0/24 "
+            "or 2001:db8::/32",
             at="real-ip",
         ),
     ),

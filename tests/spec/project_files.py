@@ -23,7 +23,7 @@ encryptionsalt: v1:abc=:v1:def:ghi==
 config:
   colorway:environment: local
   colorway:platform: demo
-  colorway:domain: demo.example.com
+  colorway:domains: {main: demo.example.com}
   colorway:versions: {blue: "1.0.0", green: "2.0.0"}
   colorway:traffic: {blue: 100, green: 0, active: blue}
   colorway:hosts:
@@ -126,7 +126,7 @@ encryptionsalt: v1:abc=:v1:def:ghi==
 config:
   colorway:environment: production
   colorway:platform: shop
-  colorway:domain: shop.example.com
+  colorway:domains: {{main: shop.example.com, other: shop.example.org}}
   colorway:zone: 0123456789abcdef0123456789abcdef
   colorway:versions: {{blue: "1.9.0", green: null}}
   colorway:traffic: {{blue: 100, green: 0, active: blue}}

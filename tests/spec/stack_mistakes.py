@@ -283,10 +283,10 @@ CASES = (
         "https://demo.example.com/",
         Line(
             (
-                "colorway:domain: is no domain name; write small letters, without https:// and without a dot "
+                "colorway:domains.main: is no domain name; write small letters, without https:// and without a dot "
                 "at the end, for example example.com"
             ),
-            at="colorway:domain",
+            at="colorway:domains",
         ),
     ),
     Case(
@@ -342,7 +342,7 @@ CASES = (
         "  colorway:generate-secrets: true\n  colorway:versions",
         Line(
             (
-                "colorway:generate-secrets: is no known key; known: domain, environment, hosts, network, overrides, "
+                "colorway:generate-secrets: is no known key; known: domains, environment, hosts, network, overrides, "
                 "platform, release, traffic, versions, zone"
             ),
             at="colorway:generate",
@@ -673,7 +673,8 @@ CASES = (
         "",
         Line("colorway:environment: is missing: what the stack is for: local, lab, staging or production"),
         Line("colorway:platform: is missing: name of the platform file"),
-        Line("colorway:domain: is missing: domain of the stack; the load balancers answer for it and its subdomains"),
+        Line("colorway:domains: is missing: domains of the stack by name, `main` for one; the load balancers answer for them "
+             "and their subdomains"),
         Line("colorway:versions: is missing: the release manifest that each color runs"),
         Line("colorway:traffic: is missing: the one line that a release moves"),
         Line("colorway:hosts: is missing: the machines"),

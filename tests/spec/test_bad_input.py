@@ -11,11 +11,11 @@ import pytest
 from colorway.config import stack_files
 from colorway.config.documents import parse_document
 from colorway.config.stack_files import ConfigError, from_file
-from tests.spec import platform_mistakes, release_mistakes, stack_mistakes, yaml_mistakes
+from tests.spec import edge_mistakes, platform_mistakes, release_mistakes, stack_mistakes, yaml_mistakes
 from tests.spec.mistakes import Case
 from tests.spec.project_files import DEMO, DEMO_1, FILES, LIVE, LOCAL, STACKS, said, write_project
 
-CASES = (*stack_mistakes.CASES, *platform_mistakes.CASES, *release_mistakes.CASES, *yaml_mistakes.CASES)
+CASES = (*stack_mistakes.CASES, *platform_mistakes.CASES, *edge_mistakes.CASES, *release_mistakes.CASES, *yaml_mistakes.CASES)
 SECRETS = ("hunter2-S3CRET", "hunter2-s3cret", "/hunter2-S3CRET", "10m hunter2-S3CRET")
 """What somebody might paste at the wrong place; the second has the form of a name, the third of a path."""
 
@@ -50,7 +50,7 @@ def test_five_mistakes_of_a_stack_file_are_said_at_once_and_in_order(tmp_path):
         text = text.replace(old, new)
     assert said(write_project(tmp_path, {LOCAL: text}), "local") == [
         (
-            "Pulumi.local.yaml:5: colorway:domain: is no domain name; write small letters, without https:// "
+            "Pulumi.local.yaml:5: colorway:domains.main: is no domain name; write small letters, without https:// "
             "and without a dot at the end, for example example.com"
         ),
         'Pulumi.local.yaml:6: colorway:versions.blue: is a number to YAML and loses its zeros; quote it: "1.10"',
@@ -265,7 +265,7 @@ def test_a_secret_at_the_wrong_place_never_comes_back(tmp_path, monkeypatch, sec
         "!hunter2-S3CRET x",
     ],
 )
-@pytest.mark.parametrize(("file", "line"), [(DEMO, "LOG_LEVEL: "), (LOCAL, "colorway:domain: "), (LIVE, "address: ")])
+@pytest.mark.parametrize(("file", "line"), [(DEMO, "LOG_LEVEL: "), (LOCAL, "colorway:domains: {main: "), (LIVE, "address: ")])
 def test_a_secret_in_broken_yaml_never_comes_back(tmp_path, file, line, spoiled):
     lines = [
         text if line not in text else f"{text[: text.index(line)]}{line}{spoiled}" for text in FILES[file].splitlines()

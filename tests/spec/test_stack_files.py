@@ -29,7 +29,7 @@ ENCRYPTED = re.compile(r"v1:[A-Za-z0-9+/=]{16}:[A-Za-z0-9+/=]+")
 SALT = re.compile(r"v1:[A-Za-z0-9+/=]{12}:v1:[A-Za-z0-9+/=]{16}:[A-Za-z0-9+/=]+")
 LISTED_DIFFERENCES = {
     "colorway:environment",
-    "colorway:domain",
+    "colorway:domains",
     "colorway:versions",
     "colorway:traffic",
     "colorway:hosts",

@@ -58,7 +58,7 @@ def scale_spec(services: int) -> PlatformSpec:
     assert not problems, problems
     wanted = {
         "platform": PLATFORM,
-        "domain": "example.com",
+        "domains": {"main": "example.com"},
         "versions": {"blue": VERSION, "green": None},
         "traffic": traffic_line("100:0"),
         "hosts": list(THIS_MACHINE),

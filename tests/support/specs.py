@@ -155,7 +155,7 @@ def small_spec(
     wanted = {
         "environment": "local" if hosts is THIS_MACHINE else "lab",
         "platform": "small",
-        "domain": "example.com",
+        "domains": {"main": "example.com"},
         "versions": dict(versions),
         "traffic": traffic_line(traffic, active=active),
         "hosts": [dict(host) for host in hosts],
@@ -183,7 +183,7 @@ def demo_spec(
     wanted = {
         "environment": "local",
         "platform": "demo",
-        "domain": "example.com",
+        "domains": {"main": "example.com"},
         "versions": dict(versions),
         "traffic": traffic_line(traffic, active=active),
         "hosts": list(THIS_MACHINE),
