@@ -39,7 +39,7 @@ def platform(spec: PlatformSpec) -> None:
     hosts = Hosts("hosts", spec, opts=after())
     networks = Networks("net", spec, opts=after()).ids
     secrets = Secrets("secret", spec, configured=pulumi_config.configured_secret, opts=after())
-    files = secrets.files
+    files, edge_files = secrets.files, secrets.edge_files
     data = networks[NetworkName.DATA]
     stores = [
         STORES[store.kind](name, spec, store=store, network=data, password=files[store.password], opts=after(hosts))
@@ -50,7 +50,7 @@ def platform(spec: PlatformSpec) -> None:
         # Chained: while one is replaced, the others serve.
         chained = after(hosts, *load_balancers[-1:])
         name = names.load_balancer(host.name)
-        load_balancers.append(LoadBalancer(name, spec, host=host, networks=networks, secrets=files, opts=chained))
+        load_balancers.append(LoadBalancer(name, spec, host=host, networks=networks, secrets=edge_files, opts=chained))
     tiers = {}
     for color in spec.colors_on:
         migrated = Migrations(f"migrations-{color}", spec, color=color, secrets=files, opts=after(*stores))

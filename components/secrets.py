@@ -13,6 +13,7 @@ import pulumi_docker as docker
 from colorway.errors import ColorwayError
 from colorway.spec.names import STACK_LABEL
 from colorway.spec.platform_spec import PlatformSpec
+from colorway.spec.traffic import Color
 from components.swarm_spec import MountedFile
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,128}")
@@ -26,7 +27,7 @@ class MissingSecretError(ColorwayError):
 
 
 class Secrets(pulumi.ComponentResource):
-    """Creates one Swarm secret for each secret of the platform file.
+    """Creates one Swarm secret for each secret of the platform file but nginx's, which are files of its hosts.
 
     Names are the engine's own (autonamed): new content is a new secret, created before the services move
     to it, and deleted after. In staging and production a missing value is an error; in local and lab it is
@@ -37,6 +38,8 @@ class Secrets(pulumi.ComponentResource):
     """The Swarm secrets as files for containers, by name in the platform file."""
     preview_token: pulumi.Output[str]
     """The token that opens the idle color; secret."""
+    edge_files: Mapping[str, pulumi.Output[str]]
+    """What nginx includes, by file name; secret. No Swarm secret, because a new one replaces the load balancers."""
 
     def __init__(
         self,
@@ -50,13 +53,14 @@ class Secrets(pulumi.ComponentResource):
         values = self._values(name, spec, configured)
         token = spec.platform.edge.preview_token
         self.preview_token = values[token]
+        self.edge_files = {
+            "preview.conf": self.preview_token.apply(lambda text: _token_map(text, stack=spec.stack, name=token))
+        }
+        mounted = {wanted.name for wanted in spec.inventory().secrets if wanted.is_mounted}
         made = {
-            secret: self._secret(
-                f"{name}-{secret}",
-                value.apply(lambda text: _token_map(text, stack=spec.stack, name=token)) if secret == token else value,
-                stack=spec.stack,
-            )
+            secret: self._secret(f"{name}-{secret}", value, stack=spec.stack)
             for secret, value in values.items()
+            if secret in mounted
         }
         self.files = {
             secret: MountedFile(id=resource.id, name=resource.name, path=secret) for secret, resource in made.items()
@@ -99,11 +103,11 @@ class Secrets(pulumi.ComponentResource):
 
 
 def _token_map(token: str, *, stack: str, name: str) -> str:
-    """Return the nginx map fragment that knows the token; it is included from /run/secrets."""
+    """Return the nginx map fragment that knows the token; a map's strings ignore case, its patterns do not."""
     if not _TOKEN.fullmatch(token):
         raise pulumi.RunError(
             f"Pulumi.{stack}.yaml: secrets:{name} must be 16 to 128 letters, digits, - or _, so that nginx can read it "
             f"and nobody can guess it; write: pulumi config set --secret secrets:{name} --stack {stack} "
             '"$(openssl rand -hex 24)"'
         )
-    return f'"{token}.blue" blue;\n"{token}.green" green;\n'
+    return "".join(f'"~^{re.escape(token)}\\.{color}$" {color};\n' for color in Color)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from colorway.render.nginx import TRIES
 from colorway.render.templates import fill_in
 from colorway.spec import names
 from colorway.spec.fields import go_duration
@@ -10,7 +11,7 @@ from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.traffic import Color
 
 MTAIL_PORT = 3903
-ATTEMPTS = 6
+ATTEMPTS = 2 * TRIES
 """Attempts that one log line can hold: nginx's `proxy_next_upstream_tries`, twice where a GET is begun again."""
 
 ONE_ATTEMPT = '[^ ",]+(?:, | : )'

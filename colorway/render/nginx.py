@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
 from colorway.render.templates import fill_in
+from colorway.spec import names
+from colorway.spec.edge import Draw
 from colorway.spec.fields import whole_seconds
-from colorway.spec.platform_spec import RESOLVER_VALID, PlatformSpec
-from colorway.spec.services import ServiceSpec
+from colorway.spec.platform_spec import RESOLVER_VALID, RETRY_WITHIN, PlatformSpec
+from colorway.spec.services import INTERNAL_PATH, MAIN_DOMAIN, RouteSpec
 from colorway.spec.traffic import Color
 
 DIGEST_LENGTH = 12
 STATUS_PORT = 8081
 """Port of the status server, on the container's loopback only."""
+ALONE = ".alone"
+"""Ends the name of an upstream that has no backup beside one that has; no service's name has a dot."""
+TRIES = 5
+"""The most tasks that one request is offered to, one after the other."""
 WORKER_SHUTDOWN = timedelta(seconds=75)
 """Shortest time that nginx's old workers get for what they have in flight."""
 INSIDE = "/etc/colorway"
@@ -25,6 +32,8 @@ ACCESS_LOG = f"{INSIDE}/run/access.log colorway buffer=64k flush=250ms"
 A write for each line cost about a seventh of the throughput. What waits is written before a worker ends, and long
 before a scrape would miss it.
 """
+Place = tuple[str, str | None, str]
+"""Where requests arrive: domain, name under it, path."""
 _PLACEHOLDER = "0" * DIGEST_LENGTH
 
 
@@ -37,9 +46,27 @@ class Generation:
     text: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Certificate:
+    """The certificate of a stack's names; self-signed, made on the host."""
+
+    name: str
+    """File name without its ending: another one for other names."""
+    subjects: tuple[str, ...]
+    """The names and addresses that it is for, in OpenSSL's form."""
+
+
+def certificate(spec: PlatformSpec) -> Certificate:
+    """Return the certificate that the stack's names need."""
+    domains = spec.settings.domains.values()
+    subjects = (*(f"DNS:{name}" for domain in domains for name in (domain, f"*.{domain}")), "IP:127.0.0.1")
+    digest = hashlib.sha256(",".join(subjects).encode()).hexdigest()[:DIGEST_LENGTH]
+    return Certificate(name=f"self-signed-{digest}", subjects=subjects)
+
+
 def worker_shutdown(spec: PlatformSpec) -> timedelta:
     """Return how long nginx's old workers may finish what they have in flight."""
-    return max(WORKER_SHUTDOWN, spec.longest_request)
+    return max(WORKER_SHUTDOWN, spec.longest_wait)
 
 
 def generation(spec: PlatformSpec) -> Generation:
@@ -50,52 +77,129 @@ def generation(spec: PlatformSpec) -> Generation:
 
 
 def _text(spec: PlatformSpec, *, digest: str) -> str:
-    edge, traffic = spec.platform.edge, spec.settings.traffic
-    routed = spec.routed
+    edge, green = spec.platform.edge, spec.settings.traffic.green
+    buckets = range(green) if spec.settings.traffic.is_split else range(0)
     return fill_in(
         "nginx.conf.j2",
         digest=digest,
-        colors=[{"name": color.value, "other": color.other.value} for color in spec.colors_on],
+        inside=INSIDE,
+        internal=INTERNAL_PATH,
+        edge=edge,
+        colors_on=[color.value for color in spec.colors_on],
         worker_shutdown=whole_seconds(worker_shutdown(spec)),
         keepalive_min=whole_seconds(edge.keepalive_min_timeout),
         resolver_valid=whole_seconds(RESOLVER_VALID),
-        longest_body=edge.longest_body,
-        real_ip_from=edge.real_ip_from,
+        retry_within=whole_seconds(RETRY_WITHIN),
+        tries=TRIES,
         access_log=ACCESS_LOG,
-        split=traffic.is_split,
-        green=traffic.green,
-        whole=(Color.GREEN if traffic.green else Color.BLUE).value,
-        preview_token=edge.preview_token,
-        services=[{"name": name, "port": service.port} for name, service in routed.items()],
-        certificate=f"{INSIDE}/tls/self-signed",
+        draws_visits=edge.draw is Draw.VISIT,
+        cookie=names.color_cookie(spec.stack),
+        cookie_domains=_cookie_domains(spec.settings.domains.values()),
+        green_buckets=[buckets[start : start + 10] for start in range(0, len(buckets), 10)],
+        rest=(Color.BLUE if spec.settings.traffic.blue else Color.GREEN).value,
+        certificate=f"{INSIDE}/tls/{certificate(spec).name}",
         https_suffix="" if edge.https_port == 443 else f":{edge.https_port}",  # noqa: PLR2004 - HTTPS
-        headers=sorted(edge.headers.items()),
-        virtual_hosts=_virtual_hosts(spec, routed),
+        is_guarded=spec.is_guarded,
+        upstreams=list(_upstreams(spec)),
+        virtual_hosts=_virtual_hosts(spec),
         status_port=STATUS_PORT,
     )
 
 
-def _virtual_hosts(spec: PlatformSpec, routed: dict[str, ServiceSpec]) -> list[dict[str, object]]:
-    """Return one nginx server per name; the one that answers every name comes first."""
-    hosts = sorted({route.host or "" for service in routed.values() for route in service.routes})
-    domain = spec.settings.domain
+def _cookie_domains(domains: Collection[str]) -> list[tuple[str, str]]:
+    """Return the domain that the cookie has below each; of two that lie in each other the upper, or there were two."""
+    return [
+        (domain, min((other for other in domains if f".{domain}".endswith(f".{other}")), key=len)) for domain in domains
+    ]
+
+
+def _places(spec: PlatformSpec, color: Color) -> dict[Place, str]:
+    """Return the service that answers at each place in a color that is on."""
+    if color not in spec.colors_on:
+        return {}
+    return {route.place: name for name, service in spec.colored(color).items() for route in service.routes}
+
+
+def _upstreams(spec: PlatformSpec) -> Iterator[dict[str, object]]:
+    """Yield the tasks of each routed service in each color, with the other color's as a backup.
+
+    Only while both have users: at 0 % nobody may meet the idle color. Routes that the other version does not
+    have get the same tasks once more, without a backup that would answer 404.
+    """
+    for color in spec.colors_on:
+        for name, service in spec.colored(color).items():
+            shared = [_is_shared(spec, color, route=route, service=name) for route in service.routes]
+            if any(shared):
+                backup = {"color": color.other.value, "port": spec.colored(color.other)[name].port}
+                yield _upstream(name, color, port=service.port, backup=backup)
+            if not all(shared):
+                yield _upstream(f"{name}{ALONE if any(shared) else ''}", color, port=service.port)
+
+
+def _upstream(
+    name: str, color: Color, *, port: int | None, backup: dict[str, object] | None = None
+) -> dict[str, object]:
+    service = name.removesuffix(ALONE)
+    return {"name": f"{name}_{color}", "service": service, "color": color.value, "port": port, "backup": backup}
+
+
+def _is_shared(spec: PlatformSpec, color: Color, *, route: RouteSpec, service: str) -> bool:
+    """Return whether the other color may answer for this one: both have users, and the same service there."""
+    return spec.settings.traffic.is_split and _places(spec, color.other).get(route.place) == service
+
+
+def _virtual_hosts(spec: PlatformSpec) -> list[dict[str, object]]:
+    """Return one nginx server per name, the stack's own domain first."""
+    found = {place[:2] for color in Color for place in _places(spec, color)}
+    hosts = sorted(found, key=lambda host: (host[0] != MAIN_DOMAIN, host[0], host[1] or ""))
     return [
         {
-            "server_name": f"{host}.{domain}" if host else f"{domain} *.{domain} _",
-            "routes": sorted(
-                (
-                    {
-                        "path": route.path,
-                        "service": name,
-                        "cacheable": route.cacheable,
-                        "longest_request": whole_seconds(service.longest_request),
-                    }
-                    for name, service in routed.items()
-                    for route in service.routes
-                    if (route.host or "") == host
-                ),
-                key=lambda route: str(route["path"]),
-            ),
+            "names": _server_names(spec.settings.domains[domain], host),
+            # On this machine and in a lab it answers to addresses and any name: nobody gave them one.
+            "is_default": number == 0 and not spec.is_guarded,
+            "colors": [_color(spec, color, domain=domain, host=host) for color in Color],
         }
-        for host in hosts
+        for number, (domain, host) in enumerate(hosts)
     ]
+
+
+def _server_names(domain: str, host: str | None) -> str:
+    return names.host_name(domain, host) if host else f"{domain} *.{domain}"
+
+
+def _color(spec: PlatformSpec, color: Color, *, domain: str, host: str | None) -> dict[str, object]:
+    """Return what a color answers under a name."""
+    here = [place for place in _places(spec, color) if place[:2] == (domain, host)]
+    paths = {path for _, _, path in here}
+    routes = [
+        _route(spec, color, route=route, service=name, paths=paths)
+        for name, service in (spec.colored(color).items() if here else ())
+        for route in service.routes
+        if route.place in here
+    ]
+    return {
+        "name": color.value,
+        "is_on": color in spec.colors_on,
+        "has_root": "/" in paths,
+        "routes": sorted(routes, key=lambda route: str(route["path"])),
+    }
+
+
+def _route(spec: PlatformSpec, color: Color, *, route: RouteSpec, service: str, paths: set[str]) -> dict[str, object]:
+    longest = spec.colored(color)[service].longest_request
+    is_shared = _is_shared(spec, color, route=route, service=service)
+    every = (_is_shared(spec, color, route=one, service=service) for one in spec.colored(color)[service].routes)
+    alone = ALONE if not is_shared and any(every) else ""
+    bare = route.path.rstrip("/")
+    return {
+        "path": route.path,
+        # Without its last slash a folder is no other place.
+        "bare": bare if route.path.endswith("/") and bare and bare not in paths else "",
+        "service": service,
+        "cacheable": route.cacheable,
+        "stream": route.stream,
+        "longest_request": whole_seconds(longest),
+        "retry_within": whole_seconds(min(longest, RETRY_WITHIN)),
+        "upstream": f"{service}{alone}_{color}",
+        "again": f"{service}{alone}_{color.other if is_shared else color}",
+    }

@@ -73,8 +73,10 @@ class HstsSpec(StrictSpec):
                 [
                     (
                         ("preload",),
-                        "needs include-subdomains: true and a max-age of at least 8760h; the browsers' list takes "
-                        "nothing less",
+                        (
+                            "needs include-subdomains: true and a max-age of at least 8760h; the browsers' list takes "
+                            "nothing less"
+                        ),
                     )
                 ]
             )

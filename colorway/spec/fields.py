@@ -136,9 +136,7 @@ LARGEST_MEMORY = 2**50
 """A petabyte; Docker counts bytes in 64 bits."""
 ADDRESS_CURE = "must be an IPv4 address, for example 10.0.0.11"
 NETWORK_CURE = "must be a network with its prefix and no host bits, for example 10.90.0.0/16"
-ANY_NETWORK_CURE = (
-    "must be a network with its prefix and no host bits, for example 198.51.100.0/24 or 2001:db8::/32"
-)
+ANY_NETWORK_CURE = "must be a network with its prefix and no host bits, for example 198.51.100.0/24 or 2001:db8::/32"
 OWN_PREFIX = "COLORWAY_"
 """Begins the variables that every task gets from colorway itself."""
 _MEMORY = re.compile(r"(\d{1,12})(Ki|Mi|Gi)", re.ASCII)

@@ -149,6 +149,8 @@ class WantedSecret:
 
     name: str
     """Name in the platform file."""
+    is_mounted: bool
+    """Whether tasks get it from the swarm; what only nginx knows is in files of its hosts."""
 
 
 Wanted = WantedService | WantedNetwork | WantedVolume | WantedDirectory | WantedSecret
@@ -318,7 +320,10 @@ def _networks(spec: PlatformSpec) -> Iterator[Wanted]:
 
 
 def _secrets(spec: PlatformSpec) -> Iterator[Wanted]:
-    return (WantedSecret(name=name) for name in spec.platform.secrets)
+    every = (service for color in Color for service in spec.colored(color).values())
+    used = {secret for service in every for secret in service.secrets}
+    for name in spec.platform.secrets:
+        yield WantedSecret(name=name, is_mounted=name != spec.platform.edge.preview_token or name in used)
 
 
 KINDS: tuple[Callable[[PlatformSpec], Iterable[Wanted]], ...] = (

@@ -18,6 +18,9 @@ from colorway.spec.traffic import Color
 RESOLVER_VALID = timedelta(seconds=1)
 """How long nginx keeps an address; Docker's own 600 s would outlive the tasks (moby 30029)."""
 
+RETRY_WITHIN = timedelta(seconds=5)
+"""How long after its first try a request may be offered to one task more."""
+
 
 class PlatformSpec(StrictSpec):
     """Everything that the program needs to know; validated, frozen, without I/O."""
@@ -64,9 +67,14 @@ class PlatformSpec(StrictSpec):
         return max(service.longest_request for service in every if service.routes)
 
     @property
+    def longest_wait(self) -> timedelta:
+        """The longest time that a request may take with its retries, of which there are two rounds."""
+        return 2 * RETRY_WITHIN + self.longest_request
+
+    @property
     def drain(self) -> timedelta:
         """How long a color that was taken from the load balancers may still serve somebody."""
-        return self.platform.edge.keepalive_min_timeout + RESOLVER_VALID + self.longest_request
+        return self.platform.edge.keepalive_min_timeout + RESOLVER_VALID + self.longest_wait
 
     def hosts(self, role: Role) -> tuple[HostSpec, ...]:
         """Return the hosts with a role, in the file's order."""

@@ -16,7 +16,7 @@ from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.services import STOP_MARGIN, HealthSpec
 from components.remote import HostScript
 from components.swarm_service import SwarmService
-from components.swarm_spec import Mount, MountedFile, NetworkAttachment, Order, SwarmServiceSpec
+from components.swarm_spec import Mount, NetworkAttachment, Order, SwarmServiceSpec
 
 CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID")
 HEALTH = HealthSpec(
@@ -33,9 +33,10 @@ HEALTH = HealthSpec(
 class LoadBalancer(pulumi.ComponentResource):
     """Runs nginx on one host, with its ports on the host itself; routes nothing by itself.
 
-    Its text is no Swarm config, because a changed config replaces the task and loses requests: it is a
-    directory of the host, which `Routing` fills. Until then the entry script serves 503. The directory
-    also holds the entry script and the self-signed certificate, made on the host, so that no key travels.
+    Its text is no Swarm config and its secrets are no Swarm secrets, because what is changed there replaces the
+    task and loses requests: they are files in a directory of the host, which `Routing` and a command of its own
+    fill, and a reload. Until there is a text the entry script serves 503. The directory also holds the entry
+    script, the bodies of requests under way, and the self-signed certificate, made there, so that no key travels.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class LoadBalancer(pulumi.ComponentResource):
         *,
         host: HostSpec,
         networks: Mapping[NetworkName, pulumi.Input[str]],
-        secrets: Mapping[str, MountedFile],
+        secrets: Mapping[str, pulumi.Input[str]],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("colorway:edge:LoadBalancer", name, None, opts)
@@ -57,12 +58,25 @@ class LoadBalancer(pulumi.ComponentResource):
             stdin=entry("nginx"),
             opts=pulumi.ResourceOptions(parent=self),
         )
+        known = HostScript(
+            f"{name}-secrets",
+            host,
+            script=script("edge-secrets"),
+            arguments=[
+                spec.edge_directory,
+                names.service(spec.stack, names.load_balancer(host.name)),
+                str(STATUS_PORT),
+            ],
+            stdin=pulumi.Output.concat(
+                *(part for file, text in secrets.items() for part in (f"# file {file}\n", text))
+            ),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[directory]),
+        )
         SwarmService(
             name,
             _service(spec, host=host),
             networks=[NetworkAttachment(id=networks[network]) for network in (NetworkName.BLUE, NetworkName.GREEN)],
-            secrets=[secrets[spec.platform.edge.preview_token]],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[directory]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[directory, known]),
         )
         self.register_outputs({})
 
@@ -80,7 +94,7 @@ def _service(spec: PlatformSpec, *, host: HostSpec) -> SwarmServiceSpec:
         stop_signal="SIGQUIT",
         order=Order.STOP_FIRST,
         constraints=(f"node.labels.{names.host_label(spec.stack)}=={host.name}",),
-        env={"COLORWAY_DOMAIN": spec.settings.domain, "COLORWAY_STATUS_PORT": str(STATUS_PORT)},
+        env={"COLORWAY_STATUS_PORT": str(STATUS_PORT)},
         ports=((edge.http_port, 80), (edge.https_port, 443)),
         mounts=(Mount(target=INSIDE, source=spec.edge_directory, bind=True),),
         capabilities=CAPABILITIES,

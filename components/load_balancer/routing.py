@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pulumi
 
-from colorway.render.nginx import STATUS_PORT, Generation
+from colorway.render.nginx import STATUS_PORT, Generation, certificate
 from colorway.render.templates import script
 from colorway.spec import names
 from colorway.spec.fields import whole_seconds
@@ -39,12 +39,29 @@ class Routing(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("colorway:edge:Routing", name, None, opts)
+        certified = certificate(spec)
         checks = [
-            self._step(name, "check", spec, host=host, generation=generation, after=after)
+            self._step(
+                name,
+                "check",
+                spec,
+                [certified.name, ",".join(certified.subjects)],
+                host=host,
+                generation=generation,
+                after=after,
+            )
             for host in spec.load_balancers
         ]
         applied = [
-            self._step(name, "apply", spec, host=host, generation=generation, after=checks)
+            self._step(
+                name,
+                "apply",
+                spec,
+                [str(STATUS_PORT), str(whole_seconds(spec.drain))],
+                host=host,
+                generation=generation,
+                after=checks,
+            )
             for host in spec.load_balancers
         ]
         self.generation = pulumi.Output.all(*(step.stdout for step in applied)).apply(lambda _: generation.digest)
@@ -55,6 +72,7 @@ class Routing(pulumi.ComponentResource):
         name: str,
         step: str,
         spec: PlatformSpec,
+        arguments: Sequence[str],
         *,
         host: HostSpec,
         generation: Generation,
@@ -67,8 +85,7 @@ class Routing(pulumi.ComponentResource):
             arguments=[
                 spec.edge_directory,
                 names.service(spec.stack, names.load_balancer(host.name)),
-                str(STATUS_PORT),
-                str(whole_seconds(spec.drain)),
+                *arguments,
             ],
             stdin=generation.text,
             opts=pulumi.ResourceOptions(parent=self, depends_on=list(after)),

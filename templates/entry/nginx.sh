@@ -1,15 +1,16 @@
 # Entry script of the load balancer: makes what a first start needs, then becomes nginx.
-for program in nginx openssl stat fallocate; do
+for program in nginx openssl curl stat fallocate; do
   command -v "$program" >/dev/null || { echo "$program is missing in this image; take one that is built on Debian and has nginx" >&2; exit 1; }
 done
 directory=/etc/colorway
-if [ ! -s "$directory/tls/self-signed.crt" ]; then
-  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 \
-    -subj "/CN=$COLORWAY_DOMAIN" -addext "subjectAltName=DNS:$COLORWAY_DOMAIN,DNS:*.$COLORWAY_DOMAIN,IP:127.0.0.1" \
-    -keyout "$directory/tls/self-signed.key" -out "$directory/tls/self-signed.crt.new" 2>/dev/null
-  chmod 600 "$directory/tls/self-signed.key"
-  mv -f "$directory/tls/self-signed.crt.new" "$directory/tls/self-signed.crt"
-fi
+# The generations include these: a kernel without IPv6 would refuse the address, and nginx then the whole text.
+for listen in "80" "443 ssl"; do
+  set -- $listen
+  plain= default=
+  if [ -e /proc/net/if_inet6 ]; then plain="listen [::]:$1 ${2:-};"; default="listen [::]:$1 ${2:-} default_server;"; fi
+  echo "$plain" >"$directory/run/listen-$1-ipv6.conf"
+  echo "$default" >"$directory/run/listen-default-$1-ipv6.conf"
+done
 if [ ! -e "$directory/current/nginx.conf" ]; then
   # Nothing to serve yet: say so, and be healthy, so that the first generation finds a running nginx.
   mkdir -p "$directory/generations/none"

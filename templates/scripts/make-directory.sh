@@ -2,9 +2,9 @@
 # Standard input: the entry script.
 directory=$1
 # All of them here, although nginx writes into some: what root makes in a container, only root could remove.
-mkdir -p "$directory/generations/none" "$directory/tls" "$directory/run"
-chmod 755 "$directory" "$directory/generations" "$directory/run"
-chmod 700 "$directory/tls"
+mkdir -p "$directory/generations/none" "$directory/tls" "$directory/run" "$directory/secrets" "$directory/buffer/body" "$directory/buffer/proxy"
+chmod 755 "$directory" "$directory/generations" "$directory/run" "$directory/buffer"
+chmod 700 "$directory/tls" "$directory/secrets"
 cat >"$directory/entry.sh.new"
 mv -f "$directory/entry.sh.new" "$directory/entry.sh"
 echo "load balancer directory ready"

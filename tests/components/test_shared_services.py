@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+import pulumi
 import pytest
 
 from colorway.render.monitoring import mtail
@@ -24,12 +25,15 @@ from tests.support.specs import HOST_KEY, REMOTE_HOSTS, pinned, small_spec
 STORES = {"postgres": (Database, "database-password"), "redis": (Cache, "cache-password")}
 
 
-def load_balancer(spec=None, number=0):
+def load_balancer(spec=None, number=0, known="the map of the token\n"):
     spec = spec or small_spec()
     host = spec.load_balancers[number]
-    return run_program(
-        lambda: LoadBalancer(f"lb-{host.name}", spec, host=host, networks=NETWORKS, secrets=SECRETS), stack=spec.stack
-    )
+
+    def program():
+        files = {"preview.conf": pulumi.Output.secret(known)}
+        LoadBalancer(f"lb-{host.name}", spec, host=host, networks=NETWORKS, secrets=files)
+
+    return run_program(program, stack=spec.stack)
 
 
 def store(name, **changes):
@@ -91,13 +95,17 @@ def test_nginx_is_stopped_in_its_gentle_way_and_gets_the_time_for_it():
     assert container["stopSignal"] == "SIGQUIT", "SIGTERM drops what is in flight"
     assert container["stopGracePeriod"] == "1m20s", "worker_shutdown_timeout and 5 s more"
     slow = small_spec(overrides={"services": {"api": {"longest-request": "3m"}}})
-    assert load_balancer(slow).one("lb-localhost-service").container["stopGracePeriod"] == "3m5s"
+    assert load_balancer(slow).one("lb-localhost-service").container["stopGracePeriod"] == "3m15s"
 
 
-def test_the_token_is_a_file_and_nothing_else():
-    service = load_balancer().one("lb-localhost-service")
-    assert secret_files(service) == ["preview-token"]
-    assert service.container["secrets"][0]["secretName"] == "preview-token-1234567"
+def test_nginx_s_secrets_are_files_of_the_host_that_no_task_is_replaced_for():
+    recording = load_balancer()
+    assert secret_files(recording.one("lb-localhost-service")) == [], "a Swarm secret that is rotated replaces the task"
+    command = recording.one("lb-localhost-secrets-run")
+    assert command.secrets == {"stdin"}, "on standard input, since a failing command is printed whole"
+    assert command.inputs["stdin"] == "# file preview.conf\nthe map of the token\n"
+    other = load_balancer(known="another map\n")
+    assert other.one("lb-localhost-service").text == recording.one("lb-localhost-service").text, "a reload, no more"
 
 
 def test_a_load_balancer_does_not_change_with_traffic_or_versions():

@@ -62,6 +62,7 @@ def test_routing_waits_for_no_store_worker_or_monitor_of_its_own(local):
     names = {urn.rsplit("::", 1)[-1] for urn in direct}
     assert names == {
         "lb-localhost-directory-run",
+        "lb-localhost-secrets-run",
         "lb-localhost-service",
         "shop-blue-service",
         "api-blue-service",
@@ -153,6 +154,10 @@ def test_no_secret_value_is_anywhere_but_in_marked_swarm_secrets(preview):
             if one.type == SECRET:
                 assert one.secrets == {"data"}, f"{one.name} would stand in state as plain text"
                 continue
+            if one.name.endswith("-secrets-run"):
+                assert one.secrets == {"stdin"}, f"{one.name} would stand in state as plain text"
+                assert not [key for key, said in one.inputs.items() if key != "stdin" and value in str(said)]
+                continue
             for form in forms:
                 assert form not in one.text, f"{one.type} {one.name} holds the value of {secret}"
 
@@ -160,6 +165,9 @@ def test_no_secret_value_is_anywhere_but_in_marked_swarm_secrets(preview):
 def test_the_token_never_reaches_a_command_or_its_output(local):
     token = value_of("preview-token")
     for command in local.commands:
+        if command.name.endswith("-secrets-run"):
+            assert token not in str({**command.inputs, "stdin": ""}), "only on standard input"
+            continue
         assert token not in command.text, f"{command.name}: a failing command is printed whole"
         assert not command.secrets, f"{command.name}: one secret hides the diff of the whole text"
 

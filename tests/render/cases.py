@@ -9,7 +9,7 @@ from pathlib import Path
 from colorway.render.nginx import Generation, generation
 from colorway.spec.platform_spec import PlatformSpec
 from tests.render.nginx_text import Directive, read
-from tests.support.specs import small_spec
+from tests.support.specs import REMOTE_HOSTS, small_spec
 
 GOLDEN = Path(__file__).resolve().parent / "golden"
 BLUE_ONLY = {"blue": "1.0.0", "green": None}
@@ -30,6 +30,24 @@ CASES: dict[str, Callable[[], PlatformSpec]] = {
             },
             "edge": {"https-port": 8443, "http-port": 8080, "real-ip-from": [], "headers": {}},
         }
+    ),
+    "versions": lambda: small_spec(
+        traffic="90:10",
+        stack="test-2",
+        hosts=REMOTE_HOSTS,
+        settings={
+            "environment": "staging",
+            "domains": {"main": "example.com", "other": "example.org", "below": "below.example.com"},
+        },
+        overrides={"edge": {"draw": "visit", "real-ip-from": ["198.51.100.0/24", "2001:db8::/32"]}},
+        services={
+            "2.0.0": {
+                "api": {"port": 9001, "longest-request": "3s", "routes": [{"path": "/api/"}]},
+                "shop": {
+                    "routes": [{"path": "/"}, {"path": "/events", "stream": True}, {"path": "/", "domain": "other"}]
+                },
+            }
+        },
     ),
 }
 """By name: what the text is made of."""

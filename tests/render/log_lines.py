@@ -12,6 +12,7 @@ LINES = "colorway_log_lines_total"
 
 BLUE_TASK, OTHER_BLUE_TASK = "10.90.0.5:8000", "10.90.0.16:8000"
 GREEN_TASK, OTHER_GREEN_TASK = "10.90.1.7:8000", "10.90.1.201:8000"
+FIVE_OF_GREEN = f"{GREEN_TASK}, {OTHER_GREEN_TASK}, {GREEN_TASK}, {OTHER_GREEN_TASK}, shop_green"
 
 Moves = Counter[tuple[str, ...]]
 """How often a figure moves, by its name and labels."""
@@ -138,6 +139,16 @@ SAMPLES = (
         timed=("green",),
     ),
     Sample(
+        what="no task of green has an address, at a route that only its version has",
+        chosen="green",
+        addresses="shop.alone_green",
+        statuses="502",
+        times="0.000",
+        code="502",
+        counted=(("green", "502"),),
+        timed=("green",),
+    ),
+    Sample(
         what="all of green's servers are marked down after one attempt",
         chosen="green",
         addresses=f"{GREEN_TASK}, shop_green",
@@ -189,18 +200,11 @@ SAMPLES = (
     Sample(
         what="as many attempts as a request can have",
         chosen="green",
-        addresses=f"{GREEN_TASK}, {OTHER_GREEN_TASK}, shop_green : {BLUE_TASK}, {OTHER_BLUE_TASK}, {GREEN_TASK}",
-        statuses="502, 502, 502 : 502, 502, 200",
-        times="0.001, 0.001, 0.001 : 0.001, 0.001, 0.020",
-        counted=(
-            ("green", "502"),
-            ("green", "502"),
-            ("green", "502"),
-            ("blue", "502"),
-            ("blue", "502"),
-            ("green", "200"),
-        ),
-        timed=("green", "green", "green", "blue", "blue", "green"),
+        addresses=f"{FIVE_OF_GREEN} : {', '.join([BLUE_TASK, OTHER_BLUE_TASK] * 2)}, {GREEN_TASK}",
+        statuses="502, 502, 502, 502, 502 : 502, 502, 502, 502, 200",
+        times="0.001, 0.001, 0.001, 0.001, 0.001 : 0.001, 0.001, 0.001, 0.001, 0.020",
+        counted=(("green", "502"),) * 5 + (("blue", "502"),) * 4 + (("green", "200"),),
+        timed=("green",) * 5 + ("blue",) * 4 + ("green",),
     ),
     Sample(
         what="nginx answered by itself: the color is off",

@@ -18,11 +18,12 @@ NEWER = {
     "keepalive_min_timeout": [
         analyzer.NGX_HTTP_MAIN_CONF | analyzer.NGX_HTTP_SRV_CONF | analyzer.NGX_HTTP_LOC_CONF | analyzer.NGX_CONF_TAKE1
     ],
+    "ssl_reject_handshake": [analyzer.NGX_HTTP_MAIN_CONF | analyzer.NGX_HTTP_SRV_CONF | analyzer.NGX_CONF_FLAG],
     "add_header_inherit": [
         analyzer.NGX_HTTP_MAIN_CONF | analyzer.NGX_HTTP_SRV_CONF | analyzer.NGX_HTTP_LOC_CONF | analyzer.NGX_CONF_TAKE1
     ],
 }
-TABLES = {"map", "split_clients"}
+TABLES = {"map", "split_clients", "geo"}
 """Blocks of values; crossplane takes each line for a directive that it does not know."""
 
 

@@ -10,6 +10,7 @@ from colorway.render.nginx import DIGEST_LENGTH, generation
 from tests.render.cases import CASES, rendered, tree
 from tests.support.specs import small_spec
 
+PORTAL = "portal.example.com"
 WHOLE = ("blue-100", "green-100", "green-off", "blue-off")
 
 
@@ -38,51 +39,126 @@ def locations(case):
     return {where: location for where, location in passing(case).items() if not where[1].startswith("@")}
 
 
-def test_greens_range_comes_first_so_that_a_share_only_grows():
-    assert entries("blue-90", "split_clients", "$colorway_drawn") == [("10%", "green"), ("*", "blue")], (
-        "with blue first a user who met green at 10 % could meet blue again at 50 %"
-    )
-    assert entries("even", "split_clients", "$colorway_drawn")[0] == ("50%", "green")
+def is_split(case):
+    """Whether both colors have users."""
+    return CASES[case]().settings.traffic.is_split
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_client_has_one_of_a_hundred_buckets_as_its_cookie_says_or_as_it_is_drawn(case):
+    cookie = f"$cookie_rel_{CASES[case]().stack.replace('-', '_')}"
+    [drawn] = list(tree(case).all("http", "split_clients"))
+    draws = [(line.name, *line.args) for line in drawn.block]
+    assert draws == [*(("1%", str(bucket)) for bucket in range(99)), ("*", "99")], "all are equally likely"
+    own = "$request_id" if case == "versions" else "$colorway_client $http_user_agent"
+    assert drawn.args == (own, "$colorway_drawn"), "who sends no cookie meets one color while address and agent stay"
+    [bucket] = [block for block in tree(case).all("http", "map") if block.args[1] == "$colorway_bucket"]
+    assert bucket.args[0] == cookie, "a browser sends production's cookie to staging's host names, too"
+    assert entries(case, "map", "$colorway_bucket") == [
+        ("~^(?:[0-9]|[1-9][0-9])$", cookie),
+        ("default", "$colorway_drawn"),
+    ], "cookie and draw agree; what is no bucket counts as none"
+
+
+def test_an_ipv6_address_counts_as_its_half_that_stays():
+    assert entries("even", "map", "$colorway_client") == [
+        ("~(?s)^(?<half>.{8}).{8}$", "$half"),
+        ("default", "$binary_remote_addr"),
+    ], "privacy extensions change the other half every day, and the client its color"
+
+
+def test_greens_buckets_come_first_so_that_a_share_only_grows():
+    def green(case):
+        return [int(line[0]) for line in entries(case, "map", "$colorway_split") if line[1] == "green"]
+
+    assert green("blue-90") == list(range(10))
+    assert green("even") == list(range(50)), "who is on green at 10 % is on green at 50 %"
+    assert entries("even", "map", "$colorway_split")[-1] == ("default", "blue")
 
 
 @pytest.mark.parametrize("case", WHOLE)
 def test_a_whole_share_is_a_constant(case):
-    assert not list(tree(case).all("http", "split_clients")), "nginx refuses 0% in split_clients"
     color = "blue" if case in {"blue-100", "green-off"} else "green"
-    assert entries(case, "map", "$colorway_drawn") == [("default", color)], "everybody meets the one color"
-
-
-@pytest.mark.parametrize("case", ["blue-90", "even"])
-def test_both_shares_are_drawn_from_the_cookie(case):
-    [split] = list(tree(case).all("http", "split_clients"))
-    assert split.args == ("$rel", "$colorway_drawn"), "one draw for all services: a user meets one color everywhere"
-    assert entries(case, "map", "$rel")[-1] == ("default", "$request_id"), (
-        "a newcomer is drawn from what becomes the cookie, so the second request meets the same color"
-    )
+    assert entries(case, "map", "$colorway_split") == [("default", color)], "everybody meets the one color"
 
 
 @pytest.mark.parametrize(("case", "off"), [("green-off", "green"), ("blue-off", "blue")])
 def test_a_color_that_is_off_has_no_upstream_and_answers_503(case, off):
     assert not [name for name in upstreams(case) if name.endswith(f"_{off}")], "its names resolve to nothing"
-    known = [line[0] for line in entries(case, "map", "$colorway_off")]
-    assert off not in known, "the color counts as off"
-    assert ("default", "1") in entries(case, "map", "$colorway_off"), "whatever is not on is off"
-    for where, location in locations(case).items():
-        [condition] = list(location.all("if"))
-        assert condition.args == ("$colorway_off",), f"{where} passes requests to an upstream that is not there"
-        assert condition.values("return") == ["503"], "an honest answer to the secret header"
+    there = [
+        location
+        for server in tree(case).all("http", "server")
+        for location in server.all("location")
+        if location.args[0].startswith(f"/.colorway/{off}/")
+    ]
+    assert {(location.args[0], *location.values("return")) for location in there} == {(f"/.colorway/{off}/", "503")}, (
+        "an honest answer to the secret header"
+    )
     assert f"-{off}:" not in rendered(case).text, "no address of a color that is off is looked up"
 
 
 @pytest.mark.parametrize("case", CASES)
+def test_a_color_s_locations_are_reached_through_the_rewrite_alone(case):
+    for server in tree(case).all("http", "server"):
+        if not server.values("rewrite"):
+            continue
+        assert server.values("rewrite") == ["^ /.colorway/$colorway_color$uri last"], "the server picks the color"
+        for location in server.all("location"):
+            path = location.args[-1]
+            assert path.startswith("@") or list(location.all("internal")), f"{path} could be asked for from outside"
+        for color in CASES[case]().colors_on:
+            hidden = [one for one in server.all("location") if one.args == (f"/.colorway/{color}/.colorway/",)]
+            assert [one.values("return") for one in hidden] == [["404"]], "what looks like one of them is no route"
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_targets_get_the_path_as_it_was_sent(case):
+    for where, location in passing(case).items():
+        [target] = location.values("proxy_pass")
+        assert target.endswith("$request_uri"), f"{where}: a rewritten path would have its %2F decoded"
+
+
+def test_a_route_of_one_version_is_none_in_the_other():
+    there = {path for server, path in locations("versions") if server == "example.com *.example.com"}
+    assert "/.colorway/green/events" in there
+    assert "/.colorway/blue/events" not in there, "blue's version does not know it"
+    assert "/.colorway/blue/static/" in there
+    assert "/.colorway/green/static/" not in there
+    [portal] = [one for one in tree("versions").all("http", "server") if one.values("server_name") == [PORTAL]]
+    [nothing] = [one for one in portal.all("location") if one.args == ("/.colorway/green/",)]
+    assert nothing.values("return") == ["404"], "a name that only blue has"
+    servers = {name: upstream.values("server") for name, upstream in upstreams("versions").items()}
+    assert servers["api_green"] == [
+        "api-green:9001 resolve max_fails=0",
+        "api-blue:9000 resolve backup max_fails=0",
+    ], "each at the port of its own version"
+    assert servers["shop.alone_green"] == ["shop-green:8000 resolve max_fails=0"]
+    [target] = locations("versions")["example.com *.example.com", "/.colorway/green/events"].values("proxy_pass")
+    assert target == "http://shop.alone_green$request_uri", "blue as a backup would answer it with 404"
+    [target] = locations("versions")["example.com *.example.com", "/.colorway/green/"].values("proxy_pass")
+    assert target == "http://shop_green$request_uri", "what both have is still answered by the other"
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_folder_without_its_last_slash_is_no_other_place(case):
+    bare = {
+        location.args[1]: location.values("return")[0]
+        for location in tree(case).deep("location")
+        if location.args[0] == "=" and location.args[1].startswith("/.colorway/")
+    }
+    for _, path in locations(case):
+        if path.endswith("/") and path.count("/") > len("///"):
+            assert bare[path.removesuffix("/")] == f"308 /{path.split('/', 3)[3]}$is_args$args", (
+                "nginx's own redirect would show the internal path"
+            )
+
+
+@pytest.mark.parametrize("case", CASES)
 def test_a_get_is_begun_again_where_nginx_has_no_task_left_to_try(case):
-    is_split = bool(list(tree(case).all("http", "split_clients")))
-    again = {line[0]: line[1] for line in entries(case, "map", "$colorway_again")}
-    assert again == ({"blue": "green", "default": "blue"} if is_split else {"default": "$colorway_color"}), (
-        "a list of tasks that changed under a request ends its retries: the other color answers, "
-        "or without one this color's tasks as they are now"
-    )
-    assert entries(case, "map", "$colorway_once")[:2] == [("GET", ""), ("HEAD", "")], "all else may have been executed"
+    assert entries(case, "map", "$colorway_once") == [
+        (r"~^(?:GET|HEAD) [0-4]\.", ""),
+        ("default", "1"),
+    ], "all else may have been executed, and what took long is not begun anew"
     there = passing(case)
     for (server, path), location in locations(case).items():
         [page] = location.values("error_page")
@@ -91,19 +167,33 @@ def test_a_get_is_begun_again_where_nginx_has_no_task_left_to_try(case):
         [guard] = list(target.all("if"))
         assert guard.args == ("$colorway_once",), f"{path}: a POST is never sent twice"
         assert not target.values("error_page"), f"{path}: begun again once, not for ever"
-        for same in ("proxy_read_timeout", "add_header"):
+        for same in ("proxy_read_timeout", "proxy_next_upstream_timeout", "add_header", "proxy_buffering"):
             assert target.values(same) == location.values(same), f"{path}: the same {same} whoever answers"
         [first], [second] = location.values("proxy_pass"), target.values("proxy_pass")
-        assert second == first.replace("$colorway_color", "$colorway_again"), f"{path}: the same service"
+        color = path.split("/")[2]
+        if case in {"blue-90", "even"}:
+            other = "green" if color == "blue" else "blue"
+            assert second == first.replace(f"_{color}$", f"_{other}$"), "the other color answers"
+        elif not is_split(case):
+            assert second == first, "without another one this color's tasks as they are now"
+
+
+def test_a_route_that_the_other_version_has_not_is_begun_again_at_its_own_color():
+    def again(path):
+        server = "example.com *.example.com"
+        page = locations("versions")[server, path].values("error_page")[0]
+        return passing("versions")[server, page.removeprefix("502 = ")].values("proxy_pass")
+
+    assert again("/.colorway/green/events") == ["http://shop.alone_green$request_uri"], "blue would answer 404"
+    assert again("/.colorway/green/") == ["http://shop_blue$request_uri"]
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_other_color_is_a_backup_only_while_both_have_users(case):
-    is_split = bool(list(tree(case).all("http", "split_clients")))
     for name, upstream in upstreams(case).items():
         servers = upstream.values("server")
         backups = [server for server in servers if "backup" in server]
-        assert len(backups) == is_split, (
+        assert len(backups) == (is_split(case) and ".alone_" not in name), (
             f"{name}: at 0 % nobody may meet the idle color; between, a crash of one color must not be seen"
         )
         color = name.rsplit("_", 1)[1]
@@ -122,6 +212,9 @@ def test_every_upstream_follows_its_tasks(case):
         assert all("resolve" in server.split() for server in upstream.values("server")), (
             f"{name}: an address that is resolved once at the start sent 70 % of the requests nowhere"
         )
+        assert all("max_fails=0" in server.split() for server in upstream.values("server")), (
+            f"{name}: a path that answers a header of 40 KB would put the task out for everybody (faults C2)"
+        )
         kept = int(upstream.values("keepalive_timeout")[0].removesuffix("s"))
         assert kept <= 4, "nginx must close idle connections before any application does (the usual limit is 5 s)"
 
@@ -130,10 +223,10 @@ def test_every_upstream_follows_its_tasks(case):
 def test_newcomers_get_a_cookie_except_where_a_cdn_may_keep_the_answer(case):
     for (server, path), location in locations(case).items():
         cookies = [value for value in location.values("add_header") if value.startswith("Set-Cookie")]
-        if path == "/static/":
+        if path.endswith("/static/"):
             assert not cookies, f"{server}{path}: a kept answer would give all users the same cookie"
         else:
-            assert cookies == ["Set-Cookie $rel_cookie always"], f"{server}{path}: a newcomer has to become sticky"
+            assert cookies == ["Set-Cookie $colorway_cookie always"], f"{server}{path}: a newcomer has to become sticky"
     assert not [
         header
         for server in tree(case).all("http", "server")
@@ -142,15 +235,24 @@ def test_newcomers_get_a_cookie_except_where_a_cdn_may_keep_the_answer(case):
     ], "a cookie on a server reaches its cacheable locations, too"
 
 
-def test_a_cookie_is_set_once_and_only_believed_in_our_own_form():
-    lines = dict(entry[:2] for entry in entries("blue-90", "map", "$rel_cookie"))
-    assert lines["~^[0-9a-f]{32}$"] == "", "an empty value adds no header: whoever has one gets no second"
-    assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= set(re.split("; ", lines["default"])), (
+def test_a_cookie_is_the_bucket_that_was_used_and_is_set_once():
+    lines = dict(entry[:2] for entry in entries("blue-90", "map", "$colorway_cookie"))
+    assert lines["~^(?:[0-9]|[1-9][0-9])$"] == "", "an empty value adds no header: whoever has one gets no second"
+    name, *rest = re.split("; ", lines["default"])
+    assert name == "rel_test=$colorway_bucket", "the second request meets the color of the first"
+    assert {"Secure", "HttpOnly", "SameSite=Lax$colorway_cookie_domain", "Path=/"} <= set(rest), (
         "the cookie is nobody else's business"
     )
-    assert dict(entry[:2] for entry in entries("blue-90", "map", "$rel"))["~^[0-9a-f]{32}$"] == "$cookie_rel", (
-        "a made-up cookie value would choose a color"
-    )
+
+
+def test_a_cookie_holds_under_every_name_of_its_domain():
+    assert entries("versions", "map", "$colorway_cookie_domain") == [
+        ("hostnames",),
+        (".example.com", "; Domain=example.com"),
+        (".example.org", "; Domain=example.org"),
+        (".below.example.com", "; Domain=example.com"),
+        ("default", ""),
+    ], "of two domains that lie in each other the upper: a browser would send two cookies of one name otherwise"
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -165,8 +267,8 @@ def test_a_request_is_never_sent_twice_where_it_could_count_twice(case):
 @pytest.mark.parametrize("case", CASES)
 def test_a_reload_loses_nothing_that_is_in_flight(case):
     seconds = int(tree(case).values("worker_shutdown_timeout")[0].removesuffix("s"))
-    longest = CASES[case]().longest_request.total_seconds()
-    assert seconds >= max(longest, 75), "an old worker is not ended while the longest request runs"
+    longest = CASES[case]().longest_wait.total_seconds()
+    assert seconds >= max(longest, 75), "an old worker is not ended while the longest request and its retries run"
     assert tree(case).values("http", "keepalive_min_timeout") == ["10s"], (
         "without it a reload resets connections on which a request is already on its way"
     )
@@ -180,13 +282,68 @@ def test_a_worker_has_a_file_for_every_connection_and_asks_for_no_more_than_host
 
 def test_workers_may_outlive_a_reload_as_long_as_the_longest_request():
     spec = small_spec(overrides={"services": {"api": {"longest-request": "3m"}}})
-    assert "worker_shutdown_timeout 180s;" in generation(spec).text, "75 s would cut a request of three minutes"
+    assert "worker_shutdown_timeout 190s;" in generation(spec).text, "75 s would cut a request of three minutes"
 
 
-def test_each_route_waits_as_long_as_its_service_may_need():
-    waits = {path: location.values("proxy_read_timeout") for (_, path), location in locations("blue-90").items()}
-    assert waits["/api/"] == ["40s"]
-    assert waits["/static/"] == ["30s"]
+def test_each_route_waits_as_long_as_its_service_may_need_and_retries_within_one_time():
+    def said(directive):
+        return {path: location.values(directive) for (_, path), location in locations("versions").items()}
+
+    assert said("proxy_read_timeout")["/.colorway/blue/api/"] == ["40s"]
+    assert said("proxy_read_timeout")["/.colorway/green/api/"] == ["3s"], "as its own version says"
+    assert said("proxy_next_upstream_timeout")["/.colorway/blue/api/"] == ["5s"]
+    assert said("proxy_next_upstream_timeout")["/.colorway/green/api/"] == ["3s"], (
+        "a GET past its limit ran three times and answered after three times the limit (faults C4)"
+    )
+
+
+def test_the_drain_reckons_with_retries():
+    assert small_spec().drain.total_seconds() == 10 + 1 + 5 + 5 + 40, "two rounds of retries, then the longest request"
+
+
+def test_what_is_streamed_is_not_buffered():
+    server = "example.com *.example.com"
+    place = locations("versions")[server, "/.colorway/green/events"]
+    assert place.values("proxy_buffering") == ["off"]
+    assert place.values("proxy_request_buffering") == ["off"]
+    assert not locations("versions")[server, "/.colorway/green/"].values("proxy_buffering"), (
+        "all else is: a slow client must not hold a task"
+    )
+
+
+def test_bodies_lie_on_the_disk_of_the_host_and_have_room_there():
+    assert tree("even").values("http", "client_body_temp_path") == ["/etc/colorway/buffer/body"]
+    assert tree("even").values("http", "proxy_temp_path") == ["/etc/colorway/buffer/proxy"]
+    spec = small_spec(overrides={"edge": {"longest-body": 90, "body-space": "2Gi"}})
+    limits = [line.strip() for line in generation(spec).text.splitlines() if line.strip().startswith("limit_conn ")]
+    assert limits == ["limit_conn bodies 22;", "limit_conn bodies_of 8;"], "22 of 90 MiB fit into 2 GiB"
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_headers_of_32_kb_pass_both_ways(case):
+    assert tree(case).values("http", "large_client_header_buffers") == ["4 32k"], "cookies, and a long request line"
+    assert tree(case).values("http", "proxy_buffer_size") == ["32k"], "Laravel and Next.js answer cookies of 8 KB"
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_nothing_that_a_client_says_of_itself_reaches_an_application(case):
+    sent = {directive.args[0]: directive.args[1] for directive in tree(case).all("http", "proxy_set_header")}
+    for name in ("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Proto", "Forwarded"):
+        assert "$http_" not in sent[name], f"{name}: a client's own word would pass (faults C5)"
+        assert "$proxy_add" not in sent[name], f"{name}: a client's own word would pass"
+    assert sent["Host"] == sent["X-Forwarded-Host"] == "$host$is_request_port$request_port", (
+        "an application's redirect on :8443 loses the port otherwise"
+    )
+
+
+def test_a_trusted_proxy_stands_in_the_chain():
+    assert dict(entry[:2] for entry in entries("versions", "map", "$colorway_for")) == {
+        "1": "$remote_addr, $realip_remote_addr",
+        "default": "$remote_addr",
+    }
+    [trusted] = list(tree("versions").all("http", "geo"))
+    assert [line.name for line in trusted.block] == ["198.51.100.0/24", "2001:db8::/32", "default"]
+    assert not list(tree("virtual-hosts").all("http", "geo")), "nobody is trusted"
 
 
 def test_the_cookie_does_not_take_away_the_headers_of_the_server():
@@ -202,7 +359,7 @@ def test_the_cookie_does_not_take_away_the_headers_of_the_server():
 @pytest.mark.parametrize("case", CASES)
 def test_the_secret_token_is_only_included(case):
     assert entries(case, "map", "$colorway_preview") == [
-        ("include", "/run/secrets/preview-token"),
+        ("include", "/etc/colorway/secrets/current/preview.conf"),
         ("default", ""),
     ], "one secret in the text turns the whole diff of a preview into [secret]"
     assert 'proxy_set_header X-Colorway-Preview "";' in rendered(case).text, "the token stays out of applications"
@@ -210,7 +367,7 @@ def test_the_secret_token_is_only_included(case):
 
 def test_who_has_no_token_meets_the_drawn_color():
     assert entries("blue-90", "map", "$colorway_color") == [
-        ("", "$colorway_drawn"),
+        ("", "$colorway_split"),
         ("default", "$colorway_preview"),
     ], "an unknown token counts as none"
 
@@ -227,6 +384,7 @@ def test_the_log_is_a_file_and_tells_attempts(case):
 
 def test_only_the_networks_of_the_cdn_may_name_the_client():
     assert tree("blue-90").values("http", "set_real_ip_from") == ["198.51.100.0/24"]
+    assert tree("versions").values("http", "set_real_ip_from") == ["198.51.100.0/24", "2001:db8::/32"]
     assert tree("virtual-hosts").values("http", "set_real_ip_from") == []
     assert tree("virtual-hosts").values("http", "real_ip_header") == [], "nobody is believed, so no header is read"
 
@@ -240,21 +398,46 @@ def test_the_status_server_is_reachable_from_the_container_only():
     assert answers["/generation"] == [f"200 {rendered('blue-90').digest}"], "what apply and status read back"
 
 
-def test_a_host_name_gets_a_server_of_its_own_and_unknown_ones_get_the_first():
+def test_a_host_name_gets_a_server_of_its_own_and_this_machine_answers_to_any():
     servers = {
         server.values("server_name")[0]: server.values("listen")
         for server in tree("virtual-hosts").all("http", "server")
         if server.values("location", "proxy_pass")
     }
     assert servers == {
-        "example.com *.example.com _": ["443 ssl default_server"],
+        "example.com *.example.com": ["443 ssl default_server"],
         "portal.example.com": ["443 ssl"],
         "shop.example.com": ["443 ssl"],
-    }, "the platform's own name answers whoever asks for none"
+    }, "the platform's own name answers https://127.0.0.1:8443, too: nobody gave this machine a name"
     routes = {place: loc.values("proxy_pass")[0] for place, loc in locations("virtual-hosts").items()}
-    assert routes["shop.example.com", "/v2/"] == "http://api_$colorway_color"
-    assert routes["shop.example.com", "/"] == "http://shop_$colorway_color"
-    assert routes["portal.example.com", "/"] == "http://api_$colorway_color"
+    assert routes["shop.example.com", "/.colorway/blue/v2/"] == "http://api_blue$request_uri"
+    assert routes["shop.example.com", "/.colorway/blue/"] == "http://shop_blue$request_uri"
+    assert routes["portal.example.com", "/.colorway/blue/"] == "http://api_blue$request_uri"
+
+
+def test_names_that_are_none_of_the_platform_s_are_refused():
+    servers = list(tree("versions").all("http", "server"))
+    [tls] = [server for server in servers if "443 ssl default_server" in server.values("listen")]
+    assert tls.values("ssl_reject_handshake") == ["on"], "no page, and no certificate that tells the platform's names"
+    assert tls.values("return") == ["421"], "the handshake's name was known, the request's is not"
+    [plain] = [server for server in servers if "80 default_server" in server.values("listen")]
+    assert plain.values("return") == ["444"]
+    [known] = [server for server in servers if "80" in server.values("listen")]
+    assert known.values("server_name") == ["example.com *.example.com portal.example.com example.org *.example.org"], (
+        "every name of every domain that has a route"
+    )
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_server_listens_on_ipv6_where_the_kernel_has_it(case):
+    for server in tree(case).all("http", "server"):
+        for listen in server.values("listen"):
+            if "127.0.0.1" in listen:
+                continue
+            port, default = listen.split()[0], "default-" if "default_server" in listen else ""
+            assert server.values("include") == [f"/etc/colorway/run/listen-{default}{port}-*.conf"], (
+                "a pattern that finds nothing is no error"
+            )
 
 
 def test_http_is_sent_to_the_port_that_serves():
@@ -264,6 +447,15 @@ def test_http_is_sent_to_the_port_that_serves():
         if "80 default_server" in server.values("listen")
     ]
     assert plain.values("return") == ["308 https://$host:8443$request_uri"], "308 keeps the method of a POST"
+
+
+def test_texts_are_compressed_and_pictures_are_not():
+    [types] = tree("even").values("http", "gzip_types")
+    assert {"text/css", "application/json", "application/javascript", "image/svg+xml"} <= set(types.split())
+    assert not {"image/png", "image/jpeg", "text/event-stream"} & set(types.split()), (
+        "compressed already, or waiting in a buffer"
+    )
+    assert tree("even").values("http", "gzip_vary") == ["on"], "a cache must not give it to who cannot read it"
 
 
 def test_the_same_spec_has_the_same_digest():
@@ -282,6 +474,10 @@ def test_the_same_spec_has_the_same_digest():
         {"traffic": "0:100"},
         {"versions": {"blue": "1.0.0", "green": None}, "traffic": "100:0"},
         {"settings": {"domains": {"main": "example.org"}}},
+        {"settings": {"domains": {"main": "example.com", "other": "example.org"}}},
+        {"overrides": {"edge": {"hsts": {"max-age": "0s"}}}},
+        {"overrides": {"edge": {"body-space": "5Gi"}}},
+        {"overrides": {"edge": {"draw": "visit"}}},
         {"overrides": {"services": {"api": {"port": 9001}}}},
         {"overrides": {"services": {"api": {"longest-request": "41s"}}}},
         {"overrides": {"edge": {"headers": {"X-Frame-Options": "SAMEORIGIN"}}}},

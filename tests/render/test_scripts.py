@@ -188,19 +188,50 @@ def test_a_task_of_an_earlier_run_that_does_not_end_is_named(tmp_path, programs)
     assert "an earlier run of migrate still works after 60 s in container 0123456789ab" in run.stderr
 
 
-@pytest.mark.parametrize("name", ["await-no-tasks", "routing-check", "routing-apply", "run-once", "label-nodes"])
+@pytest.mark.parametrize("name", [path.stem for path in SCRIPTS if path.stem != "make-directory"])
 def test_a_docker_that_hangs_is_given_up_and_named(tmp_path, programs, name):
     # The first call of each whose errors are not thrown away.
     fake(programs, 'case "$1 $2" in "service rm"|"service inspect") exit 1 ;; esac; exec sleep 60')
     (tmp_path / "generations" / "abc").mkdir(parents=True)
     (tmp_path / "generations" / "abc" / "nginx.conf").touch()
+    (tmp_path / "secrets").mkdir()
     text = script(name).replace("timeout 60", "timeout 0.3").replace("within=60", "within=0.3")
     text = text.replace("/tmp/colorway-$(id -u)", f"{tmp_path}/colorway")
     arguments = {"await-no-tasks": ["5", "worker"], "run-once": ["migrate", "5"], "label-nodes": []}
-    stdin = "# colorway generation abc\n" if name.startswith("routing") else "self a=b\n"
+    stdin = "# colorway generation abc\n" if name.startswith("routing") else "# file a\nself a=b\n"
+    stdin = "self a=b\n" if name == "label-nodes" else stdin
     run = ran(text, *arguments.get(name, [str(tmp_path), "lb", "8081", "5"]), bin_=programs, stdin=stdin)
     assert run.returncode != 0, run.stdout
     assert re.search(r"docker (service|node|ps|info) did not answer within (60|0.3) s", run.stderr), run.stderr
+
+
+def test_secrets_of_nginx_are_replaced_whole_and_stay_where_nothing_runs_yet(tmp_path, programs):
+    (tmp_path / "secrets").mkdir()
+    for token in ("first", "second", "second"):
+        text = f"# file preview.conf\nthe {token} map\n# file users\nthe users\n"
+        run = ran(script("edge-secrets"), str(tmp_path), "lb", "8081", bin_=programs, stdin=text)
+        assert run.stdout == "secrets of nginx are in place\n", run.stderr
+        current = tmp_path / "secrets" / "current"
+        assert (current / "preview.conf").read_text() == f"the {token} map\n"
+        assert (current / "users").read_text() == "the users\n"
+        digest = current.readlink().name
+        assert (current / "answer.conf").read_text() == f"return 200 {digest};\n", "what says which ones are live"
+        assert {path.name for path in (tmp_path / "secrets").iterdir()} == {"current", digest}, "no old one is left"
+        assert (current / "preview.conf").stat().st_mode & 0o077 == 0, "nobody else's business"
+
+
+def test_secrets_that_nginx_does_not_take_are_taken_back_without_its_words(tmp_path, programs):
+    (tmp_path / "secrets" / "before").mkdir(parents=True)
+    (tmp_path / "secrets" / "current").symlink_to("before")
+    (tmp_path / "current").mkdir()
+    (tmp_path / "current" / "nginx.conf").write_text("include /etc/colorway/secrets/current/preview.conf;\n")
+    fake(programs, '[ "$1" != ps ] || { echo 0123456789ab; exit 0; }; echo hunter2 is no map >&2; exit 1')
+    run = ran(
+        script("edge-secrets"), str(tmp_path), "lb", "8081", bin_=programs, stdin="# file preview.conf\nhunter2\n"
+    )
+    assert run.returncode == 1
+    assert run.stderr == "nginx in lb does not take the secrets; it knows the earlier ones again\n"
+    assert (tmp_path / "secrets" / "current").readlink().name == "before"
 
 
 def test_a_falling_color_that_was_never_there_holds_nobody_up(programs):

@@ -41,7 +41,9 @@ CASES = (
         SHOP,
         ROUTE,
         "routes: [{path: /}, {path: /, domain: main}]",
-        Line("services.shop.routes.1: is the same as services.shop.routes.0; one route, one service", at="domain: main"),
+        Line(
+            "services.shop.routes.1: is the same as services.shop.routes.0; one route, one service", at="domain: main"
+        ),
     ),
     Case(
         "a name that is longer than DNS allows",
@@ -68,7 +70,8 @@ CASES = (
         ROUTE,
         f"routes: [{{path: /{'a' * 1000}}}]",
         Line(
-            "services.shop.routes.0.path: is longer than the 1000 characters that a path may have; choose a shorter one",
+            "services.shop.routes.0.path: is longer than the 1000 characters that a path may have; choose a "
+            "shorter one",
             at="aaa",
         ),
     ),
@@ -88,7 +91,8 @@ CASES = (
         "longest-body: 10",
         "longest-body: 1000",
         Line(
-            "edge.longest-body: leaves room for fewer than 8 bodies side by side; write body-space: 8000Mi, or less here",
+            "edge.longest-body: leaves room for fewer than 8 bodies side by side; write body-space: 8000Mi, or "
+            "less here",
             at="longest-body",
         ),
     ),

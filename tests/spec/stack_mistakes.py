@@ -673,8 +673,10 @@ CASES = (
         "",
         Line("colorway:environment: is missing: what the stack is for: local, lab, staging or production"),
         Line("colorway:platform: is missing: name of the platform file"),
-        Line("colorway:domains: is missing: domains of the stack by name, `main` for one; the load balancers answer for them "
-             "and their subdomains"),
+        Line(
+            "colorway:domains: is missing: domains of the stack by name, `main` for one; the load balancers answer for "
+            "them and their subdomains"
+        ),
         Line("colorway:versions: is missing: the release manifest that each color runs"),
         Line("colorway:traffic: is missing: the one line that a release moves"),
         Line("colorway:hosts: is missing: the machines"),

@@ -15,7 +15,13 @@ from tests.spec import edge_mistakes, platform_mistakes, release_mistakes, stack
 from tests.spec.mistakes import Case
 from tests.spec.project_files import DEMO, DEMO_1, FILES, LIVE, LOCAL, STACKS, said, write_project
 
-CASES = (*stack_mistakes.CASES, *platform_mistakes.CASES, *edge_mistakes.CASES, *release_mistakes.CASES, *yaml_mistakes.CASES)
+CASES = (
+    *stack_mistakes.CASES,
+    *platform_mistakes.CASES,
+    *edge_mistakes.CASES,
+    *release_mistakes.CASES,
+    *yaml_mistakes.CASES,
+)
 SECRETS = ("hunter2-S3CRET", "hunter2-s3cret", "/hunter2-S3CRET", "10m hunter2-S3CRET")
 """What somebody might paste at the wrong place; the second has the form of a name, the third of a path."""
 
@@ -265,7 +271,9 @@ def test_a_secret_at_the_wrong_place_never_comes_back(tmp_path, monkeypatch, sec
         "!hunter2-S3CRET x",
     ],
 )
-@pytest.mark.parametrize(("file", "line"), [(DEMO, "LOG_LEVEL: "), (LOCAL, "colorway:domains: {main: "), (LIVE, "address: ")])
+@pytest.mark.parametrize(
+    ("file", "line"), [(DEMO, "LOG_LEVEL: "), (LOCAL, "colorway:domains: {main: "), (LIVE, "address: ")]
+)
 def test_a_secret_in_broken_yaml_never_comes_back(tmp_path, file, line, spoiled):
     lines = [
         text if line not in text else f"{text[: text.index(line)]}{line}{spoiled}" for text in FILES[file].splitlines()
