@@ -69,11 +69,12 @@ def nginx(local_images: dict[str, str], tmp_path_factory: pytest.TempPathFactory
     folder = tmp_path_factory.mktemp("load-balancer")
     made = ["/bin/sh", "-euc", script("make-directory"), "colorway", str(folder)]
     subprocess.run(made, input=entry("nginx"), text=True, capture_output=True, check=True)
-    token = folder / "token"
-    token.write_text(f'"{TOKEN}.blue" blue;\n"{TOKEN}.green" green;\n', encoding="utf-8")
+    made = ["/bin/sh", "-euc", script("edge-secrets"), "colorway", str(folder), "no-service", "8081"]
+    known = f'# file preview.conf\n"~^{TOKEN}\\.blue$" blue;\n"~^{TOKEN}\\.green$" green;\n'
+    subprocess.run(made, input=known, text=True, capture_output=True, check=True)
     name = f"colorway-test-checkers-{uuid.uuid4().hex[:8]}"
-    mounts = ["--volume", f"{folder}:/etc/colorway", "--volume", f"{token}:/run/secrets/preview-token:ro"]
-    environment = ["--env", "COLORWAY_DOMAIN=example.com", "--env", "COLORWAY_STATUS_PORT=8081"]
+    mounts = ["--volume", f"{folder}:/etc/colorway"]
+    environment = ["--env", "COLORWAY_STATUS_PORT=8081"]
     container = ["--name", name, "--network", "none", "--read-only", "--tmpfs", "/tmp", *mounts, *environment]
     image = local_images["nginx"]
     docker("run", "--rm", "--detach", "--init", *container, image, "/bin/sh", "/etc/colorway/entry.sh")
@@ -99,7 +100,13 @@ def docker(*arguments: str) -> None:
 
 def refused(nginx: Run, text: str) -> str:
     """What nginx says against a text, empty if it takes it."""
-    checked = nginx("/bin/sh", "-c", "cat >/tmp/text.conf && nginx -e stderr -t -q -c /tmp/text.conf", text=text)
+    made = (
+        "cat >/tmp/text.conf; file=$(sed -n 's/^ *ssl_certificate_key \\(.*\\).key;/\\1/p' /tmp/text.conf)"
+        " && { [ -s $file.crt ] || openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
+        " -subj /CN=test -keyout $file.key -out $file.crt 2>/dev/null; }"
+        " && nginx -e stderr -t -q -c /tmp/text.conf"
+    )
+    checked = nginx("/bin/sh", "-c", made, text=text)
     return checked.stderr if checked.returncode or checked.stderr else ""
 
 
@@ -118,8 +125,23 @@ def test_nginx_takes_the_text_of_every_stack(nginx, stack):
 
 
 def test_the_check_would_see_a_mistake(nginx):
-    text = generation(small_spec(traffic="90:10")).text.replace("10% green", "0% green")
+    text = generation(small_spec(traffic="90:10")).text.replace("1% 98;", "0% 98;")
     assert "invalid percent value" in refused(nginx, text), "a check that takes everything proves nothing"
+
+
+def test_nginx_takes_the_longest_names_headers_and_paths_that_the_spec_lets_through(nginx):
+    domain = ".".join(["d" * 60] * 4)
+    spec = small_spec(
+        settings={"domains": {"main": f"{domain}.orga", "other": "example.org"}},
+        overrides={
+            "services": {
+                "shop": {"routes": [{"path": f"/{'a' * 999}"}, {"path": "/", "domain": "other", "host": "h" * 40}]},
+                "api": {"routes": [{"path": "/"}, *({"path": "/", "host": f"p{number}"} for number in range(100))]},
+            },
+            "edge": {"headers": {"X-Long": "a" * 4000}, "longest-body": 4096, "body-space": "32Gi"},
+        },
+    )
+    assert refused(nginx, generation(spec).text) == "", "what nginx refuses fails in `up`, after the preview"
 
 
 def test_a_load_balancer_without_a_text_says_so_and_serves_503(nginx):

@@ -61,8 +61,12 @@ def test_the_idle_color_opens_with_the_token_only(platform: Demo):
     wrong = replace(platform.target, headers=(("X-Colorway-Preview", "guess.green"),))
     assert json.loads(get(wrong, "/whoami"))["color"] == "blue", "a wrong token changes nothing"
     (container,) = platform.containers("lb-localhost")
-    token = docker("exec", container, "cat", "/run/secrets/preview-token").split('"')[1]
-    right = replace(platform.target, headers=(("X-Colorway-Preview", token.replace(".blue", ".green")),))
+    token = (
+        docker("exec", container, "cat", "/etc/colorway/secrets/current/preview.conf").split("~^")[1].split("\\.")[0]
+    )
+    shouted = replace(platform.target, headers=(("X-Colorway-Preview", f"{token.upper()}.green"),))
+    assert json.loads(get(shouted, "/whoami"))["color"] == "blue", "capitals count"
+    right = replace(platform.target, headers=(("X-Colorway-Preview", f"{token}.green"),))
     assert json.loads(get(right, "/whoami"))["color"] == "green", "the token opens the color without users"
 
 

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from colorway.spec import names
 from tests.support.load import Target
 
 LOCKS = Path(tempfile.gettempdir())
@@ -41,7 +42,9 @@ class Place:
     @property
     def target(self) -> Target:
         """The platform's entry, for the load."""
-        return Target(server_name="localhost.localdomain", port=self.https_port)
+        return Target(
+            server_name="localhost.localdomain", port=self.https_port, cookie_name=names.color_cookie(self.name)
+        )
 
     def stack_file(self, local: str, *, overrides: str = "") -> str:
         """Return this stack's file, made from the text of `Pulumi.local.yaml`.

@@ -24,10 +24,10 @@ class _Newcomers:
 
     keep_body = True
 
-    def __init__(self, *, burst: _Burst, dialer: Dialer, payload: bytes) -> None:
+    def __init__(self, *, burst: _Burst, dialer: Dialer) -> None:
         self._burst = burst
         self._dialer = dialer
-        self.payload = payload
+        self.payload = burst.request()
 
     def answered(self, connection: Connection, response: ResponseReader) -> None:
         judgment = judge(kind=Kind.FRESH, path=Path.API_WHOAMI, post=None, response=response)
@@ -37,7 +37,9 @@ class _Newcomers:
             self._burst.colors[judgment.color] += 1
         if not self._burst.take():
             connection.close()
-        elif connection.closed or connection.unread():
+            return
+        self.payload = self._burst.request()
+        if connection.closed or connection.unread():
             connection.close()
             self._dialer.dial(self)
         else:
@@ -46,18 +48,24 @@ class _Newcomers:
     def broke(self, connection: Connection, reason: str) -> None:
         self._burst.failures.append(f"{reason}; {connection.progress}")
         if self._burst.take():
+            self.payload = self._burst.request()
             self._dialer.dial(self)
 
 
 class _Burst:
     """What is left to send, and what came back."""
 
-    def __init__(self, newcomers: int) -> None:
+    def __init__(self, target: Target, newcomers: int) -> None:
         self.newcomers = newcomers
+        self._target = target
         self._left = newcomers
         self.colors: Counter[str] = Counter()
         self.failures: list[str] = []
         self.ended = asyncio.Event()
+
+    def request(self) -> bytes:
+        """Return the request of a newcomer that nobody was before."""
+        return self._target.request("GET", Path.API_WHOAMI, agent=f"newcomer {self._left}")
 
     def take(self) -> bool:
         """Say whether there is one more to send; sets `ended` once everything came back."""
@@ -70,12 +78,11 @@ class _Burst:
 
 
 async def _measure(target: Target, *, newcomers: int, concurrency: int, within: float) -> dict[str, int]:
-    burst = _Burst(newcomers)
+    burst = _Burst(target, newcomers)
     dialer = Dialer(target, loop=asyncio.get_running_loop())
-    payload = target.request("GET", Path.API_WHOAMI)
     for _ in range(concurrency):
         if burst.take():
-            dialer.dial(_Newcomers(burst=burst, dialer=dialer, payload=payload))
+            dialer.dial(_Newcomers(burst=burst, dialer=dialer))
     try:
         async with asyncio.timeout(within):
             await burst.ended.wait()
@@ -95,8 +102,8 @@ def measure_shares(
 ) -> dict[str, int]:
     """Count the colors that answer newcomers now.
 
-    The requests leave on a few kept connections, without a cookie: to the load balancer each is a newcomer,
-    and no time goes into handshakes.
+    The requests leave on a few kept connections, without a cookie and each with an agent of its own: to the load
+    balancer each is a newcomer, and no time goes into handshakes.
 
     Args:
         target: The platform's entry.

@@ -178,6 +178,7 @@ class Http2Connection(asyncio.Protocol):
             (":path", str(request.path)),
             (":scheme", "https" if target.tls else "http"),
             (":authority", target.host_header or target.server_name),
+            ("user-agent", f"user {request.user}"),
             *((name.lower(), value) for name, value in target.headers),
         ]
         if stream.cookie is not None:

@@ -34,10 +34,18 @@ class Target:
     cookie_name: str = "rel"
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
-    def request(self, method: str, path: str, *, cookie: str | None = None, body: bytes = b"") -> bytes:
-        """Return the bytes of one HTTP/1.1 request that leaves the connection open."""
+    def request(
+        self, method: str, path: str, *, cookie: str | None = None, agent: str | None = None, body: bytes = b""
+    ) -> bytes:
+        """Return the bytes of one HTTP/1.1 request that leaves the connection open.
+
+        Who has no cookie is drawn by address and agent: all from here have one address, so each client needs its
+        own agent.
+        """
         lines = [f"{method} {path} HTTP/1.1", f"Host: {self.host_header or self.server_name}"]
         lines += [f"{name}: {value}" for name, value in self.headers]
+        if agent is not None:
+            lines.append(f"User-Agent: {agent}")
         if cookie is not None:
             lines.append(f"Cookie: {self.cookie_name}={cookie}")
         if method == "POST":

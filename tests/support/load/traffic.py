@@ -134,7 +134,7 @@ class Traffic:
         request = Request(
             kind=kind,
             path=path,
-            payload=self._target.request("GET", path, cookie=user.cookie if user else None),
+            payload=self._target.request("GET", path, cookie=user.cookie if user else None, agent=self._agent()),
             scheduled=scheduled,
             finished=self._finished,
             user=user.number if user else 0,
@@ -142,12 +142,16 @@ class Traffic:
         )
         self._begin(request, user=user)
 
+    def _agent(self) -> str:
+        """Return an agent that nobody had before; a known user has its cookie beside it."""
+        return f"load {self._slot}"
+
     def _send_post(self, scheduled: float) -> None:
         number, post = self._recorder.next_post()
         request = Request(
             kind=Kind.POST,
             path=Path.POSTS,
-            payload=self._target.request("POST", Path.POSTS, body=f'{{"id":"{post}"}}'.encode()),
+            payload=self._target.request("POST", Path.POSTS, agent=self._agent(), body=f'{{"id":"{post}"}}'.encode()),
             scheduled=scheduled,
             finished=self._finished,
             newcomer=True,

@@ -169,7 +169,9 @@ class KeepAliveUsers:
         request = Request(
             kind=Kind.KEEP_ALIVE if number is None else Kind.POST,
             path=path,
-            payload=self._target.request("GET" if number is None else "POST", path, cookie=user.cookie, body=body),
+            payload=self._target.request(
+                "GET" if number is None else "POST", path, cookie=user.cookie, agent=f"user {user.number}", body=body
+            ),
             scheduled=scheduled,
             finished=self._finished,
             user=user.number,
