@@ -299,7 +299,7 @@ def test_a_cookie_reaches_every_name_of_its_domain_and_the_token_is_compared_exa
 def test_paths_arrive_as_sent_and_internal_ones_are_nobodys(edge):
     edge.switch(spec_at("100:0"))
     client = Client("example.com")
-    for path in ("/a%2Fb/%3Fc?x=%20y", "/caf%C3%A9/%25/..%2F", "//double//", "/api/a%2Fb"):
+    for path in ("/a%2Fb/%3Fc?x=%20y", "/caf%C3%A9/%25/..%2F", "/double//x//", "/api/a%2Fb"):
         status, _, body = client.ask(path)
         assert (status, json.loads(body)["path"]) == (200, path)
     assert client.ask("/.colorway/blue/")[0] == client.ask("/%2Ecolorway/green/api/")[0] == 404
@@ -308,11 +308,14 @@ def test_paths_arrive_as_sent_and_internal_ones_are_nobodys(edge):
 
 
 def test_a_route_belongs_to_its_version(edge):
-    edge.switch(spec_at("100:0", shop={"routes": [{"path": "/new/"}]}))
-    client = Client("example.com")
-    assert client.ask("/elsewhere")[0] == 200
-    assert client.ask("/elsewhere", X_Colorway_Preview=f"{TOKEN}.green")[0] == 404, "green's version has no such route"
-    assert client.ask("/new/", X_Colorway_Preview=f"{TOKEN}.green")[0] == 200
+    edge.switch(spec_at("100:0", api={"routes": [{"path": "/new/"}]}))
+    main, portal = Client("example.com"), Client("portal.example.com")
+    green = {"X_Colorway_Preview": f"{TOKEN}.green"}
+    assert json.loads(main.ask("/api/x")[2])["service"] == "api"
+    assert json.loads(main.ask("/api/x", **green)[2])["service"] == "shop", "the next prefix that green's version has"
+    assert json.loads(main.ask("/new/x", **green)[2])["service"] == "api"
+    assert portal.ask("/")[0] == 200
+    assert portal.ask("/", **green)[0] == 404, "green's version has nothing under this name"
 
 
 def test_what_applications_learn_of_a_client_is_not_its_own_word(edge):
