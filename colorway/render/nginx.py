@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -137,7 +137,7 @@ def _upstreams(spec: PlatformSpec) -> Iterator[dict[str, object]]:
 
 
 def _upstream(
-    name: str, color: Color, *, port: int | None, backup: dict[str, object] | None = None
+    name: str, color: Color, *, port: int | None, backup: Mapping[str, object] | None = None
 ) -> dict[str, object]:
     service = name.removesuffix(ALONE)
     return {"name": f"{name}_{color}", "service": service, "color": color.value, "port": port, "backup": backup}
