@@ -8,6 +8,7 @@ import pulumi
 
 from colorway.render.templates import script
 from colorway.spec import names
+from colorway.spec.environment import in_swarm
 from colorway.spec.fields import whole_seconds
 from colorway.spec.names import NetworkName
 from colorway.spec.platform_spec import PlatformSpec
@@ -72,7 +73,7 @@ def _arguments(
         f"--network={names.network(spec.stack, NetworkName.DATA)}",
         f"--limit-cpu={service.limits.cpus:g}",
         f"--limit-memory={service.limits.memory}",
-        *(f"--env={key}={value}" for key, value in service.env.items()),
+        *(f"--env={key}={value}" for key, value in in_swarm(service.env).items()),
         *mounts,
         "--",
         spec.image(command.service, color),

@@ -101,8 +101,6 @@ __all__ = [
     "Cpus",
     "Domain",
     "Duration",
-    "EnvName",
-    "EnvValue",
     "Label",
     "Memory",
     "MemoryLimit",
@@ -132,13 +130,9 @@ LARGEST_MEMORY = 2**50
 """A petabyte; Docker counts bytes in 64 bits."""
 ADDRESS_CURE = "must be an IPv4 address, for example 10.0.0.11"
 NETWORK_CURE = "must be a network with its prefix and no host bits, for example 10.90.0.0/16"
-OWN_PREFIX = "COLORWAY_"
-"""Begins the variables that every task gets from colorway itself."""
 _MEMORY = re.compile(r"(\d{1,12})(Ki|Mi|Gi)", re.ASCII)
 _MEMORY_UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,127}")
-_SECRET_WORDS = re.compile(r"PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY|CREDENTIAL", re.IGNORECASE)
-_URL_WITH_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/\s@:]*:[^/\s@]+@")
 
 
 @dataclass(frozen=True)
@@ -209,36 +203,6 @@ def _text_only(cure: str) -> BeforeValidator:
     return BeforeValidator(check)
 
 
-def _check_env_name(value: str) -> str:
-    if value.startswith(OWN_PREFIX):
-        raise ValueError(f"is set by colorway itself; choose a name that does not begin with {OWN_PREFIX}")
-    if _SECRET_WORDS.search(value) and not value.endswith("_FILE"):
-        raise ValueError(
-            f"looks like a secret, and every `docker inspect` would show it; list it under `secrets` "
-            f"and hand the program {value}_FILE"
-        )
-    return value
-
-
-def _text_of_scalar(value: Any) -> Any:  # noqa: ANN401 - whatever YAML made of it
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        raise ValueError("is a number with a fraction and would lose its zeros; put it in quotes")  # noqa: TRY004
-    return str(value) if isinstance(value, int) else value
-
-
-def _check_env_value(value: str) -> str:
-    if _URL_WITH_PASSWORD.search(value):
-        raise ValueError(
-            "is a URL with a password in it, and every `docker inspect` would show it; list the password under "
-            "`secrets` and hand the program its file"
-        )
-    if "\0" in value:
-        raise ValueError("has a NUL character, which no environment can hold; leave it out")
-    return value
-
-
 Memory = Annotated[
     int,
     BeforeValidator(_parse_memory),
@@ -302,16 +266,3 @@ UrlPath = Annotated[
     ),
 ]
 """Path of a URL, without query; nothing that nginx would read as syntax."""
-EnvName = Annotated[
-    str,
-    Shape(r"[A-Z_][A-Z0-9_]*", "is no variable name; use capitals, digits and _, for example LOG_LEVEL"),
-    AfterValidator(_check_env_name),
-]
-"""Name of an environment variable that holds no secret."""
-EnvValue = Annotated[
-    str,
-    BeforeValidator(_text_of_scalar),
-    AfterValidator(_check_env_value),
-    WithJsonSchema({"type": ["string", "integer", "boolean"]}),
-]
-"""Value of an environment variable."""

@@ -9,10 +9,9 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator, model_validator
 
 from colorway.spec.base import StrictSpec, refuse
+from colorway.spec.environment import EnvName, EnvValue
 from colorway.spec.fields import (
     Duration,
-    EnvName,
-    EnvValue,
     Label,
     PinnedImage,
     PositiveDuration,

@@ -8,11 +8,10 @@ from enum import StrEnum
 from pydantic import Field, model_validator
 
 from colorway.spec.base import Mistake, StrictSpec, refuse
+from colorway.spec.environment import EnvName, EnvValue
 from colorway.spec.fields import (
     Cpus,
     Duration,
-    EnvName,
-    EnvValue,
     Label,
     Memory,
     MemoryLimit,
@@ -222,7 +221,7 @@ class ServiceSpec(StrictSpec):
         ]
         found += [
             (("env", name), "names a secret's file, and `secrets` of this service does not list that secret; add it")
-            for name, value in self.env.items()
-            if value.startswith(SECRETS_FOLDER) and value.removeprefix(SECRETS_FOLDER) not in self.secrets
+            for name, entry in self.env.items()
+            if entry.value.startswith(SECRETS_FOLDER) and entry.value.removeprefix(SECRETS_FOLDER) not in self.secrets
         ]
         return found

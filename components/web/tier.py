@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pulumi
 
 from colorway.spec import names
+from colorway.spec.environment import in_swarm
 from colorway.spec.hosts import Role
 from colorway.spec.names import NetworkName
 from colorway.spec.platform_spec import PlatformSpec
@@ -84,8 +85,7 @@ def mounted(service: ServiceSpec, *, secrets: Mapping[str, MountedFile]) -> list
 
 def _environment(spec: PlatformSpec, *, name: str, color: Color) -> dict[str, str]:
     return {
-        **spec.colored(color)[name].env,
-        **spec.manifest(color).flags,
+        **in_swarm({**spec.colored(color)[name].env, **spec.manifest(color).flags}),
         "COLORWAY_STACK": spec.stack,
         "COLORWAY_SERVICE": name,
         "COLORWAY_COLOR": color.value,

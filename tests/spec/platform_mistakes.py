@@ -288,13 +288,13 @@ CASES = (
         "secret in plain in env",
         DEMO,
         "LOG_LEVEL: info",
-        "ADMIN_PASSWORD: hunter2",
+        "MAIL_KEY: SG.hunter2hunter2hunter2",
         Line(
             (
-                "services.web.env.ADMIN_PASSWORD: looks like a secret, and every `docker inspect` would show "
-                "it; list it under `secrets` and hand the program ADMIN_PASSWORD_FILE"
+                "services.web.env.MAIL_KEY: looks like a secret, and every `docker inspect` would show it; list it "
+                "under `secrets` and hand the program its file, or write {value: …, plain: true} where it opens nothing"
             ),
-            at="ADMIN_PASSWORD",
+            at="MAIL_KEY",
         ),
     ),
     Case(
@@ -305,19 +305,47 @@ CASES = (
         Line(
             (
                 "services.web.env.DATABASE_URL: is a URL with a password in it, and every `docker inspect` "
-                "would show it; list the password under `secrets` and hand the program its file"
+                "would show it; list the password under `secrets` and hand the program its file, or write "
+                "{value: …, plain: true} where it opens nothing"
             ),
             at="DATABASE",
         ),
     ),
     Case(
-        "variable in small letters",
+        "variable with a dash",
         DEMO,
         "LOG_LEVEL: info",
         "log-level: info",
         Line(
-            "services.web.env.log-level: is no variable name; use capitals, digits and _, for example LOG_LEVEL",
+            "services.web.env.log-level: is no variable name; use letters, digits and _, for example LOG_LEVEL",
             at="log-level",
+        ),
+    ),
+    Case(
+        "variable with a word like plain",
+        DEMO,
+        "LOG_LEVEL: info",
+        "LOG_LEVEL: {value: info, plan: true}",
+        Line("services.web.env.LOG_LEVEL.plan: is no known key; did you mean plain?", at="LOG_LEVEL"),
+    ),
+    Case(
+        "variable without its value",
+        DEMO,
+        "LOG_LEVEL: info",
+        "LOG_LEVEL: {plain: true}",
+        Line("services.web.env.LOG_LEVEL.value: is missing: the text; braces are braces", at="LOG_LEVEL"),
+    ),
+    Case(
+        "template that Swarm does not know",
+        DEMO,
+        "LOG_LEVEL: info",
+        'NAME: {value: "{{.Node.Name}}", template: true}',
+        Line(
+            (
+                "services.web.env.NAME: has braces that Swarm cannot fill in; known: {{.Node.Hostname}}, {{.Node.ID}}, "
+                "{{.Service.ID}}, {{.Service.Name}}, {{.Task.ID}}, {{.Task.Name}}, {{.Task.Slot}}"
+            ),
+            at="NAME:",
         ),
     ),
     Case(
