@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 
 import pulumi
@@ -67,6 +68,7 @@ def _arguments(
         pulumi.Output.concat("--secret=source=", secrets[secret].name, f",target={secret}")
         for secret in service.secrets
     ]
+    entrypoint = command.entrypoint or service.entrypoint
     return [
         names.service(spec.stack, names.migration(migration)),
         str(whole_seconds(command.timeout)),
@@ -75,6 +77,7 @@ def _arguments(
         f"--limit-memory={service.limits.memory}",
         *(f"--env={key}={value}" for key, value in in_swarm(service.env).items()),
         *mounts,
+        *([f"--entrypoint={shlex.join(entrypoint)}"] if entrypoint else []),
         "--",
         spec.image(command.service, color),
         *command.command,

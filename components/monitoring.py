@@ -89,7 +89,7 @@ def _mtail_service(spec: PlatformSpec, *, host: HostSpec) -> SwarmServiceSpec:
     return SwarmServiceSpec(
         service_name=names.service(spec.stack, names.mtail(host.name)),
         image=spec.shared_image(build=wanted.mtail_build, image=wanted.mtail_image).reference,
-        command=(
+        entrypoint=(
             "mtail",
             "--progs",
             MTAIL_PROGRAM,
@@ -115,7 +115,7 @@ def _prometheus_service(spec: PlatformSpec) -> SwarmServiceSpec:
     return SwarmServiceSpec(
         service_name=names.service(spec.stack, names.PROMETHEUS),
         image=spec.shared_image(build=wanted.build, image=wanted.image).reference,
-        command=(
+        entrypoint=(
             "prometheus",
             f"--config.file={PROMETHEUS_CONFIG}",
             f"--storage.tsdb.path={PROMETHEUS_DATA}",

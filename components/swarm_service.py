@@ -90,7 +90,9 @@ def _container(
     policy = spec.health_policy
     return docker.ServiceTaskSpecContainerSpecArgs(
         image=spec.image,
-        commands=list(spec.command) or None,
+        # As in Compose: `commands` is Swarm's word for ENTRYPOINT, `args` its word for CMD.
+        commands=list(spec.entrypoint) or None,
+        args=list(spec.command) or None,
         env=dict(spec.env) or None,
         # Without it the program is PID 1, ignores SIGTERM, and its delete fails although it worked.
         init=True,

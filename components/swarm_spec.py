@@ -63,12 +63,15 @@ class SwarmServiceSpec:
 
     service_name: str
     image: str
-    command: tuple[str, ...]
     health: Sequence[str]
     """Health check in Docker's form."""
     health_policy: HealthSpec
     limits: LimitsSpec
     stop_grace: timedelta
+    entrypoint: tuple[str, ...] = ()
+    """Program instead of the image's ENTRYPOINT (and CMD); none = the image's."""
+    command: tuple[str, ...] = ()
+    """Arguments instead of the image's CMD; none = the image's, unless there is an entrypoint."""
     replicas: int = 1
     order: Order = Order.START_FIRST
     update: UpdatePolicy = UpdatePolicy()

@@ -98,6 +98,7 @@ PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
 __all__ = [
     "LABEL_LIMIT",
     "Address",
+    "CommandLine",
     "Cpus",
     "Domain",
     "Duration",
@@ -203,6 +204,16 @@ def _text_only(cure: str) -> BeforeValidator:
     return BeforeValidator(check)
 
 
+def _check_words(value: tuple[str, ...]) -> tuple[str, ...]:
+    if value and not value[0]:
+        raise ValueError("begins with an empty text, which is no program; write the program, or leave the key out")
+    if any("\0" in word for word in value):
+        raise ValueError("has a NUL character, which no program can be given; leave it out")
+    return value
+
+
+CommandLine = Annotated[tuple[str, ...], AfterValidator(_check_words)]
+"""Program and arguments, each a text of its own; no shell reads them."""
 Memory = Annotated[
     int,
     BeforeValidator(_parse_memory),

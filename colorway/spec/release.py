@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from colorway.spec.base import StrictSpec, refuse
 from colorway.spec.environment import EnvName, EnvValue
 from colorway.spec.fields import (
+    CommandLine,
     Duration,
     Label,
     PinnedImage,
@@ -66,8 +67,10 @@ class MigrationCommand(StrictSpec):
 
     service: Label
     """Service whose image, environment and secrets are used."""
-    command: tuple[str, ...] = Field(min_length=1)
-    """Program and arguments; the migration's id is appended."""
+    entrypoint: CommandLine = ()
+    """Program instead of the service's entrypoint; none = the service's, or else what its image says."""
+    command: Annotated[CommandLine, Field(min_length=1)]
+    """Program and arguments, as a service's command; the migration's id is appended."""
     timeout: PositiveDuration = timedelta(minutes=10)
     """Longest time that a migration may take."""
 

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from colorway.spec.base import Mistake, StrictSpec, refuse
 from colorway.spec.environment import EnvName, EnvValue
 from colorway.spec.fields import (
+    CommandLine,
     Cpus,
     Duration,
     Label,
@@ -145,8 +146,10 @@ class ServiceSpec(StrictSpec):
     """What moves it between the colors."""
     build: Label | None = None
     """Folder under images/, for a platform with `images: local`."""
-    command: tuple[str, ...] = ()
-    """Program and arguments; none = what the image says."""
+    entrypoint: CommandLine = ()
+    """Program instead of the image's ENTRYPOINT, whose CMD then goes, too; none = what the image says."""
+    command: CommandLine = ()
+    """Arguments instead of the image's CMD; the program itself, where the image has no ENTRYPOINT."""
     port: Port | None = None
     """Port that it listens on; web services need one."""
     replicas: Replicas = 1

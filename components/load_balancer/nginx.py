@@ -72,7 +72,7 @@ def _service(spec: PlatformSpec, *, host: HostSpec) -> SwarmServiceSpec:
     return SwarmServiceSpec(
         service_name=names.service(spec.stack, names.load_balancer(host.name)),
         image=spec.shared_image(build=edge.build, image=edge.image).reference,
-        command=("/bin/sh", f"{INSIDE}/entry.sh"),
+        entrypoint=("/bin/sh", f"{INSIDE}/entry.sh"),
         health=HEALTH.tests(STATUS_PORT),
         health_policy=HEALTH,
         limits=edge.limits,

@@ -52,6 +52,7 @@ def colored_service(spec: PlatformSpec, *, name: str, color: Color) -> SwarmServ
     return SwarmServiceSpec(
         service_name=names.service(spec.stack, name, color),
         image=spec.image(name, color),
+        entrypoint=service.entrypoint,
         command=service.command,
         health=service.health.tests(service.port),
         health_policy=service.health,

@@ -55,6 +55,14 @@ def test_the_environment_says_who_it_is_and_flags_belong_to_the_version():
     }
 
 
+def test_a_service_says_what_it_runs_in_compose_s_words():
+    overrides = {"services": {"shop": {"entrypoint": ["tini", "--"], "command": ["serve", "--all"]}}}
+    services = web(Color.BLUE, overrides=overrides).of_type(SERVICE)
+    shop = services["shop-blue-service"].container
+    assert (shop["commands"], shop["args"]) == (["tini", "--"], ["serve", "--all"])
+    assert not {"commands", "args"} & set(services["api-blue-service"].container), "left out, the image decides"
+
+
 def test_services_get_the_secrets_that_they_name_and_no_others():
     services = web(Color.BLUE).of_type(SERVICE)
     assert secret_files(services["shop-blue-service"]) == ["database-password"]

@@ -258,6 +258,23 @@ def test_a_migration_runs_the_new_versions_image_with_the_services_own_environme
     ], "the password is a file there, too, and a migration may take no more of the host than its service"
 
 
+@pytest.mark.parametrize(
+    ("of_service", "of_command", "wanted"),
+    [
+        ([], [], None),
+        (["tini", "--"], [], "tini --"),
+        (["tini"], ["/bin/sh", "-c"], "/bin/sh -c"),
+        (["a b"], [], "'a b'"),
+    ],
+)
+def test_a_migration_runs_behind_its_own_entrypoint_or_the_services(of_service, of_command, wanted):
+    overrides = {"services": {"api": {"entrypoint": of_service}}, "migrations": {"entrypoint": of_command}}
+    words = shlex.split(migrations(ids=("0001-initial",), overrides=overrides).commands[0].inputs["create"])
+    given = [word.removeprefix("--entrypoint=") for word in words if word.startswith("--entrypoint=")]
+    assert given == ([wanted] if wanted else []), "docker reads the option as a line of words"
+    assert words[-3:] == ["migrate", "--to", "0001-initial"], "the command is CMD, there as everywhere"
+
+
 def test_a_long_name_of_a_migration_fits_into_a_service_s_name():
     longest = f"0001-{'a' * 40}"
     words = shlex.split(migrations(ids=(longest,)).commands[0].inputs["create"])

@@ -73,6 +73,16 @@ def test_a_program_is_never_process_1():
     assert made().container["init"] is True, "as PID 1 it ignores SIGTERM, and its delete fails although it worked"
 
 
+def test_entrypoint_and_command_mean_what_compose_means_by_them():
+    both = made(entrypoint=("tini", "--"), command=("serve",)).container
+    assert (both["commands"], both["args"]) == (["tini", "--"], ["serve"]), "ENTRYPOINT and CMD, in Swarm's words"
+    one = made(command=("serve",)).container
+    assert "commands" not in one, "a command must leave the image's ENTRYPOINT alone"
+    assert one["args"] == ["serve"]
+    neither = made(command=()).container
+    assert not {"commands", "args"} & set(neither), "the image knows best"
+
+
 def test_a_task_gets_its_time_to_stop():
     assert made().container["stopGracePeriod"] == "1m15s", "left out it is 0: every stop would be a SIGKILL"
 

@@ -151,7 +151,7 @@ CASES = (
         "volumes: []",
         Line(
             (
-                "services.web.volumes: is no known key; known: build, command, env, health, kind, "
+                "services.web.volumes: is no known key; known: build, command, entrypoint, env, health, kind, "
                 "limits, longest-request, port, read-only, ready-path, replicas, restart, routes, secrets, "
                 "update"
             ),
@@ -364,6 +364,26 @@ CASES = (
         "LOG_LEVEL: info",
         "LOG_LEVEL: [info]",
         Line("services.web.env.LOG_LEVEL: must be text; put numbers and dates in quotes", at="LOG_LEVEL"),
+    ),
+    Case(
+        "entrypoint as one text",
+        DEMO,
+        "command: [python3, -m, demo, web]",
+        "entrypoint: python3 -m demo",
+        Line(
+            "services.web.entrypoint: must be a list: [one, two], or one entry a line, each after a -", at="entrypoint"
+        ),
+    ),
+    Case(
+        "entrypoint of nothing",
+        DEMO,
+        "command: [python3, -m, demo, web]",
+        'entrypoint: [""]',
+        Line(
+            "services.web.entrypoint: begins with an empty text, which is no program; write the program, or leave the "
+            "key out",
+            at="entrypoint",
+        ),
     ),
     Case(
         "secret that is not listed",

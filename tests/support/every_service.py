@@ -41,7 +41,7 @@ def every_service(prefix: str, *, image: str) -> None:
             **{
                 "service_name": f"{prefix}{name}",
                 "image": image,
-                "command": SLEEPER,
+                "entrypoint": SLEEPER,
                 "health": ("CMD", "true"),
                 "health_policy": HealthSpec(command=("CMD", "true"), interval=SECOND, timeout=timedelta(seconds=90)),
                 "limits": LimitsSpec(cpus=0.1, memory="64Mi"),
