@@ -23,6 +23,7 @@ from components.monitoring import Monitoring
 from components.networks import Networks
 from components.provider import providers
 from components.secrets import Secrets
+from components.web.surroundings import Surroundings
 from components.web.tier import WebTier
 from components.web.workers import Workers
 
@@ -51,17 +52,17 @@ def platform(spec: PlatformSpec) -> None:
         chained = after(hosts, *load_balancers[-1:])
         name = names.load_balancer(host.name)
         load_balancers.append(LoadBalancer(name, spec, host=host, networks=networks, secrets=files, opts=chained))
+    around = Surroundings.of_colors(spec, opts=after())
     tiers = {}
-    for color in spec.colors_on:
-        migrated = Migrations(f"migrations-{color}", spec, color=color, secrets=files, opts=after(*stores))
-        tiers[color] = WebTier(
-            f"web-{color}", spec, color=color, networks=networks, secrets=files, opts=after(hosts, migrated)
-        )
+    for color, its in around.items():
+        once = after(*stores)
+        migrated = Migrations(f"migrations-{color}", spec, color=color, secrets=files, around=its, opts=once)
+        then, name = after(hosts, migrated), f"web-{color}"
+        tiers[color] = WebTier(name, spec, color=color, networks=networks, secrets=files, around=its, opts=then)
     # Only colors with users: a sick idle color must never block a rollback.
     served = [tier for color, tier in tiers.items() if spec.settings.traffic.of(color) > 0]
-    text = generation(spec)
-    routing = Routing("routing", spec, generation=text, after=[*load_balancers, *served], opts=after())
-    Workers("workers", spec, networks=networks, secrets=files, opts=after(hosts, routing, *stores))
+    routing = Routing("routing", spec, generation=generation(spec), after=[*load_balancers, *served], opts=after())
+    Workers("workers", spec, networks=networks, secrets=files, around=around, opts=after(hosts, routing, *stores))
     Monitoring("monitoring", spec, networks=networks, opts=after(hosts, *load_balancers))
     pulumi.export(OUTPUT, routing.generation.apply(lambda live: platform_outputs(spec, generation=live)))
     pulumi.export(TOKEN_OUTPUT, secrets.preview_token)

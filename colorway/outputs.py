@@ -14,6 +14,7 @@ from colorway.spec.base import StrictSpec
 from colorway.spec.inventory import WantedService
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.services import ServiceKind
+from colorway.spec.task.environment import in_swarm
 from colorway.spec.traffic import Color, Installed, Traffic, Versions
 
 OUTPUT = "platform"
@@ -124,8 +125,11 @@ def _service(spec: PlatformSpec, service: WantedService) -> ServiceOutputs:
     if is_store:
         definition = _digests(spec.platform.data_stores[service.path[1]])
     elif service.color is not None:
-        definition = _digests(spec.colored(service.color)[service.logical])
-        said = {f"env.{name}": value for name, value in spec.manifest(service.color).flags.items()}
+        wanted = spec.colored(service.color)[service.logical]
+        definition = _digests(wanted)
+        env = in_swarm({**wanted.env, **spec.manifest(service.color).flags})
+        said = {f"env.{name}": text for name, text in env.items()}
+        said |= {f"config-files.{file.target}": spec.config_files[file.source] for file in wanted.config_files}
         # What is built here has no digest that a manifest could pin: an edit of images/ is one of the program.
         if service.image.folder is None:
             said["image"] = service.image.reference
@@ -145,9 +149,7 @@ def _service(spec: PlatformSpec, service: WantedService) -> ServiceOutputs:
 def _digests(spec: StrictSpec) -> dict[str, str]:
     found: dict[str, str] = {}
     for key, value in spec.model_dump(mode="json", by_alias=True, exclude_defaults=True).items():
-        if key == "env":
-            found |= {f"env.{name}": _digest(text) for name, text in value.items()}
-        else:
+        if key != "env":
             found[key] = _digest(value)
     return found
 

@@ -14,6 +14,7 @@ from colorway.spec.hosts import HostSpec, Role
 from colorway.spec.names import NetworkName
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.services import HealthSpec, LimitsSpec
+from colorway.spec.task.process import PublishedSpec
 from components.entry import mounted_config
 from components.swarm_service import SwarmService
 from components.swarm_spec import Mount, NetworkAttachment, Order, SwarmServiceSpec
@@ -130,7 +131,7 @@ def _prometheus_service(spec: PlatformSpec) -> SwarmServiceSpec:
             f"node.labels.{names.host_label(spec.stack)}=={spec.monitoring_host.name}",
             f"node.labels.{names.role_label(spec.stack, Role.MONITORING.value)}==true",
         ),
-        ports=((wanted.port, 9090),),
+        ports=(PublishedSpec(port=wanted.port, target=9090),),
         mounts=(Mount(target=PROMETHEUS_DATA, source=names.volume(spec.stack, names.PROMETHEUS)),),
         capabilities=("CHOWN", "DAC_OVERRIDE"),
         labels=names.labels(spec.stack, names.PROMETHEUS),

@@ -30,6 +30,7 @@ from colorway.config.layers import (
     shared_mistakes,
     version_override_mistakes,
 )
+from colorway.config.service_checks import config_files, service_mistakes
 from colorway.errors import ColorwayError
 from colorway.spec import names
 from colorway.spec.base import Mistake, StrictSpec, hint, nearest, to_kebab
@@ -228,6 +229,7 @@ def load(*, root: Path, stack: str, settings: Document) -> PlatformSpec:
         platform=platform,
         releases=releases,
         build_digests=_digests(root, for_stack(platform, overrides)),
+        files=config_files(root, [platform, *releases.values(), overrides]),
     )
     if parsed.environment is not Environment.LOCAL:
         return spec
@@ -235,13 +237,14 @@ def load(*, root: Path, stack: str, settings: Document) -> PlatformSpec:
     return spec.model_copy(update={"directory": str(user_directory(stack))})
 
 
-def parse(
+def parse(  # noqa: PLR0913 - one for each kind of file
     *,
     stack: str,
     settings: Document,
     platform: Document,
     releases: Mapping[str, Document],
     build_digests: Mapping[str, str],
+    files: Mapping[str, bytes] | None = None,
 ) -> PlatformSpec:
     """Validate documents and put them together; pure.
 
@@ -251,6 +254,7 @@ def parse(
         platform: The platform file.
         releases: Release manifests by version.
         build_digests: Digest of each folder under images/.
+        files: Content of the files that services name under `config-files`, by their paths in the project.
 
     Raises:
         ConfigError: all mistakes of the first file that has any.
@@ -280,6 +284,7 @@ def parse(
         definitions=definitions,
         directory=names.directory(stack),
         build_digests=dict(build_digests),
+        config_files={path: content.decode(errors="replace") for path, content in (files or {}).items()},
     )
     declared = spec.inventory().declared
     problems = [Problem(file=settings.name, message=message) for message in length_mistakes(stack, declared)]
@@ -289,6 +294,8 @@ def parse(
     for known, layer in ((None, merged), *layered.items()):
         ours = [service for service in declared if service.version == known]
         problems += layer.problems(build_mistakes(ours, folders=build_digests))
+        services = file.services if known is None else definitions[known]
+        problems += layer.problems(service_mistakes(services, spec, files=files or {}))
     if file.images is ImageSource.LOCAL and not parsed.hosts[0].is_local:
         message = "are not this machine, and the platform's images are built here; use a registry"
         problems.append(settings.problem(("hosts",), message))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar, get_args
 
 from pydantic import (
     BaseModel,
@@ -14,7 +14,8 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails
+from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCustomError, core_schema
+from typing_extensions import override
 
 Mistake = tuple[tuple[str, ...], str]
 """A path below the value that is looked at, and one sentence about what stands there."""
@@ -77,12 +78,11 @@ class ShortSpec(StrictSpec):
             return handler({cls.short: value})
         except ValidationError as error:
             # Nobody wrote the key, so no mistake is said of it.
-            details = [{**detail, "loc": detail["loc"][1:]} for detail in error.errors(include_url=False)]
-            raise ValidationError.from_exception_data(
-                error.title, [_again(one) for one in details], hide_input=True
-            ) from None
+            details = [_again(detail, skip=1) for detail in error.errors(include_url=False)]
+            raise ValidationError.from_exception_data(error.title, details, hide_input=True) from None
 
     @classmethod
+    @override
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """Say both forms in the JSON schema."""
         found = handler(schema)
@@ -141,8 +141,13 @@ def _with_mistakes(error: ValidationError, found: Sequence[Mistake]) -> Validati
     return ValidationError.from_exception_data(error.title, details, hide_input=True)
 
 
-def _again(detail: ErrorDetails) -> InitErrorDetails:
-    return InitErrorDetails(type=detail["type"], loc=detail["loc"], input=detail["input"], ctx=detail.get("ctx", {}))
+def _again(detail: ErrorDetails, *, skip: int = 0) -> InitErrorDetails:
+    """Return a mistake so that it can be raised again, without the first parts of its place."""
+    said = detail["type"]
+    kind: str | PydanticCustomError = said
+    if kind not in get_args(core_schema.ErrorType):  # one of pydantic's own types, which its core does not know
+        kind = PydanticCustomError(said, detail["msg"])
+    return InitErrorDetails(type=kind, loc=detail["loc"][skip:], input=detail["input"], ctx=detail.get("ctx", {}))
 
 
 def nearest(wanted: str, known: Iterable[str]) -> str | None:

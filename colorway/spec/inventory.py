@@ -225,9 +225,26 @@ def _colored(spec: PlatformSpec) -> Iterator[Wanted]:
                 version=spec.settings.versions.of(color),
                 replicas=spec.replicas(name, color) if is_on else 0,
                 image=spec.colored_image(name, color),
+                ports=tuple(
+                    PublishedPort(port=one.port, inside=one.target, key=("services", name, "published"))
+                    for one in service.published
+                ),
                 role=Role.WEB,
                 runs=is_on,
             )
+
+
+def _service_volumes(spec: PlatformSpec) -> Iterator[Wanted]:
+    """Yield the volumes of services, each once; a color that is off keeps its own."""
+    hosts: dict[str, HostSpec] = {}
+    for color in Color:
+        for service in spec.colored(color).values():
+            for volume in service.volumes:
+                hosts.setdefault(
+                    names.service_volume(spec.stack, volume.name, None if volume.shared else color),
+                    spec.places(service)[0],
+                )
+    return (WantedVolume(name=name, host=host) for name, host in hosts.items())
 
 
 def _migrations(spec: PlatformSpec) -> Iterator[Wanted]:
@@ -323,6 +340,7 @@ def _secrets(spec: PlatformSpec) -> Iterator[Wanted]:
 
 KINDS: tuple[Callable[[PlatformSpec], Iterable[Wanted]], ...] = (
     _colored,
+    _service_volumes,
     _migrations,
     _stores,
     _load_balancers,

@@ -83,6 +83,11 @@ def volume(stack: str, store: str) -> str:
     return f"{stack}-{store}"
 
 
+def service_volume(stack: str, name: str, color: Color | None) -> str:
+    """Return the name of a volume of services: each color's own, or none's."""
+    return volume(stack, name if color is None else colored_alias(name, color))
+
+
 def directory(stack: str) -> str:
     """Return the directory of a stack on its hosts."""
     return f"/var/lib/colorway/{stack}"

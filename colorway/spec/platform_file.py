@@ -14,6 +14,7 @@ from colorway.spec.monitoring import MonitoringSpec
 from colorway.spec.release import MigrationCommand, ReleasePolicy
 from colorway.spec.services import ServiceSpec
 from colorway.spec.stores import DataStoreSpec
+from colorway.spec.task.mounts import SecretName
 
 
 class ImageSource(StrEnum):
@@ -41,7 +42,7 @@ class PlatformFile(StrictSpec):
 
     images: ImageSource = ImageSource.REGISTRY
     """Where the images come from."""
-    secrets: dict[Label, SecretSpec] = Field(default_factory=dict)
+    secrets: dict[SecretName, SecretSpec] = Field(default_factory=dict)
     """Every secret of the platform by name."""
     services: dict[Label, ServiceSpec] = Field(min_length=1)
     """Services by name."""
@@ -117,7 +118,7 @@ def _service_mistakes(services: Mapping[str, ServiceSpec], all_of: bool, info: V
         )
     seen: dict[tuple[str | None, str], str] = {}
     for name, service in services.items():
-        named = (((name, "secrets", str(index)), secret) for index, secret in enumerate(service.secrets))
+        named = (((name, "secrets", str(index)), secret.name) for index, secret in enumerate(service.secrets))
         found += _unknown_secrets(named, info)
         found += _image_source((name,), "build", service.build, info)
         for index, route in enumerate(service.routes):

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator, model_validator
 
 from colorway.spec.base import StrictSpec, refuse
-from colorway.spec.environment import EnvName, EnvValue
 from colorway.spec.fields import (
     CommandLine,
     Duration,
@@ -20,6 +19,7 @@ from colorway.spec.fields import (
     Shape,
     UrlPath,
 )
+from colorway.spec.task.environment import EnvName, EnvValue
 
 MigrationId = Annotated[
     str,

@@ -14,6 +14,7 @@ from colorway.spec.hosts import HostSpec
 from colorway.spec.names import NetworkName
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.services import STOP_MARGIN, HealthSpec
+from colorway.spec.task.process import PublishedSpec
 from components.remote import HostScript
 from components.swarm_service import SwarmService
 from components.swarm_spec import Mount, MountedFile, NetworkAttachment, Order, SwarmServiceSpec
@@ -81,7 +82,7 @@ def _service(spec: PlatformSpec, *, host: HostSpec) -> SwarmServiceSpec:
         order=Order.STOP_FIRST,
         constraints=(f"node.labels.{names.host_label(spec.stack)}=={host.name}",),
         env={"COLORWAY_DOMAIN": spec.settings.domain, "COLORWAY_STATUS_PORT": str(STATUS_PORT)},
-        ports=((edge.http_port, 80), (edge.https_port, 443)),
+        ports=(PublishedSpec(port=edge.http_port, target=80), PublishedSpec(port=edge.https_port, target=443)),
         mounts=(Mount(target=INSIDE, source=spec.edge_directory, bind=True),),
         capabilities=CAPABILITIES,
         labels=names.labels(spec.stack, names.load_balancer(host.name)),

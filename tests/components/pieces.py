@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from typing import ClassVar
+
 from colorway.spec.names import NetworkName
 from components.swarm_spec import MountedFile
 
@@ -10,6 +13,13 @@ SECRETS = {
     name: MountedFile(id=f"id-of-{name}", name=f"{name}-1234567", path=name)
     for name in ("database-password", "cache-password", "preview-token")
 }
+
+
+class NoSurroundings:
+    """What services without config files and networks of other stacks find."""
+
+    configs: ClassVar = defaultdict(list)
+    networks: ClassVar = defaultdict(list)
 
 
 def joined(service):

@@ -9,7 +9,7 @@ import pytest
 from colorway.spec.traffic import Color
 from components.web.tier import WebTier
 from components.web.workers import Workers
-from tests.components.pieces import NETWORKS, SECRETS, constraints, joined, secret_files
+from tests.components.pieces import NETWORKS, SECRETS, NoSurroundings, constraints, joined, secret_files
 from tests.support.recorder import SERVICE, run_program
 from tests.support.specs import pinned, small_spec
 
@@ -18,12 +18,18 @@ BOTH = {"blue": "1.0.0", "green": "2.0.0"}
 
 def web(color, **changes):
     spec = small_spec(**changes)
-    return run_program(lambda: WebTier(f"web-{color}", spec, color=color, networks=NETWORKS, secrets=SECRETS))
+    return run_program(
+        lambda: WebTier(f"web-{color}", spec, color=color, networks=NETWORKS, secrets=SECRETS, around=NoSurroundings())
+    )
 
 
 def workers(**changes):
     spec = small_spec(**changes)
-    return run_program(lambda: Workers("workers", spec, networks=NETWORKS, secrets=SECRETS))
+    return run_program(
+        lambda: Workers(
+            "workers", spec, networks=NETWORKS, secrets=SECRETS, around=dict.fromkeys(Color, NoSurroundings())
+        )
+    )
 
 
 def replicas(service):
@@ -148,7 +154,11 @@ def test_a_platform_without_workers_needs_no_barrier():
     services = {name: one for name, one in web_only.platform.services.items() if name in {"shop", "api"}}
     definitions = dict.fromkeys(web_only.definitions, services)
     spec = web_only.model_copy(update={"definitions": definitions})
-    recording = run_program(lambda: Workers("workers", spec, networks=NETWORKS, secrets=SECRETS))
+    recording = run_program(
+        lambda: Workers(
+            "workers", spec, networks=NETWORKS, secrets=SECRETS, around=dict.fromkeys(Color, NoSurroundings())
+        )
+    )
     assert [one.name for one in recording.resources] == ["workers"]
 
 

@@ -17,7 +17,7 @@ from components.hosts import Hosts
 from components.load_balancer.nginx import LoadBalancer
 from components.migrations import Migrations
 from components.monitoring import Monitoring
-from tests.components.pieces import NETWORKS, SECRETS, constraints, joined, secret_files
+from tests.components.pieces import NETWORKS, SECRETS, NoSurroundings, constraints, joined, secret_files
 from tests.support.recorder import CONFIG, run_program
 from tests.support.specs import HOST_KEY, REMOTE_HOSTS, pinned, small_spec
 
@@ -227,7 +227,9 @@ def migrations(*, ids=("0001-initial", "0002-orders"), **changes):
     steps = [{"id": identifier, "backward_compatible": True} for identifier in ids]
     changed = type(manifest).model_validate({**manifest.model_dump(), "migrations": steps})
     spec = spec.model_copy(update={"releases": {**spec.releases, "2.0.0": changed}})
-    return run_program(lambda: Migrations("migrations-green", spec, color=Color.GREEN, secrets=SECRETS))
+    return run_program(
+        lambda: Migrations("migrations-green", spec, color=Color.GREEN, secrets=SECRETS, around=NoSurroundings())
+    )
 
 
 def test_migrations_run_one_after_the_other_oldest_first():
@@ -249,7 +251,7 @@ def test_a_migration_runs_the_new_versions_image_with_the_services_own_environme
         "--limit-cpu=0.5",
         "--limit-memory=67108864",
         "--env=GREETING=two words",
-        "--secret=source=database-password-1234567,target=database-password",
+        "--secret=source=database-password-1234567,target=database-password,uid=0,gid=0,mode=0444",
         "--",
         pinned("api", "2.0.0"),
         "migrate",
@@ -285,5 +287,7 @@ def test_a_long_name_of_a_migration_fits_into_a_service_s_name():
 def test_a_platform_without_a_migration_command_has_no_steps():
     spec = small_spec()
     bare = spec.model_copy(update={"platform": spec.platform.model_copy(update={"migrations": None})})
-    recording = run_program(lambda: Migrations("migrations-blue", bare, color=Color.BLUE, secrets=SECRETS))
+    recording = run_program(
+        lambda: Migrations("migrations-blue", bare, color=Color.BLUE, secrets=SECRETS, around=NoSurroundings())
+    )
     assert recording.commands == []

@@ -9,6 +9,7 @@ import pytest
 
 from colorway.spec.fields import go_duration, parse_duration
 from colorway.spec.services import HealthSpec, LimitsSpec, UpdatePolicy
+from colorway.spec.task.process import PublishedSpec
 from components.swarm_service import SwarmService
 from components.swarm_spec import Mount, MountedFile, NetworkAttachment, Order, SwarmServiceSpec
 from tests.support.recorder import SERVICE, run_program
@@ -121,7 +122,9 @@ def test_there_is_no_virtual_address():
 
 
 def test_ports_are_the_hosts_own_and_sorted():
-    endpoint = made(ports=((8443, 443), (8080, 80))).inputs["endpointSpec"]
+    endpoint = made(ports=(PublishedSpec(port=8443, target=443), PublishedSpec(port=8080, target=80))).inputs[
+        "endpointSpec"
+    ]
     assert [port["publishedPort"] for port in endpoint["ports"]] == [8080, 8443], "the plugin compares them in order"
     assert {port["publishMode"] for port in endpoint["ports"]} == {"host"}, "the mesh hides the client's address"
     assert [port["targetPort"] for port in endpoint["ports"]] == [80, 443]

@@ -148,14 +148,15 @@ CASES = (
         "key like no other",
         DEMO,
         "ready-path: /readyz",
-        "volumes: []",
+        "xyz: []",
         Line(
             (
-                "services.web.volumes: is no known key; known: build, command, entrypoint, env, health, kind, "
-                "limits, longest-request, port, read-only, ready-path, replicas, restart, routes, secrets, "
-                "update"
+                "services.web.xyz: is no known key; known: build, capabilities, command, config-files, entrypoint, "
+                "env, extra-hosts, health, kind, limits, longest-request, networks, placement, port, ports, published, "
+                "read-only, ready-path, replicas, restart, routes, secrets, shm-size, stop-signal, update, user, "
+                "volumes, working-dir"
             ),
-            at="volumes",
+            at="xyz",
         ),
     ),
     Case(
@@ -644,7 +645,8 @@ CASES = (
         "{path: /alive}",
         "{interval: 2s}",
         Line(
-            "services.api.health: has neither a path nor a command; write for example path: /healthz",
+            "services.api.health: has neither a path nor a command; write for example path: /healthz, or none: and why "
+            "there is no check",
             at="health: {interval",
         ),
     ),

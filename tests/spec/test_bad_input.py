@@ -11,11 +11,17 @@ import pytest
 from colorway.config import stack_files
 from colorway.config.documents import parse_document
 from colorway.config.stack_files import ConfigError, from_file
-from tests.spec import platform_mistakes, release_mistakes, stack_mistakes, yaml_mistakes
+from tests.spec import platform_mistakes, release_mistakes, service_mistakes, stack_mistakes, yaml_mistakes
 from tests.spec.mistakes import Case
 from tests.spec.project_files import DEMO, DEMO_1, FILES, LIVE, LOCAL, STACKS, said, write_project
 
-CASES = (*stack_mistakes.CASES, *platform_mistakes.CASES, *release_mistakes.CASES, *yaml_mistakes.CASES)
+CASES = (
+    *stack_mistakes.CASES,
+    *platform_mistakes.CASES,
+    *service_mistakes.CASES,
+    *release_mistakes.CASES,
+    *yaml_mistakes.CASES,
+)
 SECRETS = ("hunter2-S3CRET", "hunter2-s3cret", "/hunter2-S3CRET", "10m hunter2-S3CRET")
 """What somebody might paste at the wrong place; the second has the form of a name, the third of a path."""
 

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from colorway.spec.environment import EnvName, EnvValue, in_swarm, looks_secret
 from colorway.spec.services import ServiceSpec
+from colorway.spec.task.environment import EnvName, EnvValue, in_swarm, looks_secret
 
 NAMES = ["A", "_A", "LOG_LEVEL", "A1", "COLORWAY", "ConnectionStrings__Db", "http_proxy"]
 INNOCENT_NAMES = ["ACCESS_TOKEN_DURATION", "MAX_TOKENS", "CORS_ALLOW_CREDENTIALS", "PASSWORD_MIN_LENGTH", "AWS_SECRET"]

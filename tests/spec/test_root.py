@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from pydantic import ValidationError
 
-from colorway.spec.environment import in_swarm
 from colorway.spec.hosts import Role
+from colorway.spec.task.environment import in_swarm
 from colorway.spec.traffic import Color
 from tests.support.specs import REMOTE_HOSTS, ZONE, demo_spec, pinned, small_spec
 

@@ -10,7 +10,8 @@ from typing import ClassVar
 from colorway.spec.base import StrictSpec
 from colorway.spec.fields import Label, PinnedImage, PositiveDuration
 from colorway.spec.hosts import HostSpec
-from colorway.spec.services import LimitsSpec
+from colorway.spec.task.mounts import SecretName
+from colorway.spec.task.policies import LimitsSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +36,7 @@ class StoreSpec(StrictSpec):
     """Folder under images/, for a platform with `images: local`."""
     image: PinnedImage | None = None
     """Image with its digest, for a platform with `images: registry`."""
-    password: Label
+    password: SecretName
     """Name of the secret that holds the password."""
     limits: LimitsSpec
     """The most that the task may use."""
