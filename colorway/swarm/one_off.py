@@ -39,7 +39,7 @@ def run_once(
         connection: A manager of the swarm.
         service: Name of the running service in the swarm.
         stack: Name of the stack; the task carries its label, so that `down` finds what a killed run left.
-        command: Program and arguments in place of the service's command; the entrypoint stays.
+        command: Program and arguments in place of the service's own and of its image's entrypoint.
         write: Gets what the command prints.
 
     Raises:
@@ -74,7 +74,9 @@ def one_off_task(template: Mapping[str, Any], *, command: Sequence[str]) -> dict
     """Return the task of a service with another command, which nobody takes for one that serves."""
     task: dict[str, Any] = copy.deepcopy(dict(template))
     container = task["ContainerSpec"]
-    container["Args"] = list(command)
+    # Swarm's Command stands in for the image's entrypoint, so nothing is left of either but what was asked for.
+    container["Command"] = list(command)
+    container.pop("Args", None)
     container["Healthcheck"] = {"Test": ["NONE"]}
     # Under the service's names it would get requests.
     task["Networks"] = [{"Target": one["Target"]} for one in task.get("Networks") or ()]

@@ -92,8 +92,8 @@ def test_it_is_the_services_task_but_for_what_makes_it_serve():
     run(api)
     (made,) = api.made
     task = made["template"]
-    assert task["ContainerSpec"]["Args"] == ["migrate", "--all"], "exec form: no shell reads it"
-    assert task["ContainerSpec"]["Command"] == ["/entry"], "the entrypoint stays, as with `docker compose run`"
+    assert task["ContainerSpec"]["Command"] == ["migrate", "--all"], "exec form: no shell reads it"
+    assert "Args" not in task["ContainerSpec"], "the service's own arguments are not appended"
     assert task["ContainerSpec"]["Secrets"] == TEMPLATE["ContainerSpec"]["Secrets"]
     assert task["Networks"] == [{"Target": "blue-id"}, {"Target": "store-id"}], "under its names it would get requests"
     assert task["ContainerSpec"]["Healthcheck"] == {"Test": ["NONE"]}, "a check of the service would kill it"
