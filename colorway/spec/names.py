@@ -14,6 +14,8 @@ SERVICE_LABEL = "colorway.service"
 """Label of every service; the value is its name in the platform file."""
 COLOR_LABEL = "colorway.color"
 """Label of every colored service; the value is the color."""
+ONE_OFF_LABEL = "colorway.one-off"
+"""Label of a command that runs beside the services and is in no state; the value is the stack."""
 PROMETHEUS = "prometheus"
 """Logical service name of Prometheus."""
 NOTICE_SECRET = "notify-url"  # noqa: S105 - beginning of the secrets' names

@@ -10,7 +10,7 @@ from typing import Any
 
 from colorway.errors import ColorwayError
 from colorway.spec.fields import LABEL_LIMIT
-from colorway.spec.names import STACK_LABEL
+from colorway.spec.names import ONE_OFF_LABEL
 from colorway.swarm.connections import Connection, MissingError, NoAnswerError
 from colorway.swarm.tasks import ENDED, TaskState, task_state, why_ended
 
@@ -38,7 +38,7 @@ def run_once(
     Args:
         connection: A manager of the swarm.
         service: Name of the running service in the swarm.
-        stack: Name of the stack; the task carries its label, so that `down` finds what a killed run left.
+        stack: Name of the stack; by its label `down` finds what a killed run left.
         command: Program and arguments in place of the service's own and of its image's entrypoint.
         write: Gets what the command prints.
 
@@ -59,7 +59,7 @@ def run_once(
         lambda api: api.create_service(
             template,
             name=name,
-            labels={STACK_LABEL: stack},
+            labels={ONE_OFF_LABEL: stack},
             mode={"Replicated": {"Replicas": 1}},
             endpoint_spec={"Mode": "dnsrr"},
         ),
