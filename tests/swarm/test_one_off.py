@@ -98,9 +98,7 @@ def test_it_is_the_services_task_but_for_what_makes_it_serve():
     assert task["Networks"] == [{"Target": "blue-id"}, {"Target": "store-id"}], "under its names it would get requests"
     assert task["ContainerSpec"]["Healthcheck"] == {"Test": ["NONE"]}, "a check of the service would kill it"
     assert task["RestartPolicy"] == {"Condition": "none"}
-    assert made["labels"] == {ONE_OFF_LABEL: "test"}, (
-        "`down` finds it, and `up` takes it for no stranger"
-    )
+    assert made["labels"] == {ONE_OFF_LABEL: "test"}, "`down` finds it, and `up` takes it for no stranger"
     assert made["name"].startswith("test-web-blue-run-")
     assert TEMPLATE["Networks"][0]["Aliases"], "what was read is not changed"
 
