@@ -27,7 +27,6 @@ from colorway.config.layers import (
     for_version,
     layer_problems,
     removal_mistakes,
-    shared_mistakes,
     version_override_mistakes,
 )
 from colorway.errors import ColorwayError
@@ -259,6 +258,7 @@ def parse(
     parsed = _valid(StackSettings, settings)
     overrides = settings.section("overrides")
     merged = for_stack(platform, overrides)
+    _raise(overrides.problems(removal_mistakes(overrides, platform)))
     file = _valid_platform(platform, last=overrides, merged=merged)
     _raise(
         problem for document in releases.values() for problem in document.problems(_mistakes(ReleaseManifest, document))
@@ -267,7 +267,7 @@ def parse(
     definitions: dict[str, dict[str, ServiceSpec]] = {}
     layered = dict.fromkeys(releases, merged)
     for version, document in releases.items():
-        _raise(document.problems([*removal_mistakes(document, platform), *shared_mistakes(document, file)]))
+        _raise(document.problems(removal_mistakes(document, platform)))
         definitions[version] = file.services
         if changes_services(document, overrides, version=version):
             layered[version] = for_version(platform, document, overrides, version=version)

@@ -176,11 +176,11 @@ class Engine:
                     f"{name}: {', '.join(deployed.protected)} are protected, because data would be lost or every "
                     f"service cut off; if that is meant: `pulumi state unprotect --all --stack {name}`, then this again"
                 )
-            # They hold secrets and networks, which could not be removed then.
-            for made in self.swarm.one_off_tasks(name):
-                self.swarm.remove(made)
             with _explained(log, {}, hint=hint):
                 self._recover(stack, deployed, orphans=orphans)
+                # They hold secrets and networks, which could not be removed then.
+                for made in self.swarm.one_off_tasks(name):
+                    self.swarm.remove(made)
                 if not deployed.is_empty:
                     self._repeated(stack, log, lambda: stack.destroy(on_event=log))
             try:

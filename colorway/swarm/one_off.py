@@ -12,6 +12,7 @@ from colorway.errors import ColorwayError
 from colorway.spec.fields import LABEL_LIMIT
 from colorway.spec.names import ONE_OFF_LABEL
 from colorway.swarm.connections import Connection, MissingError, NoAnswerError
+from colorway.swarm.services import Swarm, SwarmObject
 from colorway.swarm.tasks import ENDED, TaskState, task_state, why_ended
 
 POLL = 0.5
@@ -67,7 +68,7 @@ def run_once(
     try:
         return _to_its_end(connection, str(made["ID"]), name=name, write=write)
     finally:
-        connection.ask(f"the removal of {name}", lambda api: api.remove_service(made["ID"]))
+        Swarm(connection.host, connection=connection).remove(SwarmObject("service", str(made["ID"])))
 
 
 def one_off_task(template: Mapping[str, Any], *, command: Sequence[str]) -> dict[str, Any]:

@@ -597,6 +597,19 @@ CASES = (
         ),
     ),
     Case(
+        "override that leaves out what is not there",
+        LOCAL,
+        "{release: {hot: 5m}}",
+        "{services: {schedular: null}}",
+        Line(
+            (
+                "colorway:overrides.services.schedular: is no service of the platform file, so null says nothing; "
+                "did you mean scheduler?"
+            ),
+            at="colorway:overrides",
+        ),
+    ),
+    Case(
         "override of a version without a manifest",
         LOCAL,
         "{release: {hot: 5m}}",
