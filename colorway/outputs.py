@@ -61,6 +61,17 @@ class LoadBalancerOutputs(_Outputs):
     """Name in the swarm."""
 
 
+class NetworkOutputs(_Outputs):
+    """What was settled when the stack's networks were made."""
+
+    range: str
+    """Addresses of all its networks."""
+    encrypted: bool
+    """Whether what goes between hosts is encrypted."""
+    mtu: int | None
+    """MTU of the network between the hosts; none = the usual 1500."""
+
+
 class PlatformOutputs(_Outputs):
     """What a deployed stack says about itself."""
 
@@ -79,6 +90,7 @@ class PlatformOutputs(_Outputs):
     """Where figures can be asked."""
     drain: timedelta
     """How long a color that was taken from the load balancers may still serve somebody."""
+    network: NetworkOutputs
     load_balancers: tuple[LoadBalancerOutputs, ...]
     services: tuple[ServiceOutputs, ...]
 
@@ -106,6 +118,9 @@ def platform_outputs(spec: PlatformSpec, *, generation: str) -> dict[str, Any]:
         url=f"https://{host}{port}/",
         prometheus_url=f"http://{monitoring.address}:{spec.platform.monitoring.port}",
         drain=spec.drain,
+        network=NetworkOutputs(
+            range=str(settings.network.range), encrypted=spec.is_encrypted, mtu=settings.network.mtu
+        ),
         load_balancers=tuple(
             LoadBalancerOutputs(
                 host=lb.name,

@@ -18,6 +18,7 @@ from colorway.config.checks import (
     clash_mistakes,
     length_mistakes,
     manifest_mistakes,
+    room_mistakes,
 )
 from colorway.config.documents import Document, Problem, read_document
 from colorway.config.explain import explain
@@ -281,8 +282,11 @@ def parse(
         directory=names.directory(stack),
         build_digests=dict(build_digests),
     )
-    declared = spec.inventory().declared
-    problems = [Problem(file=settings.name, message=message) for message in length_mistakes(stack, declared)]
+    inventory = spec.inventory()
+    declared = inventory.declared
+    lengths = length_mistakes(stack, [*declared, *inventory.networks])
+    problems = [Problem(file=settings.name, message=message) for message in lengths]
+    problems += settings.problems(room_mistakes(parsed.network.range, inventory, hosts=len(parsed.hosts)))
     for version, manifest in manifests.items():
         problems += releases[version].problems(manifest_mistakes(manifest, file, definitions[version]))
     problems += merged.problems(clash_mistakes(declared))

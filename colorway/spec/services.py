@@ -166,6 +166,8 @@ class ServiceSpec(StrictSpec):
     """What happens when a task ends."""
     env: dict[EnvName, EnvValue] = Field(default_factory=dict)
     """Environment; nothing secret."""
+    uses: tuple[Label, ...] = ()
+    """Names of the data stores that it reaches; no other store's network is joined."""
     secrets: tuple[Label, ...] = ()
     """Names of secrets, mounted at /run/secrets/<name>."""
     routes: tuple[RouteSpec, ...] = ()
@@ -185,7 +187,7 @@ class ServiceSpec(StrictSpec):
 
     @model_validator(mode="after")
     def _fits_together(self) -> ServiceSpec:
-        refuse([*self._kind_mistakes(), *self._port_mistakes(), *self._secret_mistakes()])
+        refuse([*self._kind_mistakes(), *self._port_mistakes(), *self._use_mistakes(), *self._secret_mistakes()])
         return self
 
     def _kind_mistakes(self) -> list[Mistake]:
@@ -213,6 +215,13 @@ class ServiceSpec(StrictSpec):
         if self.ready_path:
             found.append((("ready-path",), "has no port to be asked on; add the service's port, or leave it out"))
         return found
+
+    def _use_mistakes(self) -> list[Mistake]:
+        return [
+            (("uses", str(index)), "is listed twice; leave one out")
+            for index, store in enumerate(self.uses)
+            if store in self.uses[:index]
+        ]
 
     def _secret_mistakes(self) -> list[Mistake]:
         found: list[Mistake] = [

@@ -10,7 +10,6 @@ import pulumi
 from colorway.render.templates import script
 from colorway.spec import names
 from colorway.spec.fields import whole_seconds
-from colorway.spec.names import NetworkName
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.traffic import Color
 from components.remote import HostScript
@@ -32,7 +31,7 @@ class Workers(pulumi.ComponentResource):
         name: str,
         spec: PlatformSpec,
         *,
-        networks: Mapping[NetworkName, pulumi.Input[str]],
+        networks: Mapping[str, pulumi.Input[str]],
         secrets: Mapping[str, MountedFile],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -49,7 +48,7 @@ class Workers(pulumi.ComponentResource):
         spec: PlatformSpec,
         *,
         color: Color,
-        networks: Mapping[NetworkName, pulumi.Input[str]],
+        networks: Mapping[str, pulumi.Input[str]],
         secrets: Mapping[str, MountedFile],
         after: Sequence[pulumi.Resource],
     ) -> list[pulumi.Resource]:
@@ -59,7 +58,7 @@ class Workers(pulumi.ComponentResource):
             SwarmService(
                 f"{name}-{color.value}",
                 colored_service(spec, name=name, color=color),
-                networks=attachments(name, color=color, networks=networks),
+                networks=attachments(name, service, color=color, networks=networks),
                 secrets=mounted(service, secrets=secrets),
                 opts=pulumi.ResourceOptions(parent=self, depends_on=list(after)),
             )
