@@ -11,7 +11,7 @@ from colorway.errors import ColorwayError
 from colorway.outputs import OUTPUT, TOKEN_OUTPUT, platform_outputs
 from colorway.render.nginx import generation
 from colorway.spec import names
-from colorway.spec.names import NetworkName
+from colorway.spec.networks import store_network
 from colorway.spec.platform_spec import PlatformSpec
 from components.database.postgresql import Database
 from components.database.redis import Cache
@@ -41,11 +41,10 @@ def platform(spec: PlatformSpec) -> None:
     networks = Networks("net", spec, opts=after()).ids
     secrets = Secrets("secret", spec, configured=pulumi_config.configured_secret, opts=after())
     files = secrets.files
-    data = networks[NetworkName.DATA]
-    stores = [
-        STORES[store.kind](name, spec, store=store, network=data, password=files[store.password], opts=after(hosts))
-        for name, store in spec.platform.data_stores.items()
-    ]
+    stores = []
+    for name, store in spec.platform.data_stores.items():
+        own, password = networks[store_network(name)], files[store.password]
+        stores.append(STORES[store.kind](name, spec, store=store, network=own, password=password, opts=after(hosts)))
     load_balancers: list[LoadBalancer] = []
     for host in spec.load_balancers:
         # Chained: while one is replaced, the others serve.

@@ -10,7 +10,7 @@ import pulumi
 from colorway.render.templates import script
 from colorway.spec import names
 from colorway.spec.fields import whole_seconds
-from colorway.spec.names import NetworkName
+from colorway.spec.networks import store_network
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.services import ServiceSpec
 from colorway.spec.task.environment import in_swarm
@@ -25,10 +25,10 @@ class Migrations(pulumi.ComponentResource):
     """Applies the migrations of one color's version, oldest first, before its services start.
 
     Each is a one-shot Swarm service that runs the platform's own command with the migration's id, within the
-    limits of the service whose image it is: beside a busy platform, a migration must not take the host. "Once"
-    is the database's knowledge (a ledger and an advisory lock, kept by that command), never Pulumi's: a
-    migration that is in the ledger is a success that changes nothing, so running again is always safe. The
-    command refuses where data could be lost without a backup.
+    limits of the service whose image it is (beside a busy platform, a migration must not take the host), and on
+    the networks of the data stores that this service uses. "Once" is the database's knowledge (a ledger and an
+    advisory lock, kept by that command), never Pulumi's: a migration that is in the ledger is a success that
+    changes nothing, so running again is always safe. The command refuses where data could be lost without a backup.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class Migrations(pulumi.ComponentResource):
             command = spec.platform.migrations
             if command is None:
                 break
+            service = spec.colored(color)[command.service]
             step = HostScript(
                 f"{name}-{migration.id}",
                 spec.manager,
@@ -54,9 +55,9 @@ class Migrations(pulumi.ComponentResource):
                 arguments=[
                     names.service(spec.stack, names.migration(migration.id)),
                     str(whole_seconds(command.timeout)),
-                    f"--network={names.network(spec.stack, NetworkName.DATA)}",
+                    *(f"--network={names.network(spec.stack, store_network(one))}" for one in sorted(service.uses)),
                     *_container(
-                        spec.colored(color)[command.service],
+                        service,
                         entrypoint=command.entrypoint,
                         secrets=secrets,
                         configs=around.configs[command.service],

@@ -11,7 +11,7 @@ from colorway.render import monitoring as render
 from colorway.spec import names
 from colorway.spec.fields import go_duration
 from colorway.spec.hosts import HostSpec, Role
-from colorway.spec.names import NetworkName
+from colorway.spec.networks import NetworkName
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.services import HealthSpec, LimitsSpec
 from colorway.spec.task.process import PublishedSpec
@@ -38,7 +38,7 @@ class Monitoring(pulumi.ComponentResource):
         name: str,
         spec: PlatformSpec,
         *,
-        networks: Mapping[NetworkName, pulumi.Input[str]],
+        networks: Mapping[str, pulumi.Input[str]],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("colorway:monitoring:Monitoring", name, None, opts)

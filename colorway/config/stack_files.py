@@ -18,6 +18,7 @@ from colorway.config.checks import (
     clash_mistakes,
     length_mistakes,
     manifest_mistakes,
+    room_mistakes,
 )
 from colorway.config.documents import Document, Problem, read_document
 from colorway.config.explain import explain
@@ -27,7 +28,6 @@ from colorway.config.layers import (
     for_version,
     layer_problems,
     removal_mistakes,
-    shared_mistakes,
     version_override_mistakes,
 )
 from colorway.config.service_checks import config_files, service_mistakes
@@ -263,6 +263,7 @@ def parse(  # noqa: PLR0913 - one for each kind of file
     parsed = _valid(StackSettings, settings)
     overrides = settings.section("overrides")
     merged = for_stack(platform, overrides)
+    _raise(overrides.problems(removal_mistakes(overrides, platform)))
     file = _valid_platform(platform, last=overrides, merged=merged)
     _raise(
         problem for document in releases.values() for problem in document.problems(_mistakes(ReleaseManifest, document))
@@ -271,7 +272,7 @@ def parse(  # noqa: PLR0913 - one for each kind of file
     definitions: dict[str, dict[str, ServiceSpec]] = {}
     layered = dict.fromkeys(releases, merged)
     for version, document in releases.items():
-        _raise(document.problems([*removal_mistakes(document, platform), *shared_mistakes(document, file)]))
+        _raise(document.problems(removal_mistakes(document, platform)))
         definitions[version] = file.services
         if changes_services(document, overrides, version=version):
             layered[version] = for_version(platform, document, overrides, version=version)
@@ -286,8 +287,11 @@ def parse(  # noqa: PLR0913 - one for each kind of file
         build_digests=dict(build_digests),
         config_files={path: content.decode(errors="replace") for path, content in (files or {}).items()},
     )
-    declared = spec.inventory().declared
-    problems = [Problem(file=settings.name, message=message) for message in length_mistakes(stack, declared)]
+    inventory = spec.inventory()
+    declared = inventory.declared
+    lengths = length_mistakes(stack, [*declared, *inventory.networks])
+    problems = [Problem(file=settings.name, message=message) for message in lengths]
+    problems += settings.problems(room_mistakes(parsed.network.range, inventory, hosts=len(parsed.hosts)))
     for version, manifest in manifests.items():
         problems += releases[version].problems(manifest_mistakes(manifest, file, definitions[version]))
     problems += merged.problems(clash_mistakes(declared))

@@ -62,6 +62,15 @@ class PlatformSpec(StrictSpec):
         return self.settings.hosts[0].is_local
 
     @property
+    def is_encrypted(self) -> bool:
+        """Whether what goes between hosts is encrypted.
+
+        It is not by default on this machine alone; the number of hosts does not count, since it may grow.
+        """
+        said = self.settings.network.encrypted
+        return not self.is_local if said is None else said
+
+    @property
     def longest_request(self) -> timedelta:
         """The longest request that a load balancer may have in flight."""
         every = (service for color in self.colors_on for service in self.colored(color).values())

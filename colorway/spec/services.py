@@ -104,6 +104,8 @@ class ServiceSpec(StrictSpec):
     """Which of the stack's web hosts it may run on."""
     env: dict[EnvName, EnvValue] = Field(default_factory=dict)
     """Environment; nothing secret."""
+    uses: tuple[Label, ...] = ()
+    """Names of the data stores that it reaches; no other store's network is joined."""
     secrets: tuple[SecretFile, ...] = ()
     """Secrets as files: names, found at /run/secrets/<name>, or {name, file, mode, uid, gid}."""
     config_files: tuple[ConfigFile, ...] = ()
@@ -169,6 +171,7 @@ class ServiceSpec(StrictSpec):
                 *self._single_mistakes(),
                 *self._port_mistakes(),
                 *self._published_mistakes(),
+                *self._use_mistakes(),
                 *self._secret_mistakes(),
                 *self._file_mistakes(),
             ]
@@ -255,6 +258,13 @@ class ServiceSpec(StrictSpec):
                 ("update", "order"),
                 "must be stop-first where ports of the host are published; the new task would wait for ever",
             )
+
+    def _use_mistakes(self) -> list[Mistake]:
+        return [
+            (("uses", str(index)), "is listed twice; leave one out")
+            for index, store in enumerate(self.uses)
+            if store in self.uses[:index]
+        ]
 
     def _secret_mistakes(self) -> list[Mistake]:
         found: list[Mistake] = []

@@ -11,7 +11,7 @@ from colorway.render.nginx import INSIDE, STATUS_PORT, worker_shutdown
 from colorway.render.templates import entry, script
 from colorway.spec import names
 from colorway.spec.hosts import HostSpec
-from colorway.spec.names import NetworkName
+from colorway.spec.networks import NetworkName
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.services import STOP_MARGIN, HealthSpec
 from colorway.spec.task.process import PublishedSpec
@@ -45,7 +45,7 @@ class LoadBalancer(pulumi.ComponentResource):
         spec: PlatformSpec,
         *,
         host: HostSpec,
-        networks: Mapping[NetworkName, pulumi.Input[str]],
+        networks: Mapping[str, pulumi.Input[str]],
         secrets: Mapping[str, MountedFile],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -61,7 +61,7 @@ class LoadBalancer(pulumi.ComponentResource):
         SwarmService(
             name,
             _service(spec, host=host),
-            networks=[NetworkAttachment(id=networks[network]) for network in (NetworkName.BLUE, NetworkName.GREEN)],
+            networks=[NetworkAttachment(id=networks[network]) for network in NetworkName],
             secrets=[secrets[spec.platform.edge.preview_token]],
             opts=pulumi.ResourceOptions(parent=self, depends_on=[directory]),
         )

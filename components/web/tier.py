@@ -9,7 +9,7 @@ import pulumi
 
 from colorway.spec import names
 from colorway.spec.hosts import Role
-from colorway.spec.names import NetworkName
+from colorway.spec.networks import joined
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.services import ServiceSpec
 from colorway.spec.task.environment import in_swarm
@@ -33,7 +33,7 @@ class WebTier(pulumi.ComponentResource):
         spec: PlatformSpec,
         *,
         color: Color,
-        networks: Mapping[NetworkName, pulumi.Input[str]],
+        networks: Mapping[str, pulumi.Input[str]],
         secrets: Mapping[str, MountedFile],
         around: Surroundings,
         opts: pulumi.ResourceOptions | None = None,
@@ -44,7 +44,7 @@ class WebTier(pulumi.ComponentResource):
                 f"{service_name}-{color.value}",
                 colored_service(spec, name=service_name, color=color),
                 networks=[
-                    *attachments(service_name, color=color, networks=networks),
+                    *attachments(service_name, service, color=color, networks=networks),
                     *around.networks[service_name],
                 ],
                 secrets=mounted(service, secrets=secrets),
@@ -88,12 +88,13 @@ def colored_service(spec: PlatformSpec, *, name: str, color: Color) -> SwarmServ
 
 
 def attachments(
-    name: str, *, color: Color, networks: Mapping[NetworkName, pulumi.Input[str]]
+    name: str, service: ServiceSpec, *, color: Color, networks: Mapping[str, pulumi.Input[str]]
 ) -> list[NetworkAttachment]:
-    """Return the networks of a colored service: its color's, and the one of the data stores."""
+    """Return the networks of a colored service; only its color's knows it by its short names."""
+    own, *others = joined(service, color=color)
     return [
-        NetworkAttachment(id=networks[NetworkName.of(color)], aliases=(name, names.colored_alias(name, color))),
-        NetworkAttachment(id=networks[NetworkName.DATA]),
+        NetworkAttachment(id=networks[own], aliases=(name, names.colored_alias(name, color))),
+        *(NetworkAttachment(id=networks[other]) for other in others),
     ]
 
 

@@ -11,7 +11,6 @@ import pulumi
 from colorway.render.templates import script
 from colorway.spec import names
 from colorway.spec.fields import whole_seconds
-from colorway.spec.names import NetworkName
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.traffic import Color
 from components.remote import HostScript
@@ -24,7 +23,7 @@ from components.web.tier import attachments, colored_service, mounted
 class _Given(NamedTuple):
     """What exists already."""
 
-    networks: Mapping[NetworkName, pulumi.Input[str]]
+    networks: Mapping[str, pulumi.Input[str]]
     secrets: Mapping[str, MountedFile]
     around: Mapping[Color, Surroundings]
 
@@ -42,7 +41,7 @@ class Workers(pulumi.ComponentResource):
         name: str,
         spec: PlatformSpec,
         *,
-        networks: Mapping[NetworkName, pulumi.Input[str]],
+        networks: Mapping[str, pulumi.Input[str]],
         secrets: Mapping[str, MountedFile],
         around: Mapping[Color, Surroundings],
         opts: pulumi.ResourceOptions | None = None,
@@ -71,7 +70,7 @@ class Workers(pulumi.ComponentResource):
                 f"{name}-{color.value}",
                 colored_service(spec, name=name, color=color),
                 networks=[
-                    *attachments(name, color=color, networks=given.networks),
+                    *attachments(name, service, color=color, networks=given.networks),
                     *given.around[color].networks[name],
                 ],
                 secrets=mounted(service, secrets=given.secrets),

@@ -5,6 +5,7 @@ found=$(docker network inspect --format '{{.Driver}} {{.Scope}} {{.ID}}' "$1" 2>
   exit 1
 }
 case $found in
-  overlay\ swarm\ *) echo "${found##* }" ;;
+  overlay\ swarm\ *) ;;
   *) echo "the network $1 is no overlay of the swarm, so no service can join it; make it with --driver overlay" >&2; exit 1 ;;
 esac
+echo "${found##* }"

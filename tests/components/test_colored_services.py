@@ -43,9 +43,35 @@ def test_a_color_runs_its_own_version_under_its_own_names(color, version):
     shop = services[f"shop-{color}-service"]
     assert shop.container["image"] == pinned("shop", version)
     assert shop.inputs["name"] == f"test-shop-{color}"
-    assert joined(shop) == {f"id-of-{color}": ["shop", f"shop-{color}"], "id-of-data": None}, (
+    assert joined(shop)[f"id-of-{color}"] == ["shop", f"shop-{color}"], (
         "a call between services stays in its color; load balancers look up only <service>-<color>"
     )
+
+
+@pytest.mark.parametrize("uses", [[], ["redis"], ["redis", "postgres"], ["postgres", "redis"]])
+@pytest.mark.parametrize("color", Color)
+def test_a_service_joins_its_color_what_is_shared_and_the_stores_that_it_uses(color, uses):
+    overrides = {"services": {name: {"uses": uses} for name in ("shop", "worker")}}
+    stores = {f"id-of-store-{name}": None for name in uses}
+    shop = joined(web(color, overrides=overrides).one(f"shop-{color}-service"))
+    assert shop == {
+        f"id-of-{color}": ["shop", f"shop-{color}"],
+        "id-of-shared": None,
+        "id-of-monitoring": None,
+        **stores,
+    }, "from the first day: a network more is an outage; no store that it does not name"
+    worker = joined(workers(overrides=overrides).one(f"worker-{color}-service"))
+    assert worker == {f"id-of-{color}": ["worker", f"worker-{color}"], "id-of-shared": None, **stores}, (
+        "without a port there is nothing to ask for figures"
+    )
+
+
+def test_the_order_of_stores_is_no_change():
+    texts = {
+        web(Color.BLUE, overrides={"services": {"shop": {"uses": uses}}}).one("shop-blue-service").text
+        for uses in (["redis", "postgres"], ["postgres", "redis"])
+    }
+    assert len(texts) == 1, "a reader may sort them"
 
 
 def test_the_environment_says_who_it_is_and_flags_belong_to_the_version():

@@ -9,7 +9,7 @@ import pytest
 from colorway.render.monitoring import mtail
 from colorway.render.templates import entry
 from colorway.spec.hosts import Role
-from colorway.spec.names import NetworkName
+from colorway.spec.networks import store_network
 from colorway.spec.traffic import Color
 from components.database.postgresql import Database
 from components.database.redis import Cache
@@ -40,7 +40,7 @@ def store(name, **changes):
             name,
             spec,
             store=spec.platform.data_stores[name],
-            network=NETWORKS[NetworkName.DATA],
+            network=NETWORKS[store_network(name)],
             password=SECRETS[password],
         )
     )
@@ -80,8 +80,8 @@ def test_a_load_balancer_has_its_ports_on_its_own_host_and_joins_both_colors():
         80: 80,
         443: 443,
     }
-    assert joined(service) == {"id-of-blue": None, "id-of-green": None}, (
-        "both, from the first day: a network more is an outage; not the stores' network"
+    assert joined(service) == {f"id-of-{label}": None for label in ("blue", "green", "shared", "monitoring")}, (
+        "all from the first day: a network more is an outage; no store's network"
     )
     assert service.inputs["updateConfig"]["order"] == "stop-first", "two tasks cannot have one port of a host"
 
@@ -116,7 +116,9 @@ def test_a_store_keeps_its_data_in_a_named_volume_on_a_database_host(name):
     assert constraints(service) == ["node.labels.colorway-test-host==localhost"], "on another host it would be empty"
     assert service.inputs["updateConfig"]["order"] == "stop-first", "two servers on one directory destroy it"
     assert service.inputs["mode"] == {"replicated": {"replicas": 1}}
-    assert joined(service) == {"id-of-data": [name]}, "its name in the platform file is its DNS name"
+    assert joined(service) == {f"id-of-store-{name}": [name]}, (
+        "its name in the platform file is its DNS name; on no network that a service joins which does not use it"
+    )
     assert service.container["image"] == pinned(name)
 
 
@@ -240,14 +242,16 @@ def test_migrations_run_one_after_the_other_oldest_first():
 
 
 def test_a_migration_runs_the_new_versions_image_with_the_services_own_environment():
-    overrides = {"services": {"api": {"env": {"GREETING": "two words"}, "secrets": ["database-password"]}}}
+    api = {"env": {"GREETING": "two words"}, "secrets": ["database-password"], "uses": ["redis", "postgres"]}
+    overrides = {"services": {"api": api}}
     recording = migrations(ids=("0001-initial",), overrides=overrides)
     words = shlex.split(recording.commands[0].inputs["create"])
     given = words[words.index("colorway") + 1 :]
     assert given == [
         "test-migrate-0001",
         "600",
-        "--network=test-data",
+        "--network=test-store-postgres",
+        "--network=test-store-redis",
         "--limit-cpu=0.5",
         "--limit-memory=67108864",
         "--env=GREETING=two words",

@@ -29,7 +29,7 @@ CASES = (
         "data store named prometheus",
         DEMO,
         "  cache:\n",
-        "  prometheus:\n",
+        "  prometheus:\n    slot: 1\n",
         Line(
             "data-stores.prometheus: would be called prometheus in the swarm, as Prometheus is; rename one",
             at="prometheus",
@@ -154,7 +154,7 @@ CASES = (
                 "services.web.xyz: is no known key; known: build, capabilities, command, config-files, entrypoint, "
                 "env, extra-hosts, health, kind, limits, longest-request, networks, placement, port, ports, published, "
                 "read-only, ready-path, replicas, restart, routes, secrets, shm-size, stop-signal, update, user, "
-                "volumes, working-dir"
+                "uses, volumes, working-dir"
             ),
             at="xyz",
         ),
@@ -819,9 +819,67 @@ CASES = (
         DEMO,
         "  cache:",
         "  api:",
+        Line("services.api: is also the name of a data store; one DNS name can only mean one of them", at="api:"),
+    ),
+    Case(
+        "unknown data store",
+        DEMO,
+        "    secrets: [database-password]\n",
+        "    secrets: [database-password]\n    uses: [cach]\n",
+        Line("services.web.uses.0: is no data store of this platform; did you mean cache?", at="uses:"),
+    ),
+    Case(
+        "data store like no other",
+        DEMO,
+        "    secrets: [database-password]\n",
+        "    secrets: [database-password]\n    uses: [postgres, elastic]\n",
+        Line("services.web.uses.1: is no data store of this platform; known: cache, postgres", at="uses:"),
+    ),
+    Case(
+        "data store used twice",
+        DEMO,
+        "    secrets: [database-password]\n",
+        "    secrets: [database-password]\n    uses: [cache, postgres, cache]\n",
+        Line("services.web.uses.2: is listed twice; leave one out", at="uses:"),
+    ),
+    Case(
+        "host of a data store that is not used",
+        DEMO,
+        "LOG_LEVEL: info",
+        "REDIS_HOST: cache",
         Line(
-            "data-stores.api: is also the name of a service; one DNS name can only mean one of them", at="api:", nth=2
+            "services.web.env.REDIS_HOST: names the data store cache, and `uses` of this service does not list it; "
+            "add it",
+            at="REDIS_HOST",
         ),
+    ),
+    Case(
+        "URL of a data store that is not used",
+        DEMO,
+        "LOG_LEVEL: info",
+        "QUEUE: redis://default@cache:6379/0",
+        Line(
+            "services.web.env.QUEUE: names the data store cache, and `uses` of this service does not list it; add it",
+            at="QUEUE",
+        ),
+    ),
+    Case(
+        "two data stores with one slot",
+        DEMO,
+        "  cache:\n",
+        "  cache:\n    slot: 7\n",
+        Line(
+            "data-stores.cache: would have the addresses of data-stores.postgres; give the newer of the two a slot of "
+            "its own, for example slot: 0",
+            at="cache:",
+        ),
+    ),
+    Case(
+        "slot that no range has",
+        DEMO,
+        "  cache:\n",
+        "  cache:\n    slot: 26\n",
+        Line("data-stores.cache.slot: must be less than 26", at="slot:"),
     ),
     Case(
         "PostgreSQL without user",
@@ -872,7 +930,10 @@ CASES = (
         "    kind: redis",
         "    kind: redis\n    database: app",
         Line(
-            "data-stores.cache.database: is no known key; known: build, image, kind, limits, password, stop-grace",
+            (
+                "data-stores.cache.database: is no known key; known: build, image, kind, limits, password, slot, "
+                "stop-grace"
+            ),
             at="database: app",
             nth=2,
         ),
@@ -883,7 +944,7 @@ CASES = (
         "    limits: {cpus: 1, memory: 100Mi}",
         "    usr: app\n    limit: {cpus: 1, memory: 100Mi}",
         Line(
-            "data-stores.cache.usr: is no known key; known: build, image, kind, limits, password, stop-grace",
+            "data-stores.cache.usr: is no known key; known: build, image, kind, limits, password, slot, stop-grace",
             at="usr:",
         ),
         Line("data-stores.cache.limit: is no known key; did you mean limits?", at="limit:"),

@@ -208,9 +208,9 @@ def test_a_stack_name_that_makes_service_names_too_long_is_refused(tmp_path):
     assert said(root, stack) == [
         (
             f"Pulumi.{stack}.yaml: the stack's name is too long for the data store {'cache' * 8}; use at most "
-            "22 characters, or rename that"
+            "16 characters, or rename that"
         )
-    ], "Swarm's service names are DNS labels, which take 63 characters"
+    ], "Swarm's names of services and networks are DNS labels, which take 63 characters"
 
 
 def test_warnings_of_the_parser_do_not_reach_the_terminal(tmp_path, recwarn):
