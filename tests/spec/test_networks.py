@@ -173,6 +173,7 @@ def test_the_outputs_say_what_was_settled_when_the_networks_were_made(stack):
         "range": "10.90.0.0/16",
         "encrypted": stack != "local",
         "mtu": None,
+        "slots": {"postgres": 7, "redis": 23},
     }
 
 
