@@ -11,7 +11,7 @@ from colorway.errors import ColorwayError
 from colorway.outputs import OUTPUT, TOKEN_OUTPUT, platform_outputs
 from colorway.render.nginx import generation
 from colorway.spec import names
-from colorway.spec.names import NetworkName
+from colorway.spec.networks import store_network
 from colorway.spec.platform_spec import PlatformSpec
 from components.database.postgresql import Database
 from components.database.redis import Cache
@@ -23,6 +23,7 @@ from components.monitoring import Monitoring
 from components.networks import Networks
 from components.provider import providers
 from components.secrets import Secrets
+from components.web.surroundings import Surroundings
 from components.web.tier import WebTier
 from components.web.workers import Workers
 
@@ -40,28 +41,27 @@ def platform(spec: PlatformSpec) -> None:
     networks = Networks("net", spec, opts=after()).ids
     secrets = Secrets("secret", spec, configured=pulumi_config.configured_secret, opts=after())
     files, edge_files = secrets.files, secrets.edge_files
-    data = networks[NetworkName.DATA]
-    stores = [
-        STORES[store.kind](name, spec, store=store, network=data, password=files[store.password], opts=after(hosts))
-        for name, store in spec.platform.data_stores.items()
-    ]
+    stores = []
+    for name, store in spec.platform.data_stores.items():
+        own, password = networks[store_network(name)], files[store.password]
+        stores.append(STORES[store.kind](name, spec, store=store, network=own, password=password, opts=after(hosts)))
     load_balancers: list[LoadBalancer] = []
     for host in spec.load_balancers:
         # Chained: while one is replaced, the others serve.
         chained = after(hosts, *load_balancers[-1:])
         name = names.load_balancer(host.name)
         load_balancers.append(LoadBalancer(name, spec, host=host, networks=networks, secrets=edge_files, opts=chained))
+    around = Surroundings.of_colors(spec, opts=after())
     tiers = {}
-    for color in spec.colors_on:
-        migrated = Migrations(f"migrations-{color}", spec, color=color, secrets=files, opts=after(*stores))
-        tiers[color] = WebTier(
-            f"web-{color}", spec, color=color, networks=networks, secrets=files, opts=after(hosts, migrated)
-        )
+    for color, its in around.items():
+        once = after(*stores)
+        migrated = Migrations(f"migrations-{color}", spec, color=color, secrets=files, around=its, opts=once)
+        then, name = after(hosts, migrated), f"web-{color}"
+        tiers[color] = WebTier(name, spec, color=color, networks=networks, secrets=files, around=its, opts=then)
     # Only colors with users: a sick idle color must never block a rollback.
     served = [tier for color, tier in tiers.items() if spec.settings.traffic.of(color) > 0]
-    text = generation(spec)
-    routing = Routing("routing", spec, generation=text, after=[*load_balancers, *served], opts=after())
-    Workers("workers", spec, networks=networks, secrets=files, opts=after(hosts, routing, *stores))
+    routing = Routing("routing", spec, generation=generation(spec), after=[*load_balancers, *served], opts=after())
+    Workers("workers", spec, networks=networks, secrets=files, around=around, opts=after(hosts, routing, *stores))
     Monitoring("monitoring", spec, networks=networks, opts=after(hosts, *load_balancers))
     pulumi.export(OUTPUT, routing.generation.apply(lambda live: platform_outputs(spec, generation=live)))
     pulumi.export(TOKEN_OUTPUT, secrets.preview_token)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from colorway.outputs import PlatformOutputs, ServiceOutputs
+from colorway.outputs import NetworkOutputs, PlatformOutputs, ServiceOutputs
 from colorway.spec.traffic import Color, illegal_changes
 
 IN_PLACE = frozenset({"replicas", "limits", "restart", "update", "placement"})
@@ -25,6 +25,7 @@ def refusals(installed: PlatformOutputs | None, wanted: PlatformOutputs) -> list
         return []
     return [
         *illegal_changes(installed.installed, wanted.installed),
+        *_networks_made_anew(installed.network, wanted.network),
         *_under_users(installed, wanted),
         *_moved_stores(installed, wanted),
     ]
@@ -62,6 +63,32 @@ def _under_users(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterato
                 keys = [key for key in _changed(before[name], after[name]) if key not in IN_PLACE]
                 if keys:
                     yield f"the service {name} of {color.value} changes ({', '.join(keys)}) {cure}"
+
+
+def _networks_made_anew(installed: NetworkOutputs | None, wanted: NetworkOutputs | None) -> Iterator[str]:
+    """Yield what no network changes in place: it would be made anew, and with it every service that is on it."""
+    if wanted is None:
+        return
+    outage = "every service on it would be made anew, which is an outage"
+    if installed is None:
+        yield f"the stack has the networks of an older Colorway, and {outage}; take the stack down first"
+        return
+    cure, anew = f"{outage}; put it back", "or take the stack down and up again"
+    for key in ("range", "encrypted", "mtu"):
+        before, after = getattr(installed, key), getattr(wanted, key)
+        if before != after:
+            yield f"colorway:network's {key} changes from {_word(before)} to {_word(after)}; {cure}, {anew}"
+    for store, slot in installed.slots.items():
+        if wanted.slots.get(store, slot) != slot:
+            yield (
+                f"the data store {store} changes its slot from {slot} to {wanted.slots[store]}; {cure} with "
+                f"`slot: {slot}`, {anew}"
+            )
+
+
+def _word(value: object) -> str:
+    """Return a value as the stack's file writes it."""
+    return "nothing" if value is None else str(value).lower()
 
 
 def _moved_stores(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterator[str]:

@@ -12,8 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from colorway.spec import names
 from colorway.spec.base import StrictSpec
 from colorway.spec.inventory import WantedService
+from colorway.spec.networks import store_slot
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.services import ServiceKind
+from colorway.spec.task.environment import in_swarm
 from colorway.spec.traffic import Color, Installed, Traffic, Versions
 
 OUTPUT = "platform"
@@ -61,6 +63,19 @@ class LoadBalancerOutputs(_Outputs):
     """Name in the swarm."""
 
 
+class NetworkOutputs(_Outputs):
+    """What was settled when the stack's networks were made."""
+
+    range: str
+    """Addresses of all its networks."""
+    encrypted: bool
+    """Whether what goes between hosts is encrypted."""
+    mtu: int | None
+    """MTU of the network between the hosts; none = the usual 1500."""
+    slots: dict[str, int] = Field(default_factory=dict)
+    """Which slot of the range each data store's network has."""
+
+
 class PlatformOutputs(_Outputs):
     """What a deployed stack says about itself."""
 
@@ -79,6 +94,8 @@ class PlatformOutputs(_Outputs):
     """Where figures can be asked."""
     drain: timedelta
     """How long a color that was taken from the load balancers may still serve somebody."""
+    network: NetworkOutputs | None = None
+    """How its networks were made; none = by a program from before they were made for good."""
     load_balancers: tuple[LoadBalancerOutputs, ...]
     services: tuple[ServiceOutputs, ...]
 
@@ -106,6 +123,12 @@ def platform_outputs(spec: PlatformSpec, *, generation: str) -> dict[str, Any]:
         url=f"https://{host}{port}/",
         prometheus_url=f"http://{monitoring.address}:{spec.platform.monitoring.port}",
         drain=spec.drain,
+        network=NetworkOutputs(
+            range=str(settings.network.range),
+            encrypted=spec.is_encrypted,
+            mtu=settings.network.mtu,
+            slots={name: store_slot(name, wanted=store.slot) for name, store in spec.platform.data_stores.items()},
+        ),
         load_balancers=tuple(
             LoadBalancerOutputs(
                 host=lb.name,
@@ -124,8 +147,11 @@ def _service(spec: PlatformSpec, service: WantedService) -> ServiceOutputs:
     if is_store:
         definition = _digests(spec.platform.data_stores[service.path[1]])
     elif service.color is not None:
-        definition = _digests(spec.colored(service.color)[service.logical])
-        said = {f"env.{name}": value for name, value in spec.manifest(service.color).flags.items()}
+        wanted = spec.colored(service.color)[service.logical]
+        definition = _digests(wanted)
+        env = in_swarm({**wanted.env, **spec.manifest(service.color).flags})
+        said = {f"env.{name}": text for name, text in env.items()}
+        said |= {f"config-files.{file.target}": spec.config_files[file.source] for file in wanted.config_files}
         # What is built here has no digest that a manifest could pin: an edit of images/ is one of the program.
         if service.image.folder is None:
             said["image"] = service.image.reference
@@ -145,9 +171,7 @@ def _service(spec: PlatformSpec, service: WantedService) -> ServiceOutputs:
 def _digests(spec: StrictSpec) -> dict[str, str]:
     found: dict[str, str] = {}
     for key, value in spec.model_dump(mode="json", by_alias=True, exclude_defaults=True).items():
-        if key == "env":
-            found |= {f"env.{name}": _digest(text) for name, text in value.items()}
-        else:
+        if key != "env":
             found[key] = _digest(value)
     return found
 

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 
 import pulumi
 
 from colorway.render.templates import script
 from colorway.spec import names
 from colorway.spec.fields import whole_seconds
-from colorway.spec.names import NetworkName
+from colorway.spec.networks import store_network
 from colorway.spec.platform_spec import PlatformSpec
-from colorway.spec.release import MigrationCommand
+from colorway.spec.services import ServiceSpec
+from colorway.spec.task.environment import in_swarm
 from colorway.spec.traffic import Color
 from components.remote import HostScript
 from components.swarm_spec import MountedFile
+from components.web.surroundings import Surroundings
+from components.web.tier import mounted
 
 
 class Migrations(pulumi.ComponentResource):
     """Applies the migrations of one color's version, oldest first, before its services start.
 
     Each is a one-shot Swarm service that runs the platform's own command with the migration's id, within the
-    limits of the service whose image it is: beside a busy platform, a migration must not take the host. "Once"
-    is the database's knowledge (a ledger and an advisory lock, kept by that command), never Pulumi's: a
-    migration that is in the ledger is a success that changes nothing, so running again is always safe. The
-    command refuses where data could be lost without a backup.
+    limits of the service whose image it is (beside a busy platform, a migration must not take the host), and on
+    the networks of the data stores that this service uses. "Once" is the database's knowledge (a ledger and an
+    advisory lock, kept by that command), never Pulumi's: a migration that is in the ledger is a success that
+    changes nothing, so running again is always safe. The command refuses where data could be lost without a backup.
     """
 
     def __init__(
@@ -34,6 +38,7 @@ class Migrations(pulumi.ComponentResource):
         *,
         color: Color,
         secrets: Mapping[str, MountedFile],
+        around: Surroundings,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("colorway:data:Migrations", name, None, opts)
@@ -42,40 +47,58 @@ class Migrations(pulumi.ComponentResource):
             command = spec.platform.migrations
             if command is None:
                 break
+            service = spec.colored(color)[command.service]
             step = HostScript(
                 f"{name}-{migration.id}",
                 spec.manager,
                 script=script("run-once"),
-                arguments=_arguments(spec, color=color, command=command, migration=migration.id, secrets=secrets),
+                arguments=[
+                    names.service(spec.stack, names.migration(migration.id)),
+                    str(whole_seconds(command.timeout)),
+                    *(f"--network={names.network(spec.stack, store_network(one))}" for one in sorted(service.uses)),
+                    *_container(
+                        service,
+                        entrypoint=command.entrypoint,
+                        secrets=secrets,
+                        configs=around.configs[command.service],
+                    ),
+                    "--",
+                    spec.image(command.service, color),
+                    *command.command,
+                    migration.id,
+                ],
                 opts=pulumi.ResourceOptions(parent=self, depends_on=before),
             )
             before = [step]
         self.register_outputs({})
 
 
-def _arguments(
-    spec: PlatformSpec,
+def _container(
+    service: ServiceSpec,
     *,
-    color: Color,
-    command: MigrationCommand,
-    migration: str,
+    entrypoint: Sequence[str],
     secrets: Mapping[str, MountedFile],
+    configs: Sequence[MountedFile],
 ) -> list[pulumi.Input[str]]:
-    service = spec.colored(color)[command.service]
-    mounts = [
-        pulumi.Output.concat("--secret=source=", secrets[secret].name, f",target={secret}")
-        for secret in service.secrets
-    ]
+    """Return the options of `docker service create` that make a task as the service's own are; volumes stay out."""
+    words = entrypoint or service.entrypoint
+    files = [("secret", file) for file in mounted(service, secrets=secrets)] + [("config", file) for file in configs]
+    said = {
+        "limit-cpu": f"{service.limits.cpus:g}",
+        "limit-memory": str(service.limits.memory),
+        "user": service.user,
+        "workdir": service.working_dir,
+        "entrypoint": shlex.join(words) if words else None,
+    }
     return [
-        names.service(spec.stack, names.migration(migration)),
-        str(whole_seconds(command.timeout)),
-        f"--network={names.network(spec.stack, NetworkName.DATA)}",
-        f"--limit-cpu={service.limits.cpus:g}",
-        f"--limit-memory={service.limits.memory}",
-        *(f"--env={key}={value}" for key, value in service.env.items()),
-        *mounts,
-        "--",
-        spec.image(command.service, color),
-        *command.command,
-        migration,
+        *(f"--{option}={value}" for option, value in said.items() if value is not None),
+        *(f"--env={key}={value}" for key, value in in_swarm(service.env).items()),
+        *(f"--cap-add=CAP_{capability}" for capability in service.capabilities),
+        *(f"--host={host}:{address}" for host, address in service.extra_hosts.items()),
+        *(_mounted_file(kind, file) for kind, file in files),
     ]
+
+
+def _mounted_file(kind: str, file: MountedFile) -> pulumi.Output[str]:
+    rest = f",target={file.path},uid={file.uid},gid={file.gid},mode={file.mode:04o}"
+    return pulumi.Output.concat(f"--{kind}=source=", file.name, rest)

@@ -11,9 +11,10 @@ from colorway.render import monitoring as render
 from colorway.spec import names
 from colorway.spec.fields import go_duration
 from colorway.spec.hosts import HostSpec, Role
-from colorway.spec.names import NetworkName
+from colorway.spec.networks import NetworkName
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.services import HealthSpec, LimitsSpec
+from colorway.spec.task.process import PublishedSpec
 from components.entry import mounted_config
 from components.swarm_service import SwarmService
 from components.swarm_spec import Mount, NetworkAttachment, Order, SwarmServiceSpec
@@ -37,7 +38,7 @@ class Monitoring(pulumi.ComponentResource):
         name: str,
         spec: PlatformSpec,
         *,
-        networks: Mapping[NetworkName, pulumi.Input[str]],
+        networks: Mapping[str, pulumi.Input[str]],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("colorway:monitoring:Monitoring", name, None, opts)
@@ -89,7 +90,7 @@ def _mtail_service(spec: PlatformSpec, *, host: HostSpec) -> SwarmServiceSpec:
     return SwarmServiceSpec(
         service_name=names.service(spec.stack, names.mtail(host.name)),
         image=spec.shared_image(build=wanted.mtail_build, image=wanted.mtail_image).reference,
-        command=(
+        entrypoint=(
             "mtail",
             "--progs",
             MTAIL_PROGRAM,
@@ -115,7 +116,7 @@ def _prometheus_service(spec: PlatformSpec) -> SwarmServiceSpec:
     return SwarmServiceSpec(
         service_name=names.service(spec.stack, names.PROMETHEUS),
         image=spec.shared_image(build=wanted.build, image=wanted.image).reference,
-        command=(
+        entrypoint=(
             "prometheus",
             f"--config.file={PROMETHEUS_CONFIG}",
             f"--storage.tsdb.path={PROMETHEUS_DATA}",
@@ -130,7 +131,7 @@ def _prometheus_service(spec: PlatformSpec) -> SwarmServiceSpec:
             f"node.labels.{names.host_label(spec.stack)}=={spec.monitoring_host.name}",
             f"node.labels.{names.role_label(spec.stack, Role.MONITORING.value)}==true",
         ),
-        ports=((wanted.port, 9090),),
+        ports=(PublishedSpec(port=wanted.port, target=9090),),
         mounts=(Mount(target=PROMETHEUS_DATA, source=names.volume(spec.stack, names.PROMETHEUS)),),
         capabilities=("CHOWN", "DAC_OVERRIDE"),
         labels=names.labels(spec.stack, names.PROMETHEUS),

@@ -9,11 +9,14 @@ import pulumi_docker as docker
 
 from colorway.spec.fields import go_duration
 from colorway.spec.services import LimitsSpec
-from components.swarm_spec import MountedFile, NetworkAttachment, SwarmServiceSpec
+from colorway.spec.task.process import PublishMode
+from components.swarm_spec import Mount, MountedFile, NetworkAttachment, SwarmServiceSpec
 
 NANO = 1_000_000_000
 """Swarm counts processor cores in billionths."""
+TMP = "/tmp"  # noqa: S108 - a file system of the container's own
 TMP_BYTES = 64 * 2**20
+SHM = "/dev/shm"  # noqa: S108 - same
 LOG_OPTIONS = {"max-size": "10m", "max-file": "3"}
 """Docker's own logs grow without bound otherwise."""
 
@@ -51,10 +54,15 @@ class SwarmService(pulumi.ComponentResource):
                 resources=_resources(spec.limits),
                 # All four: the plugin writes zeros for what is left out and then wants to change them.
                 restart_policy=docker.ServiceTaskSpecRestartPolicyArgs(
-                    condition="any", delay=go_duration(spec.restart.delay), max_attempts=0, window="0s"
+                    condition=spec.restart.condition.value,
+                    delay=go_duration(spec.restart.delay),
+                    max_attempts=spec.restart.max_attempts,
+                    window=go_duration(spec.restart.window),
                 ),
                 placement=docker.ServiceTaskSpecPlacementArgs(
-                    constraints=list(spec.constraints), prefs=[spec.spread] if spec.spread else None
+                    constraints=list(spec.constraints),
+                    prefs=[spec.spread] if spec.spread else None,
+                    max_replicas=spec.most_per_host,
                 ),
                 log_driver=docker.ServiceTaskSpecLogDriverArgs(name="json-file", options=LOG_OPTIONS),
             ),
@@ -65,8 +73,8 @@ class SwarmService(pulumi.ComponentResource):
                 delay=go_duration(spec.update.delay),
                 monitor=go_duration(spec.update.monitor),
                 order=spec.order.value,
-                failure_action="rollback",
-                max_failure_ratio="0.0",
+                failure_action=spec.update.failure_action.value,
+                max_failure_ratio=f"{spec.update.max_failure_ratio:.1f}",
             ),
             rollback_config=docker.ServiceRollbackConfigArgs(
                 parallelism=spec.update.parallelism,
@@ -90,13 +98,21 @@ def _container(
     policy = spec.health_policy
     return docker.ServiceTaskSpecContainerSpecArgs(
         image=spec.image,
-        commands=list(spec.command) or None,
+        # As in Compose: `commands` is Swarm's word for ENTRYPOINT, `args` its word for CMD.
+        commands=list(spec.entrypoint) or None,
+        args=list(spec.command) or None,
         env=dict(spec.env) or None,
         # Without it the program is PID 1, ignores SIGTERM, and its delete fails although it worked.
         init=True,
         stop_grace_period=go_duration(spec.stop_grace),
         stop_signal=spec.stop_signal,
         user=spec.user,
+        dir=spec.working_dir,
+        hosts=[
+            docker.ServiceTaskSpecContainerSpecHostArgs(host=host, ip=address)
+            for host, address in sorted(spec.extra_hosts.items())
+        ]
+        or None,
         read_only=spec.read_only,
         cap_drops=["ALL"],
         cap_adds=[f"CAP_{capability}" for capability in spec.capabilities] or None,
@@ -113,9 +129,9 @@ def _container(
                 secret_id=file.id,
                 secret_name=file.name,
                 file_name=file.path,
-                file_uid="0",
-                file_gid="0",
-                file_mode=0o444,
+                file_uid=str(file.uid),
+                file_gid=str(file.gid),
+                file_mode=file.mode,
             )
             for file in secrets
         ]
@@ -125,9 +141,9 @@ def _container(
                 config_id=file.id,
                 config_name=file.name,
                 file_name=file.path,
-                file_uid="0",
-                file_gid="0",
-                file_mode=0o444,
+                file_uid=str(file.uid),
+                file_gid=str(file.gid),
+                file_mode=file.mode,
             )
             for file in configs
         ]
@@ -142,20 +158,29 @@ def _mounts(spec: SwarmServiceSpec) -> list[docker.ServiceTaskSpecContainerSpecM
             source=mount.source,
             target=mount.target,
             read_only=mount.read_only,
+            volume_options=_volume_options(mount),
         )
         for mount in spec.mounts
     ]
-    if spec.read_only:
-        made.append(
-            docker.ServiceTaskSpecContainerSpecMountArgs(
-                type="tmpfs",
-                target="/tmp",  # noqa: S108 - a file system of the container's own
-                tmpfs_options=docker.ServiceTaskSpecContainerSpecMountTmpfsOptionsArgs(
-                    size_bytes=TMP_BYTES, mode=0o777
-                ),
-            )
-        )
+    if spec.read_only and TMP not in {mount.target for mount in spec.mounts}:
+        made.append(_memory(TMP, size=TMP_BYTES))
+    if spec.shm_size:
+        made.append(_memory(SHM, size=spec.shm_size))
     return made
+
+
+def _memory(target: str, *, size: int) -> docker.ServiceTaskSpecContainerSpecMountArgs:
+    # The sticky bit would not be read back, and the next `up` would update the service.
+    options = docker.ServiceTaskSpecContainerSpecMountTmpfsOptionsArgs(size_bytes=size, mode=0o777)
+    return docker.ServiceTaskSpecContainerSpecMountArgs(type="tmpfs", target=target, tmpfs_options=options)
+
+
+def _volume_options(mount: Mount) -> docker.ServiceTaskSpecContainerSpecMountVolumeOptionsArgs | None:
+    if mount.driver_options is None:
+        return None
+    return docker.ServiceTaskSpecContainerSpecMountVolumeOptionsArgs(
+        driver_name="local", driver_options=mount.driver_options
+    )
 
 
 def _resources(limits: LimitsSpec) -> docker.ServiceTaskSpecResourcesArgs:
@@ -176,8 +201,13 @@ def _endpoint(spec: SwarmServiceSpec) -> docker.ServiceEndpointSpecArgs:
     # The plugin compares ports in order, so they are sorted.
     ports = [
         docker.ServiceEndpointSpecPortArgs(
-            target_port=inside, published_port=outside, publish_mode="host", protocol="tcp"
+            target_port=one.target,
+            published_port=one.port,
+            publish_mode=one.mode.value,
+            protocol=one.protocol.value,
         )
-        for outside, inside in sorted(spec.ports)
+        for one in sorted(spec.ports, key=lambda one: (one.port, one.protocol))
     ]
-    return docker.ServiceEndpointSpecArgs(mode="dnsrr", ports=ports or None)
+    # Swarm's mesh passes on to a virtual address; whoever asks for it gets that.
+    meshed = any(one.mode is PublishMode.INGRESS for one in spec.ports)
+    return docker.ServiceEndpointSpecArgs(mode="vip" if meshed else "dnsrr", ports=ports or None)

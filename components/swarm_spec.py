@@ -6,22 +6,16 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from enum import StrEnum
 
 import pulumi
 
-from colorway.spec.services import HealthSpec, LimitsSpec, RestartPolicy, UpdatePolicy
+from colorway.spec.task.health import HealthSpec
+from colorway.spec.task.policies import LimitsSpec, Order, RestartPolicy, UpdatePolicy
+from colorway.spec.task.process import PublishedSpec
+
+__all__ = ["Mount", "MountedFile", "NetworkAttachment", "Order", "SwarmServiceSpec"]
 
 CONVERGE_MARGIN = timedelta(seconds=30)
-
-
-class Order(StrEnum):
-    """What comes first when a task is replaced."""
-
-    START_FIRST = "start-first"
-    """The new task; for services without state."""
-    STOP_FIRST = "stop-first"
-    """The old task; for volumes and host ports, which only one task can have."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +29,8 @@ class Mount:
     bind: bool = False
     """Whether `source` is a path on the host."""
     read_only: bool = False
+    driver_options: Mapping[str, str] | None = None
+    """What Docker's local volume driver is told, for a volume that is elsewhere."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +51,10 @@ class MountedFile:
     """Name in the swarm."""
     path: str
     """File name below /run/secrets for a secret, absolute path for a config."""
+    mode: int = 0o444
+    """Permissions; a program that has given up root must still read it."""
+    uid: int = 0
+    gid: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,12 +63,15 @@ class SwarmServiceSpec:
 
     service_name: str
     image: str
-    command: tuple[str, ...]
     health: Sequence[str]
     """Health check in Docker's form."""
     health_policy: HealthSpec
     limits: LimitsSpec
     stop_grace: timedelta
+    entrypoint: tuple[str, ...] = ()
+    """Program instead of the image's ENTRYPOINT (and CMD); none = the image's."""
+    command: tuple[str, ...] = ()
+    """Arguments instead of the image's CMD; none = the image's, unless there is an entrypoint."""
     replicas: int = 1
     order: Order = Order.START_FIRST
     update: UpdatePolicy = UpdatePolicy()
@@ -76,16 +79,23 @@ class SwarmServiceSpec:
     constraints: tuple[str, ...] = ()
     spread: str | None = None
     """Node label that the tasks are spread over."""
+    most_per_host: int | None = None
+    """Tasks on one host, at most."""
     env: Mapping[str, str] = field(default_factory=dict)
-    ports: tuple[tuple[int, int], ...] = ()
-    """Port on the host and port in the container."""
+    ports: tuple[PublishedSpec, ...] = ()
+    """Ports that others than services of the swarm reach it on."""
     mounts: tuple[Mount, ...] = ()
     read_only: bool = True
     """Whether the container's file system is read-only; /tmp is always writable."""
     capabilities: tuple[str, ...] = ()
     """Kernel capabilities that the program needs; all others are dropped."""
     user: str | None = None
+    working_dir: str | None = None
     stop_signal: str | None = None
+    shm_size: int | None = None
+    """Bytes of /dev/shm; none = Docker's 64 MiB."""
+    extra_hosts: Mapping[str, str] = field(default_factory=dict)
+    """Names in /etc/hosts, each with its address."""
     labels: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -6,7 +6,7 @@ import pytest
 
 from colorway.edits import refusals, sentence
 from colorway.outputs import PlatformOutputs, platform_outputs
-from tests.support.specs import small_spec
+from tests.support.specs import REMOTE_HOSTS, small_spec
 
 CURE = "while blue has 100 % of the traffic; write it under `services` of the next version's manifest and release that"
 SEARCH = {"port": 9200, "health": {"path": "/"}, "limits": {"cpus": 1, "memory": "64Mi"}}
@@ -145,3 +145,37 @@ def test_what_an_older_program_described_is_not_taken_for_a_change():
         update={"services": tuple(one.model_copy(update={"definition": {}}) for one in plain.services)}
     )
     assert refusals(older, outputs(**services(shop={"port": 9000}))) == [], "nobody knows what it was"
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"range": "10.64.0.0/16"}, "range changes from 10.90.0.0/16 to 10.64.0.0/16"),
+        ({"encrypted": False}, "encrypted changes from true to false"),
+        ({"mtu": 1400}, "mtu changes from nothing to 1400"),
+    ],
+)
+def test_what_makes_networks_anew_is_refused(said, words):
+    before = outputs(hosts=REMOTE_HOSTS)
+    [refusal] = refusals(before, outputs(hosts=REMOTE_HOSTS, settings={"network": said}))
+    assert refusal == (
+        f"colorway:network's {words}; every service on it would be made anew, which is an outage; "
+        "put it back, or take the stack down and up again"
+    )
+
+
+def test_a_changed_slot_is_refused_and_a_store_more_is_not():
+    moved = outputs(overrides={"data-stores": {"redis": {"slot": 3}}})
+    [refusal] = refusals(outputs(), moved)
+    slot = outputs().network.slots["redis"]
+    assert refusal == (
+        f"the data store redis changes its slot from {slot} to 3; every service on it would be made anew, which is "
+        f"an outage; put it back with `slot: {slot}`, or take the stack down and up again"
+    )
+    assert refusals(outputs(overrides={"data-stores": {"redis": {"slot": slot}}}), outputs()) == []
+
+
+def test_a_stack_of_a_program_from_before_fixed_networks_says_what_to_do():
+    old = outputs().model_copy(update={"network": None})
+    [refusal] = refusals(old, outputs())
+    assert refusal.endswith("take the stack down first")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Network
 
 from colorway.spec import names
 from colorway.spec.base import Mistake, hint, nearest
 from colorway.spec.fields import LABEL_LIMIT, NAME_LIMIT
-from colorway.spec.inventory import WantedService
+from colorway.spec.inventory import Inventory, WantedNetwork, WantedService
+from colorway.spec.networks import KEPT, LARGEST_PREFIX, addresses_needed, prefix_for
 from colorway.spec.platform_file import ImageSource, PlatformFile
 from colorway.spec.release import ReleaseManifest
 from colorway.spec.services import ServiceSpec
@@ -58,13 +60,33 @@ def build_mistakes(declared: Iterable[WantedService], *, folders: Iterable[str])
     ]
 
 
-def length_mistakes(stack: str, declared: Iterable[WantedService]) -> list[str]:
+def length_mistakes(stack: str, found: Iterable[WantedService | WantedNetwork]) -> list[str]:
     """Return why a stack's name is too long, if it is: `<stack>-<name>` is a DNS label."""
-    longest = max(declared, key=lambda service: len(service.label))
+    longest = max(found, key=lambda one: len(one.label))
     room = LABEL_LIMIT - len(longest.label) - len("-")
     if len(stack) <= room:
         return []
     return [f"the stack's name is too long for {longest.owner}; use at most {room} characters, or rename that"]
+
+
+def room_mistakes(base: IPv4Network, inventory: Inventory, *, hosts: int) -> list[Mistake]:
+    """Return the tightest network of a stack's range, if it is too small for its tasks."""
+
+    def needed(network: WantedNetwork) -> int:
+        return addresses_needed(tasks=inventory.tasks(network), hosts=hosts)
+
+    tightest = max(inventory.networks, key=lambda network: needed(network) / network.subnet.num_addresses)
+    has, needs = tightest.subnet.num_addresses, needed(tightest)
+    if needs <= has:
+        return []
+    prefix = prefix_for(base, tightest.subnet, needed=needs)
+    cure = f"a range of /{prefix} or larger, or " if prefix >= LARGEST_PREFIX else ""
+    message = (
+        f"is too small for the network {tightest.label}: that has {has} addresses and needs {needs}, two for each of "
+        f"{inventory.tasks(tightest)} tasks (an update starts the new one first), {hosts} for the hosts, {KEPT} for "
+        f"itself and one-off commands; write {cure}fewer replicas"
+    )
+    return [(("network", "range"), message)]
 
 
 def clash_mistakes(declared: Iterable[WantedService]) -> list[Mistake]:

@@ -12,8 +12,6 @@ from typing import Any
 
 from colorway.config.documents import Document, Problem
 from colorway.spec.base import Mistake, hint
-from colorway.spec.platform_file import PlatformFile
-from colorway.spec.services import ServiceKind
 
 SERVICES = "services"
 VERSIONS = "versions"
@@ -79,18 +77,6 @@ def removal_mistakes(layer: Document, platform: Document) -> list[Mistake]:
         for name, said in layer.section(SERVICES).data.items()
         if said is None and name not in services
     ]
-
-
-def shared_mistakes(layer: Document, platform: PlatformFile) -> list[Mistake]:
-    """Return the shared services that a version would change for the other color, too."""
-    return [
-        ((SERVICES, name), "is shared by both colors, so no version owns it; change it in the platform file")
-        for name in layer.section(SERVICES).data
-        if name in platform.services and platform.services[name].kind in _SHARED
-    ]
-
-
-_SHARED = {kind for kind in ServiceKind if kind.value == "shared"}
 
 
 def layer_problems(*, merged: Document, last: Document, found: Iterable[Mistake]) -> list[Problem]:

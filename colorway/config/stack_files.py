@@ -18,6 +18,7 @@ from colorway.config.checks import (
     clash_mistakes,
     length_mistakes,
     manifest_mistakes,
+    room_mistakes,
     route_mistakes,
 )
 from colorway.config.documents import Document, Problem, read_document
@@ -28,9 +29,9 @@ from colorway.config.layers import (
     for_version,
     layer_problems,
     removal_mistakes,
-    shared_mistakes,
     version_override_mistakes,
 )
+from colorway.config.service_checks import config_files, service_mistakes
 from colorway.errors import ColorwayError
 from colorway.spec import names
 from colorway.spec.base import Mistake, StrictSpec, hint, nearest, to_kebab
@@ -229,6 +230,7 @@ def load(*, root: Path, stack: str, settings: Document) -> PlatformSpec:
         platform=platform,
         releases=releases,
         build_digests=_digests(root, for_stack(platform, overrides)),
+        files=config_files(root, [platform, *releases.values(), overrides]),
     )
     if parsed.environment is not Environment.LOCAL:
         return spec
@@ -236,13 +238,14 @@ def load(*, root: Path, stack: str, settings: Document) -> PlatformSpec:
     return spec.model_copy(update={"directory": str(user_directory(stack))})
 
 
-def parse(
+def parse(  # noqa: PLR0913 - one for each kind of file
     *,
     stack: str,
     settings: Document,
     platform: Document,
     releases: Mapping[str, Document],
     build_digests: Mapping[str, str],
+    files: Mapping[str, bytes] | None = None,
 ) -> PlatformSpec:
     """Validate documents and put them together; pure.
 
@@ -252,6 +255,7 @@ def parse(
         platform: The platform file.
         releases: Release manifests by version.
         build_digests: Digest of each folder under images/.
+        files: Content of the files that services name under `config-files`, by their paths in the project.
 
     Raises:
         ConfigError: all mistakes of the first file that has any.
@@ -260,6 +264,7 @@ def parse(
     parsed = _valid(StackSettings, settings)
     overrides = settings.section("overrides")
     merged = for_stack(platform, overrides)
+    _raise(overrides.problems(removal_mistakes(overrides, platform)))
     file = _valid_platform(platform, last=overrides, merged=merged)
     _raise(
         problem for document in releases.values() for problem in document.problems(_mistakes(ReleaseManifest, document))
@@ -268,7 +273,7 @@ def parse(
     definitions: dict[str, dict[str, ServiceSpec]] = {}
     layered = dict.fromkeys(releases, merged)
     for version, document in releases.items():
-        _raise(document.problems([*removal_mistakes(document, platform), *shared_mistakes(document, file)]))
+        _raise(document.problems(removal_mistakes(document, platform)))
         definitions[version] = file.services
         if changes_services(document, overrides, version=version):
             layered[version] = for_version(platform, document, overrides, version=version)
@@ -281,17 +286,22 @@ def parse(
         definitions=definitions,
         directory=names.directory(stack),
         build_digests=dict(build_digests),
+        config_files={path: content.decode(errors="replace") for path, content in (files or {}).items()},
     )
-    declared = spec.inventory().declared
-    problems = [Problem(file=settings.name, message=message) for message in length_mistakes(stack, declared)]
+    inventory = spec.inventory()
+    declared = inventory.declared
+    lengths = length_mistakes(stack, [*declared, *inventory.networks])
+    problems = [Problem(file=settings.name, message=message) for message in lengths]
+    problems += settings.problems(room_mistakes(parsed.network.range, inventory, hosts=len(parsed.hosts)))
     for version, manifest in manifests.items():
         problems += releases[version].problems(manifest_mistakes(manifest, file, definitions[version]))
     problems += merged.problems(clash_mistakes(declared))
     for known, layer in ((None, merged), *layered.items()):
         ours = [service for service in declared if service.version == known]
         problems += layer.problems(build_mistakes(ours, folders=build_digests))
+        services = file.services if known is None else definitions[known]
+        problems += layer.problems(service_mistakes(services, spec, files=files or {}))
         if known is None or layer is not merged:
-            services = file.services if known is None else definitions[known]
             problems += layer.problems(route_mistakes(services, domains=parsed.domains))
     if file.images is ImageSource.LOCAL and not parsed.hosts[0].is_local:
         message = "are not this machine, and the platform's images are built here; use a registry"

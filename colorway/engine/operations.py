@@ -178,6 +178,9 @@ class Engine:
                 )
             with _explained(log, {}, hint=hint):
                 self._recover(stack, deployed, orphans=orphans)
+                # They hold secrets and networks, which could not be removed then.
+                for made in self.swarm.one_off_tasks(name):
+                    self.swarm.remove(made)
                 if not deployed.is_empty:
                     self._repeated(stack, log, lambda: stack.destroy(on_event=log))
             try:
@@ -186,8 +189,20 @@ class Engine:
                 self.say(f"{name}: there was no state to remove")
             if orphans:
                 remove_orphans(self.spec, self.swarm, say=self.say)
+            self._remove_autonamed()
             remove_leftovers(self.spec, data=data, say=self.say)
         return log.changes
+
+    def _remove_autonamed(self) -> None:
+        """Remove the secrets and configs that a killed run made and could not note; the state is gone, and no service.
+
+        Their names are the engine's own, so that a run after it makes others beside them.
+        """
+        left = self.swarm.autonamed_objects(self.spec.stack)
+        for made in left:
+            self.swarm.remove(made)
+        if left:
+            self.say(f"recovering: of what no state knew, {len(left)} secrets and configs are removed, too")
 
     @contextmanager
     def _claimed(self, reason: str, *, create: bool, any_state: bool = False) -> Iterator[tuple[Stack, Deployed]]:

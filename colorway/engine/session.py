@@ -102,7 +102,7 @@ def _taken_names(
 
 def _taken_range(spec: PlatformSpec, inventory: Inventory, networks: Sequence[NetworkState]) -> Iterator[str]:
     there = {one.name for one in networks if one.stack == spec.stack and one.has_addresses}
-    wanted = [IPv4Network(network.subnet) for network in inventory.networks if network.name not in there]
+    wanted = [network.subnet for network in inventory.networks if network.name not in there]
     foreign = [one for one in networks if one.stack != spec.stack]
     taken = [
         f"{one.name} {_of(one.stack)} ({subnet})"
@@ -115,8 +115,8 @@ def _taken_range(spec: PlatformSpec, inventory: Inventory, networks: Sequence[Ne
     subnets = [subnet for one in networks for subnet in one.subnets]
     free = next((one for one in _RANGES if not any(one.overlaps(subnet) for subnet in subnets)), None)
     yield (
-        f"addresses of colorway:network {spec.settings.network} are in use by the network {', '.join(taken)}; choose "
-        f"another range{f', for example {free}' if free else ''}"
+        f"addresses of colorway:network {spec.settings.network.range} are in use by the network {', '.join(taken)}; "
+        f"choose another range{f', for example {free}' if free else ''}"
     )
 
 

@@ -6,7 +6,7 @@ from colorway.render.nginx import TRIES
 from colorway.render.templates import fill_in
 from colorway.spec import names
 from colorway.spec.fields import go_duration
-from colorway.spec.names import NetworkName
+from colorway.spec.networks import NetworkName, subnet
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.traffic import Color
 
@@ -41,6 +41,20 @@ def mtail(spec: PlatformSpec) -> str:
 
 
 def _prefix(spec: PlatformSpec, color: Color) -> str:
-    """Return the regular expression that a color's addresses begin with: the first three bytes of its /24."""
-    network = names.subnet(spec.settings.network, NetworkName.of(color))
-    return str(network.network_address).rsplit(".", 1)[0].replace(".", r"\.") + r"\."
+    """Return the regular expression that a color's addresses, and no others, begin with.
+
+    The bytes that its network fixes, then the one that it fixes in part; whatever follows is free.
+    """
+    network = subnet(spec.settings.network.range, NetworkName.of(color))
+    fixed, bits = divmod(network.prefixlen, 8)
+    first, last = network.network_address.packed, network.broadcast_address.packed
+    parts = [str(byte) for byte in first[:fixed]]
+    if bits:
+        parts.append(f"(?:{_one_of(first[fixed], last[fixed])})")
+    return "".join(rf"{part}\." for part in parts)
+
+
+def _one_of(first: int, last: int) -> str:
+    """Return the alternatives for one number of a row, ten at a time: `[0-9]|1[0-5]`."""
+    tens = [range(max(first, ten), min(last, ten + 9) + 1) for ten in range(first // 10 * 10, last + 1, 10)]
+    return "|".join(f"{row[0] // 10 or ''}[{row[0] % 10}-{row[-1] % 10}]" for row in tens)

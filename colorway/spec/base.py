@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, ClassVar, Self, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import InitErrorDetails
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetJsonSchemaHandler,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCustomError, core_schema
+from typing_extensions import override
 
 Mistake = tuple[tuple[str, ...], str]
 """A path below the value that is looked at, and one sentence about what stands there."""
@@ -55,6 +63,37 @@ class StrictSpec(BaseModel):
     )
 
 
+class ShortSpec(StrictSpec):
+    """A model that may be written as the value of one of its keys: `name` for `{name: name}`."""
+
+    short: ClassVar[str]
+    """The key."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _long_form(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:  # noqa: ANN401 - plain data
+        if isinstance(value, Mapping | cls):
+            return handler(value)
+        try:
+            return handler({cls.short: value})
+        except ValidationError as error:
+            # Nobody wrote the key, so no mistake is said of it.
+            details = [_again(detail, skip=1) for detail in error.errors(include_url=False)]
+            raise ValidationError.from_exception_data(error.title, details, hide_input=True) from None
+
+    @classmethod
+    @override
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Say both forms in the JSON schema."""
+        found = handler(schema)
+        whole = handler.resolve_ref_schema(found)
+        long = dict(whole)
+        description = {"description": long.pop("description")} if "description" in long else {}
+        whole.clear()
+        whole.update({**description, "anyOf": [long["properties"][cls.short], long]})
+        return found
+
+
 Entry = TypeVar("Entry")
 Check = Callable[[Mapping[str, Entry], bool], Sequence[Mistake]]
 """Looks at the entries that are well formed; told whether these are all."""
@@ -96,13 +135,19 @@ def _well_formed(value: object, validate: Callable[[object], dict[str, Entry]]) 
 
 
 def _with_mistakes(error: ValidationError, found: Sequence[Mistake]) -> ValidationError:
-    details = [
-        InitErrorDetails(type=detail["type"], loc=detail["loc"], input=detail["input"], ctx=detail.get("ctx", {}))
-        for detail in error.errors(include_url=False)
-    ]
+    details = [_again(detail) for detail in error.errors(include_url=False)]
     if found:
         details.append(InitErrorDetails(type="value_error", loc=(), input=None, ctx={"error": MistakesError(found)}))
     return ValidationError.from_exception_data(error.title, details, hide_input=True)
+
+
+def _again(detail: ErrorDetails, *, skip: int = 0) -> InitErrorDetails:
+    """Return a mistake so that it can be raised again, without the first parts of its place."""
+    said = detail["type"]
+    kind: str | PydanticCustomError = said
+    if kind not in get_args(core_schema.ErrorType):  # one of pydantic's own types, which its core does not know
+        kind = PydanticCustomError(said, detail["msg"])
+    return InitErrorDetails(type=kind, loc=detail["loc"][skip:], input=detail["input"], ctx=detail.get("ctx", {}))
 
 
 def nearest(wanted: str, known: Iterable[str]) -> str | None:

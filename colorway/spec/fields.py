@@ -100,11 +100,10 @@ __all__ = [
     "NAME_LIMIT",
     "Address",
     "AnyNetwork",
+    "CommandLine",
     "Cpus",
     "Domain",
     "Duration",
-    "EnvName",
-    "EnvValue",
     "Label",
     "Memory",
     "MemoryLimit",
@@ -137,13 +136,9 @@ LARGEST_MEMORY = 2**50
 ADDRESS_CURE = "must be an IPv4 address, for example 10.0.0.11"
 NETWORK_CURE = "must be a network with its prefix and no host bits, for example 10.90.0.0/16"
 ANY_NETWORK_CURE = "must be a network with its prefix and no host bits, for example 198.51.100.0/24 or 2001:db8::/32"
-OWN_PREFIX = "COLORWAY_"
-"""Begins the variables that every task gets from colorway itself."""
 _MEMORY = re.compile(r"(\d{1,12})(Ki|Mi|Gi)", re.ASCII)
 _MEMORY_UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,127}")
-_SECRET_WORDS = re.compile(r"PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY|CREDENTIAL", re.IGNORECASE)
-_URL_WITH_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/\s@:]*:[^/\s@]+@")
 
 
 @dataclass(frozen=True)
@@ -225,36 +220,16 @@ def _parse_any_network(value: object) -> object:
     return value
 
 
-def _check_env_name(value: str) -> str:
-    if value.startswith(OWN_PREFIX):
-        raise ValueError(f"is set by colorway itself; choose a name that does not begin with {OWN_PREFIX}")
-    if _SECRET_WORDS.search(value) and not value.endswith("_FILE"):
-        raise ValueError(
-            f"looks like a secret, and every `docker inspect` would show it; list it under `secrets` "
-            f"and hand the program {value}_FILE"
-        )
+def _check_words(value: tuple[str, ...]) -> tuple[str, ...]:
+    if value and not value[0]:
+        raise ValueError("begins with an empty text, which is no program; write the program, or leave the key out")
+    if any("\0" in word for word in value):
+        raise ValueError("has a NUL character, which no program can be given; leave it out")
     return value
 
 
-def _text_of_scalar(value: Any) -> Any:  # noqa: ANN401 - whatever YAML made of it
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        raise ValueError("is a number with a fraction and would lose its zeros; put it in quotes")  # noqa: TRY004
-    return str(value) if isinstance(value, int) else value
-
-
-def _check_env_value(value: str) -> str:
-    if _URL_WITH_PASSWORD.search(value):
-        raise ValueError(
-            "is a URL with a password in it, and every `docker inspect` would show it; list the password under "
-            "`secrets` and hand the program its file"
-        )
-    if "\0" in value:
-        raise ValueError("has a NUL character, which no environment can hold; leave it out")
-    return value
-
-
+CommandLine = Annotated[tuple[str, ...], AfterValidator(_check_words)]
+"""Program and arguments, each a text of its own; no shell reads them."""
 Memory = Annotated[
     int,
     BeforeValidator(_parse_memory),
@@ -324,16 +299,3 @@ UrlPath = Annotated[
     ),
 ]
 """Path of a URL, without query; nothing that nginx would read as syntax."""
-EnvName = Annotated[
-    str,
-    Shape(r"[A-Z_][A-Z0-9_]*", "is no variable name; use capitals, digits and _, for example LOG_LEVEL"),
-    AfterValidator(_check_env_name),
-]
-"""Name of an environment variable that holds no secret."""
-EnvValue = Annotated[
-    str,
-    BeforeValidator(_text_of_scalar),
-    AfterValidator(_check_env_value),
-    WithJsonSchema({"type": ["string", "integer", "boolean"]}),
-]
-"""Value of an environment variable."""

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, TypeVar
 
-from colorway.spec import names
+from colorway.spec import names, networks
 from colorway.spec.hosts import HostSpec, Role
-from colorway.spec.names import NetworkName
+from colorway.spec.networks import NetworkName
 from colorway.spec.services import ServiceKind
 from colorway.spec.traffic import Color
 
@@ -87,6 +88,10 @@ class WantedService:
     version: str | None = None
     """Release manifest of a color that is on."""
     replicas: int = 1
+    most: int = 1
+    """Tasks that it may have once its color is on and active; a migration's address is among those that are kept."""
+    networks: tuple[str, ...] = ()
+    """The networks that its tasks join, without the stack's name."""
     image: Image
     ports: tuple[PublishedPort, ...] = ()
     role: Role
@@ -117,10 +122,13 @@ class WantedService:
 class WantedNetwork:
     """An overlay network."""
 
-    network: NetworkName
+    label: str
+    """Name without the stack's: of a `NetworkName`, or of a data store's network."""
+    owner: str
+    """Whose it is, in words for people."""
     name: str
     """Name in the swarm."""
-    subnet: str
+    subnet: IPv4Network
     gateway: str
     is_protected: bool
     """Whether the engine refuses to delete it."""
@@ -188,6 +196,10 @@ class Inventory:
         """All networks: they exist while a color is off, too."""
         return self._all(WantedNetwork)
 
+    def tasks(self, network: WantedNetwork) -> int:
+        """Return how many tasks may be on a network while all of both colors is on."""
+        return sum(service.most for service in self.declared if network.label in service.networks)
+
     @property
     def volumes(self) -> tuple[WantedVolume, ...]:
         """All volumes."""
@@ -226,10 +238,29 @@ def _colored(spec: PlatformSpec) -> Iterator[Wanted]:
                 kind=service.kind,
                 version=spec.settings.versions.of(color),
                 replicas=spec.replicas(name, color) if is_on else 0,
+                most=service.replicas,
+                networks=networks.joined(service, color=color),
                 image=spec.colored_image(name, color),
+                ports=tuple(
+                    PublishedPort(port=one.port, inside=one.target, key=("services", name, "published"))
+                    for one in service.published
+                ),
                 role=Role.WEB,
                 runs=is_on,
             )
+
+
+def _service_volumes(spec: PlatformSpec) -> Iterator[Wanted]:
+    """Yield the volumes of services, each once; a color that is off keeps its own."""
+    hosts: dict[str, HostSpec] = {}
+    for color in Color:
+        for service in spec.colored(color).values():
+            for volume in service.volumes:
+                hosts.setdefault(
+                    names.service_volume(spec.stack, volume.name, None if volume.shared else color),
+                    spec.places(service)[0],
+                )
+    return (WantedVolume(name=name, host=host) for name, host in hosts.items())
 
 
 def _migrations(spec: PlatformSpec) -> Iterator[Wanted]:
@@ -238,10 +269,13 @@ def _migrations(spec: PlatformSpec) -> Iterator[Wanted]:
         return
     colors = {migration.id: color for color in spec.colors_on for migration in spec.migrations(color)}
     for identifier, color in colors.items():
+        service = spec.colored(color)[command.service]
         yield WantedService(
             stack=spec.stack,
             logical=names.migration(identifier),
             owner=f"the migration {identifier}",
+            most=0,
+            networks=tuple(networks.store_network(store) for store in sorted(service.uses)),
             image=spec.colored_image(command.service, color),
             role=Role.WEB,
             runs=False,
@@ -256,6 +290,7 @@ def _stores(spec: PlatformSpec) -> Iterator[Wanted]:
                 logical=member.name,
                 owner=f"the data store {name}",
                 path=("data-stores", name),
+                networks=(networks.store_network(name),),
                 image=spec.shared_image(build=store.build, image=store.image, path=("data-stores", name, "build")),
                 role=Role.DATABASE,
                 host=member.host.name,
@@ -271,6 +306,7 @@ def _load_balancers(spec: PlatformSpec) -> Iterator[Wanted]:
             stack=spec.stack,
             logical=names.load_balancer(host.name),
             owner=f"the load balancer of the host {host.name}",
+            networks=tuple(NetworkName),
             image=spec.shared_image(build=edge.build, image=edge.image, path=("edge", "build")),
             ports=(
                 PublishedPort(port=edge.http_port, inside=80, key=("edge", "http-port")),
@@ -289,6 +325,7 @@ def _monitoring(spec: PlatformSpec) -> Iterator[Wanted]:
             stack=spec.stack,
             logical=names.mtail(host.name),
             owner=f"the log reader of the host {host.name}",
+            networks=(NetworkName.MONITORING,),
             image=spec.shared_image(
                 build=wanted.mtail_build, image=wanted.mtail_image, path=("monitoring", "mtail-build")
             ),
@@ -299,6 +336,7 @@ def _monitoring(spec: PlatformSpec) -> Iterator[Wanted]:
         stack=spec.stack,
         logical=names.PROMETHEUS,
         owner="Prometheus",
+        networks=(NetworkName.MONITORING,),
         image=spec.shared_image(build=wanted.build, image=wanted.image, path=("monitoring", "build")),
         ports=(PublishedPort(port=wanted.port, inside=9090, key=("monitoring", "port")),),
         role=Role.MONITORING,
@@ -308,26 +346,33 @@ def _monitoring(spec: PlatformSpec) -> Iterator[Wanted]:
 
 
 def _networks(spec: PlatformSpec) -> Iterator[Wanted]:
-    base = spec.settings.network
-    for network in NetworkName:
+    base = spec.settings.network.range
+    found = [(label.value, f"the network {label.value}", networks.subnet(base, label)) for label in NetworkName]
+    for name, store in spec.platform.data_stores.items():
+        slot = networks.store_slot(name, wanted=store.slot)
+        label = networks.store_network(name)
+        found.append((label, f"the data store {name}", networks.store_subnet(base, slot)))
+    for label, owner, subnet in found:
         yield WantedNetwork(
-            network=network,
-            name=names.network(spec.stack, network),
-            subnet=str(names.subnet(base, network)),
-            gateway=names.gateway(base, network),
+            label=label,
+            owner=owner,
+            name=names.network(spec.stack, label),
+            subnet=subnet,
+            gateway=networks.gateway(subnet),
             is_protected=spec.is_guarded,
         )
 
 
 def _secrets(spec: PlatformSpec) -> Iterator[Wanted]:
     every = (service for color in Color for service in spec.colored(color).values())
-    used = {secret for service in every for secret in service.secrets}
+    used = {secret.name for service in every for secret in service.secrets}
     for name in spec.platform.secrets:
         yield WantedSecret(name=name, is_mounted=name != spec.platform.edge.preview_token or name in used)
 
 
 KINDS: tuple[Callable[[PlatformSpec], Iterable[Wanted]], ...] = (
     _colored,
+    _service_volumes,
     _migrations,
     _stores,
     _load_balancers,

@@ -1,9 +1,6 @@
-"""Every formula of a physical name, and the addresses of the networks."""
+"""Every formula of a physical name."""
 
 from __future__ import annotations
-
-import ipaddress
-from enum import StrEnum
 
 from colorway.spec.fields import LABEL_LIMIT
 from colorway.spec.traffic import Color
@@ -14,28 +11,12 @@ SERVICE_LABEL = "colorway.service"
 """Label of every service; the value is its name in the platform file."""
 COLOR_LABEL = "colorway.color"
 """Label of every colored service; the value is the color."""
+ONE_OFF_LABEL = "colorway.one-off"
+"""Label of a command that runs beside the services and is in no state; the value is the stack."""
 PROMETHEUS = "prometheus"
 """Logical service name of Prometheus."""
 NOTICE_SECRET = "notify-url"  # noqa: S105 - beginning of the secrets' names
 """Secrets of a stack whose name begins like this are addresses for notices; no platform and no service knows them."""
-
-
-class NetworkName(StrEnum):
-    """The four networks of a stack; the value is the last part of the physical name."""
-
-    BLUE = "blue"
-    """Services of the blue color, and the load balancers."""
-    GREEN = "green"
-    """Services of the green color, and the load balancers."""
-    DATA = "data"
-    """Services and data stores."""
-    MONITORING = "monitoring"
-    """Exporters and Prometheus."""
-
-    @classmethod
-    def of(cls, color: Color) -> NetworkName:
-        """Return the network of a color."""
-        return cls(color.value)
 
 
 def service(stack: str, name: str, color: Color | None = None) -> str:
@@ -87,14 +68,19 @@ def migration(identifier: str) -> str:
     return f"migrate-{identifier.partition('-')[0]}"
 
 
-def network(stack: str, name: NetworkName) -> str:
+def network(stack: str, name: str) -> str:
     """Return a Docker network's name."""
-    return f"{stack}-{name.value}"
+    return f"{stack}-{name}"
 
 
 def volume(stack: str, store: str) -> str:
     """Return the name of a data store's volume."""
     return f"{stack}-{store}"
+
+
+def service_volume(stack: str, name: str, color: Color | None) -> str:
+    """Return the name of a volume of services: each color's own, or none's."""
+    return volume(stack, name if color is None else colored_alias(name, color))
 
 
 def directory(stack: str) -> str:
@@ -115,17 +101,6 @@ def run_lock(stack: str) -> str:
 def state_record(stack: str) -> str:
     """Return the name of the Swarm config that says which state the swarm was left with."""
     return f"colorway-state-{stack}"
-
-
-def subnet(base: ipaddress.IPv4Network, name: NetworkName) -> ipaddress.IPv4Network:
-    """Return the /24 of a network inside the stack's /22 or larger: blue, green, data, monitoring in order."""
-    first = int(base.network_address) + 256 * list(NetworkName).index(name)
-    return ipaddress.IPv4Network((first, 24))
-
-
-def gateway(base: ipaddress.IPv4Network, name: NetworkName) -> str:
-    """Return the first address of a network; without it a refresh wants to replace the network."""
-    return str(next(subnet(base, name).hosts()))
 
 
 def local_image(folder: str, digest: str, *, version: str | None = None) -> str:

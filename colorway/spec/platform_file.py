@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
@@ -11,9 +12,13 @@ from colorway.spec.base import Mistake, StrictSpec, checked_entries, hint, refus
 from colorway.spec.edge import EdgeSpec
 from colorway.spec.fields import Label
 from colorway.spec.monitoring import MonitoringSpec
+from colorway.spec.networks import STORE_SLOTS, store_slot
 from colorway.spec.release import MigrationCommand, ReleasePolicy
 from colorway.spec.services import ServiceSpec
 from colorway.spec.stores import DataStoreSpec
+from colorway.spec.task.mounts import SecretName
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:[^/\s@]*@)?([^/\s:@?#]+)")
 
 
 class ImageSource(StrEnum):
@@ -41,12 +46,12 @@ class PlatformFile(StrictSpec):
 
     images: ImageSource = ImageSource.REGISTRY
     """Where the images come from."""
-    secrets: dict[Label, SecretSpec] = Field(default_factory=dict)
+    secrets: dict[SecretName, SecretSpec] = Field(default_factory=dict)
     """Every secret of the platform by name."""
-    services: dict[Label, ServiceSpec] = Field(min_length=1)
-    """Services by name."""
     data_stores: dict[Label, DataStoreSpec] = Field(default_factory=dict)
     """Data stores by name; the name is the DNS name."""
+    services: dict[Label, ServiceSpec] = Field(min_length=1)
+    """Services by name."""
     migrations: MigrationCommand | None = None
     """How schema changes are applied; none = the platform has none."""
     edge: EdgeSpec
@@ -117,9 +122,10 @@ def _service_mistakes(services: Mapping[str, ServiceSpec], all_of: bool, info: V
         )
     seen: dict[tuple[str, str | None, str], str] = {}
     for name, service in services.items():
-        named = (((name, "secrets", str(index)), secret) for index, secret in enumerate(service.secrets))
+        named = (((name, "secrets", str(index)), secret.name) for index, secret in enumerate(service.secrets))
         found += _unknown_secrets(named, info)
         found += _image_source((name,), "build", service.build, info)
+        found += _store_mistakes(name, service, info)
         for index, route in enumerate(service.routes):
             here = f"services.{name}.routes.{index}"
             first = seen.setdefault(route.place, here)
@@ -128,11 +134,49 @@ def _service_mistakes(services: Mapping[str, ServiceSpec], all_of: bool, info: V
     return found
 
 
+def _store_mistakes(name: str, service: ServiceSpec, info: ValidationInfo) -> list[Mistake]:
+    """Return what a service says of data stores that the platform does not have, or that it does not use."""
+    stores = info.data.get("data_stores")
+    if stores is None:
+        return []
+    found: list[Mistake] = [
+        ((name, "uses", str(index)), f"is no data store of this platform; {hint(store, stores)}")
+        for index, store in enumerate(service.uses)
+        if store not in stores
+    ]
+    if name in stores:
+        found.append(((name,), "is also the name of a data store; one DNS name can only mean one of them"))
+    found += [
+        ((name, "env", key), f"names the data store {store}, and `uses` of this service does not list it; add it")
+        for key, entry in service.env.items()
+        for store in set(stores).difference(service.uses)
+        if _host(key, entry.value) == store
+    ]
+    return found
+
+
+def _host(key: str, value: str) -> str | None:
+    """Return the host that a variable names: in a URL, or where its name ends with HOST."""
+    url = _URL.match(value)
+    if url:
+        return url[1]
+    return value.partition(":")[0] if key.endswith("HOST") else None
+
+
 def _data_store_mistakes(stores: Mapping[str, DataStoreSpec], info: ValidationInfo) -> list[Mistake]:
     found: list[Mistake] = []
+    slots = {name: store_slot(name, wanted=store.slot) for name, store in stores.items()}
+    free = next((slot for slot in range(STORE_SLOTS) if slot not in slots.values()), None)
+    owners: dict[int, str] = {}
     for name, store in stores.items():
-        if name in info.data.get("services", {}):
-            found.append(((name,), "is also the name of a service; one DNS name can only mean one of them"))
+        first = owners.setdefault(slots[name], name)
+        if first != name:
+            cure = (
+                f"there is room for {STORE_SLOTS} data stores, so leave one out"
+                if free is None
+                else f"give the newer of the two a slot of its own, for example slot: {free}"
+            )
+            found.append(((name,), f"would have the addresses of data-stores.{first}; {cure}"))
         found += _unknown_secrets([((name, "password"), store.password)], info)
         found += _image_source((name,), "build", store.build, info)
         found += _image_source((name,), "image", store.image, info)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from pydantic import Field
+
 from colorway.errors import ColorwayError
 from colorway.spec.base import StrictSpec, hint
 from colorway.spec.fields import Label
@@ -37,6 +39,8 @@ class PlatformSpec(StrictSpec):
     """Services of each of these versions, by name: the platform file's, as the manifest and the stack change them."""
     directory: str
     """Directory of the stack on each of its hosts that needs one; of this machine's user for `local`."""
+    config_files: dict[str, str] = Field(default_factory=dict)
+    """Text of each file of the project that a service's `config-files` name, by its path."""
     build_digests: dict[str, str]
     """Digest of each folder under images/ (12 hex digits), for a platform with `images: local`."""
 
@@ -59,6 +63,15 @@ class PlatformSpec(StrictSpec):
     def is_local(self) -> bool:
         """Whether the stack is this machine."""
         return self.settings.hosts[0].is_local
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether what goes between hosts is encrypted.
+
+        It is not by default on this machine alone; the number of hosts does not count, since it may grow.
+        """
+        said = self.settings.network.encrypted
+        return not self.is_local if said is None else said
 
     @property
     def longest_request(self) -> timedelta:
@@ -99,6 +112,11 @@ class PlatformSpec(StrictSpec):
     def manager(self) -> HostSpec:
         """The manager that commands to the swarm are sent to: the first one."""
         return self.hosts(Role.MANAGER)[0]
+
+    def places(self, service: ServiceSpec) -> tuple[HostSpec, ...]:
+        """Return the hosts that a service may run on, as far as names say it."""
+        wanted = service.placement.hosts
+        return tuple(host for host in self.hosts(Role.WEB) if not wanted or host.name in wanted)
 
     def version(self, color: Color) -> str:
         """Return the version of a color that is on.

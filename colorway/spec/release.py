@@ -10,9 +10,8 @@ from pydantic import Field, field_validator, model_validator
 
 from colorway.spec.base import StrictSpec, refuse
 from colorway.spec.fields import (
+    CommandLine,
     Duration,
-    EnvName,
-    EnvValue,
     Label,
     PinnedImage,
     PositiveDuration,
@@ -20,6 +19,7 @@ from colorway.spec.fields import (
     Shape,
     UrlPath,
 )
+from colorway.spec.task.environment import EnvName, EnvValue
 
 MigrationId = Annotated[
     str,
@@ -67,8 +67,10 @@ class MigrationCommand(StrictSpec):
 
     service: Label
     """Service whose image, environment and secrets are used."""
-    command: tuple[str, ...] = Field(min_length=1)
-    """Program and arguments; the migration's id is appended."""
+    entrypoint: CommandLine = ()
+    """Program instead of the service's entrypoint; none = the service's, or else what its image says."""
+    command: Annotated[CommandLine, Field(min_length=1)]
+    """Program and arguments, as a service's command; the migration's id is appended."""
     timeout: PositiveDuration = timedelta(minutes=10)
     """Longest time that a migration may take."""
 

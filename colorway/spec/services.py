@@ -1,7 +1,8 @@
-"""What runs in a platform: the services and how each is kept healthy."""
+"""What runs in a platform: the services and what each says of itself."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from enum import StrEnum
 
@@ -9,21 +10,41 @@ from pydantic import Field, field_validator, model_validator
 
 from colorway.spec.base import Mistake, StrictSpec, refuse
 from colorway.spec.fields import (
-    Cpus,
-    Duration,
-    EnvName,
-    EnvValue,
+    Address,
+    CommandLine,
     Label,
     Memory,
-    MemoryLimit,
     Port,
     PositiveDuration,
     Replicas,
     UrlPath,
 )
+from colorway.spec.task.environment import EnvName, EnvValue
+from colorway.spec.task.health import HealthSpec
+from colorway.spec.task.mounts import SECRETS_FOLDER, AbsolutePath, ConfigFile, SecretFile, VolumeSpec
+from colorway.spec.task.policies import LimitsSpec, Order, PlacementSpec, RestartPolicy, UpdatePolicy
+from colorway.spec.task.process import (
+    Capability,
+    ForeignNetwork,
+    HostAlias,
+    PublishedSpec,
+    PublishMode,
+    StopSignal,
+    TaskUser,
+)
 
-SECRETS_FOLDER = "/run/secrets/"
-"""Where a task finds its secrets."""
+__all__ = [
+    "SECRETS_FOLDER",
+    "STOP_MARGIN",
+    "HealthSpec",
+    "LimitsSpec",
+    "RestartPolicy",
+    "RouteSpec",
+    "ServiceKind",
+    "ServiceSpec",
+    "UpdatePolicy",
+]
+
 MAIN_DOMAIN = "main"
 """Name of the stack's own domain; a route that names none means it."""
 INTERNAL_PATH = "/.colorway"
@@ -43,95 +64,6 @@ class ServiceKind(StrEnum):
     """Takes jobs; only the active color runs it."""
     SCHEDULER = "scheduler"
     """Gives out jobs; the active color runs exactly one."""
-
-
-class HealthSpec(StrictSpec):
-    """How the swarm learns that a task is well."""
-
-    path: UrlPath | None = None
-    """Path that answers 200 while the process is well; asked inside the container with curl."""
-    command: tuple[str, ...] | None = None
-    """Command instead of a path, in Docker's form: [CMD, …] or [CMD-SHELL, "…"]."""
-    interval: PositiveDuration = timedelta(seconds=5)
-    """Time between two checks."""
-    timeout: PositiveDuration = timedelta(seconds=3)
-    """Longest time that a check may take."""
-    retries: int = Field(default=3, ge=1, le=20, strict=True)
-    """Failures in a row before the task counts as sick."""
-    start_period: Duration = timedelta(seconds=30)
-    """Time after the start in which failures do not count."""
-
-    @model_validator(mode="after")
-    def _one_way_to_check(self) -> HealthSpec:
-        if self.path is None and self.command is None:
-            raise ValueError("has neither a path nor a command; write for example path: /healthz")
-        if self.path is not None and self.command is not None:
-            raise ValueError("has a path and a command; leave one of them out")
-        if self.command is not None and not _is_docker_check(self.command):
-            refuse(
-                [
-                    (
-                        ("command",),
-                        'must be [CMD, program, argument, …] or [CMD-SHELL, "one shell line"], as Docker has it',
-                    )
-                ]
-            )
-        return self
-
-    def tests(self, port: int | None) -> list[str]:
-        """Return the check in Docker's form."""
-        if self.command:
-            return list(self.command)
-        return ["CMD", "curl", "-fsS", "-o", "/dev/null", f"http://127.0.0.1:{port}{self.path}"]
-
-
-def _is_docker_check(command: tuple[str, ...]) -> bool:
-    """Return whether Docker would take it; a second text after CMD-SHELL would be $0."""
-    form, *rest = command or ("",)
-    return len(rest) == 1 if form == "CMD-SHELL" else form == "CMD" and bool(rest)
-
-
-class LimitsSpec(StrictSpec):
-    """The most that one task may use, and what is kept free for it."""
-
-    cpus: Cpus
-    """Cores."""
-    memory: MemoryLimit
-    """Memory; a task that wants more is killed."""
-    reserve_cpus: Cpus | None = None
-    """Cores that a host must have free."""
-    reserve_memory: Memory | None = None
-    """Memory that a host must have free."""
-
-    @model_validator(mode="after")
-    def _reserves_what_it_may_use(self) -> LimitsSpec:
-        refuse(
-            ((f"reserve-{what}",), "is more than the limit; a host would keep free what the task may never use")
-            for what, kept, most in (
-                ("cpus", self.reserve_cpus, self.cpus),
-                ("memory", self.reserve_memory, self.memory),
-            )
-            if kept is not None and kept > most
-        )
-        return self
-
-
-class UpdatePolicy(StrictSpec):
-    """How the swarm replaces the tasks of a service when its definition changes."""
-
-    parallelism: int = Field(default=1, ge=1, le=50, strict=True)
-    """Tasks replaced at the same time."""
-    delay: Duration = timedelta(0)
-    """Pause between two batches."""
-    monitor: PositiveDuration = timedelta(seconds=5)
-    """How long a new task is watched before it counts as good."""
-
-
-class RestartPolicy(StrictSpec):
-    """What happens when a task ends."""
-
-    delay: Duration = timedelta(seconds=2)
-    """Pause before the next try."""
 
 
 class RouteSpec(StrictSpec):
@@ -170,10 +102,14 @@ class ServiceSpec(StrictSpec):
     """What moves it between the colors."""
     build: Label | None = None
     """Folder under images/, for a platform with `images: local`."""
-    command: tuple[str, ...] = ()
-    """Program and arguments; none = what the image says."""
+    entrypoint: CommandLine = ()
+    """Program instead of the image's ENTRYPOINT, whose CMD then goes, too; none = what the image says."""
+    command: CommandLine = ()
+    """Arguments instead of the image's CMD; the program itself, where the image has no ENTRYPOINT."""
     port: Port | None = None
     """Port that it listens on; web services need one."""
+    ports: dict[Label, Port] = Field(default_factory=dict)
+    """More ports that it listens on, by name."""
     replicas: Replicas = 1
     """Tasks per color."""
     health: HealthSpec
@@ -188,14 +124,38 @@ class ServiceSpec(StrictSpec):
     """How its tasks are replaced."""
     restart: RestartPolicy = RestartPolicy()
     """What happens when a task ends."""
+    placement: PlacementSpec = PlacementSpec()
+    """Which of the stack's web hosts it may run on."""
     env: dict[EnvName, EnvValue] = Field(default_factory=dict)
     """Environment; nothing secret."""
-    secrets: tuple[Label, ...] = ()
-    """Names of secrets, mounted at /run/secrets/<name>."""
+    uses: tuple[Label, ...] = ()
+    """Names of the data stores that it reaches; no other store's network is joined."""
+    secrets: tuple[SecretFile, ...] = ()
+    """Secrets as files: names, found at /run/secrets/<name>, or {name, file, mode, uid, gid}."""
+    config_files: tuple[ConfigFile, ...] = ()
+    """Text files of the project that its tasks find."""
+    volumes: tuple[VolumeSpec, ...] = ()
+    """Directories that outlive its tasks."""
     routes: tuple[RouteSpec, ...] = ()
     """Requests that the load balancers send here; none = only other services call it."""
+    published: tuple[PublishedSpec, ...] = ()
+    """Ports of the hosts, beside the load balancers."""
+    networks: tuple[ForeignNetwork, ...] = ()
+    """Networks of other stacks that its tasks join, by their names in the swarm."""
+    extra_hosts: dict[HostAlias, Address] = Field(default_factory=dict)
+    """Names in its tasks' /etc/hosts, each with its address."""
+    user: TaskUser | None = None
+    """User of its process, and a group after a colon; none = the image's."""
+    working_dir: AbsolutePath | None = None
+    """Directory that its process begins in; none = the image's."""
+    capabilities: tuple[Capability, ...] = ()
+    """What the kernel lets its process do; all others are dropped."""
+    stop_signal: StopSignal | None = None
+    """Signal that tells its process to finish; none = the image's, or else SIGTERM."""
     read_only: bool = True
     """Whether the container's file system is read-only; /tmp is always writable."""
+    shm_size: Memory | None = None
+    """Size of /dev/shm; none = Docker's 64 MiB."""
 
     @property
     def stop_grace(self) -> timedelta:
@@ -207,9 +167,39 @@ class ServiceSpec(StrictSpec):
         """Whether only the active color runs it."""
         return self.kind is not ServiceKind.WEB
 
+    @property
+    def is_single(self) -> bool:
+        """Whether two of its tasks must never be alive at once."""
+        return self.kind is ServiceKind.SCHEDULER
+
+    @property
+    def order(self) -> Order:
+        """What comes first when a task is replaced."""
+        if self.is_single or self._takes_host_ports:
+            return Order.STOP_FIRST
+        return self.update.order or Order.START_FIRST
+
+    @property
+    def _takes_host_ports(self) -> bool:
+        return any(one.mode is PublishMode.HOST for one in self.published)
+
+    def tests(self) -> list[str]:
+        """Return its health check in Docker's form."""
+        return self.health.tests(self.port, ports=self.ports)
+
     @model_validator(mode="after")
     def _fits_together(self) -> ServiceSpec:
-        refuse([*self._kind_mistakes(), *self._port_mistakes(), *self._secret_mistakes()])
+        refuse(
+            [
+                *self._kind_mistakes(),
+                *self._single_mistakes(),
+                *self._port_mistakes(),
+                *self._published_mistakes(),
+                *self._use_mistakes(),
+                *self._secret_mistakes(),
+                *self._file_mistakes(),
+            ]
+        )
         return self
 
     def _kind_mistakes(self) -> list[Mistake]:
@@ -218,19 +208,51 @@ class ServiceSpec(StrictSpec):
             found.append(
                 (("routes",), f"belong to a {self.kind.value}; only web services answer requests, so leave them out")
             )
-        if self.kind is ServiceKind.SCHEDULER and self.replicas != 1:
+        found += [
+            (
+                ("volumes", str(index), "shared"),
+                "is missing: whether both colors have the same data (true), or each keeps its own (false)",
+            )
+            for index, volume in enumerate(self.volumes)
+            if volume.shared is None
+        ]
+        return found
+
+    def _single_mistakes(self) -> list[Mistake]:
+        """Return what would let two tasks be alive where there may be one."""
+        if not self.is_single:
+            return []
+        found: list[Mistake] = []
+        if self.replicas != 1:
             found.append(
-                (("replicas",), "must be 1 for a scheduler; with more, every job would be given out several times")
+                (
+                    ("replicas",),
+                    f"must be 1 for a {self.kind.value}; with more, every job would be given out several times",
+                )
+            )
+        if self.update.order is not None:
+            found.append(
+                (
+                    ("update", "order"),
+                    f"is always stop-first for a {self.kind.value}, so that never two give out jobs; leave it out",
+                )
             )
         return found
 
     def _port_mistakes(self) -> list[Mistake]:
+        found: list[Mistake] = []
+        seen = {self.port: "port"} if self.port else {}
+        for name, port in self.ports.items():
+            first = seen.setdefault(port, f"ports.{name}")
+            if first != f"ports.{name}":
+                found.append((("ports", name), f"is the same as {first}; leave one of them out"))
+        if self.health.port is not None and self.health.port not in self.ports:
+            found.append((("health", "port"), f"is no name under `ports`; known: {', '.join(self.ports) or 'none'}"))
         if self.port is not None:
-            return []
+            return found
         if self.kind is ServiceKind.WEB:
             return [((), "is a web service without a port, so nothing could reach it; add for example port: 8000")]
-        found: list[Mistake] = []
-        if self.health.path:
+        if self.health.path and not self.health.port:
             found.append(
                 (("health", "path"), "has no port to be asked on; add the service's port, or give health a command")
             )
@@ -238,15 +260,62 @@ class ServiceSpec(StrictSpec):
             found.append((("ready-path",), "has no port to be asked on; add the service's port, or leave it out"))
         return found
 
-    def _secret_mistakes(self) -> list[Mistake]:
-        found: list[Mistake] = [
-            (("secrets", str(index)), "is listed twice; leave one out")
-            for index, secret in enumerate(self.secrets)
-            if secret in self.secrets[:index]
+    def _published_mistakes(self) -> Iterator[Mistake]:
+        if self.published and self.kind is ServiceKind.WEB:
+            yield (
+                ("published",),
+                "belong to a web service, whose colors cannot both have a port of a host; let routes lead to it",
+            )
+            return
+        seen: set[tuple[int, str]] = set()
+        for index, one in enumerate(self.published):
+            if (one.port, one.protocol) in seen:
+                yield ("published", str(index), "port"), "is published twice; leave one out"
+            seen.add((one.port, one.protocol))
+            if one.mode is PublishMode.INGRESS:
+                yield (
+                    ("published", str(index), "mode"),
+                    "must be host: every host listens for ingress, and only one of the two colors could have the port",
+                )
+        if self._takes_host_ports and self.update.order is Order.START_FIRST:
+            yield (
+                ("update", "order"),
+                "must be stop-first where ports of the host are published; the new task would wait for ever",
+            )
+
+    def _use_mistakes(self) -> list[Mistake]:
+        return [
+            (("uses", str(index)), "is listed twice; leave one out")
+            for index, store in enumerate(self.uses)
+            if store in self.uses[:index]
         ]
+
+    def _secret_mistakes(self) -> list[Mistake]:
+        found: list[Mistake] = []
+        paths: dict[str, str] = {}
+        for index, secret in enumerate(self.secrets):
+            first = paths.setdefault(secret.path, f"secrets.{index}")
+            if secret in self.secrets[:index]:
+                found.append((("secrets", str(index)), "is listed twice; leave one out"))
+            elif first != f"secrets.{index}":
+                found.append((("secrets", str(index)), f"has the same file as {first}; give it a file of its own"))
         found += [
             (("env", name), "names a secret's file, and `secrets` of this service does not list that secret; add it")
-            for name, value in self.env.items()
-            if value.startswith(SECRETS_FOLDER) and value.removeprefix(SECRETS_FOLDER) not in self.secrets
+            for name, entry in self.env.items()
+            if entry.value.startswith(SECRETS_FOLDER) and entry.value not in paths
         ]
         return found
+
+    def _file_mistakes(self) -> Iterator[Mistake]:
+        """Yield what would lie at one place of the container twice, and other lists with something twice."""
+        seen: set[str] = {"/dev/shm"} if self.shm_size else set()  # noqa: S108 - a mount of the container's own
+        targets = [("config-files", index, file.target) for index, file in enumerate(self.config_files)]
+        targets += [("volumes", index, volume.target) for index, volume in enumerate(self.volumes)]
+        for key, index, target in targets:
+            if target in seen:
+                yield (key, str(index), "target"), "is taken already; give each file and volume a path of its own"
+            seen.add(target)
+        for key, values in (("capabilities", self.capabilities), ("networks", self.networks)):
+            for index, value in enumerate(values):
+                if value in values[:index]:
+                    yield (key, str(index)), "is listed twice; leave one out"

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from ipaddress import IPv4Network
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from colorway.spec.base import Mistake, StrictSpec, refuse
-from colorway.spec.fields import Domain, Label, Network, Shape
+from colorway.spec.fields import Domain, Label, Shape
 from colorway.spec.hosts import HostSpec, Role
+from colorway.spec.networks import NetworkSettings
 from colorway.spec.services import MAIN_DOMAIN
 from colorway.spec.traffic import Color, Traffic, Versions
-
-SMALLEST_PREFIX = 22
-"""A stack needs four /24 networks, which is a /22."""
-LARGEST_PREFIX = 8
-"""The largest private network is a /8."""
 
 ZoneId = Annotated[
     str,
@@ -94,8 +89,8 @@ class StackSettings(StrictSpec):
     """The one line that a release moves."""
     hosts: tuple[HostSpec, ...] = Field(min_length=1)
     """The machines."""
-    network: Network = Field(default=IPv4Network("10.90.0.0/16"), validate_default=True)
-    """Addresses of the stack's overlay networks; must not be in use elsewhere."""
+    network: NetworkSettings = Field(default=NetworkSettings(), validate_default=True)
+    """The stack's overlay networks."""
     overrides: dict[str, Any] = Field(default_factory=dict)
     """Changes to the platform file, same keys, for this stack only."""
     release: ReleaseSettings = ReleaseSettings()
@@ -141,19 +136,10 @@ class StackSettings(StrictSpec):
 
     @field_validator("network", mode="after")
     @classmethod
-    def _room_for_four(cls, value: IPv4Network, info: ValidationInfo) -> IPv4Network:
-        if value.prefixlen > SMALLEST_PREFIX:
-            raise ValueError(
-                f"is too small for four networks; write at least a /{SMALLEST_PREFIX}, for example 10.90.0.0/16"
-            )
-        if value.prefixlen < LARGEST_PREFIX or not value.is_private:
-            raise ValueError("is not private, and would hide a part of the internet; write for example 10.90.0.0/16")
-        inside = [str(index) for index, host in enumerate(info.data.get("hosts") or ()) if host.address in value]
-        if inside:
-            raise ValueError(
-                f"contains the address of hosts.{inside[0]}, which the overlay would hide; "
-                "choose a range that nothing else uses"
-            )
+    def _hides_no_host(cls, value: NetworkSettings, info: ValidationInfo) -> NetworkSettings:
+        inside = [index for index, host in enumerate(info.data.get("hosts") or ()) if host.address in value.range]
+        cure = "which the overlay would hide; choose a range that nothing else uses"
+        refuse((("range",), f"contains the address of hosts.{index}, {cure}") for index in inside[:1])
         return value
 
 

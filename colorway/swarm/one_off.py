@@ -10,8 +10,9 @@ from typing import Any
 
 from colorway.errors import ColorwayError
 from colorway.spec.fields import LABEL_LIMIT
-from colorway.spec.names import STACK_LABEL
+from colorway.spec.names import ONE_OFF_LABEL
 from colorway.swarm.connections import Connection, MissingError, NoAnswerError
+from colorway.swarm.services import Swarm, SwarmObject
 from colorway.swarm.tasks import ENDED, TaskState, task_state, why_ended
 
 POLL = 0.5
@@ -38,8 +39,8 @@ def run_once(
     Args:
         connection: A manager of the swarm.
         service: Name of the running service in the swarm.
-        stack: Name of the stack; the task carries its label, so that `down` finds what a killed run left.
-        command: Program and arguments in place of the service's command; the entrypoint stays.
+        stack: Name of the stack; by its label `down` finds what a killed run left.
+        command: Program and arguments in place of the service's own and of its image's entrypoint.
         write: Gets what the command prints.
 
     Raises:
@@ -59,7 +60,7 @@ def run_once(
         lambda api: api.create_service(
             template,
             name=name,
-            labels={STACK_LABEL: stack},
+            labels={ONE_OFF_LABEL: stack},
             mode={"Replicated": {"Replicas": 1}},
             endpoint_spec={"Mode": "dnsrr"},
         ),
@@ -67,14 +68,16 @@ def run_once(
     try:
         return _to_its_end(connection, str(made["ID"]), name=name, write=write)
     finally:
-        connection.ask(f"the removal of {name}", lambda api: api.remove_service(made["ID"]))
+        Swarm(connection.host, connection=connection).remove(SwarmObject("service", str(made["ID"])))
 
 
 def one_off_task(template: Mapping[str, Any], *, command: Sequence[str]) -> dict[str, Any]:
     """Return the task of a service with another command, which nobody takes for one that serves."""
     task: dict[str, Any] = copy.deepcopy(dict(template))
     container = task["ContainerSpec"]
-    container["Args"] = list(command)
+    # Swarm's Command stands in for the image's entrypoint, so nothing is left of either but what was asked for.
+    container["Command"] = list(command)
+    container.pop("Args", None)
     container["Healthcheck"] = {"Test": ["NONE"]}
     # Under the service's names it would get requests.
     task["Networks"] = [{"Target": one["Target"]} for one in task.get("Networks") or ()]

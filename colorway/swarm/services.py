@@ -11,7 +11,7 @@ from colorway.errors import ColorwayError
 from colorway.render.nginx import STATUS_PORT
 from colorway.spec import names
 from colorway.spec.hosts import HostSpec
-from colorway.spec.names import COLOR_LABEL, SERVICE_LABEL, STACK_LABEL
+from colorway.spec.names import COLOR_LABEL, ONE_OFF_LABEL, SERVICE_LABEL, STACK_LABEL
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.swarm.connections import Connection, DockerError, MissingError, RefusedError
 from colorway.swarm.tasks import TaskState, task_state
@@ -105,6 +105,17 @@ class Swarm:
             *(SwarmObject("secret", raw["Spec"]["Name"]) for raw in secrets),
             *(SwarmObject("config", raw["Spec"]["Name"]) for raw in configs),
         ]
+
+    def one_off_tasks(self, stack: str) -> list[SwarmObject]:
+        """Return the commands that run beside the stack's services, or that a killed `run` left."""
+        filters = {"label": f"{ONE_OFF_LABEL}={stack}"}
+        listed = self._engine.ask("its one-off commands", lambda api: api.services(filters=filters))
+        return [SwarmObject("service", raw["Spec"]["Name"]) for raw in listed]
+
+    def autonamed_objects(self, stack: str) -> list[SwarmObject]:
+        """Return the secrets and configs of the stack whose names the engine made up: all but the stack's own notes."""
+        ours = {names.lock(stack), names.run_lock(stack), names.state_record(stack)}
+        return [made for made in self.all_objects(stack) if made.kind in {"secret", "config"} and made.name not in ours]
 
     def foreign_services(self, stack: str) -> list[ForeignService]:
         """Return the services that do not carry the stack's label."""

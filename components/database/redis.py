@@ -65,7 +65,7 @@ def _service(spec: PlatformSpec, *, store: RedisSpec, member: StoreMember) -> Sw
     return SwarmServiceSpec(
         service_name=names.service(spec.stack, member.name),
         image=spec.shared_image(build=store.build, image=store.image).reference,
-        command=ENTRY_COMMAND,
+        entrypoint=ENTRY_COMMAND,
         health=HEALTH.tests(store.port),
         health_policy=HEALTH,
         limits=store.limits,

@@ -11,9 +11,10 @@ from colorway.render.nginx import INSIDE, STATUS_PORT, worker_shutdown
 from colorway.render.templates import entry, script
 from colorway.spec import names
 from colorway.spec.hosts import HostSpec
-from colorway.spec.names import NetworkName
+from colorway.spec.networks import NetworkName
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.services import STOP_MARGIN, HealthSpec
+from colorway.spec.task.process import PublishedSpec
 from components.remote import HostScript
 from components.swarm_service import SwarmService
 from components.swarm_spec import Mount, NetworkAttachment, Order, SwarmServiceSpec
@@ -45,7 +46,7 @@ class LoadBalancer(pulumi.ComponentResource):
         spec: PlatformSpec,
         *,
         host: HostSpec,
-        networks: Mapping[NetworkName, pulumi.Input[str]],
+        networks: Mapping[str, pulumi.Input[str]],
         secrets: Mapping[str, pulumi.Input[str]],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -75,7 +76,7 @@ class LoadBalancer(pulumi.ComponentResource):
         SwarmService(
             name,
             _service(spec, host=host),
-            networks=[NetworkAttachment(id=networks[network]) for network in (NetworkName.BLUE, NetworkName.GREEN)],
+            networks=[NetworkAttachment(id=networks[network]) for network in NetworkName],
             opts=pulumi.ResourceOptions(parent=self, depends_on=[directory, known]),
         )
         self.register_outputs({})
@@ -86,7 +87,7 @@ def _service(spec: PlatformSpec, *, host: HostSpec) -> SwarmServiceSpec:
     return SwarmServiceSpec(
         service_name=names.service(spec.stack, names.load_balancer(host.name)),
         image=spec.shared_image(build=edge.build, image=edge.image).reference,
-        command=("/bin/sh", f"{INSIDE}/entry.sh"),
+        entrypoint=("/bin/sh", f"{INSIDE}/entry.sh"),
         health=HEALTH.tests(STATUS_PORT),
         health_policy=HEALTH,
         limits=edge.limits,
@@ -95,7 +96,7 @@ def _service(spec: PlatformSpec, *, host: HostSpec) -> SwarmServiceSpec:
         order=Order.STOP_FIRST,
         constraints=(f"node.labels.{names.host_label(spec.stack)}=={host.name}",),
         env={"COLORWAY_STATUS_PORT": str(STATUS_PORT)},
-        ports=((edge.http_port, 80), (edge.https_port, 443)),
+        ports=(PublishedSpec(port=edge.http_port, target=80), PublishedSpec(port=edge.https_port, target=443)),
         mounts=(Mount(target=INSIDE, source=spec.edge_directory, bind=True),),
         capabilities=CAPABILITIES,
         labels=names.labels(spec.stack, names.load_balancer(host.name)),

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import NamedTuple
 
 import pulumi
 
 from colorway.render.templates import script
 from colorway.spec import names
 from colorway.spec.fields import whole_seconds
-from colorway.spec.names import NetworkName
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.traffic import Color
 from components.remote import HostScript
 from components.swarm_service import SwarmService
 from components.swarm_spec import MountedFile
+from components.web.surroundings import Surroundings
 from components.web.tier import attachments, colored_service, mounted
+
+
+class _Given(NamedTuple):
+    """What exists already."""
+
+    networks: Mapping[str, pulumi.Input[str]]
+    secrets: Mapping[str, MountedFile]
+    around: Mapping[Color, Surroundings]
 
 
 class Workers(pulumi.ComponentResource):
@@ -32,16 +41,18 @@ class Workers(pulumi.ComponentResource):
         name: str,
         spec: PlatformSpec,
         *,
-        networks: Mapping[NetworkName, pulumi.Input[str]],
+        networks: Mapping[str, pulumi.Input[str]],
         secrets: Mapping[str, MountedFile],
+        around: Mapping[Color, Surroundings],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("colorway:web:Workers", name, None, opts)
         falling, rising = spec.active.other, spec.active
         if any(spec.services(color, belongs_to_active=True) for color in (falling, rising)):
-            stopped = self._tier(spec, color=falling, networks=networks, secrets=secrets, after=[])
+            given = _Given(networks, secrets, around)
+            stopped = self._tier(spec, color=falling, given=given, after=[])
             barrier = self._barrier(name, spec, falling=falling, after=stopped)
-            self._tier(spec, color=rising, networks=networks, secrets=secrets, after=[barrier])
+            self._tier(spec, color=rising, given=given, after=[barrier])
         self.register_outputs({})
 
     def _tier(
@@ -49,8 +60,7 @@ class Workers(pulumi.ComponentResource):
         spec: PlatformSpec,
         *,
         color: Color,
-        networks: Mapping[NetworkName, pulumi.Input[str]],
-        secrets: Mapping[str, MountedFile],
+        given: _Given,
         after: Sequence[pulumi.Resource],
     ) -> list[pulumi.Resource]:
         if color not in spec.colors_on:
@@ -59,8 +69,12 @@ class Workers(pulumi.ComponentResource):
             SwarmService(
                 f"{name}-{color.value}",
                 colored_service(spec, name=name, color=color),
-                networks=attachments(name, color=color, networks=networks),
-                secrets=mounted(service, secrets=secrets),
+                networks=[
+                    *attachments(name, service, color=color, networks=given.networks),
+                    *given.around[color].networks[name],
+                ],
+                secrets=mounted(service, secrets=given.secrets),
+                configs=given.around[color].configs[name],
                 opts=pulumi.ResourceOptions(parent=self, depends_on=list(after)),
             )
             for name, service in spec.services(color, belongs_to_active=True).items()

@@ -67,8 +67,8 @@ _MOUNT: Final[Fields] = {
         {
             "noCopy": flag(refused=True),
             "labels": labels(fixed=True),
-            "driverName": text(refused=True),
-            "driverOptions": text_map(refused=True),
+            "driverName": text(),
+            "driverOptions": text_map(),
         },
     ),
     "tmpfsOptions": block({"sizeBytes": whole(), "mode": whole()}),

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from colorway.spec.names import NetworkName
+from collections import defaultdict
+from typing import ClassVar
+
+from colorway.spec.networks import NetworkName, store_network
 from components.swarm_spec import MountedFile
 
-NETWORKS = {network: f"id-of-{network.value}" for network in NetworkName}
+NETWORKS = {label: f"id-of-{label}" for label in (*NetworkName, store_network("postgres"), store_network("redis"))}
 SECRETS = {
     name: MountedFile(id=f"id-of-{name}", name=f"{name}-1234567", path=name)
     for name in ("database-password", "cache-password", "preview-token")
 }
+
+
+class NoSurroundings:
+    """What services without config files and networks of other stacks find."""
+
+    configs: ClassVar = defaultdict(list)
+    networks: ClassVar = defaultdict(list)
 
 
 def joined(service):

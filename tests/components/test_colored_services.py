@@ -9,7 +9,7 @@ import pytest
 from colorway.spec.traffic import Color
 from components.web.tier import WebTier
 from components.web.workers import Workers
-from tests.components.pieces import NETWORKS, SECRETS, constraints, joined, secret_files
+from tests.components.pieces import NETWORKS, SECRETS, NoSurroundings, constraints, joined, secret_files
 from tests.support.recorder import SERVICE, run_program
 from tests.support.specs import pinned, small_spec
 
@@ -18,12 +18,18 @@ BOTH = {"blue": "1.0.0", "green": "2.0.0"}
 
 def web(color, **changes):
     spec = small_spec(**changes)
-    return run_program(lambda: WebTier(f"web-{color}", spec, color=color, networks=NETWORKS, secrets=SECRETS))
+    return run_program(
+        lambda: WebTier(f"web-{color}", spec, color=color, networks=NETWORKS, secrets=SECRETS, around=NoSurroundings())
+    )
 
 
 def workers(**changes):
     spec = small_spec(**changes)
-    return run_program(lambda: Workers("workers", spec, networks=NETWORKS, secrets=SECRETS))
+    return run_program(
+        lambda: Workers(
+            "workers", spec, networks=NETWORKS, secrets=SECRETS, around=dict.fromkeys(Color, NoSurroundings())
+        )
+    )
 
 
 def replicas(service):
@@ -37,9 +43,35 @@ def test_a_color_runs_its_own_version_under_its_own_names(color, version):
     shop = services[f"shop-{color}-service"]
     assert shop.container["image"] == pinned("shop", version)
     assert shop.inputs["name"] == f"test-shop-{color}"
-    assert joined(shop) == {f"id-of-{color}": ["shop", f"shop-{color}"], "id-of-data": None}, (
+    assert joined(shop)[f"id-of-{color}"] == ["shop", f"shop-{color}"], (
         "a call between services stays in its color; load balancers look up only <service>-<color>"
     )
+
+
+@pytest.mark.parametrize("uses", [[], ["redis"], ["redis", "postgres"], ["postgres", "redis"]])
+@pytest.mark.parametrize("color", Color)
+def test_a_service_joins_its_color_what_is_shared_and_the_stores_that_it_uses(color, uses):
+    overrides = {"services": {name: {"uses": uses} for name in ("shop", "worker")}}
+    stores = {f"id-of-store-{name}": None for name in uses}
+    shop = joined(web(color, overrides=overrides).one(f"shop-{color}-service"))
+    assert shop == {
+        f"id-of-{color}": ["shop", f"shop-{color}"],
+        "id-of-shared": None,
+        "id-of-monitoring": None,
+        **stores,
+    }, "from the first day: a network more is an outage; no store that it does not name"
+    worker = joined(workers(overrides=overrides).one(f"worker-{color}-service"))
+    assert worker == {f"id-of-{color}": ["worker", f"worker-{color}"], "id-of-shared": None, **stores}, (
+        "without a port there is nothing to ask for figures"
+    )
+
+
+def test_the_order_of_stores_is_no_change():
+    texts = {
+        web(Color.BLUE, overrides={"services": {"shop": {"uses": uses}}}).one("shop-blue-service").text
+        for uses in (["redis", "postgres"], ["postgres", "redis"])
+    }
+    assert len(texts) == 1, "a reader may sort them"
 
 
 def test_the_environment_says_who_it_is_and_flags_belong_to_the_version():
@@ -53,6 +85,14 @@ def test_the_environment_says_who_it_is_and_flags_belong_to_the_version():
         "COLORWAY_VERSION": "2.0.0",
         "COLORWAY_HOST": "{{.Node.Hostname}}",
     }
+
+
+def test_a_service_says_what_it_runs_in_compose_s_words():
+    overrides = {"services": {"shop": {"entrypoint": ["tini", "--"], "command": ["serve", "--all"]}}}
+    services = web(Color.BLUE, overrides=overrides).of_type(SERVICE)
+    shop = services["shop-blue-service"].container
+    assert (shop["commands"], shop["args"]) == (["tini", "--"], ["serve", "--all"])
+    assert not {"commands", "args"} & set(services["api-blue-service"].container), "left out, the image decides"
 
 
 def test_services_get_the_secrets_that_they_name_and_no_others():
@@ -140,7 +180,11 @@ def test_a_platform_without_workers_needs_no_barrier():
     services = {name: one for name, one in web_only.platform.services.items() if name in {"shop", "api"}}
     definitions = dict.fromkeys(web_only.definitions, services)
     spec = web_only.model_copy(update={"definitions": definitions})
-    recording = run_program(lambda: Workers("workers", spec, networks=NETWORKS, secrets=SECRETS))
+    recording = run_program(
+        lambda: Workers(
+            "workers", spec, networks=NETWORKS, secrets=SECRETS, around=dict.fromkeys(Color, NoSurroundings())
+        )
+    )
     assert [one.name for one in recording.resources] == ["workers"]
 
 

@@ -10,7 +10,7 @@ import pytest
 from colorway.render.monitoring import mtail
 from colorway.render.templates import entry
 from colorway.spec.hosts import Role
-from colorway.spec.names import NetworkName
+from colorway.spec.networks import store_network
 from colorway.spec.traffic import Color
 from components.database.postgresql import Database
 from components.database.redis import Cache
@@ -18,7 +18,7 @@ from components.hosts import Hosts
 from components.load_balancer.nginx import LoadBalancer
 from components.migrations import Migrations
 from components.monitoring import Monitoring
-from tests.components.pieces import NETWORKS, SECRETS, constraints, joined, secret_files
+from tests.components.pieces import NETWORKS, SECRETS, NoSurroundings, constraints, joined, secret_files
 from tests.support.recorder import CONFIG, run_program
 from tests.support.specs import HOST_KEY, REMOTE_HOSTS, pinned, small_spec
 
@@ -44,7 +44,7 @@ def store(name, **changes):
             name,
             spec,
             store=spec.platform.data_stores[name],
-            network=NETWORKS[NetworkName.DATA],
+            network=NETWORKS[store_network(name)],
             password=SECRETS[password],
         )
     )
@@ -84,8 +84,8 @@ def test_a_load_balancer_has_its_ports_on_its_own_host_and_joins_both_colors():
         80: 80,
         443: 443,
     }
-    assert joined(service) == {"id-of-blue": None, "id-of-green": None}, (
-        "both, from the first day: a network more is an outage; not the stores' network"
+    assert joined(service) == {f"id-of-{label}": None for label in ("blue", "green", "shared", "monitoring")}, (
+        "all from the first day: a network more is an outage; no store's network"
     )
     assert service.inputs["updateConfig"]["order"] == "stop-first", "two tasks cannot have one port of a host"
 
@@ -124,7 +124,9 @@ def test_a_store_keeps_its_data_in_a_named_volume_on_a_database_host(name):
     assert constraints(service) == ["node.labels.colorway-test-host==localhost"], "on another host it would be empty"
     assert service.inputs["updateConfig"]["order"] == "stop-first", "two servers on one directory destroy it"
     assert service.inputs["mode"] == {"replicated": {"replicas": 1}}
-    assert joined(service) == {"id-of-data": [name]}, "its name in the platform file is its DNS name"
+    assert joined(service) == {f"id-of-store-{name}": [name]}, (
+        "its name in the platform file is its DNS name; on no network that a service joins which does not use it"
+    )
     assert service.container["image"] == pinned(name)
 
 
@@ -235,7 +237,9 @@ def migrations(*, ids=("0001-initial", "0002-orders"), **changes):
     steps = [{"id": identifier, "backward_compatible": True} for identifier in ids]
     changed = type(manifest).model_validate({**manifest.model_dump(), "migrations": steps})
     spec = spec.model_copy(update={"releases": {**spec.releases, "2.0.0": changed}})
-    return run_program(lambda: Migrations("migrations-green", spec, color=Color.GREEN, secrets=SECRETS))
+    return run_program(
+        lambda: Migrations("migrations-green", spec, color=Color.GREEN, secrets=SECRETS, around=NoSurroundings())
+    )
 
 
 def test_migrations_run_one_after_the_other_oldest_first():
@@ -246,24 +250,43 @@ def test_migrations_run_one_after_the_other_oldest_first():
 
 
 def test_a_migration_runs_the_new_versions_image_with_the_services_own_environment():
-    overrides = {"services": {"api": {"env": {"GREETING": "two words"}, "secrets": ["database-password"]}}}
+    api = {"env": {"GREETING": "two words"}, "secrets": ["database-password"], "uses": ["redis", "postgres"]}
+    overrides = {"services": {"api": api}}
     recording = migrations(ids=("0001-initial",), overrides=overrides)
     words = shlex.split(recording.commands[0].inputs["create"])
     given = words[words.index("colorway") + 1 :]
     assert given == [
         "test-migrate-0001",
         "600",
-        "--network=test-data",
+        "--network=test-store-postgres",
+        "--network=test-store-redis",
         "--limit-cpu=0.5",
         "--limit-memory=67108864",
         "--env=GREETING=two words",
-        "--secret=source=database-password-1234567,target=database-password",
+        "--secret=source=database-password-1234567,target=database-password,uid=0,gid=0,mode=0444",
         "--",
         pinned("api", "2.0.0"),
         "migrate",
         "--to",
         "0001-initial",
     ], "the password is a file there, too, and a migration may take no more of the host than its service"
+
+
+@pytest.mark.parametrize(
+    ("of_service", "of_command", "wanted"),
+    [
+        ([], [], None),
+        (["tini", "--"], [], "tini --"),
+        (["tini"], ["/bin/sh", "-c"], "/bin/sh -c"),
+        (["a b"], [], "'a b'"),
+    ],
+)
+def test_a_migration_runs_behind_its_own_entrypoint_or_the_services(of_service, of_command, wanted):
+    overrides = {"services": {"api": {"entrypoint": of_service}}, "migrations": {"entrypoint": of_command}}
+    words = shlex.split(migrations(ids=("0001-initial",), overrides=overrides).commands[0].inputs["create"])
+    given = [word.removeprefix("--entrypoint=") for word in words if word.startswith("--entrypoint=")]
+    assert given == ([wanted] if wanted else []), "docker reads the option as a line of words"
+    assert words[-3:] == ["migrate", "--to", "0001-initial"], "the command is CMD, there as everywhere"
 
 
 def test_a_long_name_of_a_migration_fits_into_a_service_s_name():
@@ -276,5 +299,7 @@ def test_a_long_name_of_a_migration_fits_into_a_service_s_name():
 def test_a_platform_without_a_migration_command_has_no_steps():
     spec = small_spec()
     bare = spec.model_copy(update={"platform": spec.platform.model_copy(update={"migrations": None})})
-    recording = run_program(lambda: Migrations("migrations-blue", bare, color=Color.BLUE, secrets=SECRETS))
+    recording = run_program(
+        lambda: Migrations("migrations-blue", bare, color=Color.BLUE, secrets=SECRETS, around=NoSurroundings())
+    )
     assert recording.commands == []

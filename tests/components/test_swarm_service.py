@@ -9,6 +9,7 @@ import pytest
 
 from colorway.spec.fields import go_duration, parse_duration
 from colorway.spec.services import HealthSpec, LimitsSpec, UpdatePolicy
+from colorway.spec.task.process import PublishedSpec
 from components.swarm_service import SwarmService
 from components.swarm_spec import Mount, MountedFile, NetworkAttachment, Order, SwarmServiceSpec
 from tests.support.recorder import SERVICE, run_program
@@ -73,6 +74,16 @@ def test_a_program_is_never_process_1():
     assert made().container["init"] is True, "as PID 1 it ignores SIGTERM, and its delete fails although it worked"
 
 
+def test_entrypoint_and_command_mean_what_compose_means_by_them():
+    both = made(entrypoint=("tini", "--"), command=("serve",)).container
+    assert (both["commands"], both["args"]) == (["tini", "--"], ["serve"]), "ENTRYPOINT and CMD, in Swarm's words"
+    one = made(command=("serve",)).container
+    assert "commands" not in one, "a command must leave the image's ENTRYPOINT alone"
+    assert one["args"] == ["serve"]
+    neither = made(command=()).container
+    assert not {"commands", "args"} & set(neither), "the image knows best"
+
+
 def test_a_task_gets_its_time_to_stop():
     assert made().container["stopGracePeriod"] == "1m15s", "left out it is 0: every stop would be a SIGKILL"
 
@@ -111,7 +122,9 @@ def test_there_is_no_virtual_address():
 
 
 def test_ports_are_the_hosts_own_and_sorted():
-    endpoint = made(ports=((8443, 443), (8080, 80))).inputs["endpointSpec"]
+    endpoint = made(ports=(PublishedSpec(port=8443, target=443), PublishedSpec(port=8080, target=80))).inputs[
+        "endpointSpec"
+    ]
     assert [port["publishedPort"] for port in endpoint["ports"]] == [8080, 8443], "the plugin compares them in order"
     assert {port["publishMode"] for port in endpoint["ports"]} == {"host"}, "the mesh hides the client's address"
     assert [port["targetPort"] for port in endpoint["ports"]] == [80, 443]

@@ -63,6 +63,46 @@ def test_a_network_by_name_is_read_back_as_its_id_and_replaces_the_service(
     assert difference.detailed == {"__meta": "update-replace", "taskSpec.networksAdvanceds": "update"}, "as recorded"
 
 
+def test_a_service_with_every_key_is_read_back_as_it_was_made(docker: Servicer) -> None:
+    # By the rules that were recorded for other services: of these fields there is no recording yet.
+    nfs = {"driverName": "local", "driverOptions": {"type": "nfs", "o": "addr=nas,nfsvers=4", "device": ":/export"}}
+    container = {
+        "image": "web:1",
+        "commands": ["tini", "--"],
+        "args": ["serve"],
+        "dir": "/srv",
+        "user": "1000:1000",
+        "stopSignal": "SIGQUIT",
+        "hosts": [{"host": "b", "ip": "10.0.0.2"}, {"host": "a", "ip": "10.0.0.3"}],
+        "healthcheck": {"tests": ["NONE"], "interval": "5s", "timeout": "3s", "retries": 3, "startPeriod": "30s"},
+        "mounts": [
+            {"type": "volume", "source": "uploads", "target": "/uploads", "readOnly": False, "volumeOptions": nfs},
+            {"type": "tmpfs", "target": "/dev/shm", "tmpfsOptions": {"sizeBytes": 268435456, "mode": 0o777}},
+        ],
+    }
+    program = {
+        "name": "every",
+        "taskSpec": {
+            "containerSpec": container,
+            "placement": {"constraints": ["node.labels.zone==a"], "maxReplicas": 2},
+            "restartPolicy": {"condition": "on-failure", "delay": "5s", "maxAttempts": 3, "window": "2m"},
+        },
+        "endpointSpec": {
+            "mode": "dnsrr",
+            "ports": [{"targetPort": 53, "publishedPort": 9053, "publishMode": "host", "protocol": "udp"}],
+        },
+    }
+    inputs = docker.checked(SERVICE, "every", program)
+    resource_id, outputs = docker.create(SERVICE, "every", inputs)
+    mounts = outputs["taskSpec"]["containerSpec"]["mounts"]
+    assert [mount["volumeOptions"]["driverOptions"] for mount in mounts if mount["type"] == "volume"] == [
+        nfs["driverOptions"]
+    ]
+    _, state, read = docker.read(SERVICE, "every", resource_id, state=outputs, inputs=inputs)
+    difference = docker.diff(SERVICE, "every", state=state, news=inputs, old_inputs=read)
+    assert not difference.some, difference.detailed
+
+
 def test_a_mode_with_the_sticky_bit_is_read_back_without_it(docker: Servicer) -> None:
     mount = {"target": "/tmp", "type": "tmpfs", "tmpfsOptions": {"sizeBytes": 1048576, "mode": 0o1777}}
     inputs = docker.checked(SERVICE, "tmp", {"taskSpec": {"containerSpec": {"image": "web:1", "mounts": [mount]}}})

@@ -110,12 +110,20 @@ class FakeSwarm:
         self.live = live
         self.running = set(running)
         self.removed = []
+        self.autonamed = []
+        self.one_off = []
 
     def live_generation(self, _service):
         return self.live
 
     def named_objects(self, _stack):
         return self.running
+
+    def autonamed_objects(self, _stack):
+        return self.autonamed
+
+    def one_off_tasks(self, _stack):
+        return self.one_off
 
     def remove(self, made):
         self.removed.append(made)
@@ -384,6 +392,31 @@ def test_down_mends_what_a_killed_run_left_and_then_removes_it(case):
     made.engine.down()
     assert made.swarm.removed == [web], "no state will ever name it again"
     assert made.operations == ["refresh", "destroy", "remove"]
+
+
+def test_down_removes_what_a_killed_run_made_under_names_of_the_engine(case):
+    secret = SwarmObject("secret", "secret-database-password-86c88d2")
+    made = case(deployment=installed(small_spec()))
+    made.swarm.autonamed = [secret]
+    made.engine.down()
+    assert made.swarm.removed == [secret], "its name is random: no later run would ever meet it"
+    assert made.said[-1] == "recovering: of what no state knew, 1 secrets and configs are removed, too"
+
+
+def test_down_removes_nothing_by_label_where_the_state_could_not_be_emptied(case):
+    made = case("network is in use", deployment=installed(small_spec()))
+    made.swarm.autonamed = [SwarmObject("secret", "secret-database-password-86c88d2")]
+    with pytest.raises(EngineError):
+        made.engine.down()
+    assert made.swarm.removed == [], "a service that is left may need it"
+
+
+def test_down_ends_a_command_that_runs_beside_the_services(case):
+    command = SwarmObject("service", "test-web-blue-run-12ab34cd")
+    made = case(deployment=installed(small_spec()))
+    made.swarm.one_off = [command]
+    made.engine.down()
+    assert made.swarm.removed == [command], "it holds the networks that go next"
 
 
 def test_a_state_that_was_cut_short_is_put_back_under_the_lock_only(case):

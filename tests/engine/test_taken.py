@@ -42,7 +42,7 @@ def test_addresses_of_another_stack_are_named_with_a_range_that_is_free(api) -> 
         "stack other (10.90.0.0/24), other-data of the stack other (10.90.2.0/24); choose another range, for example "
         "10.92.0.0/16"
     )
-    refuse_taken(small_spec(settings={"network": "10.92.0.0/16"}), swarm_of(api))
+    refuse_taken(small_spec(settings={"network": {"range": "10.92.0.0/16"}}), swarm_of(api))
 
 
 def test_an_address_that_the_stack_does_not_use_may_be_somebody_elses(api) -> None:

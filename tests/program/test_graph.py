@@ -138,8 +138,10 @@ def test_databases_and_networks_of_staging_are_protected_and_nothing_that_a_rele
         "redis-service",
         "net-blue",
         "net-green",
-        "net-data",
         "net-monitoring",
+        "net-shared",
+        "net-store-postgres",
+        "net-store-redis",
     }, "protected resources cannot be turned off with their color"
 
 

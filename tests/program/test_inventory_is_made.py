@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 import pytest
@@ -74,6 +75,27 @@ def test_networks_secrets_volumes_and_directories_are_those_of_the_inventory(sta
     assert {mount["source"] for mount in mounts if mount["type"] == "volume"} == {one.name for one in found.volumes}
     for source in {mount["source"] for mount in mounts if mount["type"] == "bind"}:
         assert any(source.startswith(f"{one.path}/") for one in found.directories), f"{source} would be left behind"
+
+
+@ON_EVERY_STACK
+def test_services_and_migrations_join_the_networks_of_the_inventory(stack):
+    recording, found = recorded(stack), wanted(stack)
+    ids = {
+        f"{one.name}-id": one.inputs["name"].removeprefix(f"{stack}-") for one in recording.of_type(NETWORK).values()
+    }
+    made = {
+        one.inputs["name"]: {ids[network["id"]] for network in one.inputs["taskSpec"]["networksAdvanceds"]}
+        for one in recording.of_type(SERVICE).values()
+    }
+    assert made == {service.name: set(service.networks) for service in found.services}, "rooms are reckoned from it"
+    for service in found.declared:
+        if service.runs or service.color is not None:
+            continue
+        commands = [one.inputs["create"] for one in recording.commands if f" {service.name} " in one.inputs["create"]]
+        assert commands, f"{service.name}: nobody runs it"
+        for command in commands:
+            options = set(re.findall(r"--network=(\S+)", command))
+            assert options == {f"{stack}-{network}" for network in service.networks}, service.name
 
 
 @ON_EVERY_STACK

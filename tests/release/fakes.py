@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from colorway.config.documents import parse_document
 from colorway.errors import ColorwayError
-from colorway.outputs import PlatformOutputs, ServiceOutputs
+from colorway.outputs import NetworkOutputs, PlatformOutputs, ServiceOutputs
 from colorway.release.plan.facts import Holder, ServiceHealth
 from colorway.release.plan.trailers import Message, ReleaseCommit
 from colorway.release.ports.git import GitError
@@ -334,6 +334,7 @@ class FakeEngine:
             url="https://127.0.0.1:8443/",
             prometheus_url="http://127.0.0.1:9090",
             drain=timedelta(seconds=40),
+            network=NetworkOutputs(range="10.90.0.0/16", encrypted=False, mtu=None),
             load_balancers=(),
             services=tuple(
                 ServiceOutputs(

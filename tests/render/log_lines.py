@@ -10,8 +10,8 @@ FAILOVER = "colorway_failover_total"
 SECONDS = "colorway_request_seconds"
 LINES = "colorway_log_lines_total"
 
-BLUE_TASK, OTHER_BLUE_TASK = "10.90.0.5:8000", "10.90.0.16:8000"
-GREEN_TASK, OTHER_GREEN_TASK = "10.90.1.7:8000", "10.90.1.201:8000"
+BLUE_TASK, OTHER_BLUE_TASK = "10.90.0.5:8000", "10.90.7.16:8000"
+GREEN_TASK, OTHER_GREEN_TASK = "10.90.8.7:8000", "10.90.15.201:8000"
 FIVE_OF_GREEN = f"{GREEN_TASK}, {OTHER_GREEN_TASK}, {GREEN_TASK}, {OTHER_GREEN_TASK}, shop_green"
 
 Moves = Counter[tuple[str, ...]]

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from functools import cache
+from ipaddress import IPv4Address
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from colorway.render.monitoring import mtail
+from colorway.spec.networks import NetworkName, subnet
+from colorway.spec.traffic import Color
 from tests.render.log_lines import FAILOVER, FOREIGN, LINES, REQUESTS, SAMPLES, SECONDS
 from tests.render.mtail_reading import read
+from tests.spec.test_networks import RANGES
 from tests.support.specs import small_spec
 
 
@@ -44,11 +53,37 @@ def test_the_buckets_grow_and_reach_beyond_the_limit_of_the_gate(program):
 
 
 def test_another_network_moves_the_addresses_too():
-    elsewhere = read(mtail(small_spec(settings={"network": "172.20.8.0/22"})))
+    elsewhere = read(mtail(small_spec(settings={"network": {"range": "172.20.64.0/18"}})))
     blue = SAMPLES[0].line
     assert not [move for move in elsewhere.moves(blue) if move[0] == REQUESTS], "10.90.0.5 is nobody there"
-    moved = elsewhere.moves(blue.replace("10.90.0.5", "172.20.8.5"))
-    assert moved[REQUESTS, "shop", "blue", "200"] == 1, "blue is the first /24 of the stack's own network"
+    moved = elsewhere.moves(blue.replace("10.90.0.5", "172.20.65.5"))
+    assert moved[REQUESTS, "shop", "blue", "200"] == 1, "blue is the first 32nd of the stack's own range"
+
+
+@cache
+def beginnings(network):
+    """What the addresses of blue and green begin with, as a comment of the program says."""
+    lines = mtail(small_spec(settings={"network": {"range": str(network)}})).splitlines()
+    [said] = [line.removeprefix("# ").split(";")[0] for line in lines if " is blue, " in line]
+    texts = dict(zip(Color, said.split(", "), strict=True))
+    return {color: re.compile(text.removesuffix(f" is {color}") + "[0-9.:]+") for color, text in texts.items()}
+
+
+@settings(derandomize=True, deadline=None, database=None, max_examples=300)
+@given(base=RANGES, data=st.data())
+def test_an_address_is_a_color_s_exactly_where_its_network_has_it(base, data):
+    networks = {color: subnet(base, NetworkName.of(color)) for color in Color}
+    edges = [
+        int(end) + step
+        for network in (base, *networks.values())
+        for end in (network.network_address, network.broadcast_address)
+        for step in (-1, 0, 1)
+    ]
+    inside = st.integers(int(base.network_address), int(base.broadcast_address))
+    address = IPv4Address(data.draw(st.sampled_from(edges) | inside | st.integers(0, 2**32 - 1)))
+    for color, begins in beginnings(base).items():
+        assert bool(begins.fullmatch(f"{address}:8000")) is (address in networks[color]), f"{address} of {color}"
+        assert not begins.fullmatch(f"1{networks[color][9]}:8000"), "a longer first number is another address"
 
 
 def test_the_program_does_not_depend_on_traffic_or_versions():

@@ -202,7 +202,7 @@ def test_a_docker_that_hangs_is_given_up_and_named(tmp_path, programs, name):
     stdin = "self a=b\n" if name == "label-nodes" else stdin
     run = ran(text, *arguments.get(name, [str(tmp_path), "lb", "8081", "5"]), bin_=programs, stdin=stdin)
     assert run.returncode != 0, run.stdout
-    assert re.search(r"docker (service|node|ps|info) did not answer within (60|0.3) s", run.stderr), run.stderr
+    assert re.search(r"docker (service|node|ps|info|network) did not answer within (60|0.3) s", run.stderr), run.stderr
 
 
 def test_secrets_of_nginx_are_replaced_whole_and_stay_where_nothing_runs_yet(tmp_path, programs):

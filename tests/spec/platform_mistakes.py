@@ -29,7 +29,7 @@ CASES = (
         "data store named prometheus",
         DEMO,
         "  cache:\n",
-        "  prometheus:\n",
+        "  prometheus:\n    slot: 1\n",
         Line(
             "data-stores.prometheus: would be called prometheus in the swarm, as Prometheus is; rename one",
             at="prometheus",
@@ -148,14 +148,15 @@ CASES = (
         "key like no other",
         DEMO,
         "ready-path: /readyz",
-        "volumes: []",
+        "xyz: []",
         Line(
             (
-                "services.web.volumes: is no known key; known: build, command, env, health, kind, "
-                "limits, longest-request, port, read-only, ready-path, replicas, restart, routes, secrets, "
-                "update"
+                "services.web.xyz: is no known key; known: build, capabilities, command, config-files, entrypoint, "
+                "env, extra-hosts, health, kind, limits, longest-request, networks, placement, port, ports, published, "
+                "read-only, ready-path, replicas, restart, routes, secrets, shm-size, stop-signal, update, user, "
+                "uses, volumes, working-dir"
             ),
-            at="volumes",
+            at="xyz",
         ),
     ),
     Case(
@@ -288,13 +289,13 @@ CASES = (
         "secret in plain in env",
         DEMO,
         "LOG_LEVEL: info",
-        "ADMIN_PASSWORD: hunter2",
+        "MAIL_KEY: SG.hunter2hunter2hunter2",
         Line(
             (
-                "services.web.env.ADMIN_PASSWORD: looks like a secret, and every `docker inspect` would show "
-                "it; list it under `secrets` and hand the program ADMIN_PASSWORD_FILE"
+                "services.web.env.MAIL_KEY: looks like a secret, and every `docker inspect` would show it; list it "
+                "under `secrets` and hand the program its file, or write {value: …, plain: true} where it opens nothing"
             ),
-            at="ADMIN_PASSWORD",
+            at="MAIL_KEY",
         ),
     ),
     Case(
@@ -305,19 +306,47 @@ CASES = (
         Line(
             (
                 "services.web.env.DATABASE_URL: is a URL with a password in it, and every `docker inspect` "
-                "would show it; list the password under `secrets` and hand the program its file"
+                "would show it; list the password under `secrets` and hand the program its file, or write "
+                "{value: …, plain: true} where it opens nothing"
             ),
             at="DATABASE",
         ),
     ),
     Case(
-        "variable in small letters",
+        "variable with a dash",
         DEMO,
         "LOG_LEVEL: info",
         "log-level: info",
         Line(
-            "services.web.env.log-level: is no variable name; use capitals, digits and _, for example LOG_LEVEL",
+            "services.web.env.log-level: is no variable name; use letters, digits and _, for example LOG_LEVEL",
             at="log-level",
+        ),
+    ),
+    Case(
+        "variable with a word like plain",
+        DEMO,
+        "LOG_LEVEL: info",
+        "LOG_LEVEL: {value: info, plan: true}",
+        Line("services.web.env.LOG_LEVEL.plan: is no known key; did you mean plain?", at="LOG_LEVEL"),
+    ),
+    Case(
+        "variable without its value",
+        DEMO,
+        "LOG_LEVEL: info",
+        "LOG_LEVEL: {plain: true}",
+        Line("services.web.env.LOG_LEVEL.value: is missing: the text; braces are braces", at="LOG_LEVEL"),
+    ),
+    Case(
+        "template that Swarm does not know",
+        DEMO,
+        "LOG_LEVEL: info",
+        'NAME: {value: "{{.Node.Name}}", template: true}',
+        Line(
+            (
+                "services.web.env.NAME: has braces that Swarm cannot fill in; known: {{.Node.Hostname}}, {{.Node.ID}}, "
+                "{{.Service.ID}}, {{.Service.Name}}, {{.Task.ID}}, {{.Task.Name}}, {{.Task.Slot}}"
+            ),
+            at="NAME:",
         ),
     ),
     Case(
@@ -336,6 +365,26 @@ CASES = (
         "LOG_LEVEL: info",
         "LOG_LEVEL: [info]",
         Line("services.web.env.LOG_LEVEL: must be text; put numbers and dates in quotes", at="LOG_LEVEL"),
+    ),
+    Case(
+        "entrypoint as one text",
+        DEMO,
+        "command: [python3, -m, demo, web]",
+        "entrypoint: python3 -m demo",
+        Line(
+            "services.web.entrypoint: must be a list: [one, two], or one entry a line, each after a -", at="entrypoint"
+        ),
+    ),
+    Case(
+        "entrypoint of nothing",
+        DEMO,
+        "command: [python3, -m, demo, web]",
+        'entrypoint: [""]',
+        Line(
+            "services.web.entrypoint: begins with an empty text, which is no program; write the program, or leave the "
+            "key out",
+            at="entrypoint",
+        ),
     ),
     Case(
         "secret that is not listed",
@@ -596,7 +645,8 @@ CASES = (
         "{path: /alive}",
         "{interval: 2s}",
         Line(
-            "services.api.health: has neither a path nor a command; write for example path: /healthz",
+            "services.api.health: has neither a path nor a command; write for example path: /healthz, or none: and why "
+            "there is no check",
             at="health: {interval",
         ),
     ),
@@ -770,9 +820,67 @@ CASES = (
         DEMO,
         "  cache:",
         "  api:",
+        Line("services.api: is also the name of a data store; one DNS name can only mean one of them", at="api:"),
+    ),
+    Case(
+        "unknown data store",
+        DEMO,
+        "    secrets: [database-password]\n",
+        "    secrets: [database-password]\n    uses: [cach]\n",
+        Line("services.web.uses.0: is no data store of this platform; did you mean cache?", at="uses:"),
+    ),
+    Case(
+        "data store like no other",
+        DEMO,
+        "    secrets: [database-password]\n",
+        "    secrets: [database-password]\n    uses: [postgres, elastic]\n",
+        Line("services.web.uses.1: is no data store of this platform; known: cache, postgres", at="uses:"),
+    ),
+    Case(
+        "data store used twice",
+        DEMO,
+        "    secrets: [database-password]\n",
+        "    secrets: [database-password]\n    uses: [cache, postgres, cache]\n",
+        Line("services.web.uses.2: is listed twice; leave one out", at="uses:"),
+    ),
+    Case(
+        "host of a data store that is not used",
+        DEMO,
+        "LOG_LEVEL: info",
+        "REDIS_HOST: cache",
         Line(
-            "data-stores.api: is also the name of a service; one DNS name can only mean one of them", at="api:", nth=2
+            "services.web.env.REDIS_HOST: names the data store cache, and `uses` of this service does not list it; "
+            "add it",
+            at="REDIS_HOST",
         ),
+    ),
+    Case(
+        "URL of a data store that is not used",
+        DEMO,
+        "LOG_LEVEL: info",
+        "QUEUE: redis://default@cache:6379/0",
+        Line(
+            "services.web.env.QUEUE: names the data store cache, and `uses` of this service does not list it; add it",
+            at="QUEUE",
+        ),
+    ),
+    Case(
+        "two data stores with one slot",
+        DEMO,
+        "  cache:\n",
+        "  cache:\n    slot: 7\n",
+        Line(
+            "data-stores.cache: would have the addresses of data-stores.postgres; give the newer of the two a slot of "
+            "its own, for example slot: 0",
+            at="cache:",
+        ),
+    ),
+    Case(
+        "slot that no range has",
+        DEMO,
+        "  cache:\n",
+        "  cache:\n    slot: 26\n",
+        Line("data-stores.cache.slot: must be less than 26", at="slot:"),
     ),
     Case(
         "PostgreSQL without user",
@@ -823,7 +931,10 @@ CASES = (
         "    kind: redis",
         "    kind: redis\n    database: app",
         Line(
-            "data-stores.cache.database: is no known key; known: build, image, kind, limits, password, stop-grace",
+            (
+                "data-stores.cache.database: is no known key; known: build, image, kind, limits, password, slot, "
+                "stop-grace"
+            ),
             at="database: app",
             nth=2,
         ),
@@ -834,7 +945,7 @@ CASES = (
         "    limits: {cpus: 1, memory: 100Mi}",
         "    usr: app\n    limit: {cpus: 1, memory: 100Mi}",
         Line(
-            "data-stores.cache.usr: is no known key; known: build, image, kind, limits, password, stop-grace",
+            "data-stores.cache.usr: is no known key; known: build, image, kind, limits, password, slot, stop-grace",
             at="usr:",
         ),
         Line("data-stores.cache.limit: is no known key; did you mean limits?", at="limit:"),

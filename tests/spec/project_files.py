@@ -30,7 +30,7 @@ config:
     - name: localhost
       address: 127.0.0.1
       roles: [manager, web, database, load-balancer, monitoring]
-  colorway:network: 10.90.0.0/16
+  colorway:network: {range: 10.90.0.0/16}
   colorway:overrides: {release: {hot: 5m}}
   colorway:release: {apply: here}
 """,

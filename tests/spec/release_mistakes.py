@@ -150,11 +150,11 @@ CASES = (
         "flag secret",
         DEMO_1,
         "NEW_CART: false",
-        "API_KEY: abc",
+        "API_KEY: AKIAABCD1234ABCD1234",
         Line(
             (
                 "flags.API_KEY: looks like a secret, and every `docker inspect` would show it; list it under "
-                "`secrets` and hand the program API_KEY_FILE"
+                "`secrets` and hand the program its file, or write {value: …, plain: true} where it opens nothing"
             ),
             at="flags:",
         ),

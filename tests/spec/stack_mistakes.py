@@ -499,9 +499,10 @@ CASES = (
         "network too small",
         LOCAL,
         "10.90.0.0/16",
-        "10.90.0.0/24",
+        "10.90.0.0/19",
         Line(
-            "colorway:network: is too small for four networks; write at least a /22, for example 10.90.0.0/16",
+            "colorway:network.range: is too small for a stack's networks; write at least a /18, for example "
+            "10.90.0.0/16",
             at="colorway:network",
         ),
     ),
@@ -511,7 +512,7 @@ CASES = (
         "10.90.0.0/16",
         "10.90.0.1/16",
         Line(
-            "colorway:network: must be a network with its prefix and no host bits, for example 10.90.0.0/16",
+            "colorway:network.range: must be a network with its prefix and no host bits, for example 10.90.0.0/16",
             at="colorway:network",
         ),
     ),
@@ -521,7 +522,10 @@ CASES = (
         "10.90.0.0/16",
         "0.0.0.0/0",
         Line(
-            ("colorway:network: is not private, and would hide a part of the internet; write for example 10.90.0.0/16"),
+            (
+                "colorway:network.range: is not private, and would hide a part of the internet; write for example "
+                "10.90.0.0/16"
+            ),
             at="colorway:network",
         ),
     ),
@@ -529,12 +533,57 @@ CASES = (
         "network that contains hosts",
         LIVE,
         "  colorway:versions",
-        "  colorway:network: 10.0.0.0/16\n  colorway:versions",
+        "  colorway:network: {range: 10.0.0.0/16}\n  colorway:versions",
         Line(
             (
-                "colorway:network: contains the address of hosts.0, which the overlay would hide; choose a "
+                "colorway:network.range: contains the address of hosts.0, which the overlay would hide; choose a "
                 "range that nothing else uses"
             ),
+            at="colorway:network",
+        ),
+    ),
+    Case(
+        "network as text",
+        LOCAL,
+        "{range: 10.90.0.0/16}",
+        "10.90.0.0/16",
+        Line(
+            "colorway:network: must be a mapping with the range as a key of it; write for example "
+            "{range: 10.90.0.0/16}",
+            at="colorway:network",
+        ),
+    ),
+    Case(
+        "misspelt key of the network",
+        LOCAL,
+        "{range: 10.90.0.0/16}",
+        "{range: 10.90.0.0/16, encrypt: true}",
+        Line("colorway:network.encrypt: is no known key; did you mean encrypted?", at="colorway:network"),
+    ),
+    Case(
+        "encryption in words",
+        LOCAL,
+        "{range: 10.90.0.0/16}",
+        "{range: 10.90.0.0/16, encrypted: esp}",
+        Line("colorway:network.encrypted: must be true or false", at="colorway:network"),
+    ),
+    Case(
+        "MTU that no host has",
+        LOCAL,
+        "{range: 10.90.0.0/16}",
+        "{range: 10.90.0.0/16, mtu: 15000}",
+        Line("colorway:network.mtu: must be at most 9216", at="colorway:network"),
+    ),
+    Case(
+        "more tasks than a data store's network has addresses",
+        LOCAL,
+        "{range: 10.90.0.0/16}\n  colorway:overrides: {release: {hot: 5m}}",
+        "{range: 10.90.0.0/18}\n  colorway:overrides:\n    services:\n"
+        "      web: {replicas: 100, uses: [postgres]}\n      api: {replicas: 80, uses: [postgres]}",
+        Line(
+            "colorway:network.range: is too small for the network store-postgres: that has 512 addresses and needs "
+            "739, two for each of 361 tasks (an update starts the new one first), 1 for the hosts, 16 for itself and "
+            "one-off commands; write a range of /17 or larger, or fewer replicas",
             at="colorway:network",
         ),
     ),
@@ -592,6 +641,19 @@ CASES = (
             (
                 "colorway:overrides.services.worker.kind: with this, services.worker is a web service "
                 "without a port, so nothing could reach it; add for example port: 8000"
+            ),
+            at="colorway:overrides",
+        ),
+    ),
+    Case(
+        "override that leaves out what is not there",
+        LOCAL,
+        "{release: {hot: 5m}}",
+        "{services: {schedular: null}}",
+        Line(
+            (
+                "colorway:overrides.services.schedular: is no service of the platform file, so null says nothing; "
+                "did you mean scheduler?"
             ),
             at="colorway:overrides",
         ),

@@ -11,7 +11,14 @@ import pytest
 from colorway.config import stack_files
 from colorway.config.documents import parse_document
 from colorway.config.stack_files import ConfigError, from_file
-from tests.spec import edge_mistakes, platform_mistakes, release_mistakes, stack_mistakes, yaml_mistakes
+from tests.spec import (
+    edge_mistakes,
+    platform_mistakes,
+    release_mistakes,
+    service_mistakes,
+    stack_mistakes,
+    yaml_mistakes,
+)
 from tests.spec.mistakes import Case
 from tests.spec.project_files import DEMO, DEMO_1, FILES, LIVE, LOCAL, STACKS, said, write_project
 
@@ -19,6 +26,7 @@ CASES = (
     *stack_mistakes.CASES,
     *platform_mistakes.CASES,
     *edge_mistakes.CASES,
+    *service_mistakes.CASES,
     *release_mistakes.CASES,
     *yaml_mistakes.CASES,
 )
@@ -208,9 +216,9 @@ def test_a_stack_name_that_makes_service_names_too_long_is_refused(tmp_path):
     assert said(root, stack) == [
         (
             f"Pulumi.{stack}.yaml: the stack's name is too long for the data store {'cache' * 8}; use at most "
-            "22 characters, or rename that"
+            "16 characters, or rename that"
         )
-    ], "Swarm's service names are DNS labels, which take 63 characters"
+    ], "Swarm's names of services and networks are DNS labels, which take 63 characters"
 
 
 def test_warnings_of_the_parser_do_not_reach_the_terminal(tmp_path, recwarn):

@@ -32,7 +32,6 @@ TAKEN = [
     (fields.Ratio, [0, 0.5, 1]),
     (fields.Cpus, [0.01, 1, 512]),
     (fields.UrlPath, ["/", "/healthz", "/a/b-c_d.e~f/"]),
-    (fields.EnvName, ["A", "_A", "LOG_LEVEL", "A1", "DATABASE_PASSWORD_FILE", "COLORWAY"]),
     (UserName, ["root", "deploy", "_x", "a-b"]),
     (SqlName, ["app", "_a", "a_1"]),
     (MigrationId, ["0001-initial", "0001-a", "9999-a-1"]),
@@ -60,21 +59,12 @@ REFUSED = [
     (fields.Ratio, [-0.1, 1.1, "0.5", True, float("nan"), float("inf")]),
     (fields.Cpus, [0, 0.001, 513, "1", True, float("nan"), float("inf"), 10**400]),
     (fields.UrlPath, ["", "a", "/a b", "/a?b", "/a{", "/a;", "/a$b", "/é", "/a\n", "/a'", '/a"', 5]),
-    (
-        fields.EnvName,
-        ["", "a", "1A", "A-B", "A B", "Á", "A\n", "PASSWORD", "API_KEY", "APIKEY", "MY_TOKEN", "DB_PASSWD"],
-    ),
-    (fields.EnvName, ["AWS_SECRET", "PRIVATE_KEY", "CREDENTIALS", "COLORWAY_COLOR", "TOKEN_FILE_NAME", 5]),
     (UserName, ["", "Root", "1a", "a b", "a;b", "a" * 33, "a\n"]),
     (SqlName, ["", "A", "1a", "a-b", "a b", 'a"b', "a;b", "a" * 64]),
     (MigrationId, ["", "1-a", "0001", "0001-", "0001_a", "0001-A", "0001-a-", f"0001-{'a' * 41}", 1]),
     (ZoneId, ["", "0123", "g" * 32, "0123456789ABCDEF0123456789ABCDEF", 0]),
     (fields.Address, ["", "10.0.0", "10.0.0.256", "::1", "lb1", 10, True, None, 10.5, [10, 0, 0, 1]]),
     (fields.Network, ["", "10.0.0.1/16", "10.0.0.0/33", "::/8", 10, True, None, ["10.0.0.0", 8]]),
-    (
-        fields.EnvValue,
-        [None, 0.5, 1e9, [], {}, dt.date(2026, 1, 1), "a\0b", "postgres://app:hunter2@db/app", "x://:p@h"],
-    ),
     (
         fields.Memory,
         ["", "256", "256M", "256MB", "256m", "1.5Gi", " 1Gi", "1Gi\n", "-1Mi", "٦Mi", "1Ti", 512, 0, -1, True],
@@ -110,22 +100,6 @@ def test_a_bad_value_is_refused_without_being_repeated(kind, value):
 def test_addresses_and_networks_are_read():
     assert TypeAdapter(fields.Address).validate_python("10.0.0.11") == IPv4Address("10.0.0.11")
     assert TypeAdapter(fields.Network).validate_python("10.90.0.0/16") == IPv4Network("10.90.0.0/16")
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (True, "true"),
-        (False, "false"),
-        (30, "30"),
-        ("info", "info"),
-        ("", ""),
-        ("1.10", "1.10"),
-        ("http://api:8000", "http://api:8000"),
-    ],
-)
-def test_a_variable_gets_the_text_that_was_written(value, text):
-    assert TypeAdapter(fields.EnvValue).validate_python(value) == text
 
 
 @pytest.mark.parametrize(("text", "bytes_"), [("1Ki", 2**10), ("256Mi", 2**28), ("2Gi", 2**31), ("007Mi", 7 * 2**20)])

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from ipaddress import IPv4Address, IPv4Network
-from itertools import combinations
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from colorway.config.checks import clash_mistakes, length_mistakes
 from colorway.config.stack_files import from_file
 from colorway.outputs import platform_outputs
 from colorway.spec import names
 from colorway.spec.fields import LABEL_LIMIT
-from colorway.spec.names import NetworkName
+from colorway.spec.networks import NetworkName, store_network
 from colorway.spec.traffic import Color
 from tests.support.specs import REMOTE_HOSTS, ROOT, small_spec
 
@@ -29,7 +25,8 @@ def test_the_formulas():
     assert names.load_balancer("lb1") == "lb-lb1"
     assert names.mtail("lb1") == "mtail-lb1"
     assert names.migration("0001-initial") == "migrate-0001"
-    assert names.network("lab", NetworkName.DATA) == "lab-data"
+    assert names.network("lab", NetworkName.SHARED) == "lab-shared"
+    assert names.network("lab", store_network("postgres")) == "lab-store-postgres"
     assert names.volume("lab", "postgres") == "lab-postgres"
     assert names.lock("lab") == "colorway-lock-lab"
     assert names.role_label("lab", "web") == "colorway-lab-web"
@@ -43,36 +40,6 @@ def test_a_name_of_63_characters_is_the_longest():
     assert len(names.service("a", "b" * 61)) == LABEL_LIMIT
     with pytest.raises(ValueError, match="64 characters; a DNS label takes 63"):
         names.service("a", "b" * 62)
-
-
-@pytest.mark.parametrize("color", Color)
-def test_every_color_has_its_network(color):
-    assert NetworkName.of(color).value == color.value
-
-
-private = st.one_of(
-    st.integers(8, 22).flatmap(lambda prefix: _networks("10.0.0.0/8", prefix)),
-    st.integers(12, 22).flatmap(lambda prefix: _networks("172.16.0.0/12", prefix)),
-    st.integers(16, 22).flatmap(lambda prefix: _networks("192.168.0.0/16", prefix)),
-)
-
-
-def _networks(base, prefix):
-    whole = IPv4Network(base)
-    return st.integers(0, 2 ** (prefix - whole.prefixlen) - 1).map(
-        lambda number: IPv4Network((int(whole.network_address) + number * 2 ** (32 - prefix), prefix))
-    )
-
-
-@settings(derandomize=True, deadline=None, database=None, max_examples=200)
-@given(base=private)
-def test_subnets_are_disjoint_parts_of_the_stacks_network(base):
-    subnets = {name: names.subnet(base, name) for name in NetworkName}
-    assert all(subnet.subnet_of(base) and subnet.prefixlen == 24 for subnet in subnets.values())
-    assert not [pair for pair in combinations(subnets.values(), 2) if pair[0].overlaps(pair[1])]
-    assert list(subnets.values()) == list(base.subnets(new_prefix=24))[:4] if base.prefixlen > 14 else True
-    for name, subnet in subnets.items():
-        assert IPv4Address(names.gateway(base, name)) == subnet.network_address + 1, "Docker's own choice, said aloud"
 
 
 @pytest.mark.parametrize("stack", STACKS)

@@ -9,6 +9,7 @@ import pulumi
 import pulumi_docker as docker
 
 from colorway.spec.services import HealthSpec, LimitsSpec, UpdatePolicy
+from colorway.spec.task.process import PublishedSpec
 from components.swarm_service import SwarmService
 from components.swarm_spec import Mount, MountedFile, NetworkAttachment, Order, SwarmServiceSpec
 from tests.contract.programs import LABEL, RANGE
@@ -41,7 +42,7 @@ def every_service(prefix: str, *, image: str) -> None:
             **{
                 "service_name": f"{prefix}{name}",
                 "image": image,
-                "command": SLEEPER,
+                "entrypoint": SLEEPER,
                 "health": ("CMD", "true"),
                 "health_policy": HealthSpec(command=("CMD", "true"), interval=SECOND, timeout=timedelta(seconds=90)),
                 "limits": LimitsSpec(cpus=0.1, memory="64Mi"),
@@ -74,7 +75,7 @@ def every_service(prefix: str, *, image: str) -> None:
         limits=LimitsSpec(cpus=0.1, memory="64Mi", reserve_memory="8Mi"),
     )
     SwarmService("placed", placed, networks=one, opts=more)
-    ports = ((18991, 81), (18990, 80))
+    ports = (PublishedSpec(port=18991, target=81), PublishedSpec(port=18990, target=80))
     SwarmService("ports", spec("ports", ports=ports, order=Order.STOP_FIRST), networks=one, opts=more)
     SwarmService("several", spec("several", replicas=3), networks=one, configs=configs[:1], opts=more)
     SwarmService("off", spec("off", replicas=0), networks=one, secrets=secrets, opts=more)

@@ -33,6 +33,7 @@ class Place:
     https_port: int
     monitoring_port: int
     network: str
+    """Range of its networks' addresses."""
 
     @property
     def file(self) -> str:
@@ -64,7 +65,7 @@ class Place:
         )
         return (
             f"{local.rstrip()}\n"
-            f"  colorway:network: {self.network}\n"
+            f"  colorway:network: {{range: {self.network}}}\n"
             f"  colorway:overrides: {{{', '.join(filter(None, (ports, overrides)))}}}\n"
         )
 

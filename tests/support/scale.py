@@ -23,6 +23,7 @@ SERVICE = """\
     limits: {{cpus: 0.1, memory: 16Mi}}
     update: {{monitor: 1s}}
     env: {{DATABASE_HOST: postgres, DATABASE_NAME: demo, DATABASE_USER: demo, REDIS_HOST: redis}}
+    uses: [postgres, redis]
     secrets: [database-password, redis-password]
 """
 """Sleeps, so that what is measured is Colorway, and not the start of so many applications."""

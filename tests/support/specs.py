@@ -120,6 +120,7 @@ def small_spec(
     settings: Mapping[str, Any] | None = None,
     overrides: Mapping[str, Any] | None = None,
     flags: Mapping[str, str] | None = None,
+    files: Mapping[str, bytes] | None = None,
     services: Mapping[str, Mapping[str, Any]] | None = None,
     images: Mapping[str, Sequence[str]] | None = None,
     stack: str = "test",
@@ -134,6 +135,7 @@ def small_spec(
         settings: More keys under `colorway:`.
         overrides: Changes to the platform file.
         flags: Environment that each release gets.
+        files: Files of the project that services name.
         services: What the manifests of some versions say of their services.
         images: Services that some versions have images for; others have the platform's.
         stack: Name of the stack.
@@ -163,7 +165,12 @@ def small_spec(
         **(settings or {}),
     }
     return stack_files.parse(
-        stack=stack, settings=_document(stack, wanted), platform=platform, releases=releases, build_digests={}
+        stack=stack,
+        settings=_document(stack, wanted),
+        platform=platform,
+        releases=releases,
+        build_digests={},
+        files=files,
     )
 
 

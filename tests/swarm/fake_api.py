@@ -120,6 +120,10 @@ class FakeApi:
         self.pulled.append((repository, tag))
         return iter(self.pull_events)
 
+    def inspect_distribution(self, reference):
+        self._ask("inspect_distribution")
+        raise refused(404, f"manifest unknown: {reference}")
+
     def inspect_image(self, reference):
         self._ask("inspect_image")
         return {"Id": reference}

@@ -45,6 +45,9 @@ QUESTIONS = {
     "unhealthy": lambda swarm: swarm.unhealthy_containers(),
     "generation": lambda swarm: swarm.live_generation("test-lb"),
     "removal": lambda swarm: swarm.remove(SwarmObject("service", "test-web")),
+    "one-off commands": lambda swarm: swarm.one_off_tasks("test"),
+    "autonamed objects": lambda swarm: swarm.autonamed_objects("test"),
+    "digest": lambda swarm: swarm.digest("registry:5000/crm:1"),
     "pull": lambda swarm: swarm.pull("registry:5000/crm:1@sha256:abc"),
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from colorway.errors import ColorwayError
-from colorway.spec.names import STACK_LABEL
+from colorway.spec.names import ONE_OFF_LABEL
 from colorway.swarm import one_off
 from colorway.swarm.connections import Connection, NoAnswerError
 from tests.swarm.fake_api import HERE, refused, silent
@@ -92,13 +92,13 @@ def test_it_is_the_services_task_but_for_what_makes_it_serve():
     run(api)
     (made,) = api.made
     task = made["template"]
-    assert task["ContainerSpec"]["Args"] == ["migrate", "--all"], "exec form: no shell reads it"
-    assert task["ContainerSpec"]["Command"] == ["/entry"], "the entrypoint stays, as with `docker compose run`"
+    assert task["ContainerSpec"]["Command"] == ["migrate", "--all"], "exec form: no shell reads it"
+    assert "Args" not in task["ContainerSpec"], "the service's own arguments are not appended"
     assert task["ContainerSpec"]["Secrets"] == TEMPLATE["ContainerSpec"]["Secrets"]
     assert task["Networks"] == [{"Target": "blue-id"}, {"Target": "store-id"}], "under its names it would get requests"
     assert task["ContainerSpec"]["Healthcheck"] == {"Test": ["NONE"]}, "a check of the service would kill it"
     assert task["RestartPolicy"] == {"Condition": "none"}
-    assert made["labels"] == {STACK_LABEL: "test"}, "`down` finds it; status does not take it for the service"
+    assert made["labels"] == {ONE_OFF_LABEL: "test"}, "`down` finds it, and `up` takes it for no stranger"
     assert made["name"].startswith("test-web-blue-run-")
     assert TEMPLATE["Networks"][0]["Aliases"], "what was read is not changed"
 

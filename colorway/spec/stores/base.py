@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from pydantic import Field
 
 from colorway.spec.base import StrictSpec
 from colorway.spec.fields import Label, PinnedImage, PositiveDuration
 from colorway.spec.hosts import HostSpec
-from colorway.spec.services import LimitsSpec
+from colorway.spec.networks import STORE_SLOTS
+from colorway.spec.task.mounts import SecretName
+from colorway.spec.task.policies import LimitsSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,10 +39,12 @@ class StoreSpec(StrictSpec):
     """Folder under images/, for a platform with `images: local`."""
     image: PinnedImage | None = None
     """Image with its digest, for a platform with `images: registry`."""
-    password: Label
+    password: SecretName
     """Name of the secret that holds the password."""
     limits: LimitsSpec
     """The most that the task may use."""
+    slot: Annotated[int, Field(ge=0, lt=STORE_SLOTS, strict=True)] | None = None
+    """Which of the 26 slots for stores' networks it has; none = by its name."""
     stop_grace: PositiveDuration = timedelta(seconds=60)
     """Time for a clean stop; a kill means a recovery at the next start."""
 
