@@ -225,8 +225,8 @@ class ServiceSpec(StrictSpec):
         if self.is_shared:
             return found
         if self.image is not None:
-            where = "is in each version's manifest, under `images`, or built from its `build`"
-            found.append((("image",), f"is a shared service's; the image of a {self.kind.value} {where}; leave it out"))
+            where = "in each version's manifest, under `images`, or built from `build`; leave it out"
+            found.append((("image",), f"is only for kind: shared; any other service's is {where}"))
         found += [
             (
                 ("volumes", str(index), "shared"),
