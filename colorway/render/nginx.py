@@ -148,11 +148,10 @@ def _server(name: str, service: ServiceSpec, color: Color) -> str:
 
 def _may_stand_in(spec: PlatformSpec, color: Color, *, route: RouteSpec, service: str) -> bool:
     """Return whether the other color may answer for this one: both have users, and the same service there."""
-    return (
-        spec.settings.traffic.is_split
-        and service in spec.colored(color)
-        and _places(spec, color.other).get(route.place) == service
-    )
+    if not spec.settings.traffic.is_split:
+        return False
+    there = spec.colored(color.other).get(service)
+    return there is not None and any(one.place == route.place for one in there.routes)
 
 
 def _virtual_hosts(spec: PlatformSpec) -> list[dict[str, object]]:
@@ -179,7 +178,7 @@ def _color(spec: PlatformSpec, color: Color, *, domain: str, host: str | None) -
     here = [place for place in _places(spec, color) if place[:2] == (domain, host)]
     paths = {path for _, _, path in here}
     routes = [
-        _route(spec, color, route=route, service=name, paths=paths)
+        {**_route(spec, color, route=route, name=name, service=service), "bare": _bare(route.path, paths)}
         for name, service in (spec.answering(color).items() if here else ())
         for route in service.routes
         if route.place in here
@@ -192,21 +191,23 @@ def _color(spec: PlatformSpec, color: Color, *, domain: str, host: str | None) -
     }
 
 
-def _route(spec: PlatformSpec, color: Color, *, route: RouteSpec, service: str, paths: set[str]) -> dict[str, object]:
-    wanted = spec.answering(color)[service]
-    stands_in = _may_stand_in(spec, color, route=route, service=service)
-    every = (_may_stand_in(spec, color, route=one, service=service) for one in wanted.routes)
+def _bare(path: str, paths: set[str]) -> str:
+    """Return a folder's path without its last slash, where that is no other place; else nothing."""
+    bare = path.rstrip("/")
+    return bare if path.endswith("/") and bare and bare not in paths else ""
+
+
+def _route(spec: PlatformSpec, color: Color, *, route: RouteSpec, name: str, service: ServiceSpec) -> dict[str, object]:
+    stands_in = _may_stand_in(spec, color, route=route, service=name)
+    every = (_may_stand_in(spec, color, route=one, service=name) for one in service.routes)
     alone = ALONE if not stands_in and any(every) else ""
-    bare = route.path.rstrip("/")
     return {
         "path": route.path,
-        # Without its last slash a folder is no other place.
-        "bare": bare if route.path.endswith("/") and bare and bare not in paths else "",
-        "service": service,
+        "service": name,
         "cacheable": route.cacheable,
         "stream": route.stream,
-        "longest_request": whole_seconds(wanted.longest_request),
-        "retry_within": whole_seconds(min(wanted.longest_request, RETRY_WITHIN)),
-        "upstream": f"{service}{alone}_{SHARED if wanted.is_shared else color}",
-        "again": f"{service}{alone}_{SHARED if wanted.is_shared else color.other if stands_in else color}",
+        "longest_request": whole_seconds(service.longest_request),
+        "retry_within": whole_seconds(min(service.longest_request, RETRY_WITHIN)),
+        "upstream": f"{name}{alone}_{SHARED if service.is_shared else color}",
+        "again": f"{name}{alone}_{SHARED if service.is_shared else color.other if stands_in else color}",
     }
