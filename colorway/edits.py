@@ -188,6 +188,8 @@ def _how(service: ServiceOutputs, keys: Sequence[str]) -> str:
         return "rolls, task by task"
     if STANDSTILL.intersection(keys):
         return "stands still for a moment, for the users of both colors"
+    if service.pauses:
+        return "restarts, its clients in both colors wait"
     return "rolls, task by task, for the users of both colors at once"
 
 

@@ -16,6 +16,7 @@ from colorway.spec.networks import store_slot
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.services import ServiceKind
 from colorway.spec.task.environment import in_swarm, named_host
+from colorway.spec.task.policies import Order
 from colorway.spec.traffic import Color, Installed, Traffic, Versions
 
 OUTPUT = "platform"
@@ -48,6 +49,8 @@ class ServiceOutputs(_Outputs):
     """Tasks wanted."""
     store_host: str | None = None
     """Host that a data store's volume is on; none = no data store."""
+    pauses: bool = False
+    """Whether nothing of it runs while its task is replaced: a shared service of one task that stops first."""
     definition: dict[str, str] = Field(default_factory=dict)
     """8 hex digits over each key of the platform file that is not its default: what an edit changed can be named."""
     calls: tuple[str, ...] = ()
@@ -147,10 +150,12 @@ def _service(spec: PlatformSpec, service: WantedService, *, shared: frozenset[st
     is_store = service.path[:1] == ("data-stores",)
     definition: dict[str, str] = {}
     calls: tuple[str, ...] = ()
+    pauses = False
     if is_store:
         definition = _digests(spec.platform.data_stores[service.path[1]])
     elif service.kind is not None:
         wanted = spec.service(service.logical, service.color)
+        pauses = wanted.is_shared and wanted.replicas == 1 and wanted.order is Order.STOP_FIRST
         definition = _digests(wanted)
         env = {**wanted.env, **(spec.manifest(service.color).flags if service.color else {})}
         calls = tuple(sorted(shared & {named_host(key, value.value) for key, value in env.items()}))
@@ -168,6 +173,7 @@ def _service(spec: PlatformSpec, service: WantedService, *, shared: frozenset[st
         version=service.version if service.kind is not ServiceKind.SHARED else service.image.short_digest,
         replicas=service.replicas,
         store_host=service.host if is_store else None,
+        pauses=pauses,
         definition=definition,
         calls=calls,
     )

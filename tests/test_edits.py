@@ -81,6 +81,13 @@ def test_a_shared_service_has_no_version_so_its_edit_rolls_and_says_for_whom(edi
     assert sentence(before, after) == (f"test-mail ({key}) rolls, task by task, for the users of both colors at once")
 
 
+def test_the_one_task_of_a_shared_service_with_data_pauses_and_that_is_said():
+    volumes = [{"name": "mails", "target": "/mails"}]
+    before, after = with_mail(volumes=volumes), with_mail(volumes=volumes, command=["other"])
+    assert refusals(before, after) == [], "as for a data store, nothing else can be done"
+    assert sentence(before, after) == "test-mail (command) restarts, its clients in both colors wait"
+
+
 ANOTHER = "add one of another name, let the next version and the routes name that, then leave this one out"
 
 

@@ -187,11 +187,16 @@ class ServiceSpec(StrictSpec):
         """What comes first when a task is replaced."""
         if self.is_single or self._takes_host_ports:
             return Order.STOP_FIRST
-        return self.update.order or Order.START_FIRST
+        return self.update.order or (Order.STOP_FIRST if self._keeps_data_alone else Order.START_FIRST)
 
     @property
     def _takes_host_ports(self) -> bool:
         return any(one.mode is PublishMode.HOST for one in self.published)
+
+    @property
+    def _keeps_data_alone(self) -> bool:
+        """Whether it is the one task that writes its volumes, as a broker is that bears no second one beside it."""
+        return self.is_shared and self.replicas == 1 and not all(volume.read_only for volume in self.volumes)
 
     def tests(self) -> list[str]:
         """Return its health check in Docker's form."""

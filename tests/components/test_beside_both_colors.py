@@ -79,6 +79,20 @@ def test_its_port_may_be_published_for_there_is_one_of_it(mode, endpoint, order)
     assert inputs["updateConfig"]["order"] == order
 
 
+@pytest.mark.parametrize(
+    ("keys", "order"),
+    [
+        ({"volumes": [{"name": "mails", "target": "/mails"}]}, "stop-first"),
+        ({"volumes": [{"name": "mails", "target": "/mails"}], "replicas": 2}, "start-first"),
+        ({"volumes": [{"name": "mails", "target": "/mails"}], "update": {"order": "start-first"}}, "start-first"),
+        ({"volumes": [{"name": "mails", "target": "/mails", "read-only": True}]}, "start-first"),
+    ],
+    ids=["alone", "several", "said", "read"],
+)
+def test_a_single_task_that_writes_data_is_gone_before_the_next_one_opens_it(keys, order):
+    assert service(**keys).inputs["updateConfig"]["order"] == order, "two brokers on one volume spoil it"
+
+
 def test_a_network_of_another_stack_is_looked_up_for_it_alone():
     recording = mail(networks=["legacy_default"])
     assert recording.one("shared-legacy_default-run").inputs["create"].endswith(" colorway legacy_default")

@@ -95,6 +95,9 @@ def test_both_colors_answer_through_what_exists_once_and_its_edit_under_load_los
         )
         assert ask(sharing, "/api/whoami", color)["service"] == "api", f"a route leads to it for {color}'s users"
 
+    beside = ("python3", "-c", "import os; print(os.environ['EDITED'], os.environ.get('COLORWAY_COLOR'))")
+    assert sharing.clone.run("run", sharing.stack, "api", "--", *beside).output.split() == ["once", "None"]
+
     place = sharing.clone.place
     sharing.clone.edit(place.file, "EDITED: 'once'", "EDITED: 'twice'", subject="Edit the shared API")
     preview = sharing.clone.run("preview", sharing.stack).output
@@ -109,6 +112,7 @@ def test_both_colors_answer_through_what_exists_once_and_its_edit_under_load_los
         load.mark("edited")
         load.wait_for(answered("edited"), timeout=300)
         report = load.stop()
+    assert "nothing changes" in sharing.clone.up().output, "a second `up` leaves it alone"
     print(f"the shared service was edited in {took:.0f} s, {sum(report.requests.values()):,} requests meanwhile")
     after = sharing.tasks()
     assert not before["api"] & after["api"], "all its tasks are new"
