@@ -24,7 +24,7 @@ from components.networks import Networks
 from components.provider import providers
 from components.secrets import Secrets
 from components.web.surroundings import Surroundings
-from components.web.tier import WebTier
+from components.web.tier import SharedServices, WebTier
 from components.web.workers import Workers
 
 STORES = {"postgresql": Database, "redis": Cache}
@@ -45,6 +45,8 @@ def platform(spec: PlatformSpec) -> None:
     for name, store in spec.platform.data_stores.items():
         own, password = networks[store_network(name)], files[store.password]
         stores.append(STORES[store.kind](name, spec, store=store, network=own, password=password, opts=after(hosts)))
+    if spec.shared:
+        SharedServices("shared", spec, networks=networks, secrets=files, opts=after(hosts, *stores))
     load_balancers: list[LoadBalancer] = []
     for host in spec.load_balancers:
         # Chained: while one is replaced, the others serve.
@@ -54,8 +56,7 @@ def platform(spec: PlatformSpec) -> None:
     around = Surroundings.of_colors(spec, opts=after())
     tiers = {}
     for color, its in around.items():
-        once = after(*stores)
-        migrated = Migrations(f"migrations-{color}", spec, color=color, secrets=files, around=its, opts=once)
+        migrated = Migrations(f"migrations-{color}", spec, color=color, secrets=files, around=its, opts=after(*stores))
         then, name = after(hosts, migrated), f"web-{color}"
         tiers[color] = WebTier(name, spec, color=color, networks=networks, secrets=files, around=its, opts=then)
     # Only colors with users: a sick idle color must never block a rollback.

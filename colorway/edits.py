@@ -8,10 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from colorway.outputs import NetworkOutputs, PlatformOutputs, ServiceOutputs
+from colorway.spec.services import ServiceKind
 from colorway.spec.traffic import Color, illegal_changes
 
 IN_PLACE = frozenset({"replicas", "limits", "restart", "update", "placement"})
 """Keys of a service that may change under its users: the swarm moves task by task, and behaviour stays the same."""
+
+STANDSTILL = frozenset({"networks", "port", "uses"})
+"""Keys of a shared service whose change its callers notice: they ask at the old port, or it is made anew meanwhile."""
 
 
 def refusals(installed: PlatformOutputs | None, wanted: PlatformOutputs) -> list[str]:
@@ -27,6 +31,7 @@ def refusals(installed: PlatformOutputs | None, wanted: PlatformOutputs) -> list
         *illegal_changes(installed.installed, wanted.installed),
         *_networks_made_anew(installed.network, wanted.network),
         *_under_users(installed, wanted),
+        *_under_callers(installed, wanted),
         *_moved_stores(installed, wanted),
     ]
 
@@ -63,6 +68,29 @@ def _under_users(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterato
                 keys = [key for key in _changed(before[name], after[name]) if key not in IN_PLACE]
                 if keys:
                     yield f"the service {name} of {color.value} changes ({', '.join(keys)}) {cure}"
+
+
+def _under_callers(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterator[str]:
+    """Yield what takes a shared service away from those that have users: it has no version that could say so."""
+    after = _of(wanted, None)
+    for name, was in _of(installed, None).items():
+        if was.kind is not ServiceKind.SHARED:
+            continue
+        callers = [
+            f"{one.logical} of {one.color.value} names it"
+            for one in installed.services
+            if one.color and name in one.calls and (installed.traffic.of(one.color) or wanted.traffic.of(one.color))
+        ]
+        if name not in after:
+            if callers:
+                cure = "release a version that does without it, then leave it out"
+                yield f"the shared service {name} goes while {' and '.join(callers)}; {cure}"
+            continue
+        keys = [key for key in _changed(was, after[name]) if key in STANDSTILL]
+        callers += ["routes lead users to it"] if "routes" in was.definition else []
+        if keys and callers:
+            cure = "add one of another name, let the next version and the routes name that, then leave this one out"
+            yield f"the shared service {name} changes ({', '.join(keys)}) while {' and '.join(callers)}; {cure}"
 
 
 def _networks_made_anew(installed: NetworkOutputs | None, wanted: NetworkOutputs | None) -> Iterator[str]:
@@ -135,22 +163,37 @@ def _version_words(installed: PlatformOutputs, wanted: PlatformOutputs) -> list[
 
 
 def _service_words(installed: PlatformOutputs, wanted: PlatformOutputs) -> list[str]:
-    """Return what happens to services whose version stays: rolling for colored ones, an interruption for stores."""
+    """Return what happens to services whose version stays or that have none."""
     before = {one.service: one for one in installed.services}
+    kept = {one.service for one in wanted.services}
     found: list[str] = []
     for service in wanted.services:
         was = before.get(service.service)
-        if was is None or was.version != service.version:
+        if was is None and service.kind is ServiceKind.SHARED:
+            found.append(f"{service.service} comes up beside both colors")
+        if was is None or (service.color is not None and was.version != service.version):
             continue
         keys = _changed(was, service)
-        if not keys:
-            continue
-        what = f"{service.service} ({', '.join(keys)})"
-        found.append(f"{what} restarts, its clients wait" if service.store_host else f"{what} rolls, task by task")
-    return found
+        if keys:
+            found.append(f"{service.service} ({', '.join(keys)}) {_how(service, keys)}")
+    gone = [name for name, one in before.items() if one.kind is ServiceKind.SHARED and name not in kept]
+    return [*found, *(f"{name} goes, under both colors" for name in gone)]
 
 
-def _of(outputs: PlatformOutputs, color: Color) -> dict[str, ServiceOutputs]:
+def _how(service: ServiceOutputs, keys: Sequence[str]) -> str:
+    """Return how a service changes in place, and for whom."""
+    if service.store_host:
+        return "restarts, its clients wait"
+    if service.kind is not ServiceKind.SHARED:
+        return "rolls, task by task"
+    if STANDSTILL.intersection(keys):
+        return "stands still for a moment, for the users of both colors"
+    if service.pauses:
+        return "restarts, its clients in both colors wait"
+    return "rolls, task by task, for the users of both colors at once"
+
+
+def _of(outputs: PlatformOutputs, color: Color | None) -> dict[str, ServiceOutputs]:
     return {service.logical: service for service in outputs.services if service.color is color}
 
 

@@ -15,7 +15,8 @@ from colorway.spec.inventory import WantedService
 from colorway.spec.networks import store_slot
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.services import ServiceKind
-from colorway.spec.task.environment import in_swarm
+from colorway.spec.task.environment import in_swarm, named_host
+from colorway.spec.task.policies import Order
 from colorway.spec.traffic import Color, Installed, Traffic, Versions
 
 OUTPUT = "platform"
@@ -41,15 +42,19 @@ class ServiceOutputs(_Outputs):
     color: Color | None
     """Color; none = shared."""
     kind: ServiceKind | None
-    """What moves it; none = data store, load balancer or monitoring."""
+    """What moves it between the colors, or that it is shared; none = data store, load balancer or monitoring."""
     version: str | None
-    """Release manifest; none = shared."""
+    """Release manifest; of a shared service the beginning of its image's digest; none = of no version."""
     replicas: int
     """Tasks wanted."""
     store_host: str | None = None
     """Host that a data store's volume is on; none = no data store."""
+    pauses: bool = False
+    """Whether nothing of it runs while its task is replaced: a shared service of one task that stops first."""
     definition: dict[str, str] = Field(default_factory=dict)
     """8 hex digits over each key of the platform file that is not its default: what an edit changed can be named."""
+    calls: tuple[str, ...] = ()
+    """Shared services that its environment names."""
 
 
 class LoadBalancerOutputs(_Outputs):
@@ -111,7 +116,7 @@ def platform_outputs(spec: PlatformSpec, *, generation: str) -> dict[str, Any]:
     entry = spec.load_balancers[0]
     host = settings.domain if settings.zone else str(entry.address)
     port = "" if edge.https_port == 443 else f":{edge.https_port}"  # noqa: PLR2004 - HTTPS
-    monitoring = spec.monitoring_host
+    monitoring, shared = spec.monitoring_host, frozenset(spec.shared)
     return PlatformOutputs(
         schema_version=1,
         stack=spec.stack,
@@ -137,23 +142,27 @@ def platform_outputs(spec: PlatformSpec, *, generation: str) -> dict[str, Any]:
             )
             for lb in spec.load_balancers
         ),
-        services=tuple(_service(spec, service) for service in spec.inventory().services),
+        services=tuple(_service(spec, service, shared=shared) for service in spec.inventory().services),
     ).model_dump(mode="json", by_alias=False)
 
 
-def _service(spec: PlatformSpec, service: WantedService) -> ServiceOutputs:
+def _service(spec: PlatformSpec, service: WantedService, *, shared: frozenset[str]) -> ServiceOutputs:
     is_store = service.path[:1] == ("data-stores",)
     definition: dict[str, str] = {}
+    calls: tuple[str, ...] = ()
+    pauses = False
     if is_store:
         definition = _digests(spec.platform.data_stores[service.path[1]])
-    elif service.color is not None:
-        wanted = spec.colored(service.color)[service.logical]
+    elif service.kind is not None:
+        wanted = spec.service(service.logical, service.color)
+        pauses = wanted.is_shared and wanted.replicas == 1 and wanted.order is Order.STOP_FIRST
         definition = _digests(wanted)
-        env = in_swarm({**wanted.env, **spec.manifest(service.color).flags})
-        said = {f"env.{name}": text for name, text in env.items()}
+        env = {**wanted.env, **(spec.manifest(service.color).flags if service.color else {})}
+        calls = tuple(sorted(shared & {named_host(key, value.value) for key, value in env.items()}))
+        said = {f"env.{name}": text for name, text in in_swarm(env).items()}
         said |= {f"config-files.{file.target}": spec.config_files[file.source] for file in wanted.config_files}
         # What is built here has no digest that a manifest could pin: an edit of images/ is one of the program.
-        if service.image.folder is None:
+        if service.image.folder is None or service.color is None:
             said["image"] = service.image.reference
         definition |= {key: _digest(value) for key, value in said.items()}
     return ServiceOutputs(
@@ -161,10 +170,12 @@ def _service(spec: PlatformSpec, service: WantedService) -> ServiceOutputs:
         logical=service.logical,
         color=service.color,
         kind=service.kind,
-        version=service.version,
+        version=service.version if service.kind is not ServiceKind.SHARED else service.image.short_digest,
         replicas=service.replicas,
         store_host=service.host if is_store else None,
+        pauses=pauses,
         definition=definition,
+        calls=calls,
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from colorway.edits import refusals, sentence
 from colorway.outputs import PlatformOutputs, platform_outputs
-from tests.support.specs import REMOTE_HOSTS, small_spec
+from tests.support.specs import MAIL, REMOTE_HOSTS, small_spec
 
 CURE = "while blue has 100 % of the traffic; write it under `services` of the next version's manifest and release that"
 SEARCH = {"port": 9200, "health": {"path": "/"}, "limits": {"cpus": 1, "memory": "64Mi"}}
@@ -56,6 +56,72 @@ def test_what_the_swarm_does_task_by_task_is_allowed_and_said(edit):
     assert sentence(before, after) == (
         f"test-shop-blue ({key}) rolls, task by task; test-shop-green ({key}) rolls, task by task"
     )
+
+
+NAMES_MAIL = {"env": {"MAIL_URL": "http://mail:8025/"}}
+
+
+def with_mail(*, shop=NAMES_MAIL, **said):
+    """A stack whose shop names a shared service, and no route leads to that."""
+    return outputs(**services(mail={**MAIL, "routes": [], **said}, shop=shop))
+
+
+@pytest.mark.parametrize(
+    ("edit", "key"),
+    [
+        ({"env": {"MODE": "debug"}}, "env.MODE"),
+        ({"image": MAIL["image"].replace("mail", "post")}, "image"),
+        ({"command": ["other"]}, "command"),
+        ({"replicas": 3}, "replicas"),
+    ],
+)
+def test_a_shared_service_has_no_version_so_its_edit_rolls_and_says_for_whom(edit, key):
+    before, after = with_mail(), with_mail(**edit)
+    assert refusals(before, after) == [], "an edit of the platform file is the only way to change it"
+    assert sentence(before, after) == (f"test-mail ({key}) rolls, task by task, for the users of both colors at once")
+
+
+def test_the_one_task_of_a_shared_service_with_data_pauses_and_that_is_said():
+    volumes = [{"name": "mails", "target": "/mails"}]
+    before, after = with_mail(volumes=volumes), with_mail(volumes=volumes, command=["other"])
+    assert refusals(before, after) == [], "as for a data store, nothing else can be done"
+    assert sentence(before, after) == "test-mail (command) restarts, its clients in both colors wait"
+
+
+ANOTHER = "add one of another name, let the next version and the routes name that, then leave this one out"
+
+
+@pytest.mark.parametrize(
+    ("edit", "key"), [({"port": 8026}, "port"), ({"uses": []}, "uses"), ({"networks": ["legacy"]}, "networks")]
+)
+def test_what_stands_a_shared_service_still_is_refused_while_users_need_it(edit, key):
+    named = "shop of blue names it"
+    assert refusals(with_mail(), with_mail(**edit)) == [
+        f"the shared service mail changes ({key}) while {named}; {ANOTHER}"
+    ]
+    routed = {"routes": MAIL["routes"]}
+    assert refusals(with_mail(shop={}, **routed), with_mail(shop={}, **routed, **edit)) == [
+        f"the shared service mail changes ({key}) while routes lead users to it; {ANOTHER}"
+    ]
+    before, after = with_mail(shop={}), with_mail(shop={}, **edit)
+    assert refusals(before, after) == []
+    assert sentence(before, after) == (f"test-mail ({key}) stands still for a moment, for the users of both colors")
+
+
+def test_a_shared_service_goes_only_when_no_color_with_users_names_it():
+    assert refusals(with_mail(), outputs(**services(shop=NAMES_MAIL))) == [
+        "the shared service mail goes while shop of blue names it; release a version that does without it, then leave "
+        "it out"
+    ]
+    before, after = with_mail(shop={}), outputs()
+    assert refusals(before, after) == []
+    assert sentence(before, after) == "test-mail goes, under both colors"
+
+
+def test_a_new_shared_service_touches_nobody():
+    before, after = outputs(), with_mail(shop={})
+    assert refusals(before, after) == []
+    assert sentence(before, after) == "test-mail comes up beside both colors"
 
 
 def test_a_renamed_service_is_one_that_leaves_and_one_that_comes():

@@ -23,11 +23,15 @@ def manifest_mistakes(
     Args:
         manifest: The manifest.
         platform: The platform.
-        services: The services that this version has.
+        services: The colored services that this version has.
     """
-    unknown = [name for name in manifest.images if name not in services]
+    shared = [name for name in manifest.images if name in platform.shared]
+    unknown = [name for name in manifest.images if name not in services and name not in shared]
     found: list[Mistake] = [
         (("images", name), f"is no service of this version; {hint(name, services)}") for name in unknown
+    ]
+    found += [
+        (("images", name), "is a shared service, whose image is in the platform file; leave it out") for name in shared
     ]
     if platform.images is ImageSource.LOCAL and manifest.images:
         found.append((("images",), "are listed, and the platform builds its own; leave images out"))

@@ -6,15 +6,17 @@ A service that a layer sets to null is gone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from colorway.config.documents import Document, Problem
 from colorway.spec.base import Mistake, hint
+from colorway.spec.services import ServiceKind
 
 SERVICES = "services"
 VERSIONS = "versions"
+SHARED_CURE = "write it into the platform file, or under overrides.services of a stack"
 
 
 def for_stack(platform: Document, overrides: Document) -> Document:
@@ -27,7 +29,8 @@ def for_version(platform: Document, manifest: Document, overrides: Document, *, 
     """Return a platform file with what a version says of its services, and what the stack says of both."""
     defined = platform.overridden_by(_only_services(manifest.data, manifest))
     named = overrides.section(VERSIONS).section(version)
-    changed = defined.overridden_by(_of_known(overrides, known=defined.section(SERVICES).data))
+    shared = [name for name, kind in _kinds(overrides).items() if kind == ServiceKind.SHARED]
+    changed = defined.overridden_by(_of_known(overrides, known={*defined.section(SERVICES).data, *shared}))
     return changed.overridden_by(_only_services(named.data, named))
 
 
@@ -79,6 +82,24 @@ def removal_mistakes(layer: Document, platform: Document) -> list[Mistake]:
     ]
 
 
+def shared_mistakes(layer: Document, platform: Document) -> list[Mistake]:
+    """Return what a version says of shared services: it has none, so it can neither change, add nor drop one.
+
+    Args:
+        layer: What a manifest, or a stack for one version, says.
+        platform: The platform file with what the stack changes in it.
+    """
+    known = _kinds(platform)
+    found: list[Mistake] = []
+    for name, kind in _kinds(layer).items():
+        if known.get(name) == ServiceKind.SHARED:
+            found.append(((SERVICES, name), f"is shared by all versions; {SHARED_CURE}"))
+        elif kind == ServiceKind.SHARED:
+            message = f"cannot be shared here: a shared service is of no version; {SHARED_CURE}"
+            found.append(((SERVICES, name, "kind"), message))
+    return found
+
+
 def layer_problems(*, merged: Document, last: Document, found: Iterable[Mistake]) -> list[Problem]:
     """Return mistakes that exist only with the layers, each in the layer that makes it.
 
@@ -100,11 +121,17 @@ def layer_problems(*, merged: Document, last: Document, found: Iterable[Mistake]
     return result
 
 
+def _kinds(document: Document) -> dict[str, object]:
+    """Return what each service says that its kind is; nothing is known to be well formed yet."""
+    services = document.section(SERVICES).data
+    return {name: said.get("kind") if isinstance(said, Mapping) else None for name, said in services.items()}
+
+
 def _only_services(data: Mapping[str, Any], document: Document) -> Document:
     return replace(document, data={SERVICES: data[SERVICES]} if data.get(SERVICES) else {})
 
 
-def _of_known(overrides: Document, *, known: Mapping[str, Any]) -> Document:
+def _of_known(overrides: Document, *, known: Collection[str]) -> Document:
     """Return a stack's overrides without those of services that this version does not have.
 
     Other versions may have them; what none has is found where the platform file is looked at by itself.

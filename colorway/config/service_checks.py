@@ -11,7 +11,7 @@ from colorway.spec import names
 from colorway.spec.base import Mistake, hint
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.services import ServiceSpec
-from colorway.spec.task.mounts import LARGEST_CONFIG, VolumeSpec
+from colorway.spec.task.mounts import LARGEST_CONFIG, NfsSpec
 from colorway.spec.task.process import Protocol
 
 
@@ -117,13 +117,14 @@ def _volume_clashes(services: Mapping[str, ServiceSpec], spec: PlatformSpec) -> 
     stores = {
         names.volume(spec.stack, name): f"the volume of data-stores.{name}" for name in spec.platform.data_stores
     } | {names.volume(spec.stack, names.PROMETHEUS): "the volume of Prometheus"}
-    first: dict[str, tuple[VolumeSpec, str]] = {}
+    first: dict[str, tuple[tuple[bool | None, NfsSpec | None], str]] = {}
     for name, service in services.items():
         for index, volume in enumerate(service.volumes):
             path = ("services", name, "volumes", str(index))
-            taken = stores.get(names.service_volume(spec.stack, volume.name, None)) if volume.shared else None
+            shared = service.is_shared or volume.shared
+            taken = stores.get(names.service_volume(spec.stack, volume.name, None)) if shared else None
             if taken:
                 yield (*path, "name"), f"is {taken}; choose another name"
-            known, owner = first.setdefault(volume.name, (volume, ".".join(path)))
-            if (known.shared, known.nfs) != (volume.shared, volume.nfs):
+            known, owner = first.setdefault(volume.name, ((shared, volume.nfs), ".".join(path)))
+            if known != (shared, volume.nfs):
                 yield path, f"says other things of its data than {owner}; `shared` and `nfs` must be the same in both"

@@ -24,11 +24,13 @@ from colorway.config.checks import (
 from colorway.config.documents import Document, Problem, read_document
 from colorway.config.explain import explain
 from colorway.config.layers import (
+    VERSIONS,
     changes_services,
     for_stack,
     for_version,
     layer_problems,
     removal_mistakes,
+    shared_mistakes,
     version_override_mistakes,
 )
 from colorway.config.service_checks import config_files, service_mistakes
@@ -40,7 +42,6 @@ from colorway.spec.names import NOTICE_SECRET
 from colorway.spec.platform_file import ImageSource, PlatformFile
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.release import ReleaseManifest
-from colorway.spec.services import ServiceSpec
 from colorway.spec.stack import Environment, StackSettings
 
 NAMESPACE = "colorway:"
@@ -270,20 +271,23 @@ def parse(  # noqa: PLR0913 - one for each kind of file
         problem for document in releases.values() for problem in document.problems(_mistakes(ReleaseManifest, document))
     )
     manifests = {version: _valid(ReleaseManifest, document) for version, document in releases.items()}
-    definitions: dict[str, dict[str, ServiceSpec]] = {}
+    files_of = dict.fromkeys(releases, file)
     layered = dict.fromkeys(releases, merged)
     for version, document in releases.items():
-        _raise(document.problems(removal_mistakes(document, platform)))
-        definitions[version] = file.services
+        named = overrides.section(VERSIONS).section(version)
+        _raise(
+            document.problems([*removal_mistakes(document, platform), *shared_mistakes(document, merged)])
+            + named.problems(shared_mistakes(named, merged))
+        )
         if changes_services(document, overrides, version=version):
             layered[version] = for_version(platform, document, overrides, version=version)
-            definitions[version] = _valid_platform(platform, last=document, merged=layered[version]).services
+            files_of[version] = _valid_platform(platform, last=document, merged=layered[version])
     spec = PlatformSpec(
         stack=stack,
         settings=parsed,
         platform=file,
         releases=manifests,
-        definitions=definitions,
+        definitions={version: known.colored for version, known in files_of.items()},
         directory=names.directory(stack),
         build_digests=dict(build_digests),
         config_files={path: content.decode(errors="replace") for path, content in (files or {}).items()},
@@ -294,12 +298,12 @@ def parse(  # noqa: PLR0913 - one for each kind of file
     problems = [Problem(file=settings.name, message=message) for message in lengths]
     problems += settings.problems(room_mistakes(parsed.network.range, inventory, hosts=len(parsed.hosts)))
     for version, manifest in manifests.items():
-        problems += releases[version].problems(manifest_mistakes(manifest, file, definitions[version]))
+        problems += releases[version].problems(manifest_mistakes(manifest, file, spec.definitions[version]))
     problems += merged.problems(clash_mistakes(declared))
     for known, layer in ((None, merged), *layered.items()):
         ours = [service for service in declared if service.version == known]
         problems += layer.problems(build_mistakes(ours, folders=build_digests))
-        services = file.services if known is None else definitions[known]
+        services = (file if known is None else files_of[known]).services
         problems += layer.problems(service_mistakes(services, spec, files=files or {}))
         if known is None or layer is not merged:
             problems += layer.problems(route_mistakes(services, domains=parsed.domains))

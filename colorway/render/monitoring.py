@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from colorway.render.nginx import TRIES
+from colorway.render.nginx import SHARED, TRIES
 from colorway.render.templates import fill_in
 from colorway.spec import names
 from colorway.spec.fields import go_duration
@@ -36,16 +36,23 @@ def mtail(spec: PlatformSpec) -> str:
         attempts=ATTEMPTS,
         skip=ONE_ATTEMPT,
         buckets=spec.platform.monitoring.buckets,
-        colors=[{"name": color.value, "other": color.other.value, "prefix": _prefix(spec, color)} for color in Color],
+        colors=[
+            *(
+                {"name": color.value, "other": color.other.value, "prefix": _prefix(spec, NetworkName.of(color))}
+                for color in Color
+            ),
+            # Counted like a color, and none: whatever was chosen, it answers, so that it is no failover either.
+            {"name": SHARED, "other": None, "prefix": _prefix(spec, NetworkName.SHARED)},
+        ],
     )
 
 
-def _prefix(spec: PlatformSpec, color: Color) -> str:
-    """Return the regular expression that a color's addresses, and no others, begin with.
+def _prefix(spec: PlatformSpec, name: NetworkName) -> str:
+    """Return the regular expression that a network's addresses, and no others, begin with.
 
     The bytes that its network fixes, then the one that it fixes in part; whatever follows is free.
     """
-    network = subnet(spec.settings.network.range, NetworkName.of(color))
+    network = subnet(spec.settings.network.range, name)
     fixed, bits = divmod(network.prefixlen, 8)
     first, last = network.network_address.packed, network.broadcast_address.packed
     parts = [str(byte) for byte in first[:fixed]]

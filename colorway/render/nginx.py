@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -12,12 +12,14 @@ from colorway.spec import names
 from colorway.spec.edge import Draw
 from colorway.spec.fields import whole_seconds
 from colorway.spec.platform_spec import RESOLVER_VALID, RETRY_WITHIN, PlatformSpec
-from colorway.spec.services import INTERNAL_PATH, MAIN_DOMAIN, RouteSpec
+from colorway.spec.services import INTERNAL_PATH, MAIN_DOMAIN, RouteSpec, ServiceSpec
 from colorway.spec.traffic import Color
 
 DIGEST_LENGTH = 12
 STATUS_PORT = 8081
 """Port of the status server, on the container's loopback only."""
+SHARED = "shared"
+"""Ends the name of a shared service's upstream, as a color's ends others."""
 ALONE = ".alone"
 """Ends the name of an upstream that has no backup beside one that has; no service's name has a dot."""
 TRIES = 5
@@ -117,35 +119,39 @@ def _places(spec: PlatformSpec, color: Color) -> dict[Place, str]:
     """Return the service that answers at each place in a color that is on."""
     if color not in spec.colors_on:
         return {}
-    return {route.place: name for name, service in spec.colored(color).items() for route in service.routes}
+    return {route.place: name for name, service in spec.answering(color).items() for route in service.routes}
 
 
 def _upstreams(spec: PlatformSpec) -> Iterator[dict[str, object]]:
-    """Yield the tasks of each routed service in each color, with the other color's as a backup.
+    """Yield the tasks of each routed service in each color, with the other color's as a backup, and the shared ones.
 
     Only while both have users: at 0 % nobody may meet the idle color. Routes that the other version does not
     have get the same tasks once more, without a backup that would answer 404.
     """
     for color in spec.colors_on:
         for name, service in spec.colored(color).items():
-            shared = [_is_shared(spec, color, route=route, service=name) for route in service.routes]
-            if any(shared):
-                backup = {"color": color.other.value, "port": spec.colored(color.other)[name].port}
-                yield _upstream(name, color, port=service.port, backup=backup)
-            if not all(shared):
-                yield _upstream(f"{name}{ALONE if any(shared) else ''}", color, port=service.port)
+            both = [_may_stand_in(spec, color, route=route, service=name) for route in service.routes]
+            server = _server(name, service, color)
+            if any(both):
+                backup = _server(name, spec.colored(color.other)[name], color.other)
+                yield {"name": f"{name}_{color}", "server": server, "backup": backup}
+            if not all(both):
+                yield {"name": f"{name}{ALONE if any(both) else ''}_{color}", "server": server, "backup": None}
+    for name, service in spec.shared.items():
+        if service.routes:
+            yield {"name": f"{name}_{SHARED}", "server": f"{name}:{service.port}", "backup": None}
 
 
-def _upstream(
-    name: str, color: Color, *, port: int | None, backup: Mapping[str, object] | None = None
-) -> dict[str, object]:
-    service = name.removesuffix(ALONE)
-    return {"name": f"{name}_{color}", "service": service, "color": color.value, "port": port, "backup": backup}
+def _server(name: str, service: ServiceSpec, color: Color) -> str:
+    return f"{names.colored_alias(name, color)}:{service.port}"
 
 
-def _is_shared(spec: PlatformSpec, color: Color, *, route: RouteSpec, service: str) -> bool:
+def _may_stand_in(spec: PlatformSpec, color: Color, *, route: RouteSpec, service: str) -> bool:
     """Return whether the other color may answer for this one: both have users, and the same service there."""
-    return spec.settings.traffic.is_split and _places(spec, color.other).get(route.place) == service
+    if not spec.settings.traffic.is_split:
+        return False
+    there = spec.colored(color.other).get(service)
+    return there is not None and any(one.place == route.place for one in there.routes)
 
 
 def _virtual_hosts(spec: PlatformSpec) -> list[dict[str, object]]:
@@ -172,8 +178,8 @@ def _color(spec: PlatformSpec, color: Color, *, domain: str, host: str | None) -
     here = [place for place in _places(spec, color) if place[:2] == (domain, host)]
     paths = {path for _, _, path in here}
     routes = [
-        _route(spec, color, route=route, service=name, paths=paths)
-        for name, service in (spec.colored(color).items() if here else ())
+        {**_route(spec, color, route=route, name=name, service=service), "bare": _bare(route.path, paths)}
+        for name, service in (spec.answering(color).items() if here else ())
         for route in service.routes
         if route.place in here
     ]
@@ -185,21 +191,23 @@ def _color(spec: PlatformSpec, color: Color, *, domain: str, host: str | None) -
     }
 
 
-def _route(spec: PlatformSpec, color: Color, *, route: RouteSpec, service: str, paths: set[str]) -> dict[str, object]:
-    longest = spec.colored(color)[service].longest_request
-    is_shared = _is_shared(spec, color, route=route, service=service)
-    every = (_is_shared(spec, color, route=one, service=service) for one in spec.colored(color)[service].routes)
-    alone = ALONE if not is_shared and any(every) else ""
-    bare = route.path.rstrip("/")
+def _bare(path: str, paths: set[str]) -> str:
+    """Return a folder's path without its last slash, where that is no other place; else nothing."""
+    bare = path.rstrip("/")
+    return bare if path.endswith("/") and bare and bare not in paths else ""
+
+
+def _route(spec: PlatformSpec, color: Color, *, route: RouteSpec, name: str, service: ServiceSpec) -> dict[str, object]:
+    stands_in = _may_stand_in(spec, color, route=route, service=name)
+    every = (_may_stand_in(spec, color, route=one, service=name) for one in service.routes)
+    alone = ALONE if not stands_in and any(every) else ""
     return {
         "path": route.path,
-        # Without its last slash a folder is no other place.
-        "bare": bare if route.path.endswith("/") and bare and bare not in paths else "",
-        "service": service,
+        "service": name,
         "cacheable": route.cacheable,
         "stream": route.stream,
-        "longest_request": whole_seconds(longest),
-        "retry_within": whole_seconds(min(longest, RETRY_WITHIN)),
-        "upstream": f"{service}{alone}_{color}",
-        "again": f"{service}{alone}_{color.other if is_shared else color}",
+        "longest_request": whole_seconds(service.longest_request),
+        "retry_within": whole_seconds(min(service.longest_request, RETRY_WITHIN)),
+        "upstream": f"{name}{alone}_{SHARED if service.is_shared else color}",
+        "again": f"{name}{alone}_{SHARED if service.is_shared else color.other if stands_in else color}",
     }

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from colorway.spec import names, networks
 from colorway.spec.hosts import HostSpec, Role
 from colorway.spec.networks import NetworkName
-from colorway.spec.services import ServiceKind
+from colorway.spec.services import ServiceKind, ServiceSpec
 from colorway.spec.traffic import Color
 
 if TYPE_CHECKING:
@@ -52,6 +52,11 @@ class Image:
             raise ValueError("neither a build folder nor an image")
         return self.pinned
 
+    @property
+    def short_digest(self) -> str:
+        """What tells it from others of its name, 12 hex digits."""
+        return self.reference.rpartition(":")[2].rpartition("-")[2][:12]
+
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedPort:
@@ -84,9 +89,9 @@ class WantedService:
     color: Color | None = None
     """Color; none = shared."""
     kind: ServiceKind | None = None
-    """What moves a colored service between the colors."""
+    """Of a service of the platform file: what moves it between the colors, or that it is shared."""
     version: str | None = None
-    """Release manifest of a color that is on."""
+    """Release manifest of a color that is on; none = of no version."""
     replicas: int = 1
     most: int = 1
     """Tasks that it may have once its color is on and active; a migration's address is among those that are kept."""
@@ -224,42 +229,40 @@ def take_inventory(spec: PlatformSpec) -> Inventory:
     return Inventory(tuple(item for kind in KINDS for item in kind(spec)))
 
 
-def _colored(spec: PlatformSpec) -> Iterator[Wanted]:
-    """Yield the services of both colors, whether a color is on or off: its names must be free when it comes."""
-    for color in Color:
-        is_on = color in spec.colors_on
-        for name, service in spec.colored(color).items():
-            yield WantedService(
-                stack=spec.stack,
-                logical=name,
-                owner=f"the service {name}",
-                path=("services", name),
-                color=color,
-                kind=service.kind,
-                version=spec.settings.versions.of(color),
-                replicas=spec.replicas(name, color) if is_on else 0,
-                most=service.replicas,
-                networks=networks.joined(service, color=color),
-                image=spec.colored_image(name, color),
-                ports=tuple(
-                    PublishedPort(port=one.port, inside=one.target, key=("services", name, "published"))
-                    for one in service.published
-                ),
-                role=Role.WEB,
-                runs=is_on,
-            )
+def _services(spec: PlatformSpec) -> Iterator[Wanted]:
+    """Yield the platform file's; those of a color that is off, too, since its names must be free when it comes."""
+    for color, name, service in _every_service(spec):
+        is_on = color is None or color in spec.colors_on
+        yield WantedService(
+            stack=spec.stack,
+            logical=name,
+            owner=f"the service {name}",
+            path=("services", name),
+            color=color,
+            kind=service.kind,
+            version=None if color is None else spec.settings.versions.of(color),
+            replicas=spec.replicas(name, color) if is_on else 0,
+            most=service.replicas,
+            networks=networks.joined(service, color=color),
+            image=spec.service_image(name, color),
+            ports=tuple(
+                PublishedPort(port=one.port, inside=one.target, key=("services", name, "published"))
+                for one in service.published
+            ),
+            role=Role.WEB,
+            runs=is_on,
+        )
 
 
 def _service_volumes(spec: PlatformSpec) -> Iterator[Wanted]:
     """Yield the volumes of services, each once; a color that is off keeps its own."""
     hosts: dict[str, HostSpec] = {}
-    for color in Color:
-        for service in spec.colored(color).values():
-            for volume in service.volumes:
-                hosts.setdefault(
-                    names.service_volume(spec.stack, volume.name, None if volume.shared else color),
-                    spec.places(service)[0],
-                )
+    for color, _, service in _every_service(spec):
+        for volume in service.volumes:
+            hosts.setdefault(
+                names.service_volume(spec.stack, volume.name, None if volume.shared else color),
+                spec.places(service)[0],
+            )
     return (WantedVolume(name=name, host=host) for name, host in hosts.items())
 
 
@@ -276,7 +279,7 @@ def _migrations(spec: PlatformSpec) -> Iterator[Wanted]:
             owner=f"the migration {identifier}",
             most=0,
             networks=tuple(networks.store_network(store) for store in sorted(service.uses)),
-            image=spec.colored_image(command.service, color),
+            image=spec.service_image(command.service, color),
             role=Role.WEB,
             runs=False,
         )
@@ -364,14 +367,20 @@ def _networks(spec: PlatformSpec) -> Iterator[Wanted]:
 
 
 def _secrets(spec: PlatformSpec) -> Iterator[Wanted]:
-    every = (service for color in Color for service in spec.colored(color).values())
-    used = {secret.name for service in every for secret in service.secrets}
+    used = {secret.name for _, _, service in _every_service(spec) for secret in service.secrets}
     for name in spec.platform.secrets:
         yield WantedSecret(name=name, is_mounted=name != spec.platform.edge.preview_token or name in used)
 
 
+def _every_service(spec: PlatformSpec) -> Iterator[tuple[Color | None, str, ServiceSpec]]:
+    """Yield the services of both colors and the shared ones, each with its color and name."""
+    for color in (*Color, None):
+        for name, service in (spec.shared if color is None else spec.colored(color)).items():
+            yield color, name, service
+
+
 KINDS: tuple[Callable[[PlatformSpec], Iterable[Wanted]], ...] = (
-    _colored,
+    _services,
     _service_volumes,
     _migrations,
     _stores,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
@@ -16,9 +15,8 @@ from colorway.spec.networks import STORE_SLOTS, store_slot
 from colorway.spec.release import MigrationCommand, ReleasePolicy
 from colorway.spec.services import ServiceSpec
 from colorway.spec.stores import DataStoreSpec
+from colorway.spec.task.environment import named_host
 from colorway.spec.task.mounts import SecretName
-
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:[^/\s@]*@)?([^/\s:@?#]+)")
 
 
 class ImageSource(StrEnum):
@@ -61,6 +59,16 @@ class PlatformFile(StrictSpec):
     release: ReleasePolicy = ReleasePolicy()
     """How traffic moves from one version to the next."""
 
+    @property
+    def colored(self) -> dict[str, ServiceSpec]:
+        """The services that exist once per color, by name."""
+        return {name: service for name, service in self.services.items() if not service.is_shared}
+
+    @property
+    def shared(self) -> dict[str, ServiceSpec]:
+        """The services that exist once, beside both colors, by name."""
+        return {name: service for name, service in self.services.items() if service.is_shared}
+
     @field_validator("services", mode="wrap")
     @classmethod
     def _services_fit(
@@ -81,6 +89,9 @@ class PlatformFile(StrictSpec):
         services = info.data.get("services")
         if value is not None and services is not None and value.service not in services:
             refuse([(("service",), f"is no service of this platform; {hint(value.service, services)}")])
+        if value is not None and services is not None and services[value.service].is_shared:
+            message = "is a shared service, which has no version; name the colored one whose image has the migrations"
+            refuse([(("service",), message)])
         return value
 
     @field_validator("edge", mode="after")
@@ -120,11 +131,18 @@ def _service_mistakes(services: Mapping[str, ServiceSpec], all_of: bool, info: V
         found.append(
             ((), "no service has a route, so the load balancers would serve nothing; give one routes: [{path: /}]")
         )
+    elif all_of and not any(service.routes for service in services.values() if not service.is_shared):
+        message = (
+            "only shared services have routes, so no version could be judged; give another one routes: [{path: /}]"
+        )
+        found.append(((), message))
     seen: dict[tuple[str, str | None, str], str] = {}
     for name, service in services.items():
         named = (((name, "secrets", str(index)), secret.name) for index, secret in enumerate(service.secrets))
         found += _unknown_secrets(named, info)
         found += _image_source((name,), "build", service.build, info)
+        if service.is_shared:
+            found += _image_source((name,), "image", service.image, info)
         found += _store_mistakes(name, service, info)
         for index, route in enumerate(service.routes):
             here = f"services.{name}.routes.{index}"
@@ -150,17 +168,9 @@ def _store_mistakes(name: str, service: ServiceSpec, info: ValidationInfo) -> li
         ((name, "env", key), f"names the data store {store}, and `uses` of this service does not list it; add it")
         for key, entry in service.env.items()
         for store in set(stores).difference(service.uses)
-        if _host(key, entry.value) == store
+        if named_host(key, entry.value) == store
     ]
     return found
-
-
-def _host(key: str, value: str) -> str | None:
-    """Return the host that a variable names: in a URL, or where its name ends with HOST."""
-    url = _URL.match(value)
-    if url:
-        return url[1]
-    return value.partition(":")[0] if key.endswith("HOST") else None
 
 
 def _data_store_mistakes(stores: Mapping[str, DataStoreSpec], info: ValidationInfo) -> list[Mistake]:

@@ -36,7 +36,7 @@ class PlatformSpec(StrictSpec):
     releases: dict[str, ReleaseManifest]
     """Manifests of the versions that the colors run."""
     definitions: dict[str, dict[str, ServiceSpec]]
-    """Services of each of these versions, by name: the platform file's, as the manifest and the stack change them."""
+    """Colored services of each of these versions, by name: the platform file's, as manifest and stack change them."""
     directory: str
     """Directory of the stack on each of its hosts that needs one; of this machine's user for `local`."""
     config_files: dict[str, str] = Field(default_factory=dict)
@@ -76,8 +76,8 @@ class PlatformSpec(StrictSpec):
     @property
     def longest_request(self) -> timedelta:
         """The longest request that a load balancer may have in flight."""
-        every = (service for color in self.colors_on for service in self.colored(color).values())
-        return max(service.longest_request for service in every if service.routes)
+        every = (service for color in self.colors_on for service in self.answering(color).values())
+        return max(service.longest_request for service in every)
 
     @property
     def longest_wait(self) -> timedelta:
@@ -140,7 +140,16 @@ class PlatformSpec(StrictSpec):
     def colored(self, color: Color) -> dict[str, ServiceSpec]:
         """Return the services of a color by name, as its version says; while it is off, as the platform file does."""
         version = self.settings.versions.of(color)
-        return self.platform.services if version is None else self.definitions[version]
+        return self.platform.colored if version is None else self.definitions[version]
+
+    @property
+    def shared(self) -> dict[str, ServiceSpec]:
+        """The services that exist once, beside both colors, by name."""
+        return self.platform.shared
+
+    def answering(self, color: Color) -> dict[str, ServiceSpec]:
+        """Return the services that a color's users are led to: its own and the shared ones that have routes."""
+        return {name: service for name, service in {**self.colored(color), **self.shared}.items() if service.routes}
 
     def service_name(self, service: str, *, color: Color | None) -> str:
         """Return the name in the swarm of a service that runs: of the given color, else the active one, else shared.
@@ -158,7 +167,7 @@ class PlatformSpec(StrictSpec):
 
     @property
     def routed(self) -> dict[str, ServiceSpec]:
-        """The services that the load balancers send requests to, in any color that is on; the active one's first."""
+        """The colored services that requests are sent to, in any color that is on; the active one's first."""
         found: dict[str, ServiceSpec] = {}
         for color in sorted(self.colors_on, key=lambda color: color is not self.active):
             for name, service in self.colored(color).items():
@@ -174,18 +183,25 @@ class PlatformSpec(StrictSpec):
             if service.belongs_to_active is belongs_to_active
         }
 
-    def replicas(self, service: str, color: Color) -> int:
-        """Return how many tasks a service has in a color: none where it belongs to the other, active color."""
-        wanted = self.colored(color)[service]
+    def service(self, name: str, color: Color | None) -> ServiceSpec:
+        """Return a service of a color, or a shared one where the color is none."""
+        return self.shared[name] if color is None else self.colored(color)[name]
+
+    def replicas(self, service: str, color: Color | None) -> int:
+        """Return how many tasks a service has: none where it belongs to the other, active color."""
+        wanted = self.service(service, color)
         return 0 if wanted.belongs_to_active and color is not self.active else wanted.replicas
 
-    def image(self, service: str, color: Color) -> str:
-        """Return the image that a service runs in a color that is on."""
-        return self.colored_image(service, color).reference
+    def image(self, service: str, color: Color | None) -> str:
+        """Return the image that a service runs, in a color that is on or in none."""
+        return self.service_image(service, color).reference
 
-    def colored_image(self, service: str, color: Color) -> Image:
-        """Return what a service runs in a color; it has no reference while the color is off."""
-        build = self.colored(color)[service].build
+    def service_image(self, service: str, color: Color | None) -> Image:
+        """Return what a service runs; it has no reference while its color is off."""
+        wanted = self.service(service, color)
+        if color is None:
+            return self.shared_image(build=wanted.build, image=wanted.image, path=("services", service, "build"))
+        build = wanted.build
         version = self.settings.versions.of(color)
         if self.platform.images is ImageSource.LOCAL and build is not None:
             digest = self.build_digests.get(build)

@@ -14,6 +14,7 @@ from colorway.spec.fields import (
     CommandLine,
     Label,
     Memory,
+    PinnedImage,
     Port,
     PositiveDuration,
     Replicas,
@@ -64,6 +65,8 @@ class ServiceKind(StrEnum):
     """Takes jobs; only the active color runs it."""
     SCHEDULER = "scheduler"
     """Gives out jobs; the active color runs exactly one."""
+    SHARED = "shared"
+    """Exists once, beside both colors, and is of no version; both reach it, and the load balancers lead to it."""
 
 
 class RouteSpec(StrictSpec):
@@ -102,6 +105,8 @@ class ServiceSpec(StrictSpec):
     """What moves it between the colors."""
     build: Label | None = None
     """Folder under images/, for a platform with `images: local`."""
+    image: PinnedImage | None = None
+    """Image of a shared service with its digest, for `images: registry`; the others' are in a version's manifest."""
     entrypoint: CommandLine = ()
     """Program instead of the image's ENTRYPOINT, whose CMD then goes, too; none = what the image says."""
     command: CommandLine = ()
@@ -111,7 +116,7 @@ class ServiceSpec(StrictSpec):
     ports: dict[Label, Port] = Field(default_factory=dict)
     """More ports that it listens on, by name."""
     replicas: Replicas = 1
-    """Tasks per color."""
+    """Tasks per color, or of a shared service in all."""
     health: HealthSpec
     """How the swarm learns that a task is well."""
     ready_path: UrlPath | None = None
@@ -163,9 +168,14 @@ class ServiceSpec(StrictSpec):
         return self.longest_request + STOP_MARGIN
 
     @property
+    def is_shared(self) -> bool:
+        """Whether it exists once, beside both colors."""
+        return self.kind is ServiceKind.SHARED
+
+    @property
     def belongs_to_active(self) -> bool:
         """Whether only the active color runs it."""
-        return self.kind is not ServiceKind.WEB
+        return self.kind not in {ServiceKind.WEB, ServiceKind.SHARED}
 
     @property
     def is_single(self) -> bool:
@@ -177,11 +187,16 @@ class ServiceSpec(StrictSpec):
         """What comes first when a task is replaced."""
         if self.is_single or self._takes_host_ports:
             return Order.STOP_FIRST
-        return self.update.order or Order.START_FIRST
+        return self.update.order or (Order.STOP_FIRST if self._keeps_data_alone else Order.START_FIRST)
 
     @property
     def _takes_host_ports(self) -> bool:
         return any(one.mode is PublishMode.HOST for one in self.published)
+
+    @property
+    def _keeps_data_alone(self) -> bool:
+        """Whether it is the one task that writes its volumes, as a broker is that bears no second one beside it."""
+        return self.is_shared and self.replicas == 1 and not all(volume.read_only for volume in self.volumes)
 
     def tests(self) -> list[str]:
         """Return its health check in Docker's form."""
@@ -192,6 +207,7 @@ class ServiceSpec(StrictSpec):
         refuse(
             [
                 *self._kind_mistakes(),
+                *self._shared_mistakes(),
                 *self._single_mistakes(),
                 *self._port_mistakes(),
                 *self._published_mistakes(),
@@ -206,8 +222,16 @@ class ServiceSpec(StrictSpec):
         found: list[Mistake] = []
         if self.belongs_to_active and self.routes:
             found.append(
-                (("routes",), f"belong to a {self.kind.value}; only web services answer requests, so leave them out")
+                (
+                    ("routes",),
+                    f"belong to a {self.kind.value}; only web and shared services answer requests, so leave them out",
+                )
             )
+        if self.is_shared:
+            return found
+        if self.image is not None:
+            where = "in each version's manifest, under `images`, or built from `build`; leave it out"
+            found.append((("image",), f"is only for kind: shared; any other service's is {where}"))
         found += [
             (
                 ("volumes", str(index), "shared"),
@@ -217,6 +241,19 @@ class ServiceSpec(StrictSpec):
             if volume.shared is None
         ]
         return found
+
+    def _shared_mistakes(self) -> Iterator[Mistake]:
+        """Yield what a service cannot say that has no color."""
+        if not self.is_shared:
+            return
+        if self.routes and self.port is None:
+            yield ("routes",), "have no port to lead to; add the service's port, or leave them out"
+        for index, volume in enumerate(self.volumes):
+            if volume.shared is False:
+                yield (
+                    ("volumes", str(index), "shared"),
+                    "must be true or left out: a shared service exists once, and so does its data",
+                )
 
     def _single_mistakes(self) -> list[Mistake]:
         """Return what would let two tasks be alive where there may be one."""
@@ -272,7 +309,7 @@ class ServiceSpec(StrictSpec):
             if (one.port, one.protocol) in seen:
                 yield ("published", str(index), "port"), "is published twice; leave one out"
             seen.add((one.port, one.protocol))
-            if one.mode is PublishMode.INGRESS:
+            if one.mode is PublishMode.INGRESS and not self.is_shared:
                 yield (
                     ("published", str(index), "mode"),
                     "must be host: every host listens for ingress, and only one of the two colors could have the port",

@@ -1,1 +1,1 @@
-"""The colored tiers: what answers requests, and what works beside them."""
+"""The platform file's services: what answers requests, in a color or beside both, and what works beside it."""

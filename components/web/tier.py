@@ -1,4 +1,4 @@
-"""The colored services of one color that follow traffic."""
+"""The services that answer requests: one color's, and those that exist once for both."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class WebTier(pulumi.ComponentResource):
         for service_name, service in spec.services(color, belongs_to_active=False).items():
             SwarmService(
                 f"{service_name}-{color.value}",
-                colored_service(spec, name=service_name, color=color),
+                swarm_service(spec, name=service_name, color=color),
                 networks=[
                     *attachments(service_name, service, color=color, networks=networks),
                     *around.networks[service_name],
@@ -54,9 +54,45 @@ class WebTier(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def colored_service(spec: PlatformSpec, *, name: str, color: Color) -> SwarmServiceSpec:
-    """Return one color's service as plain values; workers and schedulers use it too."""
-    service = spec.colored(color)[name]
+class SharedServices(pulumi.ComponentResource):
+    """Runs the platform's shared services, whichever colors are on.
+
+    Each joins the network `shared` under its name, where the services of both colors and the load balancers look it
+    up, and the stores that it uses; no color's network. It is of no version: an edit of the platform file changes it
+    in place, for the users of both colors at once. Nothing depends on it: a sick one must neither keep a color from
+    coming up nor block a way back, and a color whose health needs it becomes healthy once it answers.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        spec: PlatformSpec,
+        *,
+        networks: Mapping[str, pulumi.Input[str]],
+        secrets: Mapping[str, MountedFile],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("colorway:web:SharedServices", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        around = Surroundings(name, spec, services=spec.shared, opts=child)
+        for service_name, service in spec.shared.items():
+            SwarmService(
+                service_name,
+                swarm_service(spec, name=service_name, color=None),
+                networks=[
+                    *attachments(service_name, service, color=None, networks=networks),
+                    *around.networks[service_name],
+                ],
+                secrets=mounted(service, secrets=secrets),
+                configs=around.configs[service_name],
+                opts=child,
+            )
+        self.register_outputs({})
+
+
+def swarm_service(spec: PlatformSpec, *, name: str, color: Color | None) -> SwarmServiceSpec:
+    """Return a service of the platform file as plain values: one color's of any kind, or a shared one."""
+    service = spec.service(name, color)
     return SwarmServiceSpec(
         service_name=names.service(spec.stack, name, color),
         image=spec.image(name, color),
@@ -88,12 +124,13 @@ def colored_service(spec: PlatformSpec, *, name: str, color: Color) -> SwarmServ
 
 
 def attachments(
-    name: str, service: ServiceSpec, *, color: Color, networks: Mapping[str, pulumi.Input[str]]
+    name: str, service: ServiceSpec, *, color: Color | None, networks: Mapping[str, pulumi.Input[str]]
 ) -> list[NetworkAttachment]:
-    """Return the networks of a colored service; only its color's knows it by its short names."""
+    """Return the networks of a service; only its color's, or `shared`, knows it by its short names."""
     own, *others = joined(service, color=color)
+    aliases = (name,) if color is None else (name, names.colored_alias(name, color))
     return [
-        NetworkAttachment(id=networks[own], aliases=(name, names.colored_alias(name, color))),
+        NetworkAttachment(id=networks[own], aliases=aliases),
         *(NetworkAttachment(id=networks[other]) for other in others),
     ]
 
@@ -116,7 +153,7 @@ def _constraints(spec: PlatformSpec, service: ServiceSpec) -> tuple[str, ...]:
     return (f"node.labels.{names.role_label(spec.stack, Role.WEB.value)}==true", *narrowed, *labels)
 
 
-def _mount(spec: PlatformSpec, volume: VolumeSpec, *, color: Color) -> Mount:
+def _mount(spec: PlatformSpec, volume: VolumeSpec, *, color: Color | None) -> Mount:
     return Mount(
         target=volume.target,
         source=names.service_volume(spec.stack, volume.name, None if volume.shared else color),
@@ -125,12 +162,10 @@ def _mount(spec: PlatformSpec, volume: VolumeSpec, *, color: Color) -> Mount:
     )
 
 
-def _environment(spec: PlatformSpec, *, name: str, color: Color) -> dict[str, str]:
-    return {
-        **in_swarm({**spec.colored(color)[name].env, **spec.manifest(color).flags}),
-        "COLORWAY_STACK": spec.stack,
-        "COLORWAY_SERVICE": name,
-        "COLORWAY_COLOR": color.value,
-        "COLORWAY_VERSION": spec.version(color),
-        "COLORWAY_HOST": "{{.Node.Hostname}}",
-    }
+def _environment(spec: PlatformSpec, *, name: str, color: Color | None) -> dict[str, str]:
+    env = spec.service(name, color).env
+    own = {"COLORWAY_STACK": spec.stack, "COLORWAY_SERVICE": name, "COLORWAY_HOST": "{{.Node.Hostname}}"}
+    if color is None:
+        return {**in_swarm(env), **own}
+    version = {"COLORWAY_COLOR": color.value, "COLORWAY_VERSION": spec.version(color)}
+    return {**in_swarm({**env, **spec.manifest(color).flags}), **own, **version}

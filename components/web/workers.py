@@ -17,7 +17,7 @@ from components.remote import HostScript
 from components.swarm_service import SwarmService
 from components.swarm_spec import MountedFile
 from components.web.surroundings import Surroundings
-from components.web.tier import attachments, colored_service, mounted
+from components.web.tier import attachments, mounted, swarm_service
 
 
 class _Given(NamedTuple):
@@ -68,7 +68,7 @@ class Workers(pulumi.ComponentResource):
         return [
             SwarmService(
                 f"{name}-{color.value}",
-                colored_service(spec, name=name, color=color),
+                swarm_service(spec, name=name, color=color),
                 networks=[
                     *attachments(name, service, color=color, networks=given.networks),
                     *given.around[color].networks[name],

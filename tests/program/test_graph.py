@@ -10,7 +10,7 @@ import pytest
 from colorway.spec.services import STOP_MARGIN
 from tests.program.stacks import run_spec, value_of
 from tests.support.recorder import SECRET, SERVICE, Recording
-from tests.support.specs import HOST_KEY, REMOTE_HOSTS, small_spec
+from tests.support.specs import HOST_KEY, MAIL, REMOTE_HOSTS, small_spec
 
 STEPS = ("check", "apply")
 
@@ -101,6 +101,16 @@ def test_a_color_waits_for_its_migrations_and_they_wait_for_the_database(local):
         waits = local.waits_for(local.one(f"shop-{color}-service"))
         assert f"migrations-{color}-0001-initial-run" in waits, "the new code would meet the old schema"
         assert "postgres-service" in local.waits_for(local.one(f"migrations-{color}-0001-initial-run"))
+
+
+def test_a_sick_shared_service_blocks_no_color_and_no_way_back():
+    recording = run_spec(small_spec(traffic="90:10", overrides={"services": {"mail": MAIL}}))
+    mail = recording.one("mail-service", SERVICE)
+    waits = recording.waits_for(mail)
+    assert {"redis-service", "hosts-labels-run", "net-shared"} <= waits
+    assert not {name for name in waits if name.startswith(("shop-", "lb-", "migrations-"))}
+    for one in recording.custom:
+        assert "mail-service" not in recording.waits_for(one), f"{one.name} would wait for what both colors share"
 
 
 def test_workers_move_after_traffic(local):

@@ -11,7 +11,7 @@ from colorway.config.stack_files import from_file
 from tests.program.stacks import STACKS, run_spec, run_stack
 from tests.spec.test_inventory import replicated
 from tests.support.recorder import NETWORK, SECRET, SERVICE
-from tests.support.specs import ROOT, small_spec
+from tests.support.specs import MAIL, ROOT, small_spec
 
 ON_EVERY_STACK = pytest.mark.parametrize("stack", STACKS)
 
@@ -104,6 +104,27 @@ def test_one_shot_services_have_a_name_that_was_checked(stack):
     runs = [one for one in recorded(stack).commands if one.name.startswith("migrations-")]
     for one in runs:
         assert any(f" {name} " in one.inputs["create"] for name in checked), f"{one.name} would be too long, unseen"
+
+
+def test_a_shared_service_is_made_once_as_the_inventory_says():
+    volume = {"name": "mails", "target": "/mails"}
+    keys = {**MAIL, "replicas": 2, "volumes": [volume], "published": [{"port": 1025, "target": 25}]}
+    spec = small_spec(overrides={"services": {"mail": keys}})
+    recording, found = run_spec(spec), spec.inventory()
+    made = {one.inputs["name"]: one for one in recording.of_type(SERVICE).values()}
+    assert set(made) == {service.name for service in found.services}
+    [wanted] = [service for service in found.services if service.logical == "mail"]
+    one = made["test-mail"]
+    assert one.container["image"] == wanted.image.reference
+    assert published(one) == [(port.port, port.inside) for port in wanted.ports]
+    assert one.inputs["mode"]["replicated"]["replicas"] == wanted.replicas
+    ids = [
+        network["id"].removeprefix("net-").removesuffix("-id")
+        for network in one.inputs["taskSpec"]["networksAdvanceds"]
+    ]
+    assert ids == list(wanted.networks)
+    mounts = {mount["source"] for mount in one.container["mounts"] if mount["type"] == "volume"}
+    assert mounts == {"test-mails"} <= {one.name for one in found.volumes}
 
 
 def test_a_replicated_store_is_made_without_a_change_of_the_component():

@@ -72,6 +72,14 @@ def test_one_query_fetches_every_counter_with_the_times_of_its_scrapes():
     assert counters_query(timedelta(milliseconds=500)).endswith("[2s]"), "a range has whole seconds"
 
 
+def test_what_a_shared_service_answers_is_no_color_s():
+    ours = [requests(5), requests(7, color="shared"), requests(9, color="shared", service="mail", code="502")]
+    found = snapshot(*alive(), *ours)
+    assert {one.color for one in found.figures[0].values if one.metric is Metric.REQUESTS} == {Color.GREEN}
+    counted = window(snapshot(*alive(lines=0), *[requests(0, color="shared")]), found)
+    assert (counted.of("web").green.attempts, counted.of("web").blue.attempts) == (5, 0), "in no verdict"
+
+
 def test_the_counters_are_those_that_mtail_exports(project_root):
     program = (project_root / "templates/mtail.j2").read_text()
     for name in (Metric.REQUESTS, Metric.FAILOVERS, Metric.LINES):

@@ -356,6 +356,18 @@ def test_the_demos_facts(project: Path) -> None:
     )
 
 
+def test_what_a_shared_service_answers_is_tried_out_and_judges_no_color(project: Path) -> None:
+    platform = project / "platforms/demo.yaml"
+    shared = (
+        platform.read_text().replace("  api:\n", "  api:\n    kind: shared\n").replace("service: api", "service: web")
+    )
+    platform.write_text(shared)
+    facts = Files(project, "local").facts(START, version="2.0.0")
+    assert [test.path for test in facts.smoke] == ["/whoami", "/api/whoami", "/readyz"]
+    assert facts.paths == {"web": "/whoami"}, "requests to /api/ would count for no color"
+    assert len(facts.images) == 1, "a release pulls what it brings"
+
+
 @pytest.fixture
 def remote(project: Path, tmp_path: Path) -> Path:
     """Return a bare repository that the project pushes to; the stack says that CI applies."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from colorway.render.nginx import Generation, generation
 from colorway.spec.platform_spec import PlatformSpec
 from tests.render.nginx_text import Directive, read
-from tests.support.specs import REMOTE_HOSTS, small_spec
+from tests.support.specs import MAIL, REMOTE_HOSTS, small_spec
 
 GOLDEN = Path(__file__).resolve().parent / "golden"
 BLUE_ONLY = {"blue": "1.0.0", "green": None}
@@ -31,6 +31,7 @@ CASES: dict[str, Callable[[], PlatformSpec]] = {
             "edge": {"https-port": 8443, "http-port": 8080, "real-ip-from": [], "headers": {}},
         }
     ),
+    "shared": lambda: small_spec(traffic="90:10", overrides={"services": {"mail": MAIL}}),
     "versions": lambda: small_spec(
         traffic="90:10",
         stack="test-2",

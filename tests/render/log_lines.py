@@ -12,6 +12,7 @@ LINES = "colorway_log_lines_total"
 
 BLUE_TASK, OTHER_BLUE_TASK = "10.90.0.5:8000", "10.90.7.16:8000"
 GREEN_TASK, OTHER_GREEN_TASK = "10.90.8.7:8000", "10.90.15.201:8000"
+SHARED_TASK = "10.90.16.5:8025"
 FIVE_OF_GREEN = f"{GREEN_TASK}, {OTHER_GREEN_TASK}, {GREEN_TASK}, {OTHER_GREEN_TASK}, shop_green"
 
 Moves = Counter[tuple[str, ...]]
@@ -229,6 +230,27 @@ SAMPLES = (
         addresses="110.90.0.5:8000",
         statuses="200",
         times="0.001",
+    ),
+    Sample(
+        what="a shared service answers whoever is on green: no color's figure, and nobody stood in",
+        chosen="green",
+        addresses=SHARED_TASK,
+        statuses="200",
+        times="0.012",
+        service="mail",
+        counted=(("shared", "200"),),
+        timed=("shared",),
+    ),
+    Sample(
+        what="no task of a shared service has an address",
+        chosen="blue",
+        addresses="mail_shared",
+        statuses="502",
+        times="0.000",
+        code="502",
+        service="mail",
+        counted=(("shared", "502"),),
+        timed=("shared",),
     ),
 )
 FOREIGN = (

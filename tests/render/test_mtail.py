@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from colorway.render.monitoring import mtail
 from colorway.spec.networks import NetworkName, subnet
-from colorway.spec.traffic import Color
 from tests.render.log_lines import FAILOVER, FOREIGN, LINES, REQUESTS, SAMPLES, SECONDS
 from tests.render.mtail_reading import read
 from tests.spec.test_networks import RANGES
@@ -60,19 +59,22 @@ def test_another_network_moves_the_addresses_too():
     assert moved[REQUESTS, "shop", "blue", "200"] == 1, "blue is the first 32nd of the stack's own range"
 
 
+COUNTED = (NetworkName.BLUE, NetworkName.GREEN, NetworkName.SHARED)
+
+
 @cache
 def beginnings(network):
-    """What the addresses of blue and green begin with, as a comment of the program says."""
+    """What the addresses of blue, green and shared services begin with, as a comment of the program says."""
     lines = mtail(small_spec(settings={"network": {"range": str(network)}})).splitlines()
     [said] = [line.removeprefix("# ").split(";")[0] for line in lines if " is blue, " in line]
-    texts = dict(zip(Color, said.split(", "), strict=True))
-    return {color: re.compile(text.removesuffix(f" is {color}") + "[0-9.:]+") for color, text in texts.items()}
+    texts = dict(zip(COUNTED, said.split(", "), strict=True))
+    return {name: re.compile(text.removesuffix(f" is {name}") + "[0-9.:]+") for name, text in texts.items()}
 
 
 @settings(derandomize=True, deadline=None, database=None, max_examples=300)
 @given(base=RANGES, data=st.data())
 def test_an_address_is_a_color_s_exactly_where_its_network_has_it(base, data):
-    networks = {color: subnet(base, NetworkName.of(color)) for color in Color}
+    networks = {name: subnet(base, name) for name in COUNTED}
     edges = [
         int(end) + step
         for network in (base, *networks.values())
@@ -81,9 +83,9 @@ def test_an_address_is_a_color_s_exactly_where_its_network_has_it(base, data):
     ]
     inside = st.integers(int(base.network_address), int(base.broadcast_address))
     address = IPv4Address(data.draw(st.sampled_from(edges) | inside | st.integers(0, 2**32 - 1)))
-    for color, begins in beginnings(base).items():
-        assert bool(begins.fullmatch(f"{address}:8000")) is (address in networks[color]), f"{address} of {color}"
-        assert not begins.fullmatch(f"1{networks[color][9]}:8000"), "a longer first number is another address"
+    for name, begins in beginnings(base).items():
+        assert bool(begins.fullmatch(f"{address}:8000")) is (address in networks[name]), f"{address} of {name}"
+        assert not begins.fullmatch(f"1{networks[name][9]}:8000"), "a longer first number is another address"
 
 
 def test_the_program_does_not_depend_on_traffic_or_versions():

@@ -8,7 +8,7 @@ import pytest
 
 from colorway.render.nginx import DIGEST_LENGTH, generation
 from tests.render.cases import CASES, rendered, tree
-from tests.support.specs import small_spec
+from tests.support.specs import MAIL, small_spec
 
 PORTAL = "portal.example.com"
 WHOLE = ("blue-100", "green-100", "green-off", "blue-off")
@@ -74,6 +74,26 @@ def test_greens_buckets_come_first_so_that_a_share_only_grows():
     assert green("blue-90") == list(range(10))
     assert green("even") == list(range(50)), "who is on green at 10 % is on green at 50 %"
     assert entries("even", "map", "$colorway_split")[-1] == ("default", "blue")
+
+
+def test_both_colors_lead_to_a_shared_service_and_nobody_stands_in_for_it():
+    [mail] = [block for name, block in upstreams("shared").items() if name.startswith("mail")]
+    assert mail.args == ("mail_shared",)
+    assert mail.values("server") == ["mail:8025 resolve max_fails=0"], "by its name in `shared`, without a backup"
+    led = {
+        where[1]: found for where, found in passing("shared").items() if "http://mail" in found.values("proxy_pass")[0]
+    }
+    assert [path for path in led if not path.startswith("@")] == ["/.colorway/blue/mail/", "/.colorway/green/mail/"]
+    assert {found.values("proxy_pass")[0] for found in led.values()} == {"http://mail_shared$request_uri"}, (
+        "whatever color a cookie says, the same tasks answer"
+    )
+
+
+def test_a_color_that_is_off_takes_no_shared_service_with_it():
+    spec = small_spec(versions={"blue": "1.0.0", "green": None}, overrides={"services": {"mail": MAIL}})
+    text = generation(spec).text
+    assert "location /.colorway/blue/mail/" in text
+    assert "location /.colorway/green/mail/" not in text, "its secret header answers 503"
 
 
 @pytest.mark.parametrize("case", WHOLE)
@@ -191,6 +211,8 @@ def test_a_route_that_the_other_version_has_not_is_begun_again_at_its_own_color(
 @pytest.mark.parametrize("case", CASES)
 def test_the_other_color_is_a_backup_only_while_both_have_users(case):
     for name, upstream in upstreams(case).items():
+        if name.endswith("_shared"):
+            continue
         servers = upstream.values("server")
         backups = [server for server in servers if "backup" in server]
         assert len(backups) == (is_split(case) and ".alone_" not in name), (

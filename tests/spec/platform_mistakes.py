@@ -152,9 +152,9 @@ CASES = (
         Line(
             (
                 "services.web.xyz: is no known key; known: build, capabilities, command, config-files, entrypoint, "
-                "env, extra-hosts, health, kind, limits, longest-request, networks, placement, port, ports, published, "
-                "read-only, ready-path, replicas, restart, routes, secrets, shm-size, stop-signal, update, user, "
-                "uses, volumes, working-dir"
+                "env, extra-hosts, health, image, kind, limits, longest-request, networks, placement, port, ports, "
+                "published, read-only, ready-path, replicas, restart, routes, secrets, shm-size, stop-signal, update, "
+                "user, uses, volumes, working-dir"
             ),
             at="xyz",
         ),
@@ -549,7 +549,8 @@ CASES = (
         "    kind: worker",
         "    kind: worker\n    routes: [{path: /jobs}]",
         Line(
-            "services.worker.routes: belong to a worker; only web services answer requests, so leave them out",
+            "services.worker.routes: belong to a worker; only web and shared services answer requests, so leave them "
+            "out",
             at="routes: [{path: /jobs",
         ),
     ),
@@ -581,7 +582,7 @@ CASES = (
         DEMO,
         "kind: worker",
         "kind: cron",
-        Line("services.worker.kind: must be web, worker or scheduler", at="kind: cron"),
+        Line("services.worker.kind: must be web, worker, scheduler or shared", at="kind: cron"),
     ),
     Case(
         "route twice",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.spec.mistakes import Case, Line
-from tests.spec.project_files import DEMO
+from tests.spec.project_files import DEMO, DEMO_1, LOCAL, SHOP, SHOP_1
 
 READY = "ready-path: /readyz"
 WORKER = "    kind: worker\n"
@@ -20,6 +20,11 @@ def _of_worker(name: str, line: str, text: str) -> Case:
     return Case(name, DEMO, WORKER, f"{WORKER}    {line}\n", Line(f"services.worker.{text}", at=line))
 
 
+def _shared(name: str, line: str, text: str) -> Case:
+    """The worker as a shared service, with a line more."""
+    return Case(name, DEMO, WORKER, f"    kind: shared\n    {line}\n", Line(f"services.worker.{text}", at=line))
+
+
 def _of_scheduler(name: str, line: str, text: str, *, nth: int = 1) -> Case:
     return Case(name, DEMO, SCHEDULER, f"{SCHEDULER}    {line}\n", Line(f"services.scheduler.{text}", at=line, nth=nth))
 
@@ -29,6 +34,11 @@ SECRET = "must be letters, digits and . _ -, beginning and ending with a letter 
 ABSOLUTE = "must be an absolute path without .. and spaces, for example /etc/app/app.conf"
 NAMES = "database-password, preview-token, redis-password"
 LABEL = "must be a DNS label: small letters, digits and -, beginning with a letter, for example web"
+PINNED = f"registry.example.com/mail:1@sha256:{'7' * 64}"
+OF_NO_VERSION = (
+    "cannot be shared here: a shared service is of no version; write it into the platform file, or under "
+    "overrides.services of a stack"
+)
 CASES = (
     Case(
         "mode without quotes",
@@ -326,5 +336,127 @@ CASES = (
     ),
     _of_web(
         "placement of none per host", "placement: {most-per-host: 0}", "placement.most-per-host: must be at least 1"
+    ),
+    _of_web(
+        "image of a colored service",
+        f"image: {PINNED}",
+        "image: is only for kind: shared; any other service's is in each version's manifest, under `images`, or built "
+        "from `build`; leave it out",
+    ),
+    _shared(
+        "shared service with an image where images are built",
+        f"image: {PINNED}",
+        "image: is set, and the platform has `images: local`; leave it out",
+    ),
+    Case(
+        "shared service without a folder",
+        DEMO,
+        "    kind: worker\n    build: demo\n",
+        "    kind: shared\n",
+        Line(
+            "services.worker.build: is missing, and the platform has `images: local`; name a folder under images/",
+            at="  worker:",
+        ),
+    ),
+    Case(
+        "shared service without an image",
+        SHOP,
+        "    kind: worker\n",
+        "    kind: shared\n",
+        Line(
+            "services.mailer.image: is missing, and the platform has `images: registry`; write "
+            "repository:tag@sha256:<64 hex digits>",
+            at="  mailer:",
+        ),
+    ),
+    Case(
+        "shared service at a tag",
+        SHOP,
+        "    kind: worker\n",
+        "    kind: shared\n    image: registry.example.com/mail:1\n",
+        Line(
+            "services.mailer.image: is not pinned; a tag can move between two hosts, so write "
+            "repository:tag@sha256:<64 hex digits>",
+            at="image: registry.example.com/mail:1",
+        ),
+    ),
+    Case(
+        "manifest with the image of a shared service",
+        SHOP,
+        "    kind: worker\n",
+        f"    kind: shared\n    image: {PINNED}\n",
+        Line(
+            "images.mailer: is a shared service, whose image is in the platform file; leave it out",
+            at="mailer:",
+            file=SHOP_1,
+        ),
+    ),
+    _shared(
+        "routes to a shared service without a port",
+        "routes: [{path: /mail/}]",
+        "routes: have no port to lead to; add the service's port, or leave them out",
+    ),
+    _shared(
+        "data of a shared service for each color",
+        "volumes: [{name: mail, target: /mail, shared: false}]",
+        "volumes.0.shared: must be true or left out: a shared service exists once, and so does its data",
+    ),
+    _shared(
+        "shared service with a port of the load balancers",
+        "published: [{port: 8443, target: 1}]",
+        "published.0.port: is taken by edge.https-port; on one host only one can have it, so choose another",
+    ),
+    Case(
+        "shared service with the name of a color's",
+        DEMO,
+        "  worker:\n    kind: worker\n",
+        "  web-blue:\n    kind: shared\n",
+        Line(
+            "services.web-blue: would be called web-blue in the swarm, as the service web is; rename one",
+            at="  web-blue:",
+        ),
+    ),
+    Case(
+        "routes to shared services only",
+        SHOP,
+        "    port: 8000\n",
+        f"    kind: shared\n    image: {PINNED}\n    port: 8000\n",
+        Line(
+            "services: only shared services have routes, so no version could be judged; give another one "
+            "routes: [{path: /}]",
+            at="services:",
+        ),
+    ),
+    Case(
+        "migrations by a shared service",
+        DEMO,
+        "    routes: [{path: /api/}, {path: /, host: portal}]\n",
+        "    kind: shared\n",
+        Line(
+            "migrations.service: is a shared service, which has no version; name the colored one whose image has the "
+            "migrations",
+            at="service: api",
+        ),
+    ),
+    Case(
+        "version that makes a service shared",
+        DEMO_1,
+        "flags:",
+        "services:\n  web:\n    kind: shared\nflags:",
+        Line(f"services.web.kind: {OF_NO_VERSION}", at="kind: shared"),
+    ),
+    Case(
+        "version with a new shared service",
+        DEMO_1,
+        "flags:",
+        "services:\n  mail:\n    kind: shared\nflags:",
+        Line(f"services.mail.kind: {OF_NO_VERSION}", at="kind: shared"),
+    ),
+    Case(
+        "stack that makes a service of one version shared",
+        LOCAL,
+        "{release: {hot: 5m}}",
+        '{versions: {"1.0.0": {services: {web: {kind: shared}}}}}',
+        Line(f"colorway:overrides.versions.1.0.0.services.web.kind: {OF_NO_VERSION}", at="overrides"),
     ),
 )

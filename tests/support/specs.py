@@ -101,6 +101,18 @@ monitoring:
 """Two web services (one of them also under its own host name), a worker, a scheduler, two stores."""
 
 
+MAIL = {
+    "kind": "shared",
+    "image": pinned("mail"),
+    "port": 8025,
+    "routes": [{"path": "/mail/"}],
+    "health": {"path": "/livez"},
+    "uses": ["redis"],
+    "secrets": ["cache-password"],
+    "longest-request": "50s",
+    "limits": {"cpus": 0.5, "memory": "64Mi"},
+}
+"""A service that both colors share, for that platform."""
 SERVICES = ("shop", "api", "worker", "scheduler")
 """Services of that platform."""
 

@@ -129,7 +129,7 @@ def _ready(spec: PlatformSpec, color: Color) -> list[SmokeTest]:
     """Return the ready paths that the load balancers lead to the service that declares them."""
     return [
         SmokeTest(path=service.ready_path)
-        for name, service in spec.colored(color).items()
+        for name, service in spec.answering(color).items()
         if service.ready_path and _routed_to(spec, color, service.ready_path) == name
     ]
 
@@ -138,7 +138,7 @@ def _routed_to(spec: PlatformSpec, color: Color, path: str) -> str | None:
     """Return the service that answers a path under every host name."""
     routes = [
         (route.path, name)
-        for name, service in spec.colored(color).items()
+        for name, service in spec.answering(color).items()
         for route in service.routes
         if route.host is None and path.startswith(route.path)
     ]
@@ -146,13 +146,13 @@ def _routed_to(spec: PlatformSpec, color: Color, path: str) -> str | None:
 
 
 def _paths(spec: PlatformSpec, color: Color) -> dict[str, str]:
-    """Return a path of each service, one that a good version answers well where any is known."""
+    """Return a path of each service of a color, one that a good version answers well where any is known."""
     tried = [test.path for test in (*spec.platform.release.smoke, *_ready(spec, color)) if test.status < 400]  # noqa: PLR2004
     routes = [route.path for service in spec.colored(color).values() for route in service.routes]
     found: dict[str, str] = {}
     for path in (*tried, *routes):
         service = _routed_to(spec, color, path)
-        if service:
+        if service in spec.colored(color):
             found.setdefault(service, path)
     return found
 

@@ -35,6 +35,7 @@ _KNOWN_SECRETS = re.compile(
     """,
     re.VERBOSE,
 )
+_URL_OF_HOST = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:[^/\s@]*@)?([^/\s:@?#]+)")
 _URL_WITH_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/\s@:]*:[^/\s@]+@")
 _TOKEN = re.compile(rf"[A-Za-z0-9+/_-]{{{SHORTEST_TOKEN},}}")
 _PUBLIC = re.compile(
@@ -147,6 +148,14 @@ class EnvValue(ShortSpec):
         Swarm takes every variable for a template of Go: `{{` begins an action, unless an action prints it.
         """
         return self.value if self.template else self.value.replace("{{", '{{"{{"}}')
+
+
+def named_host(key: str, value: str) -> str | None:
+    """Return the host that a variable names: in a URL, or where its name ends with HOST."""
+    url = _URL_OF_HOST.match(value)
+    if url:
+        return url[1]
+    return value.partition(":")[0] if key.endswith("HOST") else None
 
 
 def in_swarm(env: dict[str, EnvValue]) -> dict[str, str]:

@@ -160,6 +160,6 @@ class VolumeSpec(StrictSpec):
     read_only: bool = False
     """Whether the task may only read it."""
     shared: bool | None = None
-    """Whether both colors have the same data; else each color keeps its own. A colored service must say it."""
+    """Whether both colors have the same data; else each color keeps its own. Only a shared service need not say it."""
     nfs: NfsSpec | None = None
     """File server that keeps the data; none = the one host that the service runs on."""

@@ -73,7 +73,7 @@ class UpdatePolicy(StrictSpec):
     monitor: PositiveDuration = timedelta(seconds=5)
     """How long a new task is watched before it counts as good."""
     order: Order | None = None
-    """What comes first; none = start-first, unless two tasks of the service must never be alive at once."""
+    """What comes first; none = start-first, but stop-first where two tasks of the service must not be alive at once."""
     failure_action: FailureAction = FailureAction.ROLLBACK
     """What happens when new tasks fail."""
     max_failure_ratio: Annotated[Ratio, AfterValidator(_one_decimal)] = 0.0
