@@ -56,7 +56,7 @@ def config(stack):
 
 
 def test_there_are_the_stacks_that_the_documents_speak_of():
-    assert {"local", "staging", "production"} <= set(STACKS)
+    assert {"local", "staging", "preproduction", "production", "portal-staging", "portal-production"} <= set(STACKS)
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -86,7 +86,8 @@ def test_every_secret_is_set_or_made_up(stack):
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_stack_is_of_the_environment_that_it_is_named_after(stack):
-    assert spec(stack).settings.environment.value == stack
+    named = "staging" if stack == "preproduction" else stack.removeprefix("portal-")
+    assert spec(stack).settings.environment.value == named, "preproduction is production's shape without its users"
 
 
 @pytest.mark.parametrize("stack", STACKS)
