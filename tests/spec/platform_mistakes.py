@@ -580,8 +580,8 @@ CASES = (
         "unknown kind",
         DEMO,
         "kind: worker",
-        "kind: cron",
-        Line("services.worker.kind: must be web, worker or scheduler", at="kind: cron"),
+        "kind: crom",
+        Line("services.worker.kind: must be web, worker, scheduler or cron", at="kind: crom"),
     ),
     Case(
         "route twice",
