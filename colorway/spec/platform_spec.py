@@ -51,7 +51,7 @@ class PlatformSpec(StrictSpec):
 
     @property
     def active(self) -> Color:
-        """The color that owns workers and schedulers."""
+        """The color that owns workers, schedulers and crons."""
         return self.settings.traffic.active
 
     @property

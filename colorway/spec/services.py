@@ -60,7 +60,7 @@ STOP_MARGIN = timedelta(seconds=5)
 
 
 LOOP_HEALTH = HealthSpec(none="the loop of a cron is its process, and Swarm begins it anew when it ends")
-"""Health of a cron that says none."""
+"""Health of a cron that says none; every other kind says it."""
 
 
 class ServiceKind(StrEnum):
@@ -123,7 +123,7 @@ class ServiceSpec(StrictSpec):
     replicas: Replicas = 1
     """Tasks per color."""
     health: HealthSpec
-    """How the swarm learns that a task is well; a cron, whose loop is its process, need not say it."""
+    """How the swarm learns that a task is well."""
     ready_path: UrlPath | None = None
     """Path that answers 200 while everything that it depends on is there; checked by releases, not by the swarm."""
     schedule: CronSchedule | None = None

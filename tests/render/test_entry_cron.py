@@ -201,9 +201,7 @@ def test_a_clock_that_goes_back_doubles_nothing(host):
 def test_a_time_that_comes_while_a_job_runs_is_left_out(host):
     output = host.run("* * * * *", at=NOON, lasting=timedelta(minutes=5), LASTS=130)
     assert host.started == minutes("12:01", "12:04"), "12:02 and 12:03 came meanwhile"
-    assert (
-        "the job of 2026-11-27T12:01Z ended after 2026-11-27T12:03Z had come; what came meanwhile is left out" in output
-    )
+    assert "12:01Z ended after 2026-11-27T12:03Z had come; what came meanwhile is left out" in output
     host.run("* * * * *", at=NOON + timedelta(minutes=6))
     assert host.started == minutes("12:01", "12:04"), "and no later task makes it up"
 

@@ -94,13 +94,14 @@ def _entry(entry: str, name: str, *, least: int, most: int) -> range:
     else:
         first, last = int(match["first"]), int(match["last"] or match["first"])
         if match["step"] and not match["last"]:
-            raise ValueError(f"has a step in its {name} without a range to go through; write for example */{step}")
-    if first < least or last > most or first > most:
-        raise ValueError(f"has a {name} that is not from {least} to {most}")
+            cure = f"write for example */2 or {least}-{most}/2"
+            raise ValueError(f"has a step in its {name} without a range to go through; {cure}")
+    if min(first, last) < least or max(first, last) > most:
+        raise ValueError(f"has a {name} out of its range; it must be from {least} to {most}")
     if first > last:
         raise ValueError(f"has a range in its {name} that ends before it begins; write the lower number first")
     if not 1 <= step <= max(most - least, 1):
-        raise ValueError(f"has a step in its {name} that is not from 1 to {most - least}")
+        raise ValueError(f"has a step out of range in its {name}; it must be from 1 to {most - least}")
     # As a weekday 7 is Sunday again, which * has already.
     return range(first, last if match["all"] and most == 7 else last + 1, step)  # noqa: PLR2004 - days of a week
 
