@@ -127,7 +127,7 @@ class ServiceSpec(StrictSpec):
     ready_path: UrlPath | None = None
     """Path that answers 200 while everything that it depends on is there; checked by releases, not by the swarm."""
     schedule: CronSchedule | None = None
-    """When a cron's job runs: minute, hour, day of the month, month, weekday; UTC. The job is told in COLORWAY_SCHEDULED."""
+    """When a cron's job runs, in UTC: minute, hour, day, month, weekday. The job finds it in COLORWAY_SCHEDULED."""
     overlap: OnlyOverlap = Overlap.FORBID
     """What becomes of a cron's time that comes while its job still runs: it is left out."""
     longest_request: PositiveDuration = timedelta(seconds=60)

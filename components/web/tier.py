@@ -55,7 +55,7 @@ class WebTier(pulumi.ComponentResource):
 
 
 def colored_service(spec: PlatformSpec, *, name: str, color: Color) -> SwarmServiceSpec:
-    """Return one color's service as plain values; workers, schedulers and crons use it too."""
+    """Return one color's service as plain values; workers and schedulers use it too."""
     service = spec.colored(color)[name]
     return SwarmServiceSpec(
         service_name=names.service(spec.stack, name, color),
