@@ -141,7 +141,7 @@ def _traffic_words(installed: PlatformOutputs, wanted: PlatformOutputs) -> list[
             "reload, no task restarts"
         )
     if before.active != after.active:
-        found.append(f"{after.active.value} becomes active: workers and schedulers move there")
+        found.append(f"{after.active.value} becomes active: workers, schedulers and crons move there")
     return found
 
 

@@ -177,7 +177,7 @@ def test_a_store_does_not_move_to_an_empty_volume():
             {"traffic": "50:50", "active": "blue"},
             {"traffic": "0:100"},
             "traffic 50:50 → 0:100 (blue:green), the load balancers reload, no task restarts; green becomes active: "
-            "workers and schedulers move there",
+            "workers, schedulers and crons move there",
         ),
         (
             {"versions": {"blue": "1.0.0", "green": None}},

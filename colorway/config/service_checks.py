@@ -9,6 +9,7 @@ from pathlib import Path
 from colorway.config.documents import Document
 from colorway.spec import names
 from colorway.spec.base import Mistake, hint
+from colorway.spec.hosts import Role
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.services import ServiceSpec
 from colorway.spec.task.mounts import LARGEST_CONFIG, NfsSpec
@@ -56,7 +57,7 @@ def service_mistakes(
 
 
 def _lost_hosts(service: ServiceSpec, spec: PlatformSpec) -> Iterator[Mistake]:
-    known = [host.name for host in spec.places(service.model_copy(update={"placement": type(service.placement)()}))]
+    known = [host.name for host in spec.hosts(Role.WEB)]
     for index, host in enumerate(service.placement.hosts):
         if host not in known:
             message = f"is no host of this stack with the role web; {hint(host, known)}"

@@ -318,7 +318,14 @@ def _load_balancers(spec: PlatformSpec) -> Iterator[Wanted]:
             role=Role.LOAD_BALANCER,
             host=host.name,
         )
-        yield WantedDirectory(path=spec.directory, host=host)
+
+
+def _directories(spec: PlatformSpec) -> Iterator[Wanted]:
+    """Yield the stack's directory on each host that has one: of a load balancer, or of a cron in either color."""
+    crons = (service for color in Color for service in spec.colored(color).values() if service.schedule)
+    hosts = {host.name: host for host in spec.load_balancers}
+    hosts |= {host.name: host for cron in crons for host in spec.places(cron)}
+    return (WantedDirectory(path=spec.directory, host=host) for host in hosts.values())
 
 
 def _monitoring(spec: PlatformSpec) -> Iterator[Wanted]:
@@ -385,6 +392,7 @@ KINDS: tuple[Callable[[PlatformSpec], Iterable[Wanted]], ...] = (
     _migrations,
     _stores,
     _load_balancers,
+    _directories,
     _monitoring,
     _networks,
     _secrets,

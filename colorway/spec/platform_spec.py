@@ -51,7 +51,7 @@ class PlatformSpec(StrictSpec):
 
     @property
     def active(self) -> Color:
-        """The color that owns workers and schedulers."""
+        """The color that owns workers, schedulers and crons."""
         return self.settings.traffic.active
 
     @property
@@ -116,7 +116,13 @@ class PlatformSpec(StrictSpec):
     def places(self, service: ServiceSpec) -> tuple[HostSpec, ...]:
         """Return the hosts that a service may run on, as far as names say it."""
         wanted = service.placement.hosts
-        return tuple(host for host in self.hosts(Role.WEB) if not wanted or host.name in wanted)
+        found = tuple(host for host in self.hosts(Role.WEB) if not wanted or host.name in wanted)
+        # What a cron remembers is on one host, so that it must not move to another.
+        return found[:1] if service.schedule else found
+
+    def cron_directory(self, service: str) -> str:
+        """Return the directory of its host in which a cron remembers what it has started; both colors have the same."""
+        return f"{self.directory}/cron/{service}"
 
     def version(self, color: Color) -> str:
         """Return the version of a color that is on.

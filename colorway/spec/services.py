@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from enum import StrEnum
+from typing import Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, GetJsonSchemaHandler, field_validator, model_validator
+from pydantic_core import CoreSchema
+from typing_extensions import override
 
 from colorway.spec.base import Mistake, StrictSpec, refuse
 from colorway.spec.fields import (
@@ -33,6 +36,7 @@ from colorway.spec.task.process import (
     StopSignal,
     TaskUser,
 )
+from colorway.spec.task.schedule import CronSchedule, OnlyOverlap, Overlap, cron_mistakes
 
 __all__ = [
     "SECRETS_FOLDER",
@@ -56,6 +60,10 @@ STOP_MARGIN = timedelta(seconds=5)
 """Added to the longest request: a task that is killed sooner loses what it was answering."""
 
 
+LOOP_HEALTH = HealthSpec(none="the loop of a cron is its process, and Swarm begins it anew when it ends")
+"""Health of a cron that says none; every other kind says it."""
+
+
 class ServiceKind(StrEnum):
     """What moves a service from one color to the other."""
 
@@ -65,6 +73,8 @@ class ServiceKind(StrEnum):
     """Takes jobs; only the active color runs it."""
     SCHEDULER = "scheduler"
     """Gives out jobs; the active color runs exactly one."""
+    CRON = "cron"
+    """Runs a job at times of its schedule; the active color has exactly one."""
     SHARED = "shared"
     """Exists once, beside both colors, and is of no version; both reach it, and the load balancers lead to it."""
 
@@ -121,6 +131,10 @@ class ServiceSpec(StrictSpec):
     """How the swarm learns that a task is well."""
     ready_path: UrlPath | None = None
     """Path that answers 200 while everything that it depends on is there; checked by releases, not by the swarm."""
+    schedule: CronSchedule | None = None
+    """When a cron's job runs, in UTC: minute, hour, day, month, weekday. The job finds it in COLORWAY_SCHEDULED."""
+    overlap: OnlyOverlap = Overlap.FORBID
+    """What becomes of a cron's time that comes while its job still runs: it is left out."""
     longest_request: PositiveDuration = timedelta(seconds=60)
     """The longest answer or job; a task gets this and 5 s more to finish when it is told to stop."""
     limits: LimitsSpec
@@ -180,7 +194,7 @@ class ServiceSpec(StrictSpec):
     @property
     def is_single(self) -> bool:
         """Whether two of its tasks must never be alive at once."""
-        return self.kind is ServiceKind.SCHEDULER
+        return self.kind in {ServiceKind.SCHEDULER, ServiceKind.CRON}
 
     @property
     def order(self) -> Order:
@@ -202,6 +216,21 @@ class ServiceSpec(StrictSpec):
         """Return its health check in Docker's form."""
         return self.health.tests(self.port, ports=self.ports)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _a_loop_is_its_health(cls, said: Any) -> Any:  # noqa: ANN401 - plain data
+        if isinstance(said, Mapping) and said.get("kind") == ServiceKind.CRON and "health" not in said:
+            return {**said, "health": LOOP_HEALTH}
+        return said
+
+    @classmethod
+    @override
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Require no health in the JSON schema, which does not know that only a cron may be without."""
+        found = handler(schema)
+        handler.resolve_ref_schema(found)["required"].remove("health")
+        return found
+
     @model_validator(mode="after")
     def _fits_together(self) -> ServiceSpec:
         refuse(
@@ -209,6 +238,7 @@ class ServiceSpec(StrictSpec):
                 *self._kind_mistakes(),
                 *self._shared_mistakes(),
                 *self._single_mistakes(),
+                *cron_mistakes(self, is_cron=self.kind is ServiceKind.CRON),
                 *self._port_mistakes(),
                 *self._published_mistakes(),
                 *self._use_mistakes(),

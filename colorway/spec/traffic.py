@@ -55,7 +55,7 @@ class Traffic(StrictSpec):
     green: Percent
     """Share of the users that meet green, in whole percent."""
     active: Color
-    """The color that owns workers and schedulers."""
+    """The color that owns workers, schedulers and crons."""
 
     def of(self, color: Color) -> int:
         """Return a color's share in percent."""

@@ -1,4 +1,4 @@
-"""Workers and schedulers: they belong to the active color."""
+"""Workers, schedulers and crons: they belong to the active color."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from colorway.render.templates import script
 from colorway.spec import names
 from colorway.spec.fields import whole_seconds
 from colorway.spec.platform_spec import PlatformSpec
+from colorway.spec.services import ServiceSpec
 from colorway.spec.traffic import Color
 from components.remote import HostScript
 from components.swarm_service import SwarmService
 from components.swarm_spec import MountedFile
+from components.web.cron import CronLoop, in_loop
 from components.web.surroundings import Surroundings
 from components.web.tier import attachments, mounted, swarm_service
 
@@ -29,7 +31,7 @@ class _Given(NamedTuple):
 
 
 class Workers(pulumi.ComponentResource):
-    """Runs the workers and schedulers of the active color, and never those of both.
+    """Runs the workers, schedulers and crons of the active color, and never those of both.
 
     In this order, whichever color falls: the falling color's services to 0 → a barrier that waits until
     none of their tasks is alive → the rising color's services. The barrier looks at what tasks really do:
@@ -66,19 +68,36 @@ class Workers(pulumi.ComponentResource):
         if color not in spec.colors_on:
             return []
         return [
-            SwarmService(
-                f"{name}-{color.value}",
-                swarm_service(spec, name=name, color=color),
-                networks=[
-                    *attachments(name, service, color=color, networks=given.networks),
-                    *given.around[color].networks[name],
-                ],
-                secrets=mounted(service, secrets=given.secrets),
-                configs=given.around[color].configs[name],
-                opts=pulumi.ResourceOptions(parent=self, depends_on=list(after)),
-            )
+            self._service(spec, name=name, service=service, color=color, given=given, after=after)
             for name, service in spec.services(color, belongs_to_active=True).items()
         ]
+
+    def _service(
+        self,
+        spec: PlatformSpec,
+        *,
+        name: str,
+        service: ServiceSpec,
+        color: Color,
+        given: _Given,
+        after: Sequence[pulumi.Resource],
+    ) -> pulumi.Resource:
+        wanted, configs = swarm_service(spec, name=name, color=color), given.around[color].configs[name]
+        if service.schedule:
+            loop = CronLoop(f"{name}-{color.value}-loop", spec, service=name, color=color, opts=_below(self))
+            wanted = in_loop(spec, wanted, service=name, schedule=service.schedule)
+            configs, after = [*configs, loop.entry], [*after, loop]
+        return SwarmService(
+            f"{name}-{color.value}",
+            wanted,
+            networks=[
+                *attachments(name, service, color=color, networks=given.networks),
+                *given.around[color].networks[name],
+            ],
+            secrets=mounted(service, secrets=given.secrets),
+            configs=configs,
+            opts=_below(self, *after),
+        )
 
     def _barrier(
         self, name: str, spec: PlatformSpec, *, falling: Color, after: Sequence[pulumi.Resource]
@@ -93,5 +112,9 @@ class Workers(pulumi.ComponentResource):
                 str(whole_seconds(longest) + 30),
                 *(names.service(spec.stack, service, falling) for service in services),
             ],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=list(after)),
+            opts=_below(self, *after),
         )
+
+
+def _below(parent: pulumi.Resource, *after: pulumi.Resource) -> pulumi.ResourceOptions:
+    return pulumi.ResourceOptions(parent=parent, depends_on=list(after))

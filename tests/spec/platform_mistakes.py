@@ -152,9 +152,9 @@ CASES = (
         Line(
             (
                 "services.web.xyz: is no known key; known: build, capabilities, command, config-files, entrypoint, "
-                "env, extra-hosts, health, image, kind, limits, longest-request, networks, placement, port, ports, "
-                "published, read-only, ready-path, replicas, restart, routes, secrets, shm-size, stop-signal, update, "
-                "user, uses, volumes, working-dir"
+                "env, extra-hosts, health, image, kind, limits, longest-request, networks, overlap, placement, port, "
+                "ports, published, read-only, ready-path, replicas, restart, routes, schedule, secrets, shm-size, "
+                "stop-signal, update, user, uses, volumes, working-dir"
             ),
             at="xyz",
         ),
@@ -581,8 +581,8 @@ CASES = (
         "unknown kind",
         DEMO,
         "kind: worker",
-        "kind: cron",
-        Line("services.worker.kind: must be web, worker, scheduler or shared", at="kind: cron"),
+        "kind: crom",
+        Line("services.worker.kind: must be web, worker, scheduler, cron or shared", at="kind: crom"),
     ),
     Case(
         "route twice",

@@ -8,6 +8,7 @@ from tests.spec.project_files import DEMO, DEMO_1, LOCAL, SHOP, SHOP_1
 READY = "ready-path: /readyz"
 WORKER = "    kind: worker\n"
 SCHEDULER = "    kind: scheduler\n"
+CRON = ('schedule: "0 4 * * *"', "command: [job]")
 
 
 def _of_web(name: str, line: str, text: str, *more: str) -> Case:
@@ -27,6 +28,20 @@ def _shared(name: str, line: str, text: str) -> Case:
 
 def _of_scheduler(name: str, line: str, text: str, *, nth: int = 1) -> Case:
     return Case(name, DEMO, SCHEDULER, f"{SCHEDULER}    {line}\n", Line(f"services.scheduler.{text}", at=line, nth=nth))
+
+
+def _of_cron(
+    name: str, line: str, text: str, *, kept: tuple[str, ...] = ('schedule: "0 4 * * *"', "command: [job]")
+) -> Case:
+    """A line more in a cron; a text that begins with no key is said of the cron as a whole."""
+    lines = "".join(f"    {one}\n" for one in ("kind: cron", *kept, line))
+    at = line if text.startswith(line.partition(":")[0]) else "scheduler:"
+    between = "." if at == line else ": "
+    return Case(name, DEMO, SCHEDULER, lines, Line(f"services.scheduler{between}{text}", at=at))
+
+
+def _of_schedule(name: str, schedule: str, text: str) -> Case:
+    return _of_cron(name, f'schedule: "{schedule}"', f"schedule: {text}", kept=("command: [job]",))
 
 
 MODE = 'must be four octal digits in quotes, for example "0440": YAML reads others out of 0440'
@@ -458,5 +473,105 @@ CASES = (
         "{release: {hot: 5m}}",
         '{versions: {"1.0.0": {services: {web: {kind: shared}}}}}',
         Line(f"colorway:overrides.versions.1.0.0.services.web.kind: {OF_NO_VERSION}", at="overrides"),
+    ),
+    _of_cron(
+        "cron without a schedule",
+        "command: [job]",
+        'is a cron without a schedule; add for example schedule: "*/5 * * * *", which is every five minutes',
+        kept=(),
+    ),
+    _of_cron(
+        "cron without a program",
+        'schedule: "0 4 * * *"',
+        "is a cron that does not say what to run, and what its image would run is not known here; add for example "
+        "command: [python3, cleanup.py]",
+        kept=(),
+    ),
+    _of_schedule(
+        "schedule with seconds",
+        "0 0 4 * * *",
+        'has 6 fields and not five (minute, hour, day of the month, month, weekday); write for example "*/5 * * * *"',
+    ),
+    _of_schedule(
+        "schedule with a short name",
+        "@daily",
+        'is one of the short names that cron has; write its five fields, for example "0 0 * * *"',
+    ),
+    _of_schedule(
+        "schedule with a minute too many", "60 * * * *", "has a minute out of its range; it must be from 0 to 59"
+    ),
+    _of_schedule(
+        "schedule with a day 0", "0 0 0 * *", "has a day of the month out of its range; it must be from 1 to 31"
+    ),
+    _of_schedule(
+        "schedule with a weekday's name",
+        "0 4 * * MON",
+        "has a weekday that cannot be read; names are not known, numbers are: write a number, a range, * or a list of "
+        "them, for example 0,2 or */2",
+    ),
+    _of_schedule(
+        "schedule with a lost comma",
+        "0,,5 * * * *",
+        "has a minute that cannot be read; write a number, a range, * or a list of them, for example 0,2 or */2",
+    ),
+    _of_schedule(
+        "schedule with a range from its end",
+        "0 18-6 * * *",
+        "has a range in its hour that ends before it begins; write the lower number first",
+    ),
+    _of_schedule(
+        "schedule with a step of nothing",
+        "*/0 * * * *",
+        "has a step out of range in its minute; it must be from 1 to 59",
+    ),
+    _of_schedule(
+        "schedule with a step that nothing goes through",
+        "5/10 * * * *",
+        "has a step in its minute without a range to go through; write for example */2 or 0-59/2",
+    ),
+    _of_schedule(
+        "schedule of a day that never comes",
+        "0 4 31 4,6 *",
+        "names days that its months never have, so that it would never run; name another day or month",
+    ),
+    _of_cron(
+        "overlap of jobs",
+        "overlap: allow",
+        "overlap: must be forbid: a job is neither run twice at once nor cut off for the next one",
+    ),
+    _of_cron(
+        "cron with a port",
+        "port: 8765",
+        "port: belongs to a cron, which nobody calls: its jobs come and go; leave it out",
+    ),
+    _of_cron(
+        "cron with a published port",
+        "published: [{port: 9999, target: 80}]",
+        "published: belongs to a cron, which nobody calls: its jobs come and go; leave it out",
+    ),
+    _of_cron(
+        "cron with routes",
+        "routes: [{path: /cron}]",
+        "routes: belong to a cron; only web and shared services answer requests, so leave them out",
+    ),
+    _of_cron(
+        "cron with a stop signal",
+        "stop-signal: SIGINT",
+        "stop-signal: belongs to a cron, whose job is left to its end and gets no signal; leave it out",
+    ),
+    _of_cron(
+        "two crons",
+        "replicas: 2 # each",
+        "replicas: must be 1 for a cron; with more, every job would be given out several times",
+    ),
+    _of_cron(
+        "order of a cron's update",
+        "update: {order: start-first}",
+        "update.order: is always stop-first for a cron, so that never two give out jobs; leave it out",
+    ),
+    _of_worker(
+        "schedule of a worker",
+        'schedule: "0 4 * * *"',
+        "schedule: belongs to a cron; write kind: cron, or leave it out",
     ),
 )

@@ -102,7 +102,10 @@ CASES = (
             "colorway:traffic.green: is missing: share of the users that meet green, in whole percent",
             at="colorway:traffic",
         ),
-        Line("colorway:traffic.active: is missing: the color that owns workers and schedulers", at="colorway:traffic"),
+        Line(
+            "colorway:traffic.active: is missing: the color that owns workers, schedulers and crons",
+            at="colorway:traffic",
+        ),
     ),
     Case(
         "unquoted version",

@@ -141,7 +141,7 @@ def small_spec(
 
     Args:
         traffic: Shares of blue and green, `90:10`.
-        active: Owner of workers and schedulers; none = the color that has more.
+        active: Owner of workers, schedulers and crons; none = the color that has more.
         versions: Version of each color; a release is made up for each.
         hosts: The stack's machines.
         settings: More keys under `colorway:`.

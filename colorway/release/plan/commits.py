@@ -27,7 +27,7 @@ def stage(situation: Situation, percent: int) -> Commit:
     state = situation.state
     whole = percent == WHOLE
     share = "all traffic" if whole else f"{percent} %"
-    lines = [f"{state.rising} becomes active: workers and schedulers follow it."] if whole else []
+    lines = [f"{state.rising} becomes active: workers, schedulers and crons follow it."] if whole else []
     return _commit(
         situation,
         TrafficEdit(_shares(state.rising, percent, active=state.rising if whole else state.old)),
