@@ -329,6 +329,12 @@ CASES = (
         "update.order: is always stop-first for a scheduler, so that never two give out jobs; leave it out",
     ),
     _of_scheduler(
+        "scheduler that outlives the swarm's patience",
+        "longest-request: 51s",
+        "longest-request: must be at most 50s for a scheduler: after a minute its successor starts anyway; let a "
+        "worker do it",
+    ),
+    _of_scheduler(
         "two schedulers",
         "replicas: 2",
         "replicas: must be 1 for a scheduler; with more, every job would be given out several times",

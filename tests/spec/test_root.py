@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from colorway.spec.hosts import Role
+from colorway.spec.services import ServiceSpec
 from colorway.spec.task.environment import in_swarm
 from colorway.spec.traffic import Color
 from tests.support.specs import REMOTE_HOSTS, ZONE, demo_spec, pinned, small_spec
@@ -140,3 +141,10 @@ def test_migrations_and_flags_are_the_versions_own():
 def test_the_other_of_the_other_color_is_the_color(color):
     assert color.other is not color
     assert color.other.other is color
+
+
+def test_a_scheduler_that_says_nothing_is_killed_before_the_swarm_starts_another():
+    said = {"kind": "scheduler", "health": {"none": "a test"}, "limits": {"cpus": 1, "memory": "64Mi"}}
+    assert ServiceSpec.model_validate(said).stop_grace < timedelta(minutes=1), "stop-first waits a minute, no longer"
+    said |= {"kind": "worker"}
+    assert ServiceSpec.model_validate(said).stop_grace == timedelta(seconds=65), "two workers may live side by side"
