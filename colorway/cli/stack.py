@@ -88,7 +88,12 @@ def up(stack: StackName, in_place: Reason = None) -> None:
         _lock(spec, engine.swarm).refuse_beside_a_release()
     done = engine.up(in_place=in_place)
     _say(f"{_count(done.changes)} in {time.monotonic() - started:.1f} s")
-    show(console, read_status(spec, outputs=done.outputs, swarm=engine.swarm), None)
+    found = read_status(spec, outputs=done.outputs, swarm=engine.swarm)
+    show(console, found, None)
+    if short_lived := found.short_lived(done.failing):
+        lines = [line for task in short_lived for line in task.lines()]
+        text = "\n".join([f"{stack}: applied, and not everything goes on running", *lines])
+        raise ColorwayError(f"{text}\nMend it and run `colorway up {stack}` again.")
     if done.outputs:
         _say(f"\nopen {done.outputs.url}\nnext: colorway status {stack}   colorway preview {stack}   make down")
 

@@ -58,6 +58,8 @@ class Finished:
     changes: tuple[Change, ...]
     outputs: PlatformOutputs | None
     """What the stack says about itself now."""
+    failing: tuple[FailingTask, ...] = ()
+    """Tasks that ended meanwhile; whether their services run by now, only the swarm knows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,7 +155,8 @@ class Engine:
                         on_event=log, replace=replace or None, continue_on_error=continue_on_error or None
                     ),
                 )
-        return Finished(changes=tuple(log.changes), outputs=read_outputs(log.stack_outputs))
+        outputs = read_outputs(log.stack_outputs)
+        return Finished(changes=tuple(log.changes), outputs=outputs, failing=tuple(failures.values()))
 
     def down(self, *, orphans: bool = False, data: bool = False) -> list[Change]:
         """Remove all resources of the stack, its state, and what they leave on this machine.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from colorway.engine.watch import FailingTask
 from colorway.outputs import PlatformOutputs
 from colorway.spec import names
 from colorway.spec.platform_spec import PlatformSpec
@@ -78,6 +79,14 @@ class Status:
         missing = {service.service for service in self.outputs.services} - {row.service for row in self.rows}
         found += [(f"{name} is gone from the swarm", up) for name in sorted(missing)]
         return found + self._sick_rows
+
+    def short_lived(self, failing: Iterable[FailingTask]) -> list[FailingTask]:
+        """Return the tasks that ended during an `up` and left their service with fewer than it wants.
+
+        Swarm calls a service without a health check converged as soon as its program has begun.
+        """
+        sick = {row.service for row in self.rows if not row.is_healthy}
+        return [task for task in failing if task.service in sick]
 
     @property
     def _unfinished(self) -> tuple[str, str]:

@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from colorway.engine.status import Row, Status, read_status
+from colorway.engine.watch import FailingTask
 from colorway.outputs import PlatformOutputs, platform_outputs
 from colorway.swarm.services import ServiceState
 from tests.support.specs import small_spec
@@ -172,3 +173,13 @@ def test_a_docker_that_does_not_answer_is_one_sentence_beside_what_is_known(trou
 def test_status_only_asks(api):
     read_status(small_spec(), outputs=outputs_of(small_spec()), swarm=swarm_of(api))
     assert set(api.asked) <= {"services", "tasks", "networks", "containers", "secrets", "configs"}, "it never writes"
+
+
+def test_a_task_that_ended_counts_after_an_up_only_where_its_service_still_lacks_it():
+    failing = [
+        FailingTask(service=f"test-{name}-blue", reason="task: non-zero exit (1)") for name in ("shop", "worker")
+    ]
+    found = status(test_worker_blue={"running": 0})
+    assert found.short_lived(failing) == failing[1:], "the shop's next task runs, and the worker's ended as well"
+    assert status().short_lived(failing) == [], "whoever started twice is well"
+    assert status(test_worker_blue={"running": 0}).short_lived([]) == [], "what nobody saw end may be on its way"
