@@ -154,7 +154,7 @@ def test_what_only_the_swarm_knows_is_as_the_service_says(keys: Demo) -> None:
 
 def test_the_stock_server_runs_as_root_with_what_it_needs_and_no_more(keys: Demo) -> None:
     [container] = keys.containers("stock-blue")
-    processes = docker("top", container, "-o", "user,args")
+    processes = docker("top", container, "-o", "pid,user,args")
     assert "master process" in processes, processes
     assert "worker process" in processes, "the master may give its workers a user of their own"
 
