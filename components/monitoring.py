@@ -13,11 +13,12 @@ from colorway.spec.fields import go_duration
 from colorway.spec.hosts import HostSpec, Role
 from colorway.spec.networks import NetworkName
 from colorway.spec.platform_spec import PlatformSpec
-from colorway.spec.services import HealthSpec, LimitsSpec
+from colorway.spec.task.health import HealthSpec
+from colorway.spec.task.policies import LimitsSpec, Order
 from colorway.spec.task.process import PublishedSpec
 from components.entry import mounted_config
 from components.swarm_service import SwarmService
-from components.swarm_spec import Mount, NetworkAttachment, Order, SwarmServiceSpec
+from components.swarm_spec import Mount, NetworkAttachment, SwarmServiceSpec
 
 MTAIL_PROGRAM = "/etc/mtail/colorway.mtail"
 LOG_DIRECTORY = "/run/colorway"

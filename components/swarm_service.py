@@ -8,7 +8,7 @@ import pulumi
 import pulumi_docker as docker
 
 from colorway.spec.fields import go_duration
-from colorway.spec.services import LimitsSpec
+from colorway.spec.task.policies import LimitsSpec
 from colorway.spec.task.process import PublishMode
 from components.swarm_spec import Mount, MountedFile, NetworkAttachment, SwarmServiceSpec
 

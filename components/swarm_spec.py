@@ -13,8 +13,6 @@ from colorway.spec.task.health import HealthSpec
 from colorway.spec.task.policies import LimitsSpec, Order, RestartPolicy, UpdatePolicy
 from colorway.spec.task.process import PublishedSpec
 
-__all__ = ["Mount", "MountedFile", "NetworkAttachment", "Order", "SwarmServiceSpec"]
-
 CONVERGE_MARGIN = timedelta(seconds=30)
 
 

@@ -20,7 +20,7 @@ from colorway.spec.fields import (
     memory_text,
     whole_seconds,
 )
-from colorway.spec.services import LimitsSpec
+from colorway.spec.task.policies import LimitsSpec
 
 OWN_HEADERS = frozenset(
     {"connection", "content-length", "content-type", "server", "set-cookie", "strict-transport-security"}

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 
 from colorway.spec.base import StrictSpec
 from colorway.spec.fields import Label, PinnedImage, Port, PositiveDuration
-from colorway.spec.services import LimitsSpec
+from colorway.spec.task.policies import LimitsSpec
 
 
 class MonitoringSpec(StrictSpec):

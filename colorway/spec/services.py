@@ -38,18 +38,6 @@ from colorway.spec.task.process import (
 )
 from colorway.spec.task.schedule import CronSchedule, OnlyOverlap, Overlap, cron_mistakes
 
-__all__ = [
-    "SECRETS_FOLDER",
-    "STOP_MARGIN",
-    "HealthSpec",
-    "LimitsSpec",
-    "RestartPolicy",
-    "RouteSpec",
-    "ServiceKind",
-    "ServiceSpec",
-    "UpdatePolicy",
-]
-
 MAIN_DOMAIN = "main"
 """Name of the stack's own domain; a route that names none means it."""
 INTERNAL_PATH = "/.colorway"

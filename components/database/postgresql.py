@@ -7,11 +7,12 @@ import pulumi
 from colorway.spec import names
 from colorway.spec.hosts import Role
 from colorway.spec.platform_spec import PlatformSpec
-from colorway.spec.services import HealthSpec
 from colorway.spec.stores import PostgresqlSpec, StoreMember
+from colorway.spec.task.health import HealthSpec
+from colorway.spec.task.policies import Order
 from components.entry import ENTRY_COMMAND, entry_script
 from components.swarm_service import SwarmService
-from components.swarm_spec import Mount, MountedFile, NetworkAttachment, Order, SwarmServiceSpec
+from components.swarm_spec import Mount, MountedFile, NetworkAttachment, SwarmServiceSpec
 
 DATA = "/var/lib/postgresql/data"
 CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID")

@@ -13,11 +13,13 @@ from colorway.spec import names
 from colorway.spec.hosts import HostSpec
 from colorway.spec.networks import NetworkName
 from colorway.spec.platform_spec import PlatformSpec
-from colorway.spec.services import STOP_MARGIN, HealthSpec
+from colorway.spec.services import STOP_MARGIN
+from colorway.spec.task.health import HealthSpec
+from colorway.spec.task.policies import Order
 from colorway.spec.task.process import PublishedSpec
 from components.remote import HostScript
 from components.swarm_service import SwarmService
-from components.swarm_spec import Mount, NetworkAttachment, Order, SwarmServiceSpec
+from components.swarm_spec import Mount, NetworkAttachment, SwarmServiceSpec
 
 CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID")
 HEALTH = HealthSpec(

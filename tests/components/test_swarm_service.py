@@ -8,10 +8,11 @@ from datetime import timedelta
 import pytest
 
 from colorway.spec.fields import go_duration, parse_duration
-from colorway.spec.services import HealthSpec, LimitsSpec, UpdatePolicy
+from colorway.spec.task.health import HealthSpec
+from colorway.spec.task.policies import LimitsSpec, Order, UpdatePolicy
 from colorway.spec.task.process import PublishedSpec
 from components.swarm_service import SwarmService
-from components.swarm_spec import Mount, MountedFile, NetworkAttachment, Order, SwarmServiceSpec
+from components.swarm_spec import Mount, MountedFile, NetworkAttachment, SwarmServiceSpec
 from tests.support.recorder import SERVICE, run_program
 from tests.support.specs import pinned
 

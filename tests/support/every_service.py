@@ -8,10 +8,11 @@ from datetime import timedelta
 import pulumi
 import pulumi_docker as docker
 
-from colorway.spec.services import HealthSpec, LimitsSpec, UpdatePolicy
+from colorway.spec.task.health import HealthSpec
+from colorway.spec.task.policies import LimitsSpec, Order, UpdatePolicy
 from colorway.spec.task.process import PublishedSpec
 from components.swarm_service import SwarmService
-from components.swarm_spec import Mount, MountedFile, NetworkAttachment, Order, SwarmServiceSpec
+from components.swarm_spec import Mount, MountedFile, NetworkAttachment, SwarmServiceSpec
 from tests.contract.programs import LABEL, RANGE
 
 SLEEPER = ("sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1 & wait $!; done")
