@@ -46,7 +46,7 @@ LONGEST_PATH = 1000
 """nginx takes no word of 4,096 characters or more."""
 STOP_MARGIN = timedelta(seconds=5)
 """Added to the longest request: a task that is killed sooner loses what it was answering."""
-LONGEST_OF_SCHEDULER = timedelta(seconds=50)
+LONGEST_ALONE = timedelta(seconds=50)
 """Swarm waits a minute for a task to stop, then starts its successor beside it, stop-first or not (measured: 61 s)."""
 
 
@@ -169,8 +169,8 @@ class ServiceSpec(StrictSpec):
     @property
     def stop_grace(self) -> timedelta:
         """Time between the stop signal and the kill."""
-        longest = self.longest_request
-        return STOP_MARGIN + (min(longest, LONGEST_OF_SCHEDULER) if self.kind is ServiceKind.SCHEDULER else longest)
+        longest = min(self.longest_request, LONGEST_ALONE) if self._is_alone else self.longest_request
+        return longest + STOP_MARGIN
 
     @property
     def is_shared(self) -> bool:
@@ -203,6 +203,13 @@ class ServiceSpec(StrictSpec):
         """Whether it is the one task that writes its volumes, as a broker is that bears no second one beside it."""
         return self.is_shared and self.replicas == 1 and not all(volume.read_only for volume in self.volumes)
 
+    @property
+    def _is_alone(self) -> bool:
+        """Whether only the end of one task keeps the next from being beside it; a cron has a lock."""
+        return self.kind is ServiceKind.SCHEDULER or (
+            self._keeps_data_alone and self.update.order is not Order.START_FIRST
+        )
+
     def tests(self) -> list[str]:
         """Return its health check in Docker's form."""
         return self.health.tests(self.port, ports=self.ports)
@@ -229,6 +236,7 @@ class ServiceSpec(StrictSpec):
                 *self._kind_mistakes(),
                 *self._shared_mistakes(),
                 *self._single_mistakes(),
+                *self._alone_mistakes(),
                 *cron_mistakes(self, is_cron=self.kind is ServiceKind.CRON),
                 *self._port_mistakes(),
                 *self._published_mistakes(),
@@ -288,13 +296,6 @@ class ServiceSpec(StrictSpec):
                     f"must be 1 for a {self.kind.value}; with more, every job would be given out several times",
                 )
             )
-        if (
-            self.kind is ServiceKind.SCHEDULER
-            and "longest_request" in self.model_fields_set
-            and self.longest_request > LONGEST_OF_SCHEDULER
-        ):
-            text = "must be at most 50s for a scheduler: after a minute its successor starts anyway; let a worker do it"
-            found.append((("longest-request",), text))
         if self.update.order is not None:
             found.append(
                 (
@@ -303,6 +304,14 @@ class ServiceSpec(StrictSpec):
                 )
             )
         return found
+
+    def _alone_mistakes(self) -> Iterator[Mistake]:
+        """Yield what would let the swarm start a second task beside one that may not have it."""
+        if self._is_alone and "longest_request" in self.model_fields_set and self.longest_request > LONGEST_ALONE:
+            what = "shared service that alone writes its volumes" if self.is_shared else self.kind.value
+            cure = "say update.order: start-first if it bears that" if self.is_shared else "let a worker do it"
+            text = f"must be at most 50s for a {what}: after a minute its successor starts anyway; {cure}"
+            yield ("longest-request",), text
 
     def _port_mistakes(self) -> list[Mistake]:
         found: list[Mistake] = []

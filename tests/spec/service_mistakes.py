@@ -334,6 +334,17 @@ CASES = (
         "longest-request: must be at most 50s for a scheduler: after a minute its successor starts anyway; let a "
         "worker do it",
     ),
+    Case(
+        "broker that outlives the swarm's patience",
+        DEMO,
+        WORKER,
+        "    kind: shared\n    volumes: [{name: mail, target: /mail}]\n    longest-request: 51s\n",
+        Line(
+            "services.worker.longest-request: must be at most 50s for a shared service that alone writes its volumes: "
+            "after a minute its successor starts anyway; say update.order: start-first if it bears that",
+            at="longest-request: 51s",
+        ),
+    ),
     _of_scheduler(
         "two schedulers",
         "replicas: 2",

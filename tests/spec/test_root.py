@@ -148,3 +148,15 @@ def test_a_scheduler_that_says_nothing_is_killed_before_the_swarm_starts_another
     assert ServiceSpec.model_validate(said).stop_grace < timedelta(minutes=1), "stop-first waits a minute, no longer"
     said |= {"kind": "worker"}
     assert ServiceSpec.model_validate(said).stop_grace == timedelta(seconds=65), "two workers may live side by side"
+
+
+@pytest.mark.parametrize(
+    ("update", "seconds"),
+    [({}, 55), ({"order": "stop-first"}, 55), ({"order": "start-first"}, 65)],
+    ids=["by itself", "said", "not alone"],
+)
+def test_a_shared_service_that_alone_writes_its_volume_is_killed_before_another_opens_it(update, seconds):
+    said = {"kind": "shared", "health": {"none": "a test"}, "limits": {"cpus": 1, "memory": "64Mi"}, "update": update}
+    said["volumes"] = [{"name": "mails", "target": "/mails"}]
+    grace = ServiceSpec.model_validate(said).stop_grace
+    assert grace == timedelta(seconds=seconds), "stop-first waits a minute, no longer"
