@@ -123,7 +123,7 @@ def test_only_commands_that_exist_are_called():
 
 @pytest.fixture
 def repository(tmp_path, monkeypatch):
-    """A clone in small: three stacks for users, of two platforms, and two that are not."""
+    """A clone in small: four stacks of hosts, of two platforms, and two that are not."""
     monkeypatch.chdir(tmp_path)
     for stack, environment, platform in [
         ("local", "local", "demo"),
@@ -131,6 +131,7 @@ def repository(tmp_path, monkeypatch):
         ("staging", "staging", "a"),
         ("production", "production", "a"),
         ("portal", "production", "b"),
+        ("preproduction", "staging", "b"),
     ]:
         Path(f"Pulumi.{stack}.yaml").write_text(
             f'config:\n  colorway:environment: {environment}\n  colorway:platform: "{platform}"\n'
@@ -172,8 +173,8 @@ def touched(start):
         ("Pulumi.local.yaml", "[]"),
         ("platforms/a.yaml", '["staging","production"]'),
         ("releases/a/2.0.0.yaml", '["staging","production"]'),
-        ("platforms/b.yaml", '["portal"]'),
-        ("components/web.py", '["staging","production","portal"]'),
+        ("platforms/b.yaml", '["preproduction","portal"]'),
+        ("components/web.py", '["staging","preproduction","production","portal"]'),
         ("docs/one.md", "[]"),
     ],
 )
@@ -186,7 +187,8 @@ def test_a_commit_touches_the_stacks_that_read_the_file(repository, path, stacks
 @pytest.mark.skipif(shutil.which("jq") is None, reason="the script needs jq, which GitHub's runners have")
 @pytest.mark.parametrize("start", ["", "0" * 40])
 def test_an_unknown_start_touches_all_stacks(repository, start):
-    assert touched(start) == 'stacks=["staging","production","portal"]', "better one `up` too many than one too few"
+    every = '["staging","preproduction","production","portal"]'
+    assert touched(start) == f"stacks={every}", "better one `up` too many than one too few"
 
 
 # --- .ci/run, with a Makefile and a colorway that only pretend
