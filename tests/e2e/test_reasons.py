@@ -129,7 +129,7 @@ def test_the_log_of_what_crashed_is_kept(told) -> None:
 
 
 def test_addresses_of_a_foreign_network_are_said_before_anything_is_created(
-    tmp_path: Path, swarm: None, pulumi_cli: Path
+    tmp_path: Path, empty_machine: None, pulumi_cli: Path
 ) -> None:
     with free_place() as place:
         clone = Clone.make(tmp_path / "clone", place=place)

@@ -85,7 +85,7 @@ def test_figures_are_kept_by_color(platform: Demo):
     wait_until(lambda: requests_of_blue() >= before + 20, limit=30, what="Prometheus knows of 20 more requests of blue")
 
 
-def test_a_busy_port_is_said_before_anything_is_created(tmp_path: Path, swarm: None, pulumi_cli: Path):
+def test_a_busy_port_is_said_before_anything_is_created(tmp_path: Path, empty_machine: None, pulumi_cli: Path):
     with free_place() as place, socket.socket() as busy:
         clone = Clone.make(tmp_path / "clone", place=place)
         busy.bind(("127.0.0.1", place.https_port))
