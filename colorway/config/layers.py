@@ -10,27 +10,47 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from pydantic import ValidationError
+
 from colorway.config.documents import Document, Problem
 from colorway.spec.base import Mistake, hint
-from colorway.spec.services import ServiceKind
+from colorway.spec.services import ServiceKind, ServiceSpec
 
 SERVICES = "services"
 VERSIONS = "versions"
 SHARED_CURE = "write it into the platform file, or under overrides.services of a stack"
 
 
-def for_stack(platform: Document, overrides: Document) -> Document:
-    """Return a platform file with what the stack changes in it, whatever the version."""
-    plain = {key: value for key, value in overrides.data.items() if key != VERSIONS}
-    return platform.overridden_by(replace(overrides, data=plain))
+def for_stack(platform: Document, overrides: Document, manifests: Iterable[Document] = ()) -> Document:
+    """Return a platform file with what the stack changes in it, whatever the version.
+
+    Args:
+        platform: The platform file.
+        overrides: `colorway:overrides`.
+        manifests: Of every version; what the stack changes in a service that only they have is for those versions.
+    """
+    elsewhere = {name for manifest in manifests for name in manifest.section(SERVICES).data}
+    services = overrides.section(SERVICES).data
+    known = {name for name, said in services.items() if name not in elsewhere or _is_whole(said)}
+    return platform.overridden_by(_of_known(overrides, known={*platform.section(SERVICES).data, *known}))
 
 
-def for_version(platform: Document, manifest: Document, overrides: Document, *, version: str) -> Document:
-    """Return a platform file with what a version says of its services, and what the stack says of both."""
+def for_version(
+    merged: Document, manifest: Document, overrides: Document, *, version: str, platform: Document
+) -> Document:
+    """Return a platform file with what a version says of its services, and what the stack says of both.
+
+    Args:
+        merged: The platform file as the stack changes it whatever the version.
+        manifest: The version's.
+        overrides: `colorway:overrides`.
+        version: The version.
+        platform: The platform file.
+    """
     defined = platform.overridden_by(_only_services(manifest.data, manifest))
     named = overrides.section(VERSIONS).section(version)
-    shared = [name for name, kind in _kinds(overrides).items() if kind == ServiceKind.SHARED]
-    changed = defined.overridden_by(_of_known(overrides, known={*defined.section(SERVICES).data, *shared}))
+    of_stack = merged.section(SERVICES).data.keys() - platform.section(SERVICES).data.keys()
+    changed = defined.overridden_by(_of_known(overrides, known={*defined.section(SERVICES).data, *of_stack}))
     return changed.overridden_by(_only_services(named.data, named))
 
 
@@ -72,13 +92,19 @@ def version_override_mistakes(overrides: Document, *, known: Iterable[str]) -> l
     return found
 
 
-def removal_mistakes(layer: Document, platform: Document) -> list[Mistake]:
-    """Return the services that a layer leaves out and the platform file does not have."""
-    services = platform.section(SERVICES).data
+def removal_mistakes(layer: Document, *below: Document, of: str = "the platform file") -> list[Mistake]:
+    """Return the services that a layer leaves out and no layer below it has.
+
+    Args:
+        layer: The layer.
+        below: The layers below it.
+        of: What they are, in the words of the message.
+    """
+    known = {name: None for one in below for name, said in one.section(SERVICES).data.items() if said is not None}
     return [
-        ((SERVICES, name), f"is no service of the platform file, so null says nothing; {hint(name, services)}")
+        ((SERVICES, name), f"is no service of {of}, so null says nothing; {hint(name, known)}")
         for name, said in layer.section(SERVICES).data.items()
-        if said is None and name not in services
+        if said is None and name not in known
     ]
 
 
@@ -127,12 +153,21 @@ def _kinds(document: Document) -> dict[str, object]:
     return {name: said.get("kind") if isinstance(said, Mapping) else None for name, said in services.items()}
 
 
+def _is_whole(said: object) -> bool:
+    """Return whether what a stack says of a service is all that a service needs."""
+    try:
+        ServiceSpec.model_validate(said, by_alias=True, by_name=False)
+    except ValidationError:
+        return False
+    return True
+
+
 def _only_services(data: Mapping[str, Any], document: Document) -> Document:
     return replace(document, data={SERVICES: data[SERVICES]} if data.get(SERVICES) else {})
 
 
 def _of_known(overrides: Document, *, known: Collection[str]) -> Document:
-    """Return a stack's overrides without those of services that this version does not have.
+    """Return a stack's overrides without its versions', and without those of services that are not known.
 
     Other versions may have them; what none has is found where the platform file is looked at by itself.
     """

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,6 +24,7 @@ from colorway.config.checks import (
 from colorway.config.documents import Document, Problem, read_document
 from colorway.config.explain import explain
 from colorway.config.layers import (
+    SERVICES,
     VERSIONS,
     changes_services,
     for_stack,
@@ -225,11 +226,15 @@ def load(*, root: Path, stack: str, settings: Document) -> PlatformSpec:
     overrides = settings.section("overrides")
     known = known_names(root, release_file(parsed.platform, "*"))
     _raise(settings.problems(missing) + overrides.problems(version_override_mistakes(overrides, known=known)))
+    # A release moves one line, so what the stack says of the services of a version is there before it is on.
+    is_more_said = overrides.section(SERVICES).data.keys() - platform.section(SERVICES).data.keys()
+    off = [version for version in known if version not in releases] if is_more_said else []
     spec = parse(
         stack=stack,
         settings=settings,
         platform=platform,
         releases=releases,
+        off=[_read(root, release_file(parsed.platform, version)) for version in off],
         build_digests=_digests(root, for_stack(platform, overrides)),
         files=config_files(root, [platform, *releases.values(), overrides]),
     )
@@ -246,6 +251,7 @@ def parse(  # noqa: PLR0913 - one for each kind of file
     platform: Document,
     releases: Mapping[str, Document],
     build_digests: Mapping[str, str],
+    off: Sequence[Document] = (),
     files: Mapping[str, bytes] | None = None,
 ) -> PlatformSpec:
     """Validate documents and put them together; pure.
@@ -254,7 +260,8 @@ def parse(  # noqa: PLR0913 - one for each kind of file
         stack: Name of the stack.
         settings: The keys under `colorway:`, without that prefix.
         platform: The platform file.
-        releases: Release manifests by version.
+        releases: Release manifests of the versions that are on.
+        off: Those of others.
         build_digests: Digest of each folder under images/.
         files: Content of the files that services name under `config-files`, by their paths in the project.
 
@@ -264,8 +271,9 @@ def parse(  # noqa: PLR0913 - one for each kind of file
     _raise(_stack_name(stack))
     parsed = _valid(StackSettings, settings)
     overrides = settings.section("overrides")
-    merged = for_stack(platform, overrides)
-    _raise(overrides.problems(removal_mistakes(overrides, platform)))
+    every = [*releases.values(), *off]
+    merged = for_stack(platform, overrides, every)
+    _raise(overrides.problems(removal_mistakes(overrides, platform, *every)))
     file = _valid_platform(platform, last=overrides, merged=merged)
     _raise(
         problem for document in releases.values() for problem in document.problems(_mistakes(ReleaseManifest, document))
@@ -277,10 +285,12 @@ def parse(  # noqa: PLR0913 - one for each kind of file
         named = overrides.section(VERSIONS).section(version)
         _raise(
             document.problems([*removal_mistakes(document, platform), *shared_mistakes(document, merged)])
-            + named.problems(shared_mistakes(named, merged))
+            + named.problems(
+                [*removal_mistakes(named, merged, document, of="this version"), *shared_mistakes(named, merged)]
+            )
         )
         if changes_services(document, overrides, version=version):
-            layered[version] = for_version(platform, document, overrides, version=version)
+            layered[version] = for_version(merged, document, overrides, version=version, platform=platform)
             files_of[version] = _valid_platform(platform, last=document, merged=layered[version])
     spec = PlatformSpec(
         stack=stack,

@@ -712,6 +712,19 @@ CASES = (
         Line("colorway:overrides.versions.2.0.0.services.web.replicas: must be at least 1", at="colorway:overrides"),
     ),
     Case(
+        "override of a version that leaves out what is not there",
+        LOCAL,
+        "{release: {hot: 5m}}",
+        '{versions: {"2.0.0": {services: {schedular: null}}}}',
+        Line(
+            (
+                "colorway:overrides.versions.2.0.0.services.schedular: is no service of this version, so null says "
+                "nothing; did you mean scheduler?"
+            ),
+            at="colorway:overrides",
+        ),
+    ),
+    Case(
         "overrides that are a list",
         LOCAL,
         "{release: {hot: 5m}}",

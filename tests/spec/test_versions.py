@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from colorway.render.nginx import generation
 from colorway.spec.task.environment import in_swarm
 from colorway.spec.traffic import Color
-from tests.support.specs import small_spec
+from tests.spec.project_files import FILES, LOCAL, said, write_project
+from tests.support.specs import SERVICES, small_spec
 
 NEW = {
     "port": 9200,
@@ -59,6 +62,38 @@ def test_an_override_of_a_service_that_a_version_does_not_have_does_not_bring_it
     )
     assert "worker" not in spec.colored(Color.GREEN), "half a service would be refused, and nobody asked for one"
     assert spec.colored(Color.BLUE)["worker"].replicas == 2
+
+
+OF_GREEN = {"2.0.0": [*SERVICES, "search"]}
+"""Images of a version that has a service more."""
+
+
+def test_an_override_of_a_service_that_only_a_manifest_has_changes_it_there():
+    spec = with_manifest({"search": NEW}, images=OF_GREEN, overrides={"services": {"search": {"replicas": 4}}})
+    assert spec.colored(Color.GREEN)["search"].replicas == 4, "a stack's size is said where the stack is"
+    assert "search" not in spec.colored(Color.BLUE), "and brings it to no version that does not have it"
+
+
+def test_an_override_leaves_out_a_service_that_only_a_manifest_has():
+    spec = with_manifest({"search": NEW}, overrides={"services": {"search": None}})
+    assert "search" not in spec.colored(Color.GREEN)
+
+
+def test_a_whole_service_of_a_stack_is_in_every_version():
+    both = {version: [*SERVICES, "search"] for version in ("1.0.0", "2.0.0")}
+    spec = with_manifest({"shop": {"replicas": 5}}, images=both, overrides={"services": {"search": NEW}})
+    assert ["search" in spec.colored(color) for color in Color] == [True, True], (
+        "also in one whose manifest says something of other services"
+    )
+
+
+def test_an_override_of_a_service_of_a_version_that_is_off_waits_for_it(tmp_path):
+    override = {LOCAL: FILES[LOCAL].replace("{release: {hot: 5m}}", "{services: {search: {replicas: 2}}}")}
+    coming = {"releases/demo/3.0.0.yaml": f"services: {{search: {json.dumps({**NEW, 'build': 'demo'})}}}\n"}
+    assert said(write_project(tmp_path / "with", {**override, **coming}), "local") == [], (
+        "a release commits one line, so what a stack says of the version is there before"
+    )
+    assert said(write_project(tmp_path / "without", override), "local"), "and is refused where no version has it"
 
 
 def test_a_color_that_is_off_is_what_the_platform_file_says():
