@@ -25,7 +25,7 @@ from colorway.spec.fields import (
 )
 from colorway.spec.task.environment import EnvName, EnvValue
 from colorway.spec.task.health import HealthSpec
-from colorway.spec.task.mounts import SECRETS_FOLDER, AbsolutePath, ConfigFile, SecretFile, VolumeSpec
+from colorway.spec.task.mounts import SECRETS_FOLDER, AbsolutePath, ConfigFile, SecretFile, VolumeSpec, secret_mistakes
 from colorway.spec.task.policies import LimitsSpec, Order, PlacementSpec, RestartPolicy, UpdatePolicy
 from colorway.spec.task.process import (
     Capability,
@@ -365,14 +365,8 @@ class ServiceSpec(StrictSpec):
         ]
 
     def _secret_mistakes(self) -> list[Mistake]:
-        found: list[Mistake] = []
-        paths: dict[str, str] = {}
-        for index, secret in enumerate(self.secrets):
-            first = paths.setdefault(secret.path, f"secrets.{index}")
-            if secret in self.secrets[:index]:
-                found.append((("secrets", str(index)), "is listed twice; leave one out"))
-            elif first != f"secrets.{index}":
-                found.append((("secrets", str(index)), f"has the same file as {first}; give it a file of its own"))
+        paths = {secret.path for secret in self.secrets}
+        found = secret_mistakes(self.secrets)
         found += [
             (("env", name), "names a secret's file, and `secrets` of this service does not list that secret; add it")
             for name, entry in self.env.items()

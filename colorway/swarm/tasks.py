@@ -24,6 +24,11 @@ _CURES = (
     ("overlaps with existing routes", "a route of the host has its range; choose another with colorway:network"),
     ("unhealthy container", "its health check failed"),
     ("max replicas per node", "no host may take one more of its tasks"),
+    (
+        "no such device",
+        "the host cannot mount from file servers, so install nfs-common there, or keep the volume on the host",
+    ),
+    ("failed to mount local volume", "see the volume's nfs, and whether the host reaches its server"),
     ("executable file not found", "the image lacks the command; correct the command or the image"),
 )
 _RANDOM = re.compile(r"\.?\b[0-9a-z]{25}\b|\s*\(?\b[0-9a-f]{64}\b\)?")

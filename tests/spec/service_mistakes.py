@@ -107,6 +107,19 @@ CASES = (
         ),
     ),
     Case(
+        "one secret with two modes",
+        DEMO,
+        "secrets: [database-password]",
+        'secrets: [database-password, {name: database-password, file: own, mode: "0400"}]',
+        Line(
+            (
+                "services.web.secrets.1: has another mode or owner than secrets.0, and a task has one file of each "
+                "secret, under whichever names; say the same in both"
+            ),
+            at="secrets: [database",
+        ),
+    ),
+    Case(
         "secret's file outside",
         DEMO,
         "secrets: [database-password]",

@@ -7,6 +7,10 @@ import pytest
 from colorway.swarm.tasks import task_state, why_ended, why_waiting
 
 CONTAINER = "a0185d33d640012d5c492f22322c2ccd0d9b4e29a57d362447e65f7c1b31d6b8"
+MOUNT = (
+    "starting container failed: error while mounting volume '/var/lib/docker/volumes/test-media/_data': failed to "
+    "mount local volume: mount :/srv:/var/lib/docker/volumes/test-media/_data, data: addr=10.0.0.51,nfsvers=4: "
+)
 SEEN = {
     "no such image": (
         {"State": "rejected", "Message": "preparing", "Err": "No such image: colorway/none:1"},
@@ -65,6 +69,15 @@ SEEN = {
         },
         "task pending: no suitable node (host-mode port already in use on 1 node); another service has its port; "
         "remove that, or choose another port",
+    ),
+    "file server without support on the host": (
+        {"State": "failed", "Message": "starting", "Err": f"{MOUNT}no such device"},
+        f"task failed: {MOUNT}no such device; the host cannot mount from file servers, so install nfs-common there, or "
+        "keep the volume on the host",
+    ),
+    "file server that does not answer": (
+        {"State": "failed", "Message": "starting", "Err": f"{MOUNT}connection refused"},
+        f"task failed: {MOUNT}connection refused; see the volume's nfs, and whether the host reaches its server",
     ),
     "address pool in use": (
         {"State": "new", "Message": "created"},

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
-from colorway.spec.base import ShortSpec, StrictSpec
+from colorway.spec.base import Mistake, ShortSpec, StrictSpec
 from colorway.spec.fields import Label, Shape
 
 SECRETS_FOLDER = "/run/secrets/"
@@ -111,6 +112,26 @@ class SecretFile(ShortSpec):
     def path(self) -> str:
         """Where a task finds it."""
         return self.target if self.target.startswith("/") else f"{SECRETS_FOLDER}{self.target}"
+
+
+def secret_mistakes(secrets: Sequence[SecretFile]) -> list[Mistake]:
+    """Return the secrets of a service that are listed twice, or that one task cannot have in that way."""
+    found: list[Mistake] = []
+    paths: dict[str, str] = {}
+    owners: dict[str, tuple[str, tuple[int, int, int]]] = {}
+    for index, secret in enumerate(secrets):
+        here, owner = f"secrets.{index}", (secret.mode, secret.uid, secret.gid)
+        first = paths.setdefault(secret.path, here)
+        same, said = owners.setdefault(secret.name, (here, owner))
+        if secret in secrets[:index]:
+            found.append((("secrets", str(index)), "is listed twice; leave one out"))
+        elif first != here:
+            found.append((("secrets", str(index)), f"has the same file as {first}; give it a file of its own"))
+        elif said != owner:
+            # Docker keeps a secret as one file, and the last mode that a service says is that of all its names.
+            message = f"has another mode or owner than {same}, and a task has one file of each secret, under whichever "
+            found.append((("secrets", str(index)), f"{message}names; say the same in both"))
+    return found
 
 
 class ConfigFile(StrictSpec):
