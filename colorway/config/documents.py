@@ -69,7 +69,10 @@ class Document:
         )
 
     def overridden_by(self, overrides: Document) -> Document:
-        """Return this document with another's values laid over it, mapping by mapping; null leaves a service out."""
+        """Return this document with another's values laid over it, mapping by mapping.
+
+        Null leaves out what has a name of the user's own: a service, a variable of its environment, an extra host.
+        """
         origins = dict(self.origins)
         data = _merge(self.data, overrides.data, (), overrides, origins)
         return replace(self, data=data, origins=origins)
@@ -118,6 +121,11 @@ def parse_document(text: str, *, name: str) -> tuple[Document, list[Problem]]:
     ]
 
 
+def _is_named_by_users(path: YamlPath) -> bool:
+    """Return whether the keys below a path are names that users give."""
+    return path == ("services",) or (len(path) == 3 and path[0] == "services" and path[2] in {"env", "extra-hosts"})  # noqa: PLR2004
+
+
 def _merge(
     base: object,
     over: object,
@@ -128,7 +136,7 @@ def _merge(
     if isinstance(base, Mapping) and isinstance(over, Mapping):
         merged = dict(base)
         for key, value in over.items():
-            if value is None and path == ("services",):
+            if value is None and _is_named_by_users(path) and (key in merged or path == ("services",)):
                 merged.pop(key, None)
             else:
                 merged[key] = _merge(base.get(key), value, (*path, key), document, origins)

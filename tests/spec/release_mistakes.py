@@ -28,6 +28,17 @@ CASES = (
         Line("images.zzz: is no service of this version; known: mailer, shop", at="zzz: registry"),
     ),
     Case(
+        "a version that leaves out a variable that is not there",
+        DEMO_1,
+        "flags:",
+        "services: {web: {env: {LOG_LEVLE: null}}}\nflags:",
+        Line(
+            "services.web.env.LOG_LEVLE: is null, which leaves out a variable that a layer below has, and none has it; "
+            'an empty text is ""',
+            at="services:",
+        ),
+    ),
+    Case(
         "a version that leaves out what is not there",
         DEMO_1,
         "flags:",

@@ -33,6 +33,20 @@ def test_what_a_manifest_says_is_said_of_its_color_alone():
     assert green.health == blue.health
 
 
+def test_null_leaves_out_a_variable_and_an_extra_host_of_the_layer_below():
+    hosts = {"old.example.com": "10.1.2.3", "crm.example.com": "10.1.2.4"}
+    spec = with_manifest(
+        {"shop": {"env": {"LOG_LEVEL": None}}},
+        overrides={
+            "services": {"shop": {"extra-hosts": hosts}},
+            "versions": {"2.0.0": {"services": {"shop": {"extra-hosts": {"old.example.com": None}}}}},
+        },
+    )
+    blue, green = (spec.colored(color)["shop"] for color in Color)
+    assert ("LOG_LEVEL" in blue.env, "LOG_LEVEL" in green.env) == (True, False), "a program may need it unset"
+    assert (list(blue.extra_hosts), list(green.extra_hosts)) == (list(hosts), ["crm.example.com"])
+
+
 def test_a_stack_has_the_last_word_and_a_version_of_it_the_very_last():
     spec = with_manifest(
         {"shop": {"replicas": 5}},

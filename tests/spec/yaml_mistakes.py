@@ -91,7 +91,11 @@ CASES = (
         DEMO,
         "    env:\n",
         "    env: &e\n      SELF: *e\n",
-        Line("services.web.env.SELF: must be text; put numbers and dates in quotes", at="SELF: *e"),
+        Line(
+            "services.web.env.SELF: is null, which leaves out a variable that a layer below has, and none has it; "
+            'an empty text is ""',
+            at="SELF: *e",
+        ),
     ),
     Case(
         "list at the top",

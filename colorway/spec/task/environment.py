@@ -85,6 +85,10 @@ def _check_name(value: str) -> str:
 
 
 def _text_of_scalar(value: Any) -> Any:  # noqa: ANN401 - whatever YAML made of it
+    if value is None:
+        raise ValueError(
+            'is null, which leaves out a variable that a layer below has, and none has it; an empty text is ""'
+        )
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):

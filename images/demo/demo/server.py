@@ -20,7 +20,6 @@ from demo.settings import Settings
 from demo.store import Store
 from demo.web import make_web
 
-PORT: Final = 8000
 KEEP_ALIVE_SECONDS: Final = 75
 """Longer than nginx keeps idle connections to us: whoever sends requests must be the one who closes."""
 LINGER_SECONDS: Final = 1.0
@@ -53,7 +52,7 @@ async def serve(app: App, settings: Settings) -> None:
     config = uvicorn.Config(
         with_faults(app, settings.faults),
         host="0.0.0.0",  # noqa: S104 - a container's network is its own
-        port=PORT,
+        port=settings.port,
         http="httptools",
         ws="none",
         lifespan="off",

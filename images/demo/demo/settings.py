@@ -46,6 +46,8 @@ class Settings:
     postgres: Login
     redis: Login
     api_url: str
+    port: int
+    """Where web and API listen."""
     grace_seconds: int
     """How long requests in flight may take after SIGTERM."""
     job_seconds: float
@@ -83,6 +85,7 @@ def from_environment(environ: Mapping[str, str], *, role: str) -> Settings:
             password_file=Path(environ.get("REDIS_PASSWORD_FILE", "/run/secrets/redis-password")),
         ),
         api_url=environ.get("API_URL", "http://api:8000"),
+        port=int(environ.get("PORT", "8000")),
         grace_seconds=int(environ.get("GRACE_SECONDS", "30")),
         job_seconds=float(environ.get("JOB_SECONDS", "0.02")),
         backup=environ.get("COLORWAY_BACKUP") or environ.get("DEMO_BACKUP", ""),
