@@ -15,6 +15,7 @@ from colorway.errors import ColorwayError
 from colorway.machine.progress import Progress
 
 LOCAL_ADDRESS: Final = "127.0.0.1"
+_ONE_NODES_HEARTBEAT: Final = "1m"
 _START_SECONDS: Final = 90.0
 _STOP_SECONDS: Final = 60.0
 _ANSWER_SECONDS: Final = 30
@@ -169,8 +170,9 @@ def _why_silent() -> str | None:
 def _init_swarm(progress: Progress, *, advertise: str) -> None:
     options = ["--advertise-addr", advertise]
     if advertise == LOCAL_ADDRESS:
-        # A swarm of one node has no reason to listen to the network.
-        options += ["--listen-addr", f"{LOCAL_ADDRESS}:2377"]
+        # A swarm of one node has no reason to listen to the network. Nor to take its node for lost: after 15 s without
+        # breath, which is three heartbeats, it would throw away tasks that went on all the time, and their answers.
+        options += ["--listen-addr", f"{LOCAL_ADDRESS}:2377", "--dispatcher-heartbeat", _ONE_NODES_HEARTBEAT]
     made = docker("swarm", "init", *options)
     if made.returncode:
         raise ColorwayError(f"docker swarm init failed: {made.stderr.strip()}")

@@ -19,8 +19,20 @@ pytestmark = pytest.mark.area("edge")
 JOBS_EACH = 40
 
 
+def give_memory(demo: Demo, service: str) -> None:
+    """Commit an edit that replaces the tasks of a service in place, another one each time."""
+    text = demo.clone.stack_file.read_text()
+    edited = text.count("memory: ")
+    demo.clone.edit(
+        demo.clone.place.file,
+        r"\bservices: \{",
+        f"services: {{{service}: {{limits: {{memory: {193 + edited}Mi}}}}, ",
+        subject=f"Give the {service} more memory",
+    )
+
+
 @pytest.mark.timeout(2400)
-def test_jobs_and_schedulers_survive_the_change_of_color(demo: Demo):
+def test_jobs_survive_the_change_of_color_and_an_update_in_place(demo: Demo):
     prefix = uuid.uuid4().hex[:8]
     sent: list[str] = []
 
@@ -31,11 +43,16 @@ def test_jobs_and_schedulers_survive_the_change_of_color(demo: Demo):
             sent.append(job)
 
     send("before")
-    for blue in (0, 100):
-        demo.clone.traffic(blue)
+    changes = {
+        "green": lambda: demo.clone.traffic(0),
+        "blue": lambda: demo.clone.traffic(100),
+        "in place": lambda: give_memory(demo, "worker"),
+    }
+    for change, commit in changes.items():
+        commit()
         process = demo.clone.start("up", demo.stack)
         while process.poll() is None:
-            send(f"during-{blue}-{len(sent)}")
+            send(f"during-{change.replace(' ', '-')}-{len(sent)}")
         output, _ = process.communicate()
         assert process.returncode == 0, output
     send("after")
@@ -49,12 +66,15 @@ def test_jobs_and_schedulers_survive_the_change_of_color(demo: Demo):
 
 
 @pytest.mark.timeout(1200)
-def test_never_two_schedulers(demo: Demo, tmp_path: Path):
+def test_never_two_schedulers_over_a_switch_and_an_update_in_place(demo: Demo, tmp_path: Path):
     services = [f"{demo.stack}-scheduler-{color}" for color in Color]
     with Watched(services, folder=tmp_path) as watched:
         demo.to(0)
         demo.to(100)
+        give_memory(demo, "scheduler")
+        demo.clone.up()
         lives = watched.lives()
     assert overlapping(lives) == [], "two schedulers ran at the same time, whatever their lock in the database says"
     told = [life.service for life in sorted(lives, key=lambda life: life.began)]
-    assert told == [services[0], services[1], services[0]], "blue, then green, then blue again was seen"
+    blue, green = services
+    assert told == [blue, green, blue, blue], "blue, green, blue again, and its successor in place"

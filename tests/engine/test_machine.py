@@ -272,7 +272,9 @@ def test_a_new_swarm_listens_to_this_machine_only_and_is_announced(here, progres
 
     ensure_swarm(progress)
 
-    assert here.calls("docker")[-1] == ("docker swarm init --advertise-addr 127.0.0.1 --listen-addr 127.0.0.1:2377")
+    assert here.calls("docker")[-1] == (
+        "docker swarm init --advertise-addr 127.0.0.1 --listen-addr 127.0.0.1:2377 --dispatcher-heartbeat 1m"
+    ), "by default a node that is silent for 15 s is taken for lost, and its tasks are ended"
     assert len(said) == 1, "a swarm is a lasting change of the machine: the user is told"
     assert "swarm leave" in said[0], "and told how to undo it"
 
