@@ -21,7 +21,7 @@ import pytest
 from colorway.engine.stack import STATE_FOLDER
 from colorway.spec.stack import PUBLISHED_PASSPHRASE
 from tests.support.clone import Clone
-from tests.support.demo import Demo, docker, left_behind
+from tests.support.demo import Demo, left_behind
 from tests.support.load import Kind, Load, Target, compare_posts, fetch_post_counts
 from tests.support.places import Place, free_place
 from tests.support.releasing import LEAST, MANIFEST, PLAN, Releasing
