@@ -119,6 +119,7 @@ class Engine:
                 stack.preview(on_event=log)
             except auto.CommandError as error:
                 if not is_unknown(error):
+                    self._refuse_dangling(asked.result())
                     raise
                 asked.result()
                 stack.preview(on_event=log)
@@ -220,7 +221,7 @@ class Engine:
             restored = stack.restore()
             if restored:
                 self.say(f"recovering: {restored}")
-            deployed = read_state(stack, create=create)
+            deployed = self._repaired(stack, read_state(stack, create=create))
             if not any_state:
                 claim.refuse_older(deployed.written)
             try:
@@ -246,6 +247,22 @@ class Engine:
     def _cancel(self, stack: Stack, owner: int) -> None:
         self.say(f"recovering: process {owner} held the stack's lock and is dead; the lock is taken away")
         stack.cancel()
+
+    def _refuse_dangling(self, deployed: Deployed) -> None:
+        if deployed.dangling:
+            raise ColorwayError(
+                f"{self.spec.stack}: the last run failed half-way and left references to what is gone in the state; "
+                f"`colorway up {self.spec.stack}` takes them out and goes on"
+            )
+
+    def _repaired(self, stack: Stack, deployed: Deployed) -> Deployed:
+        """Return the state without references to what is gone; until they are taken out the engine reads none of it."""
+        if not deployed.dangling:
+            return deployed
+        gone = ", ".join(urn.rpartition("::")[2] for urn in deployed.dangling)
+        self.say(f"recovering: the last run left references to {gone} in the state, which is gone; they are taken out")
+        stack.repair()
+        return stack.deployed()
 
     def _recover(self, stack: Stack, deployed: Deployed, *, orphans: bool = False) -> tuple[str, ...]:
         """Mend what a killed run left, and return the scripts that must run again."""
@@ -278,7 +295,7 @@ class Engine:
                 if not failed or (before is not None and not failed - before and len(failed) >= len(before)):
                     raise
                 self.say("recovering: a delete failed although the service may be gone; the swarm is asked what it has")
-                deployed = stack.deployed()
+                deployed = self._repaired(stack, stack.deployed())
                 left = sorted(failed & deployed.urns) or [urn for urn in [deployed.stack_urn] if urn]
                 if left:
                     self._refresh(stack, left)

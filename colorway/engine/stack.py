@@ -223,6 +223,10 @@ class Stack(auto.Stack):
         """Put the last whole copy of such a file back; return one sentence if that was needed."""
         return restore_checkpoint(**self._file)
 
+    def repair(self) -> None:
+        """Take the references to what is gone out of the state; see `Deployed.dangling`."""
+        self._run_pulumi_cmd_sync(["state", "repair", "--yes"])
+
     @property
     def _file(self) -> _File:
         return {"backend": backend_url(self.workspace.env_vars), "project": PROJECT, "stack": self.name}
@@ -306,7 +310,8 @@ async def run_program(root: Path) -> None:
 
 
 def last_line(text: str) -> str:
-    """Return the last line of an error's text that says something."""
+    """Return the last line of an error's text that says something; of a report that a crash prints, the error."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("error:")]
-    return (errors or lines or ["no reason was given"])[-1].removeprefix("error:").strip()
+    reported = [line.removeprefix("Error:") for line in lines if line.startswith("Error: ")]
+    errors = [line.removeprefix("error:") for line in lines if line.startswith("error:")]
+    return (reported or errors or lines or ["no reason was given"])[-1].strip()

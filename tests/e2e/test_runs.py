@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -121,6 +122,26 @@ def test_a_state_that_was_cut_short_is_mended_by_the_next_run(fresh: Clone, comm
     assert "its last whole copy is back" in ran.output
     if command == "up":
         assert "nothing changes" in fresh.up().output
+        fresh.down()
+    assert left_behind(fresh.stack) == []
+
+
+@pytest.mark.full
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("command", ["up", "down"])
+def test_a_state_that_refers_to_what_is_gone_is_mended_by_the_next_run(fresh: Clone, command: str):
+    """As a way back leaves it that went on past a failure: the engine itself ends with a crash at every command."""
+    fresh.up()
+    (file,) = (fresh.path / ".colorway/state").rglob(f"stacks/colorway/{fresh.stack}.json")
+    state = json.loads(file.read_bytes())
+    barrier = next(one for one in state["checkpoint"]["latest"]["resources"] if "workers-barrier" in one["urn"])
+    barrier["dependencies"] = [*barrier.get("dependencies", []), f"{barrier['urn']}-gone"]
+    file.write_text(json.dumps(state))
+    assert "takes them out" in fresh.run("preview", fresh.stack, code=1).output, "one sentence, and what helps"
+    ran = fresh.run(command, fresh.stack, *(["--data", "--yes"] if command == "down" else []))
+    assert "recovering: the last run left references to workers-barrier" in ran.output
+    if command == "up":
+        assert "nothing changes" in ran.output, "it is only the state that was wrong"
         fresh.down()
     assert left_behind(fresh.stack) == []
 

@@ -27,6 +27,17 @@ APPLY = "urn:pulumi:test::colorway::command:local:Command::routing-apply-localho
 DEADLINE = f"deleting {SERVICE}: 1 error occurred:\n\t* error on wait for container: context deadline exceeded"
 GONE = f"deleting {SERVICE}: 1 error occurred:\n\t* service not found"
 
+INVALID = """error: The Pulumi CLI encountered a snapshot integrity error. This is a bug!
+
+Command:           pulumi up
+Error:             getting snapshot: snapshot integrity failure; refusing to use it: resource one refers to missing two
+
+Stack Trace:
+
+goroutine 1 [running]:
+	/root/go/pkg/mod/github.com/pulumi/pulumi/pkg/v3/cmd/pulumi/main.go:67 +0x6d
+"""
+
 
 def failed(text="error: update failed"):
     return auto.CommandError(CommandResult(stdout="", stderr=text, code=255))
@@ -66,6 +77,11 @@ class FakeStack:
         self.done.append(("restore",))
         return "its last whole copy is back" if self._is_cut_short else None
 
+    def repair(self):
+        self.done.append(("repair",))
+        for resource in self.deployment["resources"]:
+            resource.pop("dependencies", None)
+
     def up(self, *, on_event, replace=None, continue_on_error=None):
         self._operate(("up", tuple(replace or ()), continue_on_error), on_event)
 
@@ -92,6 +108,8 @@ class FakeStack:
 
     def _operate(self, what, on_event):
         self.done.append(what)
+        if self.deployed().dangling:
+            raise failed(INVALID)
         fate = self.fates.pop(0) if self.fates else None
         if isinstance(fate, str):
             for message in fate.split("|"):
@@ -305,6 +323,38 @@ def test_a_generation_that_is_not_live_is_applied_again(case):
     quiet = case(deployment=installed(small_spec(), apply), live="abc")
     quiet.engine.up()
     assert quiet.done == [("up", (), None)]
+
+
+BARRIER = {
+    "urn": "urn:pulumi:test::colorway::command:local:Command::workers-barrier",
+    "type": "command:local:Command",
+    "dependencies": [SERVICE, "urn:pulumi:test::colorway::docker:index/service:Service::scheduler-blue-service"],
+}
+"""Not come to by a way back that went on past a failure, which removed what it waits for."""
+
+
+@pytest.mark.parametrize("command", ["up", "down"])
+def test_references_to_what_is_gone_are_taken_out_before_the_engine_reads_them(case, command):
+    made = case(deployment=installed(small_spec(), dict(BARRIER)))
+    getattr(made.engine, command)()
+    assert made.operations[:2] == ["repair", {"up": "up", "down": "destroy"}[command]], "every command would crash"
+    assert made.said[0] == (
+        "recovering: the last run left references to scheduler-blue-service in the state, which is gone; they are "
+        "taken out"
+    )
+
+
+def test_a_preview_of_a_state_with_such_references_says_what_takes_them_out(case):
+    made = case(deployment=installed(small_spec(), dict(BARRIER)))
+    with pytest.raises(ColorwayError, match=r"left references to what is gone .* `colorway up test` takes them out"):
+        made.engine.preview()
+    assert made.operations == ["preview"], "a preview writes nothing"
+
+
+def test_of_a_crash_the_error_is_told_and_no_line_of_its_trace(case):
+    made = case(failed(INVALID))
+    with pytest.raises(EngineError, match=r"^getting snapshot: snapshot integrity failure"):
+        made.engine.up()
 
 
 def test_a_way_back_goes_on_past_a_sick_color(case):
