@@ -35,7 +35,7 @@ Error:             getting snapshot: snapshot integrity failure; refusing to use
 Stack Trace:
 
 goroutine 1 [running]:
-	/root/go/pkg/mod/github.com/pulumi/pulumi/pkg/v3/cmd/pulumi/main.go:67 +0x6d
+	github.com/pulumi/pulumi/pkg/v3/cmd/pulumi/main.go:67 +0x6d
 """
 
 
