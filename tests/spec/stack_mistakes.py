@@ -351,7 +351,7 @@ CASES = (
         Line(
             (
                 "colorway:generate-secrets: is no known key; known: domains, environment, hosts, network, overrides, "
-                "platform, release, traffic, versions, zone"
+                "platform, registries, release, traffic, versions, zone"
             ),
             at="colorway:generate",
         ),
