@@ -36,8 +36,8 @@ class Registries:
         """
         wanted = spec.settings.registries
         found = {host: configured(registry.password) for host, registry in wanted.items()}
-        passwords = {host: pulumi.Output.secret(value) for host, value in found.items() if value is not None}
-        missing = sorted(found.keys() - passwords.keys())
+        passwords = {host: value for host, value in found.items() if value is not None}
+        missing = [host for host in found if host not in passwords]
         if missing:
             raise MissingSecretError(
                 f"Pulumi.{spec.stack}.yaml: passwords of registries are missing: {', '.join(missing)}; set what "
@@ -65,7 +65,9 @@ class Registries:
         return pulumi.Output.secret(pulumi.Output.all(**self.passwords).apply(self._config_json))
 
     def _config_json(self, passwords: Mapping[str, str]) -> str:
-        return json.dumps({"auths": {_in_files(host): _entry(self.users[host], passwords[host]) for host in self.users}})
+        return json.dumps(
+            {"auths": {_in_files(host): _entry(self.users[host], passwords[host]) for host in self.users}}
+        )
 
 
 def _in_files(host: str) -> str:

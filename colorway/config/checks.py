@@ -128,7 +128,7 @@ def route_mistakes(services: Mapping[str, ServiceSpec], *, domains: Mapping[str,
 
 
 def named_registries(documents: Iterable[Document]) -> set[str]:
-    """Return the registries that the images of a platform's files come from; Docker Hub's need no name and have none."""
+    """Return the registries that the pinned images of a platform's files come from, as their references name them."""
     texts = (text for document in documents for text in _texts(document.data))
     return {names.registry_host(text) for text in texts if "@sha256:" in text} - {""}
 

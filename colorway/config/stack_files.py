@@ -327,8 +327,9 @@ def parse(  # noqa: PLR0913 - one for each kind of file
         problems += layer.problems(service_mistakes(services, spec, files=files or {}))
         if known is None or layer is not merged:
             problems += layer.problems(route_mistakes(services, domains=parsed.domains))
-    named = named_registries([platform, overrides, *every]) if parsed.registries else set()
-    problems += settings.problems(registry_mistakes(parsed.registries, file, named=named))
+    if parsed.registries:
+        hosts = named_registries([platform, overrides, *every])
+        problems += settings.problems(registry_mistakes(parsed.registries, file, named=hosts))
     if file.images is ImageSource.LOCAL and not parsed.hosts[0].is_local:
         message = "are not this machine, and the platform's images are built here; use a registry"
         problems.append(settings.problem(("hosts",), message))

@@ -33,6 +33,7 @@ from colorway.machine.teardown import remove_leftovers, remove_orphans
 from colorway.outputs import PlatformOutputs, platform_outputs
 from colorway.spec import names
 from colorway.spec.platform_spec import PlatformSpec
+from colorway.swarm.connections import Login
 from colorway.swarm.services import Swarm
 
 Say = Callable[[str], None]
@@ -92,6 +93,16 @@ class Engine:
     def _stack(self) -> Stack:
         environment = engine_environment(self.spec, root=self.root, path_prefix=self.plugins.path_prefix)
         return stack_of(root=self.root, name=self.spec.stack, pulumi=self.pulumi, environment=environment)
+
+    def logins(self) -> dict[str, Login]:
+        """Return the logins of the stack's registries; decrypting their passwords takes a second."""
+        registries = self.spec.settings.registries
+        secrets = self._stack().configured_secrets() if registries else {}
+        return {
+            host: Login(user=one.user, password=secrets[one.password], secret=one.password)
+            for host, one in registries.items()
+            if one.password in secrets
+        }
 
     def refuse_examples(self) -> None:
         """Refuse to change a guarded stack with what is for examples and labs; see `stack.refuse_examples`."""

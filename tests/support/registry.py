@@ -187,7 +187,7 @@ class _Handler(BaseHTTPRequestHandler):
         said = json.dumps({"errors": [{"code": code, "message": status.phrase.lower()}]}).encode()
         self._answer(status, said, kind="application/json", with_content=self.command != "HEAD")
 
-    def _answer(  # noqa: PLR0913 - the headers that a registry's answers have
+    def _answer(
         self,
         status: HTTPStatus,
         content: bytes = b"",
