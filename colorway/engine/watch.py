@@ -111,13 +111,13 @@ class _Watcher:
 
     def _why_ended(self, task: TaskState) -> str:
         """Return why a task ended; for an image that is missing, what its registry says."""
-        reference = missing_image(task)
+        reference = missing_image(task.error or task.message)
         if reference is None:
             return why_ended(task)
         if reference not in self._refused:
             self._refused[reference] = self.swarm.why_no_image(reference)
         refused = self._refused[reference]
-        return f"task {task.state}: {reference} is not there; {refused}" if refused else why_ended(task)
+        return f"task {task.state}: No such image: {reference}; {refused}" if refused else why_ended(task)
 
     def _look_at_waiting(self, tasks: list[TaskState]) -> None:
         new = any(task.state in WAITING and not task.error for task in tasks)

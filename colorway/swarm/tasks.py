@@ -11,8 +11,6 @@ ENDED = ("failed", "rejected", "complete")
 """Swarm's words for a task that ended by itself; one that its health check ended well-behaved is `complete`."""
 WAITING = ("new", "pending")
 """Swarm's words for a task that no host has yet."""
-_NO_IMAGE = "No such image: "
-"""What Swarm says of an image that a host has not and could not pull, whatever the registry said."""
 _NO_ENTRY = ("unauthorized", "no basic auth credentials", "authentication required", "denied")
 """What registries answer, and Docker instead of them, to who has no login or the wrong one."""
 _CURES = (
@@ -35,6 +33,8 @@ _CURES = (
     ("failed to mount local volume", "see the volume's nfs, and whether the host reaches its server"),
     ("executable file not found", "the image lacks the command; correct the command or the image"),
 )
+_NO_IMAGE = re.compile(r'No such image: (?P<reference>[^\s";]+)')
+"""Swarm's words whatever the registry said."""
 _RANDOM = re.compile(r"\.?\b[0-9a-z]{25}\b|\s*\(?\b[0-9a-f]{64}\b\)?")
 """Ids of tasks and containers, which are others at each try."""
 
@@ -88,10 +88,10 @@ def why_ended(task: TaskState) -> str:
     return f"task {task.state}: {_cured(told)}{code}"
 
 
-def missing_image(task: TaskState) -> str | None:
-    """Return the image without which a task could not start, None where it is something else that it lacks."""
-    _, found, reference = (task.error or task.message).partition(_NO_IMAGE)
-    return reference.strip() if found else None
+def missing_image(told: str) -> str | None:
+    """Return the image that Swarm says a host has not and could not pull; None = it says something else."""
+    found = _NO_IMAGE.search(told)
+    return found["reference"] if found else None
 
 
 def why_refused(host: str, said: str, *, secret: str | None) -> str:
