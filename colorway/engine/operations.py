@@ -96,9 +96,17 @@ class Engine:
         return stack_of(root=self.root, name=self.spec.stack, pulumi=self.pulumi, environment=environment)
 
     def logins(self) -> dict[str, Login]:
-        """Return the logins of the stack's registries; decrypting their passwords takes a second."""
+        """Return the logins of the stack's registries; decrypting their passwords takes a second.
+
+        Raises:
+            ColorwayError: they cannot be decrypted.
+        """
         registries = self.spec.settings.registries
-        secrets = self._stack().configured_secrets() if registries else {}
+        try:
+            secrets = self._stack().configured_secrets() if registries else {}
+        except auto.CommandError as error:
+            told = f"{self.spec.stack}: the passwords of its registries cannot be read: {last_line(str(error))}"
+            raise ColorwayError(told) from None
         return {
             host: Login(user=one.user, password=secrets[one.password], secret=one.password)
             for host, one in registries.items()
