@@ -36,7 +36,7 @@ services:
     entrypoint: [monitor]
     port: 9090
     routes: [{{path: /}}]
-    health: {{command: [CMD, curl, -fsS, "http://127.0.0.1:9090/"], interval: 2s, start-period: 10s, retries: 3}}
+    health: {{command: [CMD, curl, -fsS, "http://127.0.0.1:9090/"], interval: 3s, timeout: 10s, retries: 8}}
     limits: {{cpus: 0.5, memory: 64Mi}}
     longest-request: 5s
     update: {{monitor: 1s}}
