@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import secrets
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -26,7 +27,8 @@ from tests.support.registry import Registry, running_registry
 
 pytestmark = [pytest.mark.area("engine"), pytest.mark.full]
 
-USER, PASSWORD, NEW = "deploy", "hunter2-S3CRET-one", "hunter2-S3CRET-two"
+# Made up by each run: the checkout under test, in which they are looked for, has this file, too.
+USER, PASSWORD, NEW = "deploy", secrets.token_hex(12), secrets.token_hex(12)
 SETTING = "secrets:registry-password"
 PLATFORM = """\
 images: registry
