@@ -22,6 +22,7 @@ from components.migrations import Migrations
 from components.monitoring import Monitoring
 from components.networks import Networks
 from components.provider import providers
+from components.registries import Registries
 from components.secrets import Secrets
 from components.web.surroundings import Surroundings
 from components.web.tier import SharedServices, WebTier
@@ -32,7 +33,8 @@ STORES = {"postgresql": Database, "redis": Cache}
 
 def platform(spec: PlatformSpec) -> None:
     """Declare a stack's resources and export what describes it."""
-    reached = providers(spec)
+    registries = Registries.of(spec, configured=pulumi_config.configured_secret)
+    reached = providers(spec, registries)
 
     def after(*resources: pulumi.Resource) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(providers=reached, depends_on=list(resources))
@@ -56,7 +58,8 @@ def platform(spec: PlatformSpec) -> None:
     around = Surroundings.of_colors(spec, opts=after())
     tiers = {}
     for color, its in around.items():
-        migrated = Migrations(f"migrations-{color}", spec, color=color, secrets=files, around=its, opts=after(*stores))
+        name, then = f"migrations-{color}", after(*stores)
+        migrated = Migrations(name, spec, color=color, secrets=files, around=its, registries=registries, opts=then)
         then, name = after(hosts, migrated), f"web-{color}"
         tiers[color] = WebTier(name, spec, color=color, networks=networks, secrets=files, around=its, opts=then)
     # Only colors with users: a sick idle color must never block a rollback.

@@ -15,6 +15,7 @@ from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.services import ServiceSpec
 from colorway.spec.task.environment import in_swarm
 from colorway.spec.traffic import Color
+from components.registries import Registries
 from components.remote import HostScript
 from components.swarm_spec import MountedFile
 from components.web.surroundings import Surroundings
@@ -39,6 +40,7 @@ class Migrations(pulumi.ComponentResource):
         color: Color,
         secrets: Mapping[str, MountedFile],
         around: Surroundings,
+        registries: Registries | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("colorway:data:Migrations", name, None, opts)
@@ -67,6 +69,7 @@ class Migrations(pulumi.ComponentResource):
                     *command.command,
                     migration.id,
                 ],
+                stdin=registries.of_docker if registries else None,
                 opts=pulumi.ResourceOptions(parent=self, depends_on=before),
             )
             before = [step]

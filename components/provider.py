@@ -8,26 +8,28 @@ import pulumi_docker as docker
 
 from colorway.spec.hosts import HostSpec
 from colorway.spec.platform_spec import PlatformSpec
+from components.registries import Registries
 
 
-def providers(spec: PlatformSpec) -> list[pulumi.ProviderResource]:
+def providers(spec: PlatformSpec, registries: Registries) -> list[pulumi.ProviderResource]:
     """Return the providers of a stack; the project switches the default ones off, so that none is forgotten."""
-    return [_swarm("swarm", spec), command.Provider("shell")]
+    return [_swarm("swarm", spec, registries=registries), command.Provider("shell")]
 
 
-def _swarm(name: str, spec: PlatformSpec) -> docker.Provider:
+def _swarm(name: str, spec: PlatformSpec, *, registries: Registries) -> docker.Provider:
     """Return the docker provider for the stack's first manager: this machine's socket, or SSH.
 
     The host key comes from the stack file (`KnownHostsCommand`, OpenSSH ≥ 8.5), so no file of the machine
     that runs the program decides whom it trusts. A preview contacts nobody over SSH.
     """
-    manager = spec.manager
+    manager, logins = spec.manager, registries.of_provider
     if manager.is_local:
-        return docker.Provider(name, host="unix:///var/run/docker.sock")
+        return docker.Provider(name, host="unix:///var/run/docker.sock", registry_auth=logins)
     return docker.Provider(
         name,
         host=f"ssh://{manager.user}@{manager.address}:{manager.ssh_port}",
         ssh_opts=_ssh_options(manager),
+        registry_auth=logins,
     )
 
 

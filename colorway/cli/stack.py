@@ -31,7 +31,7 @@ from colorway.spec.hosts import HostSpec, Role
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stack import Apply
 from colorway.spec.traffic import Color
-from colorway.swarm.connections import Connection
+from colorway.swarm.connections import Connection, Logins, no_logins
 from colorway.swarm.services import Swarm
 
 if TYPE_CHECKING:
@@ -188,13 +188,20 @@ def run(
 
     spec = stack_files.from_file(root=project_root(), stack=stack)
     code = run_once(
-        Connection(spec.manager),
+        Connection(spec.manager, logins=_logins(spec)),
         service=spec.service_name(service, color=color),
         stack=stack,
         command=command,
         write=_raw,
     )
     raise typer.Exit(code)
+
+
+def _logins(spec: PlatformSpec) -> Logins:
+    """Return who reads the passwords of a stack's registries; only then the engine's CLI is looked for."""
+    if not spec.settings.registries:
+        return no_logins
+    return lambda: engine_for(spec, root=project_root(), say=_say, progress=TerminalProgress()).logins()
 
 
 def _raw(printed: bytes) -> None:
@@ -221,11 +228,16 @@ def new_version(
 def pin(
     name: Annotated[str, typer.Argument(help="Version whose manifest names images by tags.")],
     platform: PlatformName = None,
+    stack: Annotated[
+        str | None,
+        typer.Option(help="Stack whose colorway:registries are used; without it what `docker login` left here."),
+    ] = None,
 ) -> None:
     """Write the digest behind each tag of a version's images into its manifest."""
     here = HostSpec.model_validate({"name": "localhost", "address": "127.0.0.1", "roles": [Role.MANAGER]})
-    lines = manifests.write_pinned(project_root(), name, platform=platform, digest_of=Swarm(here).digest)
-    for line in lines:
+    logins = no_logins if stack is None else _logins(stack_files.from_file(root=project_root(), stack=stack))
+    registries = Swarm(here, connection=Connection(here, logins=logins))
+    for line in manifests.write_pinned(project_root(), name, platform=platform, digest_of=registries.digest):
         _say(line)
 
 
@@ -264,7 +276,7 @@ def _connect(spec: PlatformSpec) -> Backing:
     return Backing(
         engine=port,
         manager=Connection(spec.manager),
-        nodes=lambda: {host.name: Swarm(host) for host in spec.hosts(Role.WEB)},
+        nodes=port.nodes,
         notify_urls=port.notify_urls,
     )
 

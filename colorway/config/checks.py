@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import IPv4Network
 
+from colorway.config.documents import Document
 from colorway.spec import names
 from colorway.spec.base import Mistake, hint, nearest
 from colorway.spec.fields import LABEL_LIMIT, NAME_LIMIT
@@ -13,6 +14,7 @@ from colorway.spec.networks import KEPT, LARGEST_PREFIX, addresses_needed, prefi
 from colorway.spec.platform_file import ImageSource, PlatformFile
 from colorway.spec.release import ReleaseManifest
 from colorway.spec.services import ServiceSpec
+from colorway.spec.stack import RegistrySpec
 
 
 def manifest_mistakes(
@@ -122,4 +124,61 @@ def route_mistakes(services: Mapping[str, ServiceSpec], *, domains: Mapping[str,
             elif first != (route.domain, route.host):
                 other = f"{first[1]} under the domain {first[0]}" if first[1] else f"the domain {first[0]}"
                 found.append((here, f"has the name of {other}; write all routes of one name in the same way"))
+    return found
+
+
+def named_registries(documents: Iterable[Document]) -> set[str]:
+    """Return the registries that the pinned images of a platform's files come from, as their references name them."""
+    texts = (text for document in documents for text in _texts(document.data))
+    return {names.registry_host(text) for text in texts if "@sha256:" in text} - {""}
+
+
+def _texts(data: object) -> Iterator[str]:
+    if isinstance(data, str):
+        yield data
+    elif isinstance(data, Mapping | list):
+        for below in data.values() if isinstance(data, Mapping) else data:
+            yield from _texts(below)
+
+
+def registry_mistakes(
+    registries: Mapping[str, RegistrySpec], platform: PlatformFile, *, named: Iterable[str]
+) -> list[Mistake]:
+    """Return the registries of a stack that nothing asks: most of them are misspelt, and the right one gets no login.
+
+    Args:
+        registries: The stack's.
+        platform: Its platform.
+        named: Registries that images of the platform or of any of its versions come from.
+    """
+    if registries and platform.images is ImageSource.LOCAL:
+        return [(("registries",), "are named, and the platform builds its own images; leave them out")]
+    known = sorted(named)
+    cure = "Docker Hub's need docker.io/ in front"
+    return [
+        (
+            ("registries", host),
+            f"is where no image of the platform or of its versions comes from ({cure}); {hint(host, known)}",
+        )
+        for host in registries
+        if host not in known
+    ]
+
+
+def password_mistakes(registries: Mapping[str, RegistrySpec], *, stack: str, secrets: Iterable[str]) -> list[Mistake]:
+    """Return the registries whose password the stack does not set; unlike other secrets, none can be made up.
+
+    Args:
+        registries: The stack's.
+        stack: Its name.
+        secrets: Names of the secrets that its file sets.
+    """
+    known = list(secrets)
+    found: list[Mistake] = []
+    for host, registry in registries.items():
+        if registry.password not in known:
+            near = nearest(registry.password, known)
+            cure = f"set that with `pulumi config set --secret secrets:NAME --stack {stack}`"
+            message = f"names a secret that the stack does not set; {f'did you mean {near}?' if near else cure}"
+            found.append((("registries", host, "password"), message))
     return found

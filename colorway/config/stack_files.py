@@ -18,6 +18,9 @@ from colorway.config.checks import (
     clash_mistakes,
     length_mistakes,
     manifest_mistakes,
+    named_registries,
+    password_mistakes,
+    registry_mistakes,
     room_mistakes,
     route_mistakes,
 )
@@ -190,7 +193,12 @@ def from_file(*, root: Path, stack: str) -> PlatformSpec:
         spec = load(root=root, stack=stack, settings=settings)
     except ConfigError as error:
         raise ConfigError([*problems, *error.problems]) from None
-    _raise(problems + secret_name_problems(document, secrets=spec.platform.secrets))
+    registries = spec.settings.registries
+    passwords = [registry.password for registry in registries.values()]
+    secrets = document.section("config").keys_with_prefix(SECRETS).data
+    unset = settings.problems(password_mistakes(registries, stack=stack, secrets=secrets))
+    # A secret that nobody knows may be the one that a registry misspells: one slip, one mistake.
+    _raise(problems + (unset or secret_name_problems(document, secrets=[*spec.platform.secrets, *passwords])))
     return spec
 
 
@@ -228,7 +236,9 @@ def load(*, root: Path, stack: str, settings: Document) -> PlatformSpec:
     _raise(settings.problems(missing) + overrides.problems(version_override_mistakes(overrides, known=known)))
     # A release moves one line, so what the stack says of the services of a version is there before it is on.
     is_more_said = overrides.section(SERVICES).data.keys() - platform.section(SERVICES).data.keys()
-    off = [version for version in known if version not in releases] if is_more_said else []
+    named = named_registries([platform, overrides, *releases.values()]) if parsed.registries else set()
+    is_more_asked = bool(parsed.registries.keys() - named)
+    off = [version for version in known if version not in releases] if is_more_said or is_more_asked else []
     spec = parse(
         stack=stack,
         settings=settings,
@@ -317,6 +327,9 @@ def parse(  # noqa: PLR0913 - one for each kind of file
         problems += layer.problems(service_mistakes(services, spec, files=files or {}))
         if known is None or layer is not merged:
             problems += layer.problems(route_mistakes(services, domains=parsed.domains))
+    if parsed.registries:
+        hosts = named_registries([platform, overrides, *every])
+        problems += settings.problems(registry_mistakes(parsed.registries, file, named=hosts))
     if file.images is ImageSource.LOCAL and not parsed.hosts[0].is_local:
         message = "are not this machine, and the platform's images are built here; use a registry"
         problems.append(settings.problem(("hosts",), message))

@@ -33,7 +33,9 @@ from colorway.machine.teardown import remove_leftovers, remove_orphans
 from colorway.outputs import PlatformOutputs, platform_outputs
 from colorway.spec import names
 from colorway.spec.platform_spec import PlatformSpec
+from colorway.swarm.connections import Login
 from colorway.swarm.services import Swarm
+from colorway.swarm.tasks import missing_image
 
 Say = Callable[[str], None]
 """Prints one line."""
@@ -93,6 +95,24 @@ class Engine:
         environment = engine_environment(self.spec, root=self.root, path_prefix=self.plugins.path_prefix)
         return stack_of(root=self.root, name=self.spec.stack, pulumi=self.pulumi, environment=environment)
 
+    def logins(self) -> dict[str, Login]:
+        """Return the logins of the stack's registries; decrypting their passwords takes a second.
+
+        Raises:
+            ColorwayError: they cannot be decrypted.
+        """
+        registries = self.spec.settings.registries
+        try:
+            secrets = self._stack().configured_secrets() if registries else {}
+        except auto.CommandError as error:
+            told = f"{self.spec.stack}: the passwords of its registries cannot be read: {last_line(str(error))}"
+            raise ColorwayError(told) from None
+        return {
+            host: Login(user=one.user, password=secrets[one.password], secret=one.password)
+            for host, one in registries.items()
+            if one.password in secrets
+        }
+
     def refuse_examples(self) -> None:
         """Refuse to change a guarded stack with what is for examples and labs; see `stack.refuse_examples`."""
         refuse_examples(self.spec, root=self.root, offline=self.plugins.is_offline)
@@ -146,7 +166,7 @@ class Engine:
             self._refuse_illegal(deployed, in_place)
             with (
                 watched_tasks(self.swarm, stack=name, say=self.say) as failures,
-                _explained(log, failures, hint=hint),
+                _explained(log, failures, hint=hint, why_no_image=self.swarm.why_no_image),
             ):
                 replace = list(self._recover(stack, deployed))
                 self._repeated(
@@ -337,6 +357,13 @@ def _nothing(_line: str) -> None:
     return
 
 
+def _with_registry(line: str, why_no_image: Callable[[str], str | None]) -> str:
+    """Return an error with what a registry says of the image that it misses: of a migration's, for example."""
+    reference = missing_image(line)
+    why = why_no_image(reference) if reference else None
+    return f"{line}; {why}" if why else line
+
+
 def _failed_deletes(errors: Sequence[str]) -> frozenset[str]:
     """Return the URNs whose delete failed although they may be gone."""
     found = [_DELETING.search(error) for error in errors if any(end in error for end in FAILED_DELETE)]
@@ -344,12 +371,19 @@ def _failed_deletes(errors: Sequence[str]) -> frozenset[str]:
 
 
 @contextmanager
-def _explained(log: EventLog, failures: dict[str, FailingTask], *, hint: str) -> Iterator[None]:
+def _explained(
+    log: EventLog,
+    failures: dict[str, FailingTask],
+    *,
+    hint: str,
+    why_no_image: Callable[[str], str | None] = lambda _reference: None,
+) -> Iterator[None]:
     """Turn an engine's failure into an error that says what failed and why."""
     try:
         yield
     except auto.CommandError as error:
         # A failing task is the reason; that its service did not converge is the consequence.
         told = [line for failure in failures.values() for line in failure.lines()]
-        told += log.errors or ([] if told else [last_line(str(error))])
+        told += [_with_registry(line, why_no_image) for line in log.errors]
+        told = told or [last_line(str(error))]
         raise EngineError("\n".join(told), hint=hint) from None

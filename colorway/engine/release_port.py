@@ -15,9 +15,10 @@ from colorway.machine.progress import Progress
 from colorway.outputs import TOKEN_OUTPUT, PlatformOutputs
 from colorway.release.plan.facts import ServiceHealth
 from colorway.spec import names
+from colorway.spec.hosts import Role
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.traffic import Color
-from colorway.swarm.connections import NoAnswerError
+from colorway.swarm.connections import Connection, NoAnswerError
 from colorway.swarm.services import Swarm, live_generations
 
 LOG_LINES = 20
@@ -99,6 +100,14 @@ class ReleasePort:
             return {}
         secrets = self._engine(self._spec()).open(create=False)[0].configured_secrets()
         return {name: url for name, url in secrets.items() if name.startswith(names.NOTICE_SECRET)}
+
+    def nodes(self) -> dict[str, Swarm]:
+        """Return the Docker of each host that runs colored services, to pull images with the stack's own logins."""
+        spec = self._spec()
+        logins = self._engine(spec).logins() if spec.settings.registries else {}
+        return {
+            host.name: Swarm(host, connection=Connection(host, logins=lambda: logins)) for host in spec.hosts(Role.WEB)
+        }
 
     def log_tail(self, color: Color) -> list[str]:
         """Return what a color's unhappiest tasks printed last; see the port. Nothing where nobody can tell."""

@@ -6,7 +6,7 @@ import importlib
 import socket
 import sys
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from colorway.machine.progress import Progress
 from colorway.spec.inventory import Inventory
 from colorway.spec.platform_file import ImageSource
 from colorway.spec.platform_spec import PlatformSpec
+from colorway.swarm.connections import Connection, Login
 from colorway.swarm.services import ForeignService, NetworkState, Swarm
 
 PLUGINS = ("docker", "command")
@@ -57,7 +58,20 @@ def engine_for(spec: PlatformSpec, *, root: Path, say: Callable[[str], None], pr
     pulumi = cli_binary.find_or_build(progress=progress)
     wanted = [*PLUGINS, *(["cloudflare"] if spec.settings.zone else [])]
     choice = plugins.choose(pulumi=pulumi, names=wanted, python=Path(sys.executable), progress=progress)
-    return Engine(root=root, pulumi=pulumi, plugins=choice, spec=spec, say=say, swarm=Swarm(spec.manager))
+
+    def logins() -> Mapping[str, Login]:
+        # By the time that an image is asked for, the engine is there to read its registry's password.
+        return engine.logins()
+
+    engine = Engine(
+        root=root,
+        pulumi=pulumi,
+        plugins=choice,
+        spec=spec,
+        say=say,
+        swarm=Swarm(spec.manager, connection=Connection(spec.manager, logins=logins)),
+    )
+    return engine
 
 
 def load_program_beside() -> None:

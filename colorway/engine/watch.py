@@ -14,7 +14,7 @@ from time import monotonic
 
 from colorway.errors import ColorwayError
 from colorway.swarm.services import Swarm
-from colorway.swarm.tasks import WAITING, TaskState, why_ended, why_waiting
+from colorway.swarm.tasks import WAITING, TaskState, missing_image, why_ended, why_waiting
 
 INTERVAL = 1.0
 """Seconds between two looks."""
@@ -94,6 +94,8 @@ class _Watcher:
     _blamed: dict[str, str] = field(default_factory=dict)
     """The waiting task that each service's failure is taken from."""
     _said: set[tuple[str, str]] = field(default_factory=set)
+    _refused: dict[str, str | None] = field(default_factory=dict)
+    """What registries said of images that are missing; asked once each."""
 
     def look(self) -> None:
         """Ask the swarm once."""
@@ -103,9 +105,19 @@ class _Watcher:
             self._ended = set(ended)
         # Oldest first, so that the newest failure of a service is the one that stays.
         for task in reversed([task for name, task in ended.items() if name not in self._ended]):
-            self._note(task, why_ended(task))
+            self._note(task, self._why_ended(task))
             self._ended.add(task.id)
         self._look_at_waiting([task for task in tasks if not task.has_ended])
+
+    def _why_ended(self, task: TaskState) -> str:
+        """Return why a task ended; for an image that is missing, what its registry says."""
+        reference = missing_image(task.error or task.message)
+        if reference is None:
+            return why_ended(task)
+        if reference not in self._refused:
+            self._refused[reference] = self.swarm.why_no_image(reference)
+        refused = self._refused[reference]
+        return f"task {task.state}: No such image: {reference}; {refused}" if refused else why_ended(task)
 
     def _look_at_waiting(self, tasks: list[TaskState]) -> None:
         new = any(task.state in WAITING and not task.error for task in tasks)

@@ -108,6 +108,12 @@ def local_image(folder: str, digest: str, *, version: str | None = None) -> str:
     return f"colorway/{folder}:{f'{version}-' if version else ''}{digest}"
 
 
+def registry_host(reference: str) -> str:
+    """Return the registry that an image's reference begins with; empty where it names none, as Docker Hub's do."""
+    first, slash, _ = reference.partition("/")
+    return first if slash and (first == "localhost" or "." in first or ":" in first) else ""
+
+
 def role_label(stack: str, role: str) -> str:
     """Return the Swarm node label that says a host has a role in a stack."""
     return f"colorway-{stack}-{role}"

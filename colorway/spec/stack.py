@@ -20,6 +20,26 @@ ZoneId = Annotated[
     Shape(r"[0-9a-f]{32}", "is no Cloudflare zone id; copy the 32 hex digits from the zone's overview, in quotes"),
 ]
 
+RegistryHost = Annotated[
+    str,
+    Shape(
+        r"(localhost|([a-z0-9-]+\.)+[a-z0-9-]+|[a-z0-9-]+(?=:))(:[0-9]{1,5})?",
+        "is no registry; write what the references of its images begin with, without https:// and without a path, for "
+        "example registry.example.com or registry.example.com:5000",
+    ),
+]
+"""Host of a registry, with its port where it has one."""
+RegistryUser = Annotated[
+    str, Shape(r"[!-9;-~]+", "must be the registry's name of a user: no spaces and no colon, for example deploy")
+]
+PasswordName = Annotated[
+    str,
+    Shape(
+        r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?",
+        "must be the name of a secret, for example registry-password, and never the password itself, which is set with "
+        "`pulumi config set --secret secrets:registry-password`",
+    ),
+]
 
 PUBLISHED_PASSPHRASE = "colorway-example-passphrase"  # noqa: S105 - published on purpose
 """Passphrase of the stacks of this repository; whoever can read it can read what it protects."""
@@ -68,6 +88,15 @@ class ReleaseSettings(StrictSpec):
     """Who runs `up` after a release's commit."""
 
 
+class RegistrySpec(StrictSpec):
+    """How the swarm logs in to a registry."""
+
+    user: RegistryUser
+    """The user, for example deploy."""
+    password: PasswordName
+    """Name of a secret of the stack: registry-password for `secrets:registry-password`."""
+
+
 class StackSettings(StrictSpec):
     """One installation of a platform.
 
@@ -91,6 +120,8 @@ class StackSettings(StrictSpec):
     """The machines."""
     network: NetworkSettings = Field(default=NetworkSettings(), validate_default=True)
     """The stack's overlay networks."""
+    registries: dict[RegistryHost, RegistrySpec] = Field(default_factory=dict)
+    """Registries that ask for a password, by host."""
     overrides: dict[str, Any] = Field(default_factory=dict)
     """Changes to the platform file, same keys, for this stack only."""
     release: ReleaseSettings = ReleaseSettings()

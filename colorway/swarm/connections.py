@@ -7,12 +7,15 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import IO, Any, TypeVar
 from urllib.parse import urlsplit
 
 import docker
 import requests
 import urllib3
+from docker.auth import AuthConfig, load_config
 from docker.context import ContextAPI
 from docker.errors import APIError, DockerException, NotFound
 from docker.transport.basehttpadapter import BaseHTTPAdapter
@@ -65,22 +68,49 @@ class MissingError(RefusedError):
     """What was asked for does not exist."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Login:
+    """Who asks a registry for an image."""
+
+    user: str
+    password: str = field(repr=False)
+    secret: str
+    """Name of the stack's secret that the password is."""
+
+
+Logins = Callable[[], Mapping[str, Login]]
+"""Returns the stack's own logins by registry; not called before an image is asked for, since it costs a second."""
+
+
+def no_logins() -> Mapping[str, Login]:
+    """Return none: registries get what `docker login` left for this user, if anything."""
+    return {}
+
+
 class Connection:
     """Asks one host's Docker engine; nothing is contacted before the first question.
 
     This machine's engine is the one that `docker` itself would talk to: DOCKER_HOST, then the docker context. Other
-    hosts are reached by SSH, and only with the host key of the stack file.
+    hosts are reached by SSH, and only with the host key of the stack file. Questions that concern an image carry
+    the login of its registry.
     """
 
-    def __init__(self, host: HostSpec, *, client: Callable[[], docker.APIClient] | None = None) -> None:
+    def __init__(
+        self,
+        host: HostSpec,
+        *,
+        client: Callable[[], docker.APIClient] | None = None,
+        logins: Logins = no_logins,
+    ) -> None:
         """Take the host; `client` replaces how it is reached."""
         self.host = host
+        self.logins = logins
         self._connect = client or (lambda: _client_of(host))
         self._client: docker.APIClient | None = None
 
     def another(self) -> Connection:
         """Return another connection to the same engine."""
-        return Connection(self.host, client=self._connect)
+        return Connection(self.host, client=self._connect, logins=self.logins)
 
     def ask(self, what: str, question: Callable[[Any], T]) -> T:
         """Ask the engine something.
@@ -97,6 +127,8 @@ class Connection:
         try:
             if self._client is None:
                 self._client = self._connect()
+                # Where docker-py looks for the login of an image's registry.
+                vars(self._client)["_auth_configs"] = _StackFirst(self.logins)
             return question(self._client)
         except APIError as error:
             raise self._refused(what, error) from None
@@ -153,6 +185,36 @@ def _wrapped(error: BaseException) -> Iterator[BaseException]:
 def _last_words(client: docker.APIClient | None) -> str:
     adapter = getattr(client, "_custom_adapter", None)
     return adapter.last_words() if isinstance(adapter, SshAdapter) else ""
+
+
+class _StackFirst(AuthConfig):
+    """The stack's own logins, then those of this machine's user."""
+
+    def __init__(self, logins: Logins) -> None:
+        super().__init__({})
+        self._ask = logins
+
+    @property
+    @override
+    def is_empty(self) -> bool:
+        """Whether docker-py should look elsewhere: never."""
+        return False
+
+    @cached_property
+    def _ours(self) -> Mapping[str, Login]:
+        return self._ask()
+
+    @cached_property
+    def _users(self) -> AuthConfig:
+        return load_config()
+
+    @override
+    def resolve_authconfig(self, registry: str | None = None) -> Any:
+        """Return the login for a registry, None where there is none."""
+        ours = self._ours.get(registry or "")
+        if ours is None:
+            return self._users.resolve_authconfig(registry)
+        return {"username": ours.user, "password": ours.password, "serveraddress": registry}
 
 
 # Which engine

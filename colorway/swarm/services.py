@@ -11,10 +11,10 @@ from colorway.errors import ColorwayError
 from colorway.render.nginx import STATUS_PORT
 from colorway.spec import names
 from colorway.spec.hosts import HostSpec
-from colorway.spec.names import COLOR_LABEL, ONE_OFF_LABEL, SERVICE_LABEL, STACK_LABEL
+from colorway.spec.names import COLOR_LABEL, ONE_OFF_LABEL, SERVICE_LABEL, STACK_LABEL, registry_host
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.swarm.connections import Connection, DockerError, MissingError, RefusedError
-from colorway.swarm.tasks import TaskState, task_state
+from colorway.swarm.tasks import TaskState, task_state, why_refused
 
 SERVICE_OF_CONTAINER = "com.docker.swarm.service.name"
 """Label that Swarm gives to a task's container; the value is the service's name."""
@@ -230,6 +230,20 @@ class Swarm:
         """
         found = self._engine.ask(f"the digest of {reference}", lambda api: api.inspect_distribution(reference))
         return str(found["Descriptor"]["digest"])
+
+    def why_no_image(self, reference: str) -> str | None:
+        """Return why the registry of an image does not give it, with what helps; None = nobody can tell."""
+        host = registry_host(reference)
+        if not host:
+            return None
+        try:
+            self.digest(reference)
+        except RefusedError as error:
+            login = self._engine.logins().get(host)
+            return why_refused(host, error.said, secret=login.secret if login else None)
+        except ColorwayError:
+            return None
+        return None
 
     def pull(self, reference: str) -> None:
         """Bring an image to this host; with a digest, exactly that one.

@@ -11,10 +11,12 @@ ENDED = ("failed", "rejected", "complete")
 """Swarm's words for a task that ended by itself; one that its health check ended well-behaved is `complete`."""
 WAITING = ("new", "pending")
 """Swarm's words for a task that no host has yet."""
+_NO_ENTRY = ("unauthorized", "no basic auth credentials", "authentication required", "denied")
+"""What registries answer, and Docker instead of them, to who has no login or the wrong one."""
 _CURES = (
     ("No such image", "build or push it, or correct the image in the release's manifest"),
     ("manifest unknown", "push it, or correct the image in the release's manifest"),
-    ("pull access denied", "log the host in to the registry, or correct the image in the release's manifest"),
+    ("pull access denied", "name the registry's user in colorway:registries, or correct the image in the manifest"),
     ("scheduling constraints not satisfied", "no host matches the placement; see roles in colorway:hosts"),
     ("insufficient resources", "no host has the memory or CPUs left that it reserves; see limits"),
     ("host-mode port already in use", "another service has its port; remove that, or choose another port"),
@@ -31,6 +33,8 @@ _CURES = (
     ("failed to mount local volume", "see the volume's nfs, and whether the host reaches its server"),
     ("executable file not found", "the image lacks the command; correct the command or the image"),
 )
+_NO_IMAGE = re.compile(r'No such image: (?P<reference>[^\s";]+)')
+"""Swarm's words whatever the registry said."""
 _RANDOM = re.compile(r"\.?\b[0-9a-z]{25}\b|\s*\(?\b[0-9a-f]{64}\b\)?")
 """Ids of tasks and containers, which are others at each try."""
 
@@ -82,6 +86,28 @@ def why_ended(task: TaskState) -> str:
     told = _RANDOM.sub("", task.error or task.message)
     code = "" if task.exit_code in {None, 0} or f"({task.exit_code})" in told else f", exit code {task.exit_code}"
     return f"task {task.state}: {_cured(told)}{code}"
+
+
+def missing_image(told: str) -> str | None:
+    """Return the image that Swarm says a host has not and could not pull; None = it says something else."""
+    found = _NO_IMAGE.search(told)
+    return found["reference"] if found else None
+
+
+def why_refused(host: str, said: str, *, secret: str | None) -> str:
+    """Return what a registry answers to who asks for an image, with what helps.
+
+    Args:
+        host: The registry.
+        said: Its words, as Docker passes them on.
+        secret: Name of the secret that is the stack's password for it; none = the stack names no user for it.
+    """
+    if not any(words in said.lower() for words in _NO_ENTRY):
+        return f"the registry {host} says: {said}"
+    if secret:
+        cure = f"correct the user there, or the password with `pulumi config set --secret secrets:{secret}`"
+        return f"the registry {host} refuses the login of colorway:registries; {cure}"
+    return f"the registry {host} asks for a login; name one: colorway:registries: {{{host}: {{user: …, password: …}}}}"
 
 
 def why_waiting(task: TaskState, *, no_addresses: Mapping[str, str], unhealthy: Collection[str]) -> str | None:

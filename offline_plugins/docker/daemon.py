@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import re
@@ -10,7 +11,7 @@ import subprocess
 import threading
 import urllib.parse
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from typing_extensions import override
@@ -25,6 +26,7 @@ _NEWEST: Final = (1, 51)
 _OLDEST: Final = (1, 40)
 _ANSWER_WITHIN: Final = 120.0
 _LOCAL: Final = re.compile(r"(unix:///.+|ssh://[^/\s]+|tcp://127(\.\d{1,3}){3}:\d{1,5})")
+_LOGIN: Final = {"address", "username", "password"}
 HOST_HINT: Final = "unix:///var/run/docker.sock, ssh://user@host or tcp://127.0.0.1:2375"
 
 
@@ -51,6 +53,7 @@ class Daemon(Protocol):
         *,
         query: Mapping[str, Json] | None = None,
         body: Document | None = None,
+        login: str | None = None,
     ) -> Json:
         """Send a request and return the document that is answered.
 
@@ -59,6 +62,7 @@ class Daemon(Protocol):
             path: the path after the version, such as `/services/create`.
             query: the parameters; mappings are sent as JSON.
             body: the document to send.
+            login: what the registry of the request's image asks for, as `X-Registry-Auth` has it.
 
         Raises:
             DaemonError: the daemon refused.
@@ -125,6 +129,7 @@ class HttpDaemon:
         *,
         query: Mapping[str, Json] | None = None,
         body: Document | None = None,
+        login: str | None = None,
     ) -> Json:
         """Send a request; see `Daemon.call`."""
         self.ping()
@@ -135,7 +140,7 @@ class HttpDaemon:
         address = f"/v{self._version}" + urllib.parse.quote(path, safe="/:@")
         if parameters:
             address += "?" + urllib.parse.urlencode(parameters)
-        answer = self._send(method, address, None if body is None else json.dumps(body).encode())
+        answer = self._send(method, address, None if body is None else json.dumps(body).encode(), login=login)
         document: Json = None
         if answer.content and answer.json:
             document = json.loads(answer.content)
@@ -144,10 +149,12 @@ class HttpDaemon:
             raise DaemonError(str(told or answer.content.decode(errors="replace")), status=answer.status)
         return document
 
-    def _send(self, method: str, address: str, body: bytes | None) -> _Answer:
+    def _send(self, method: str, address: str, body: bytes | None, *, login: str | None = None) -> _Answer:
         connection = _Connection(self._host, ssh_options=self._ssh_options)
         try:
             headers = {"Host": "docker", "Content-Type": "application/json"} if body else {"Host": "docker"}
+            if login is not None:
+                headers["X-Registry-Auth"] = login
             connection.request(method, address, body=body, headers=headers)
             response = connection.getresponse()
             content = response.read()
@@ -225,7 +232,30 @@ def tagged(image: str) -> str:
     return short if "@" in short or ":" in name else f"{short}:latest"
 
 
-def pinned(spec: Document, daemon: Daemon) -> Document:
+def registry_logins(value: object) -> dict[str, Document] | None:
+    """Read the logins of registries by host; they arrive as JSON text, as every list of a provider's settings.
+
+    Returns:
+        The logins as the daemon wants them; None = not such a list, or with fields that this plugin does not take.
+    """
+    try:
+        read: object = json.loads(value) if isinstance(value, str) else value
+    except json.JSONDecodeError:
+        return None
+    if read is None:
+        return {}
+    if not isinstance(read, list):
+        return None
+    found: dict[str, Document] = {}
+    for one in read:
+        if not isinstance(one, dict) or set(one) != _LOGIN or not all(isinstance(said, str) for said in one.values()):
+            return None
+        host = one["address"].partition("://")[2] or one["address"]
+        found[host] = {"username": one["username"], "password": one["password"], "serveraddress": f"https://{host}"}
+    return found
+
+
+def pinned(spec: Document, daemon: Daemon, *, login: str) -> Document:
     """The specification with the digest and the platforms that a registry gives for its image.
 
     The official provider asks at creation, and only then; an image that no registry knows stays as it is.
@@ -234,7 +264,7 @@ def pinned(spec: Document, daemon: Daemon) -> Document:
     container = part(task, "ContainerSpec")
     image = tagged(text(container.get("Image")))
     try:
-        answer = daemon.call("GET", f"/distribution/{image}/json")
+        answer = daemon.call("GET", f"/distribution/{image}/json", login=login)
     except DaemonError:
         answer = None
     found = answer if isinstance(answer, Mapping) else {}
@@ -274,6 +304,14 @@ class Manager:
     daemon: Daemon
     patience: Patience
     faults: DeleteFaults
+    logins: Mapping[str, Document] = field(default_factory=dict, repr=False)
+    """User and password by registry."""
+
+    def login(self, spec: Document) -> str:
+        """The login that goes with a service: that of its image's registry, else an empty one, as the official does."""
+        image = text(part(part(spec, "TaskTemplate"), "ContainerSpec").get("Image"))
+        known = self.logins.get(image.partition("/")[0], {}) if "/" in image else {}
+        return base64.urlsafe_b64encode(json.dumps(known, separators=(",", ":")).encode()).decode()
 
     def found(self, path: str) -> Document | None:
         """The document at a path; None where nothing is there.
@@ -289,9 +327,9 @@ class Manager:
             raise
         return answer if isinstance(answer, Mapping) else None
 
-    def created(self, path: str, document: Document) -> str:
+    def created(self, path: str, document: Document, *, login: str | None = None) -> str:
         """Create something and return its id."""
-        answer = self.daemon.call("POST", path, body=document)
+        answer = self.daemon.call("POST", path, body=document, login=login)
         if not isinstance(answer, Mapping):
             return ""
         return text(answer.get("ID") or answer.get("Id"))

@@ -13,15 +13,35 @@ from pulumi.runtime.proto import provider_pb2
 from typing_extensions import override
 
 from offline_plugins.docker.checking import Naming, check
-from offline_plugins.docker.daemon import HOST_HINT, Daemon, HttpDaemon, Manager, ssh_options, usable_host
+from offline_plugins.docker.daemon import (
+    HOST_HINT,
+    Daemon,
+    HttpDaemon,
+    Manager,
+    registry_logins,
+    ssh_options,
+    usable_host,
+)
+from offline_plugins.docker.documents import Document
 from offline_plugins.docker.operations import OPERATIONS, Operations, UpdateFailedError
 from offline_plugins.engine_log import EngineLog, Severity
 from offline_plugins.faults import DeleteFaults
 from offline_plugins.provider import OfflineProvider, abort_with_state, logical_name
-from offline_plugins.values import UNKNOWN, Changes, Properties, Value, decode, encode, top_of
+from offline_plugins.values import (
+    UNKNOWN,
+    Changes,
+    Properties,
+    Value,
+    contains_unknown,
+    decode,
+    encode,
+    revealed,
+    top_of,
+)
 from offline_plugins.waiting import PluginError
 
 _DEFAULT_HOST: Final = "unix:///var/run/docker.sock"
+_LOGINS_PROBLEM: Final = "registryAuth: must be a list of logins, each with address, username and password, all texts"
 
 
 class DockerProvider(OfflineProvider):
@@ -37,6 +57,7 @@ class DockerProvider(OfflineProvider):
         self._given = daemon
         self._daemon = daemon
         self._faults = DeleteFaults({})
+        self._logins: dict[str, Document] = {}
 
     @override
     def Configure(
@@ -49,6 +70,10 @@ class DockerProvider(OfflineProvider):
 
         def configure() -> None:
             self._faults = DeleteFaults.of_environment()
+            logins = registry_logins(revealed(settings.get("registryAuth")))
+            if logins is None:
+                raise PluginError(_LOGINS_PROBLEM)
+            self._logins = logins
             if self._given is not None or host is UNKNOWN:
                 return
             problem = self._setting_problem("host", host)
@@ -71,9 +96,15 @@ class DockerProvider(OfflineProvider):
         if name == "sshOpts":
             known = value is UNKNOWN or ssh_options(value) is not None
             return None if known else "sshOpts: must be a list of ssh's options, each a text"
+        if name == "registryAuth":
+            known = contains_unknown(value) or registry_logins(revealed(value)) is not None
+            return None if known else _LOGINS_PROBLEM
         if name == "version" or name.startswith("__"):
             return None
-        return f"{name}: the offline docker plugin knows the settings host and sshOpts only; leave {name} out"
+        return (
+            f"{name}: the offline docker plugin knows the settings host, sshOpts and registryAuth only; "
+            f"leave {name} out"
+        )
 
     @override
     def Check(
@@ -190,7 +221,7 @@ class DockerProvider(OfflineProvider):
     def _swarm(self) -> Manager:
         if self._daemon is None:
             raise PluginError("the docker provider has no host yet; its host depends on what is not created")
-        return Manager(daemon=self._daemon, patience=self._patience, faults=self._faults)
+        return Manager(daemon=self._daemon, patience=self._patience, faults=self._faults, logins=self._logins)
 
     @contextmanager
     def _failing(self, doing: str, urn: str) -> Iterator[None]:

@@ -198,8 +198,9 @@ class Services:
 
     def create(self, swarm: Manager, planned: Properties) -> str:
         """Create a service and wait until it converges; one that does not is deleted again."""
-        spec = pinned(service_spec(planned), swarm.daemon)
-        service_id = swarm.created("/services/create", spec)
+        wanted = service_spec(planned)
+        login = swarm.login(wanted)
+        service_id = swarm.created("/services/create", pinned(wanted, swarm.daemon, login=login), login=login)
         converging = Converging.of(planned)
         if converging is not None:
             watch = ServiceWatch(daemon=swarm.daemon, patience=swarm.patience, service_id=service_id)
@@ -234,7 +235,7 @@ class Services:
         before: Document = answer if isinstance(answer, Mapping) else {}
         spec = retagged(service_spec(planned))
         version = number(part(before, "Version").get("Index"))
-        swarm.daemon.call("POST", f"{path}/update", query={"version": version}, body=spec)
+        swarm.daemon.call("POST", f"{path}/update", query={"version": version}, body=spec, login=swarm.login(spec))
         converging = Converging.of(planned)
         if converging is None:
             return

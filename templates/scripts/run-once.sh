@@ -1,6 +1,7 @@
 # Runs one task to its end as a one-shot Swarm service. Arguments: service name, seconds, options of
-# `docker service create`, --, image, command. What an earlier, killed run left is removed first: the
-# command itself knows whether its work was done.
+# `docker service create`, --, image, command. Standard input: the logins of registries as the config.json of
+# `docker`, or nothing. What an earlier, killed run left is removed first: the command itself knows whether its work
+# was done.
 docker() { timeout 60 docker "$@" || { code=$?; [ $code -ne 124 ] || echo "docker $1 did not answer within 60 s" >&2; return $code; }; }
 name=$1; limit=$2; shift 2
 # A script whose engine was killed goes on and would remove the next one's service.
@@ -17,8 +18,19 @@ while :; do
   [ "$(date +%s)" -lt "$end" ] || { echo "an earlier run of $name still works after 60 s in container" $still >&2; exit 1; }
   sleep 0.2
 done
-docker service create --quiet --detach --no-resolve-image --name "$name" --endpoint-mode dnsrr --restart-condition none "$@" >/dev/null
-trap 'docker service rm "$name" >/dev/null 2>&1 || :' EXIT
+logins=$(umask 077; mktemp -d)
+trap 'rm -rf "$logins"; docker service rm "$name" >/dev/null 2>&1 || :' EXIT
+(umask 077; cat >"$logins/config.json")
+(
+  if [ -s "$logins/config.json" ]; then
+    # Which engine is chosen, the user's own configuration says.
+    DOCKER_HOST=$(docker context inspect --format '{{.Endpoints.docker.Host}}')
+    DOCKER_CONFIG=$logins
+    export DOCKER_HOST DOCKER_CONFIG
+  fi
+  docker service create --quiet --detach --no-resolve-image --with-registry-auth --name "$name" --endpoint-mode dnsrr --restart-condition none "$@" >/dev/null
+)
+rm -rf "$logins"
 end=$(( $(date +%s) + limit ))
 while :; do
   state=$(docker service ps "$name" --no-trunc --format '{{.CurrentState}} {{.Error}}' | head -n 1)

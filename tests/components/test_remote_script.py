@@ -9,6 +9,7 @@ import pytest
 
 from colorway.spec.hosts import HostSpec
 from components.provider import providers
+from components.registries import Registries
 from components.remote import HostScript
 from tests.support.recorder import LOCAL_COMMAND, REMOTE_COMMAND, run_program
 from tests.support.specs import HOST_KEY, REMOTE_HOSTS, THIS_MACHINE, small_spec
@@ -75,7 +76,9 @@ def test_a_script_ends_at_the_first_thing_that_fails():
 
 def provider_of(hosts):
     spec = small_spec(hosts=hosts)
-    return run_program(lambda: providers(spec)).one("swarm", "pulumi:providers:docker")
+    return run_program(lambda: providers(spec, Registries(users={}, passwords={}))).one(
+        "swarm", "pulumi:providers:docker"
+    )
 
 
 def test_the_swarm_of_this_machine_is_its_socket():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import itertools
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -41,6 +43,8 @@ class FakeDaemon:
         self.stubborn = False
         self.registry = registry or {}
         self.calls: list[tuple[str, str]] = []
+        self.logins: list[tuple[str, Any]] = []
+        """Path and content of each `X-Registry-Auth`."""
         self._numbers = itertools.count(1)
 
     def call(
@@ -50,8 +54,11 @@ class FakeDaemon:
         *,
         query: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
+        login: str | None = None,
     ) -> Any:
         self.calls.append((method, path))
+        if login is not None:
+            self.logins.append((path, json.loads(base64.urlsafe_b64decode(login))))
         kind, _, rest = path.strip("/").partition("/")
         answer = getattr(self, f"_{kind}")(method, rest, query or {}, copy.deepcopy(body))
         return copy.deepcopy(answer)

@@ -18,9 +18,10 @@ from pulumi.runtime.proto import provider_pb2
 from offline_plugins.docker.daemon import DaemonError, HttpDaemon
 from offline_plugins.docker.provider import DockerProvider
 from offline_plugins.waiting import PluginError
-from tests.contract.servicer import KINDS, UNKNOWN, Context, Failed, KeptLog, packed
+from tests.contract.servicer import KINDS, UNKNOWN, Context, Failed, KeptLog, packed, secret
 
 URN = "urn:pulumi:s::p::pulumi:providers:docker::swarm"
+LOGIN = {"address": "registry.example.com", "username": "deploy", "password": "hunter2"}
 
 # As `ssh HOST docker system dial-stdio`: what comes in goes to the daemon's socket, and back.
 RELAY = """#!{python}
@@ -47,6 +48,7 @@ class SmallDaemon(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     def __init__(self, path: Path, version: str) -> None:
         self.version = version
         self.asked: list[str] = []
+        self.logins: list[str | None] = []
         super().__init__(str(path), SmallHandler)
 
 
@@ -61,6 +63,7 @@ class SmallHandler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.append(self.path)
+        self.server.logins.append(self.headers.get("X-Registry-Auth"))
         found = "missing" not in self.path
         body = json.dumps({"path": self.path} if found else {"message": "no such thing"}).encode()
         self.send_response(200 if found else 404)
@@ -116,15 +119,48 @@ def test_another_host_is_refused(host: Any) -> None:
     }, "an open port of a daemon is root for everybody who reaches it"
 
 
-@pytest.mark.parametrize("name", ["registryAuth", "certPath", "context", "caMaterial"])
+@pytest.mark.parametrize("name", ["certPath", "context", "caMaterial", "keyMaterial"])
 def test_another_setting_is_refused(name: str) -> None:
-    sentence = f"{name}: the offline docker plugin knows the settings host and sshOpts only; leave {name} out"
+    sentence = (
+        f"{name}: the offline docker plugin knows the settings host, sshOpts and registryAuth only; leave {name} out"
+    )
     assert check({name: "x"}) == {name: sentence}
+
+
+@pytest.mark.parametrize(
+    "logins",
+    [
+        json.dumps([LOGIN]),
+        secret(json.dumps([LOGIN])),
+        json.dumps([{**LOGIN, "address": "127.0.0.1:5000"}]),
+        "[]",
+        UNKNOWN,
+    ],
+)
+def test_logins_of_registries_are_accepted(logins: Any) -> None:
+    assert check({"registryAuth": logins}) == {}
+
+
+@pytest.mark.parametrize(
+    "logins",
+    [
+        "hunter2",
+        json.dumps(LOGIN),
+        json.dumps([{**LOGIN, "configFile": "hunter2"}]),
+        json.dumps([{"address": "registry.example.com", "authDisabled": True}]),
+        json.dumps([{**LOGIN, "password": 2}]),
+    ],
+)
+def test_logins_of_another_form_are_refused_without_their_text(logins: str) -> None:
+    assert check({"registryAuth": logins}) == {
+        "registryAuth": "registryAuth: must be a list of logins, each with address, username and password, all texts",
+    }
 
 
 @pytest.mark.parametrize(
     ("olds", "news", "kinds"),
     [
+        ({"registryAuth": "[]"}, {"registryAuth": json.dumps([LOGIN])}, {"registryAuth": "update"}),
         ({"host": "ssh://a"}, {"host": "ssh://a"}, {}),
         ({"host": "ssh://a"}, {"host": "ssh://b"}, {"host": "update"}),
         ({"host": "ssh://a"}, {"host": UNKNOWN}, {"host": "update"}),
@@ -181,6 +217,13 @@ def test_each_daemon_is_spoken_to_in_a_version_that_both_know(
         daemon.call("GET", "/tasks", query={"filters": {"service": {"a": True}}})
     question = f"/v{spoken}/tasks?filters=%7B%22service%22%3A+%7B%22a%22%3A+true%7D%7D"
     assert small_daemon.asked == ["/_ping", question, question], "the version is asked for once"
+
+
+def test_a_login_goes_along_as_a_header(small_daemon: SmallDaemon, tmp_path: Path) -> None:
+    daemon = HttpDaemon(f"unix://{tmp_path}/daemon.sock")
+    daemon.call("GET", "/distribution/a/json", login="e30=")
+    daemon.call("GET", "/nodes")
+    assert small_daemon.logins == [None, "e30=", None], "only where an image is asked for"
 
 
 def test_a_daemon_that_is_too_old_is_refused(small_daemon: SmallDaemon, tmp_path: Path) -> None:

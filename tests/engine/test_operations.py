@@ -134,6 +134,9 @@ class FakeSwarm:
     def live_generation(self, _service):
         return self.live
 
+    def why_no_image(self, reference):
+        return f"the registry says no to {reference}" if reference.startswith("registry") else None
+
     def named_objects(self, _stack):
         return self.running
 
@@ -490,3 +493,55 @@ def test_a_preview_says_nothing_and_changes_nothing(case):
     made = case(deployment=installed(small_spec()), live="def")
     assert made.engine.preview().changes == ()
     assert (made.operations, made.said) == (["preview"], [])
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            'migrate failed: Rejected 1 second ago "No such image: registry.example.com/crm:1@sha256:1"',
+            "; the registry says no to registry.example.com/crm:1@sha256:1",
+        ),
+        ('migrate failed: Rejected 1 second ago "No such image: colorway/crm:1"', ""),
+    ],
+)
+def test_what_a_registry_says_of_a_migrations_image_is_told(case, error, told):
+    with pytest.raises(EngineError) as caught:
+        case(error).engine.up()
+    assert str(caught.value) == f"{error}{told}", "Swarm says the same whatever the registry said"
+
+
+class WithSecrets:
+    """A stack whose file has secrets, or whose passphrase is wrong."""
+
+    def __init__(self, secrets):
+        self.secrets = secrets
+
+    def configured_secrets(self):
+        if self.secrets is None:
+            raise failed()
+        return self.secrets
+
+
+REGISTRIES = {"registries": {"registry.example.com": {"user": "deploy", "password": "registry-password"}}}
+
+
+def test_logins_are_those_of_the_stack_file_with_their_passwords(case, monkeypatch):
+    engine = case(spec=small_spec(settings=REGISTRIES)).engine
+    monkeypatch.setattr(operations, "stack_of", lambda **_given: WithSecrets({"registry-password": "hunter2"}))
+    login = engine.logins()["registry.example.com"]
+    assert (login.user, login.password, login.secret) == ("deploy", "hunter2", "registry-password")
+    assert "hunter2" not in repr(login), "what is logged or shown in a traceback"
+
+
+def test_passwords_that_cannot_be_decrypted_are_one_sentence(case, monkeypatch):
+    engine = case(spec=small_spec(settings=REGISTRIES)).engine
+    monkeypatch.setattr(operations, "stack_of", lambda **_given: WithSecrets(None))
+    with pytest.raises(ColorwayError, match=r"^test: the passwords of its registries cannot be read: "):
+        engine.logins()
+
+
+def test_a_stack_without_registries_asks_for_no_secret(case, monkeypatch):
+    engine = case().engine
+    monkeypatch.setattr(operations, "stack_of", lambda **_given: pytest.fail("decrypting costs a second"))
+    assert engine.logins() == {}

@@ -8,13 +8,15 @@ from colorway.engine import release_port
 from colorway.engine.operations import EngineError
 from colorway.engine.release_port import ReleasePort
 from colorway.machine.progress import silent
-from colorway.swarm.connections import NoAnswerError
-from tests.support.specs import ROOT, small_spec
+from colorway.swarm.connections import Login, NoAnswerError
+from tests.support.specs import REMOTE_HOSTS, ROOT, small_spec
 
 LOST = (
     "local-web-green: 1 error occurred:\n  Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the "
     "docker daemon running?"
 )
+HOST = "registry.example.com"
+REGISTRIES = {"registries": {HOST: {"user": "deploy", "password": "registry-password"}}}
 
 
 class FailingEngine:
@@ -22,6 +24,10 @@ class FailingEngine:
 
     def __init__(self, words):
         self.words = words
+
+    def logins(self):
+        self.asked = getattr(self, "asked", 0) + 1
+        return {HOST: Login(user="deploy", password="hunter2", secret="registry-password")}
 
     def up(self, *, continue_on_error):
         raise EngineError(self.words, hint="again")
@@ -45,3 +51,17 @@ def test_an_up_that_lost_docker_on_the_way_is_nobodys_fault(port):
 def test_an_up_that_failed_by_what_it_made_is_told_as_it_is(port):
     with pytest.raises(EngineError, match="task failed"):
         port("local-web-green: task failed: exit code 1").up(continue_on_error=False)
+
+
+@pytest.mark.parametrize("settings", [REGISTRIES, {}], ids=["with registries", "without"])
+def test_all_nodes_pull_with_logins_that_are_decrypted_once(port, monkeypatch, settings):
+    engine = FailingEngine("")
+    made = port("")
+    monkeypatch.setattr(release_port, "engine_for", lambda *_args, **_given: engine)
+    spec = small_spec(hosts=REMOTE_HOSTS, settings=settings)
+    monkeypatch.setattr(release_port.stack_files, "from_file", lambda **_given: spec)
+    nodes = made.nodes()
+    assert list(nodes) == ["app1"], "where colored services run"
+    known = [set(node.client().logins()) for node in nodes.values()]
+    assert known == [{HOST} if settings else set()]
+    assert getattr(engine, "asked", 0) == bool(settings), "it costs a second, whatever the number of nodes"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from colorway.engine import watch
 from colorway.engine.watch import watched_tasks
 from colorway.errors import ColorwayError
@@ -18,8 +20,9 @@ def task(number, state="running", **more):
 class FakeSwarm:
     """A swarm that is asked again and again, a second apart, and answers the next of its looks each time."""
 
-    def __init__(self, *looks, no_addresses=None, unhealthy=()):
+    def __init__(self, *looks, no_addresses=None, unhealthy=(), registry=None):
         self.looks, self.asked = list(looks), 0
+        self.registry, self.asked_registry = registry, []
         self.no_addresses, self.unhealthy = no_addresses or {}, set(unhealthy)
 
     def networks(self):
@@ -27,6 +30,11 @@ class FakeSwarm:
             NetworkState(id=key, name=name, stack="test", subnets=(), has_addresses=False)
             for key, name in self.no_addresses.items()
         ]
+
+    def why_no_image(self, reference):
+        self.asked_registry.append(reference)
+        assert len(self.asked_registry) == 1, "a registry is asked once, however many tasks fail"
+        return self.registry
 
     def unhealthy_containers(self):
         return self.unhealthy
@@ -83,6 +91,21 @@ def test_older_failures_do_not_count(monkeypatch):
 def test_a_swarm_that_does_not_answer_for_a_while_stops_nobody(monkeypatch):
     failures = seen(monkeypatch, [task(1)], ColorwayError("Docker does not answer"), [task(1, "failed", error="oom")])
     assert list(failures) == ["test-web-green"]
+
+
+@pytest.mark.parametrize(
+    ("registry", "told"),
+    [
+        ("the registry r:5000 asks for a login; name one", "the registry r:5000 asks for a login; name one"),
+        (None, "build or push it, or correct the image in the release's manifest"),
+    ],
+)
+def test_an_image_that_is_not_there_is_told_with_what_its_registry_says(monkeypatch, registry, told):
+    error = "No such image: r:5000/crm:1@sha256:1"
+    tasks = [task(number, "rejected", error=error, container="") for number in (1, 2)]
+    said = []
+    seen(monkeypatch, [], tasks, said=said, registry=registry)
+    assert said == [f"test-web-green: task rejected: {error}; {told}"], "Swarm itself keeps the registry's words"
 
 
 # Tasks that wait

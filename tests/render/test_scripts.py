@@ -180,6 +180,39 @@ def test_a_migration_that_waits_for_another_says_who_it_is(tmp_path, programs):
     assert "is still held after 125 s by process 4711, which does something since yesterday" in run.stderr
 
 
+@pytest.mark.parametrize("given", ['{"auths": {"r": {"auth": "hunter2"}}}', ""], ids=["logins", "none"])
+def test_a_migration_has_logins_in_a_directory_of_its_own_while_its_service_is_made(tmp_path, programs, given):
+    seen, temporary = tmp_path / "seen", tmp_path / "tmp"
+    temporary.mkdir()
+    fake(
+        programs,
+        f"""case "$1 $2" in
+"service create") echo "${{DOCKER_CONFIG:-the own}} ${{DOCKER_HOST:-the usual}} $*" >{seen}
+  if [ -d "${{DOCKER_CONFIG:-}}" ]; then
+    cd "$DOCKER_CONFIG"
+    {{ stat -c %a . config.json; cat config.json; }} >>{seen}
+  fi ;;
+"service ps") ls -A {temporary} >>{seen}; echo Complete ;;
+"context inspect") echo unix:///run/colima.sock ;;
+esac""",
+    )
+    text = script("run-once").replace("/tmp/colorway-$(id -u)", f"{tmp_path}/colorway")
+    run = ran(f"TMPDIR={temporary}; export TMPDIR\n{text}", "migrate", "5", "--", "image", bin_=programs, stdin=given)
+    assert run.returncode == 0, run.stderr
+    first, *rest = seen.read_text().splitlines()
+    directory, host, arguments = first.split(" ", 2)
+    assert "--with-registry-auth" in arguments
+    assert "hunter2" not in arguments, "arguments are in the list of processes"
+    if given:
+        assert Path(directory).parent == temporary
+        assert host == "unix:///run/colima.sock", "the engine is still the one that the user chose"
+        assert rest == ["700", "600", given], "nobody else's business, and gone as soon as the service is made"
+    else:
+        assert first.startswith("the own the usual "), "what `docker login` left on the host"
+        assert rest == []
+    assert list(temporary.iterdir()) == []
+
+
 def test_a_task_of_an_earlier_run_that_does_not_end_is_named(tmp_path, programs):
     fake(programs, '[ "$1" != ps ] || echo 0123456789ab')
     text = script("run-once").replace("/tmp/colorway-$(id -u)", f"{tmp_path}/colorway").replace("+ 60 ))", "+ 0 ))")

@@ -141,10 +141,13 @@ config:
       host-key: {KEY}
       user: deploy
       ssh-port: 2222
+  colorway:registries: {{registry.example.com: {{user: deploy, password: registry-password}}}}
   secrets:database-password:
     secure: v1:AAAA:BBBB
   secrets:preview-token:
     secure: v1:CCCC:DDDD
+  secrets:registry-password:
+    secure: v1:EEEE:FFFF
 """,
     SHOP: f"""\
 images: registry

@@ -5,6 +5,11 @@ from __future__ import annotations
 from tests.spec.mistakes import Case, Line
 from tests.spec.project_files import FILES, KEY, LIVE, LOCAL, LOCAL_CONFIG, LOCAL_HOSTS
 
+REGISTRY = "{registry.example.com: {user: deploy, password: registry-password}}"
+NO_REGISTRY = (
+    "is no registry; write what the references of its images begin with, without https:// and without a path, for "
+    "example registry.example.com or registry.example.com:5000"
+)
 CASES = (
     Case(
         "traffic does not sum to 100",
@@ -346,7 +351,7 @@ CASES = (
         Line(
             (
                 "colorway:generate-secrets: is no known key; known: domains, environment, hosts, network, overrides, "
-                "platform, release, traffic, versions, zone"
+                "platform, registries, release, traffic, versions, zone"
             ),
             at="colorway:generate",
         ),
@@ -758,5 +763,110 @@ CASES = (
         Line("colorway:versions: is missing: the release manifest that each color runs"),
         Line("colorway:traffic: is missing: the one line that a release moves"),
         Line("colorway:hosts: is missing: the machines"),
+    ),
+    Case(
+        "registry of a platform that builds its own images",
+        LOCAL,
+        "  colorway:network:",
+        f"  colorway:registries: {REGISTRY}\n  colorway:network:",
+        Line(
+            "colorway:registries: are named, and the platform builds its own images; leave them out",
+            at="colorway:registries",
+        ),
+    ),
+    Case(
+        "registry with a scheme",
+        LIVE,
+        "{registry.example.com: {",
+        '{"https://registry.example.com": {',
+        Line(f"colorway:registries.https://registry.example.com: {NO_REGISTRY}", at="colorway:registries"),
+    ),
+    Case(
+        "registry with a path",
+        LIVE,
+        "{registry.example.com: {",
+        "{registry.example.com/team: {",
+        Line(f"colorway:registries.registry.example.com/team: {NO_REGISTRY}", at="colorway:registries"),
+    ),
+    Case(
+        "registry that Docker would take for a folder of Docker Hub",
+        LIVE,
+        "{registry.example.com: {",
+        "{registry: {",
+        Line(f"colorway:registries.registry: {NO_REGISTRY}", at="colorway:registries"),
+    ),
+    Case(
+        "registry that no image comes from",
+        LIVE,
+        "{registry.example.com: {",
+        "{registry.exmaple.com: {",
+        Line(
+            "colorway:registries.registry.exmaple.com: is where no image of the platform or of its versions comes from "
+            "(Docker Hub's need docker.io/ in front); did you mean registry.example.com?",
+            at="colorway:registries",
+        ),
+    ),
+    Case(
+        "registry with an unknown key",
+        LIVE,
+        "{user: deploy",
+        "{usr: deploy",
+        Line("colorway:registries.registry.example.com.usr: is no known key; did you mean user?", at="usr"),
+    ),
+    Case(
+        "registry without a password",
+        LIVE,
+        "{user: deploy, password: registry-password}",
+        "{user: deploy}",
+        Line(
+            "colorway:registries.registry.example.com.password: is missing: name of a secret of the stack: "
+            "registry-password for `secrets:registry-password`",
+            at="colorway:registries",
+        ),
+    ),
+    Case(
+        "registry with a user that is two words",
+        LIVE,
+        "{user: deploy,",
+        "{user: deploy me,",
+        Line(
+            "colorway:registries.registry.example.com.user: must be the registry's name of a user: no spaces and no "
+            "colon, for example deploy",
+            at="colorway:registries",
+        ),
+    ),
+    Case(
+        "registry with the password itself",
+        LIVE,
+        "password: registry-password",
+        'password: "Pa55 word!"',
+        Line(
+            "colorway:registries.registry.example.com.password: must be the name of a secret, for example "
+            "registry-password, and never the password itself, which is set with "
+            "`pulumi config set --secret secrets:registry-password`",
+            at="colorway:registries",
+        ),
+    ),
+    Case(
+        "registry whose password is misspelt",
+        LIVE,
+        "password: registry-password",
+        "password: registry-pasword",
+        Line(
+            "colorway:registries.registry.example.com.password: names a secret that the stack does not set; did you "
+            "mean registry-password?",
+            at="colorway:registries",
+        ),
+    ),
+    Case(
+        "registry whose password is not set",
+        LIVE,
+        "  secrets:registry-password:\n    secure: v1:EEEE:FFFF\n",
+        "",
+        Line(
+            "colorway:registries.registry.example.com.password: names a secret that the stack does not set; set that "
+            "with `pulumi config set --secret secrets:NAME --stack live`",
+            at="colorway:registries",
+        ),
     ),
 )

@@ -76,7 +76,7 @@ def test_no_two_stacks_share_a_salt():
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_secret_is_set_or_made_up(stack):
-    wanted = set(spec(stack).platform.secrets)
+    wanted = {*spec(stack).platform.secrets, *(one.password for one in spec(stack).settings.registries.values())}
     given = {key.removeprefix(SECRETS) for key in config(stack) if key.startswith(SECRETS)}
     if spec(stack).is_guarded:
         assert given == wanted, "a missing secret ends the first `up`"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -22,6 +23,7 @@ from colorway.swarm import connections
 from colorway.swarm.configs import ConflictError, StoredConfig, SwarmConfigs
 from colorway.swarm.connections import (
     Connection,
+    Login,
     MissingError,
     NoAnswerError,
     RefusedError,
@@ -149,8 +151,14 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *_args) -> None:
         return
 
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.do_GET()
+
     def do_GET(self) -> None:
         path = self.path.partition("?")[0].removeprefix("/v1.41")
+        if login := self.headers.get("X-Registry-Auth"):
+            self.server.logins.append((path, json.loads(base64.urlsafe_b64decode(login))))
         status, body = self.server.answers.get(path, (404, {"message": f"page not found: {path}"}))
         if body == "nothing":
             self.server.has_ended.wait(20)
@@ -166,7 +174,7 @@ class Handler(BaseHTTPRequestHandler):
 def daemon(path: Path, **answers):
     with Daemon(str(path), Handler) as server:
         server.answers = {**Daemon.answers, **{f"/{name}": answer for name, answer in answers.items()}}
-        server.has_ended, server.connections = threading.Event(), []
+        server.has_ended, server.connections, server.logins = threading.Event(), [], []
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         try:
             yield server
@@ -218,6 +226,83 @@ def test_a_real_engine_that_stops_and_comes_back(here) -> None:
     here.unlink()
     with daemon(here, services=(200, [])):
         assert swarm.services("test") == [], "and answers again"
+
+
+# Logins of registries
+
+IMAGE = f"registry.example.com:5000/crm:1@sha256:{'1' * 64}"
+DISTRIBUTION = f"distribution/{IMAGE.replace('@', '%40')}/json"
+LOGIN = Login(user="deploy", password="hunter2", secret="registry-password")
+SENT = {"username": "deploy", "password": "hunter2", "serveraddress": "registry.example.com:5000"}
+
+
+def with_login(login: Login | None = LOGIN, *, asked: list[str] | None = None) -> Connection:
+    def logins():
+        if asked is not None:
+            asked.append("logins")
+        return {"registry.example.com:5000": login} if login else {}
+
+    return Connection(HERE, logins=logins)
+
+
+def test_every_question_for_an_image_carries_the_login_of_its_registry(here) -> None:
+    with daemon(
+        here,
+        **{
+            DISTRIBUTION: (200, {"Descriptor": {"digest": "sha256:1"}}),
+            "images/create": (200, {"status": "Pulling"}),
+            f"images/{IMAGE.replace('@', '%40')}/json": (200, {"Id": "1"}),
+            "services/create": (201, {"ID": "made"}),
+        },
+    ) as server:
+        swarm = Swarm(HERE, connection=with_login().another())
+        swarm.digest(IMAGE)
+        swarm.pull(IMAGE)
+        with_login().ask("a task", lambda api: api.create_service({"ContainerSpec": {"Image": IMAGE}}, name="x"))
+        assert [login for _, login in server.logins] == [SENT, SENT, SENT]
+        assert [path.rpartition("/")[0] for path, _ in server.logins][1:] == ["/images", "/services"]
+
+
+def test_passwords_are_not_decrypted_before_an_image_is_asked_for(here) -> None:
+    asked: list[str] = []
+    with daemon(here, services=(200, []), **{DISTRIBUTION: (200, {"Descriptor": {"digest": "sha256:1"}})}):
+        swarm = Swarm(HERE, connection=with_login(asked=asked))
+        swarm.services("test")
+        assert asked == [], "that costs a second"
+        swarm.digest(IMAGE)
+        swarm.digest(IMAGE)
+        assert asked == ["logins"], "once"
+
+
+def test_a_registry_that_the_stack_does_not_name_gets_the_users_own_login(here, tmp_path) -> None:
+    (tmp_path / "config").mkdir()
+    auth = base64.b64encode(b"me:mine").decode()
+    (tmp_path / "config/config.json").write_text(json.dumps({"auths": {"registry.example.com:5000": {"auth": auth}}}))
+    for login, user in ((LOGIN, "deploy"), (None, "me")):
+        with daemon(here, **{DISTRIBUTION: (200, {"Descriptor": {"digest": "sha256:1"}})}) as server:
+            Swarm(HERE, connection=with_login(login)).digest(IMAGE)
+            assert [sent["username"] for _, sent in server.logins] == [user], "the stack's first, then `docker login`'s"
+        here.unlink()
+
+
+@pytest.mark.parametrize(
+    ("answer", "login", "told"),
+    [
+        ((401, {"message": "unauthorized: unauthorized"}), LOGIN, "refuses the login of colorway:registries"),
+        ((500, {"message": "no basic auth credentials"}), None, "asks for a login; name one"),
+        ((404, {"message": "manifest unknown"}), LOGIN, "says: manifest unknown"),
+        ((200, {"Descriptor": {"digest": "sha256:1"}}), LOGIN, None),
+    ],
+)
+def test_a_registry_is_asked_why_it_gives_no_image(here, answer, login, told) -> None:
+    with daemon(here, **{DISTRIBUTION: answer}):
+        why = Swarm(HERE, connection=with_login(login)).why_no_image(IMAGE)
+    assert why == told or (why or "").startswith(f"the registry registry.example.com:5000 {told}"), why
+
+
+def test_nobody_is_asked_about_an_image_of_no_registry_or_by_a_docker_that_is_silent(here) -> None:
+    assert Swarm(HERE).why_no_image("colorway/none:1") is None, "it was to be built here"
+    assert Swarm(HERE).why_no_image(IMAGE) is None, "the failure itself is told"
 
 
 # Which engine

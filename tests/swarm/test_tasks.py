@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from colorway.swarm.tasks import task_state, why_ended, why_waiting
+from colorway.swarm.tasks import missing_image, task_state, why_ended, why_refused, why_waiting
 
 CONTAINER = "a0185d33d640012d5c492f22322c2ccd0d9b4e29a57d362447e65f7c1b31d6b8"
 MOUNT = (
@@ -99,3 +99,46 @@ def test_what_swarm_says_becomes_a_sentence_with_what_helps(case):
 def test_what_swarm_takes_down_itself_waits_for_nothing():
     raw = {"ID": "t1", "DesiredState": "shutdown", "Status": {"State": "pending", "Err": "no suitable node"}}
     assert why_waiting(task_state(raw, "probe"), no_addresses={}, unhealthy=()) is None
+
+
+@pytest.mark.parametrize(
+    ("told", "reference"),
+    [
+        ("No such image: 127.0.0.1:5000/crm:1@sha256:abc", "127.0.0.1:5000/crm:1@sha256:abc"),
+        (
+            'migrate failed: Rejected 5 seconds ago "No such image: r.example.com/crm:1@sha256:abc"',
+            "r.example.com/crm:1@sha256:abc",
+        ),
+        ("task: non-zero exit (1)", None),
+    ],
+)
+def test_the_image_that_a_host_could_not_pull_is_found_in_swarms_words(told, reference):
+    assert missing_image(told) == reference
+
+
+LOGIN = (
+    "the registry r.example.com refuses the login of colorway:registries; correct the user there, or the password with "
+    "`pulumi config set --secret secrets:registry-password`"
+)
+NO_LOGIN = (
+    "the registry r.example.com asks for a login; name one: colorway:registries: "
+    "{r.example.com: {user: …, password: …}}"
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "secret", "sentence"),
+    [
+        # Docker Engine 20.10 with a wrong password, and without any.
+        ("unauthorized: unauthorized", "registry-password", LOGIN),
+        ('Get "http://r.example.com/v2/crm/manifests/sha256:abc": no basic auth credentials', None, NO_LOGIN),
+        ("denied: requested access to the resource is denied", "registry-password", LOGIN),
+        (
+            "manifest unknown: not here",
+            "registry-password",
+            "the registry r.example.com says: manifest unknown: not here",
+        ),
+    ],
+)
+def test_what_a_registry_says_becomes_a_sentence_with_what_helps(said, secret, sentence):
+    assert why_refused("r.example.com", said, secret=secret) == sentence

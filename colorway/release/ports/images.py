@@ -63,5 +63,5 @@ def _pull(host: str, node: Node, references: Sequence[str]) -> str | None:
         try:
             node.pull(reference)
         except RefusedError as error:
-            return f"{host}: cannot pull {reference}: {error.said}; check the manifest, and the host's login there"
+            return f"{host}: cannot pull {reference}: {error.said}; check the manifest, and colorway:registries"
     return None
