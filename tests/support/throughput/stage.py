@@ -74,18 +74,21 @@ class Stage:
         return name
 
     def colorway(self) -> Proxy:
-        """Start what Colorway runs: its entry script, its text, checked and made live by its scripts."""
+        """Start what Colorway runs: its entry script, and its text, checked and made live by its scripts."""
         name = f"{self.name}-colorway"
         label = f"com.docker.swarm.service.name={name}"
+        options = ("--label", label, "--env", f"COLORWAY_STATUS_PORT={STATUS_PORT}")
         health = ("--health-cmd", " ".join(HEALTH.command[1:]), "--health-interval", "1s")
-        options = ("--label", label, "--env", f"COLORWAY_STATUS_PORT={STATUS_PORT}", *health)
-        self.start("colorway", *options, command=("/bin/sh", f"{INSIDE}/entry.sh"))
+        command = ("/bin/sh", f"{INSIDE}/entry.sh")
+        self.start("colorway", *options, *health, command=command)
         state = ("inspect", "--format", "{{.State.Health.Status}}", name)
         wait_until(lambda: docker(*state).strip() == "healthy", limit=60, what="the entry script runs nginx")
         made, text = certificate(self.spec), generation(self.spec).text
         self.run("routing-check", name, made.name, ",".join(made.subjects), text=text)
         self.run("routing-apply", name, str(STATUS_PORT), "0", text=text)
-        return Proxy(name="colorway", container=name)
+        # Health checks are processes of the container, and the others have none: from here on it has none either.
+        docker("rm", "--force", name)
+        return Proxy(name="colorway", container=self.start("colorway", *options, command=command))
 
     def bare(self, *, logs: bool) -> Proxy:
         """Start nginx with a text that passes requests on, and logs them in nginx's own way or not at all."""
