@@ -1,20 +1,19 @@
-"""`make bench`: the times that the README names, each as a median, and the switch beside a bare reload."""
+"""`make bench`: the figures that the README names, each as a median: times, and ratios to what does less."""
 
 from __future__ import annotations
 
 import re
-import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from colorway.config.stack_files import user_directory
+from tests.e2e import bench_throughput
 from tests.support.clone import Clone
 from tests.support.demo import Demo, docker
+from tests.support.figures import Figures
 from tests.support.load import Load, LoadPlan
 from tests.support.places import free_place
 
@@ -66,23 +65,8 @@ def current(demo: Demo) -> str:
     return str((load_balancer(demo) / "current").readlink())
 
 
-@dataclass
-class Figures:
-    """The table; it is printed last, whole, below whatever else a run had to say."""
-
-    rows: list[str] = field(default_factory=list)
-
-    def add(self, what: str, values: list[float], unit: str = "s") -> None:
-        """Add a row, and say that it is done."""
-        middle, low, high = statistics.median(values), min(values), max(values)
-        self.rows.append(
-            f"{what:<44} median {middle:6.2f} {unit:<2} min {low:6.2f}   max {high:6.2f}   of {len(values)}"
-        )
-        print(f"measured: {what}", file=sys.stderr)
-
-
 def main() -> None:
-    """Bring the demo up in a clone, measure, remove it, and print the table."""
+    """Bring the demo up in a clone, measure, remove it, measure its load balancer's text alone, and print the table."""
     figures = Figures()
     with tempfile.TemporaryDirectory() as folder, free_place() as place:
         clone = Clone.make(Path(folder) / "clone", place=place)
@@ -91,6 +75,7 @@ def main() -> None:
             measure(clone, figures.add)
         finally:
             clone.down()
+        bench_throughput.add_figures(bench_throughput.measure(Path(folder) / "stage", clone), figures)
     print("\n".join(figures.rows))
 
 

@@ -1,0 +1,1 @@
+"""Proxies beside each other before the same targets, each under the same load."""
