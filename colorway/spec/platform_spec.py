@@ -171,16 +171,6 @@ class PlatformSpec(StrictSpec):
             raise ColorwayError(f"{self.stack} runs no service of this name in {wanted.value}; {known}")
         return found[0].name
 
-    @property
-    def routed(self) -> dict[str, ServiceSpec]:
-        """The colored services that requests are sent to, in any color that is on; the active one's first."""
-        found: dict[str, ServiceSpec] = {}
-        for color in sorted(self.colors_on, key=lambda color: color is not self.active):
-            for name, service in self.colored(color).items():
-                if service.routes:
-                    found.setdefault(name, service)
-        return found
-
     def services(self, color: Color, *, belongs_to_active: bool) -> dict[str, ServiceSpec]:
         """Return a color's services that follow traffic, or those that follow `active`."""
         return {

@@ -211,6 +211,7 @@ def facts_of(text: str, world: World) -> ProjectFacts:
         migrations=world.migrations,
         images=("registry/web@sha256:1",),
         smoke=(SmokeTest(path="/whoami", json_fields={"color": "{color}", "version": "{version}"}),),
+        judged=("web",),
         paths={"web": "/whoami"},
         settle=timedelta(seconds=10),
         healthy_within=timedelta(seconds=2),
@@ -409,7 +410,8 @@ class FakeMeter:
 
     since: datetime = NOW
 
-    def begin(self) -> None:
+    def begin(self, *, services: Sequence[str]) -> None:
+        assert "web" in services, "what the version has that is released"
         self.world.point("begin")
         self.since = self.world.clock.now()
 

@@ -217,11 +217,10 @@ def test_the_meter_counts_between_readings() -> None:
             prometheus=Prometheus(lambda: f"http://127.0.0.1:{sink.port}"),
             clock=clock,
             load_balancers=["lb1"],
-            services=["web"],
             scrape_interval=timedelta(seconds=5),
         )
         own = OwnRequests(Color.GREEN, {"web": 4})
-        meter.begin()
+        meter.begin(services=["web"])
         stale, first, broken, later = (meter.read(own=own) for _ in range(4))
     assert (stale.length, stale.services[0].green.synthetic) == (timedelta(), 0), "no newer scrape, nothing of ours yet"
     assert (first.length, first.services[0].green.attempts) == (timedelta(seconds=10), 30), "what was counted between"
@@ -237,10 +236,9 @@ def test_a_meter_that_begins_in_the_dark_says_so() -> None:
             prometheus=Prometheus(lambda: f"http://127.0.0.1:{sink.port}"),
             clock=FakeClock(),
             load_balancers=["lb1"],
-            services=["web"],
             scrape_interval=timedelta(seconds=5),
         )
-        meter.begin()
+        meter.begin(services=["web"])
         none, some = (meter.read(own=OwnRequests(Color.GREEN)) for _ in range(2))
     assert isinstance(none, QueryError), "one reading is no difference"
     assert some.services[0].green.attempts == 10, "two are"
@@ -251,10 +249,9 @@ def test_a_meter_without_prometheus_is_a_reading_that_failed() -> None:
         prometheus=Prometheus(lambda: "http://127.0.0.1:9", timeout=0.2),
         clock=FakeClock(),
         load_balancers=["lb1"],
-        services=["web"],
         scrape_interval=timedelta(seconds=5),
     )
-    meter.begin()
+    meter.begin(services=["web"])
     found = meter.read(own=OwnRequests(Color.GREEN))
     assert isinstance(found, QueryError), "no exception"
     assert "does not answer" in found.reason, "with the reason"

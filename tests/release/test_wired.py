@@ -347,6 +347,7 @@ def test_the_demos_facts(project: Path) -> None:
     facts = Files(project, "local").facts(START, version="2.0.0")
     assert [test.path for test in facts.smoke] == ["/whoami", "/api/whoami", "/readyz"], "declared, and ready paths"
     assert facts.paths == {"web": "/whoami", "api": "/api/whoami"}, "a good path for each service"
+    assert facts.judged == ("web", "api"), "what users can ask, no worker and no scheduler"
     assert all("2.0.0" in image for image in facts.images), "the images of the version that was asked for"
     assert facts.healthy_within > timedelta(seconds=60), "a color gets its start period"
     leftover = START.replace("blue: 100, green: 0, active: blue", "blue: 50, green: 50, active: blue")
@@ -365,7 +366,34 @@ def test_what_a_shared_service_answers_is_tried_out_and_judges_no_color(project:
     facts = Files(project, "local").facts(START, version="2.0.0")
     assert [test.path for test in facts.smoke] == ["/whoami", "/api/whoami", "/readyz"]
     assert facts.paths == {"web": "/whoami"}, "requests to /api/ would count for no color"
+    assert facts.judged == ("web",), "nor would its failures"
     assert len(facts.images) == 1, "a release pulls what it brings"
+
+
+RENAMED = """
+services:
+  web: {env: {API_URL: "http://backend:8000"}}
+  api: null
+  backend:
+    build: demo
+    command: [python3, -m, demo, api]
+    port: 8000
+    routes: [{path: /api/}]
+    health: {path: /healthz}
+    ready-path: /readyz
+    limits: {cpus: 1, memory: 192Mi}
+"""
+
+
+@pytest.mark.parametrize("green", ["null", '"2.0.0"'], ids=["before it starts", "while it is watched"])
+def test_a_version_is_judged_by_the_services_that_it_has(project: Path, green: str) -> None:
+    platform = project / "platforms/demo.yaml"
+    platform.write_text(platform.read_text().replace("  service: api\n", "  service: web\n"))
+    manifest = project / "releases/demo/2.0.0.yaml"
+    manifest.write_text(manifest.read_text() + RENAMED)
+    facts = Files(project, "local").facts(START.replace("green: null", f"green: {green}"), version="2.0.0")
+    assert facts.judged == ("web", "backend"), "it would be held for ever for want of requests to one that it dropped"
+    assert facts.paths == {"web": "/whoami", "backend": "/api/whoami"}, "and is asked where it answers"
 
 
 @pytest.fixture

@@ -57,7 +57,6 @@ def test_it_is_no_color_s_so_that_no_verdict_asks_for_it():
     for color in Color:
         assert "mail" not in spec.colored(color)
         assert "mail" in spec.answering(color), "the users of both are led to it"
-    assert "mail" not in spec.routed
     assert "mail" not in small_spec().answering(Color.BLUE)
 
 

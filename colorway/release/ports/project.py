@@ -50,6 +50,8 @@ class ProjectFacts:
     """Images of the requested version, in the order of the platform file."""
     smoke: tuple[SmokeTest, ...]
     """Requests that a version must answer."""
+    judged: tuple[str, ...]
+    """Services of the requested version that users can ask; those that only the other one has are no part of it."""
     paths: Mapping[str, str]
     """A path to ask for each service that users can ask without a host name of its own."""
     settle: timedelta
@@ -97,6 +99,7 @@ class Files:
             migrations={known: manifest.migrations for known, manifest in manifests.items()},
             images=_images(requested, _idle(spec)) if requested else (),
             smoke=(*spec.platform.release.smoke, *_ready(tested, color)),
+            judged=tuple(name for name, service in tested.colored(color).items() if service.routes),
             paths=_paths(tested, color),
             settle=spec.platform.edge.keepalive_min_timeout,
             healthy_within=_healthy_within(tested, color),

@@ -63,13 +63,13 @@ class PrometheusMeter:
     clock: Clock
     load_balancers: Sequence[str]
     """Hosts whose counters must all be there."""
-    services: Sequence[str]
-    """Services that users can ask."""
     scrape_interval: timedelta
+    _services: Sequence[str] = field(default=(), init=False)
     _last: Snapshot | None = field(default=None, init=False)
 
-    def begin(self) -> None:
-        """Forget what was counted so far; where nothing can be read, the first good reading is the beginning."""
+    def begin(self, *, services: Sequence[str]) -> None:
+        """Forget what was counted so far; see `Meter.begin`."""
+        self._services = services
         found = self._snapshot()
         self._last = found if isinstance(found, Snapshot) else None
 
@@ -82,7 +82,7 @@ class PrometheusMeter:
         if before is None:
             return QueryError(at=self.clock.now(), reason="nothing was read before, so nothing can be compared yet")
         is_new = found.scraped > before.scraped
-        return window_between(before, found, services=self.services, own=own if is_new else None)
+        return window_between(before, found, services=self._services, own=own if is_new else None)
 
     def _snapshot(self) -> Snapshot | QueryError:
         now = self.clock.now()

@@ -158,8 +158,12 @@ class Lock(Protocol):
 class Meter(Protocol):
     """Counts requests; see `colorway.release.ports.prometheus.PrometheusMeter`."""
 
-    def begin(self) -> None:
-        """Forget what was counted so far; where nothing can be read, the first good reading is the beginning."""
+    def begin(self, *, services: Sequence[str]) -> None:
+        """Forget what was counted so far; where nothing can be read, the first good reading is the beginning.
+
+        Args:
+            services: Those that are judged, in the order wanted.
+        """
 
     def read(self, *, own: OwnRequests) -> Window | QueryError:
         """Return what was counted since the beginning or the last good reading, or why that cannot be said.

@@ -56,7 +56,7 @@ class Baking:
         clock, policy = self.ports.clock, self.facts.policy
         # Old connections may still ask the way they did before the switch.
         clock.sleep(self.facts.settle)
-        self.ports.meter.begin()
+        self.ports.meter.begin(services=self.facts.judged)
         self._own = OwnRequests(self.step.rising)
         self._watch = Watch(gate=policy.gate, rising=self.step.rising, started=clock.now())
         while True:

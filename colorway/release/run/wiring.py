@@ -55,7 +55,6 @@ def real_ports(spec: PlatformSpec, *, root: Path, backing: Backing, reporter: Re
             prometheus=Prometheus(lambda: addresses.prometheus_url),
             clock=clock,
             load_balancers=[host.name for host in spec.load_balancers],
-            services=list(spec.routed),
             scrape_interval=spec.platform.monitoring.scrape_interval,
         ),
         prober=HttpsProber(url=lambda: addresses.url, token=engine.preview_token),
