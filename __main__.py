@@ -33,17 +33,16 @@ STORES = {"postgresql": Database, "redis": Cache}
 
 def platform(spec: PlatformSpec) -> None:
     """Declare a stack's resources and export what describes it."""
-    registries = Registries.of(spec, configured=pulumi_config.configured_secret)
-    reached = providers(spec, registries)
+    configured = pulumi_config.configured_secret
+    reached = providers(spec, registries := Registries.of(spec, configured=configured))
 
     def after(*resources: pulumi.Resource) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(providers=reached, depends_on=list(resources))
 
     hosts = Hosts("hosts", spec, opts=after())
     networks = Networks("net", spec, opts=after()).ids
-    secrets = Secrets("secret", spec, configured=pulumi_config.configured_secret, opts=after())
-    files, edge_files = secrets.files, secrets.edge_files
-    stores = []
+    secrets = Secrets("secret", spec, configured=configured, opts=after())
+    files, edge_files, stores, tiers = secrets.files, secrets.edge_files, [], {}
     for name, store in spec.platform.data_stores.items():
         own, password = networks[store_network(name)], files[store.password]
         stores.append(STORES[store.kind](name, spec, store=store, network=own, password=password, opts=after(hosts)))
@@ -52,11 +51,9 @@ def platform(spec: PlatformSpec) -> None:
     load_balancers: list[LoadBalancer] = []
     for host in spec.load_balancers:
         # Chained: while one is replaced, the others serve.
-        chained = after(hosts, *load_balancers[-1:])
-        name = names.load_balancer(host.name)
-        load_balancers.append(LoadBalancer(name, spec, host=host, networks=networks, secrets=edge_files, opts=chained))
+        name, then = names.load_balancer(host.name), after(hosts, *load_balancers[-1:])
+        load_balancers.append(LoadBalancer(name, spec, host=host, networks=networks, secrets=edge_files, opts=then))
     around = Surroundings.of_colors(spec, opts=after())
-    tiers = {}
     for color, its in around.items():
         name, then = f"migrations-{color}", after(*stores)
         migrated = Migrations(name, spec, color=color, secrets=files, around=its, registries=registries, opts=then)
