@@ -227,10 +227,13 @@ def test_services_added_renamed_dropped_and_changed_by_a_version_are_released_an
         for percent in (10, 50):
             run.wait_for(f"watching green at {percent} %", limit=STAGE)
             load.mark(f"at {percent}")
+        run.wait_for("^Send all traffic", limit=STAGE)
+        load.mark("to 100")
         output = run.end(code=0, limit=STAGE)
         load.mark("released")
         assert f"{NEW} is released" in output
         load.wait_for(lambda report: sum(1 for _ in report.rows("released", settled=True)) >= 500, timeout=300)
+        load.mark("to blue")
         back = changing.start("rollback").end(code=0, limit=UP)
         assert "is rolled back" in back
         load.mark("back")
