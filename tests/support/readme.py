@@ -29,7 +29,9 @@ SHOWN: Mapping[str, str] = {
     "colorway release 2.0.0 --stack local --dry-run": HERE,
     "colorway version new 2.1.0 --from 2.0.0 --platform demo": HERE,
     "colorway run local api -- python3 --version": HERE,
-    "colorway pin VERSION --stack STACK": "tests/e2e/test_registries.py::test_tags_are_pinned_with_the_login_of_a_stack",
+    "colorway pin VERSION --stack STACK": (
+        "tests/e2e/test_registries.py::test_tags_are_pinned_with_the_login_of_a_stack"
+    ),
     'eval "$(colorway env local)"': HERE,
     "colorway release": "tests/e2e/test_release.py::test_a_release_reaches_everybody_survives_a_kill_and_finishes",
     "colorway release --stack local": (
