@@ -98,8 +98,7 @@ def _service(
         "healthcheck": {
             "tests": words.get("health", ["CMD", "true"]),
             "interval": "1s",
-            # Nothing to do takes a busy machine more than the recorded 1 s, and two such answers end a task.
-            "timeout": "30s",
+            "timeout": words.get("patience", "1s"),
             "startPeriod": "0s",
             "retries": 2,
         },
