@@ -123,7 +123,11 @@ def parse_document(text: str, *, name: str) -> tuple[Document, list[Problem]]:
 
 def _is_named_by_users(path: YamlPath) -> bool:
     """Return whether the keys below a path are names that users give."""
-    return path == ("services",) or (len(path) == 3 and path[0] == "services" and path[2] in {"env", "extra-hosts"})  # noqa: PLR2004
+    match path:
+        case ("services",) | ("services", _, "env" | "extra-hosts"):
+            return True
+        case _:
+            return False
 
 
 def _merge(
