@@ -127,10 +127,14 @@ class Releasing:
         return self.demo.containers(f"{service}-{color}")
 
     def deafen(self, service: str, color: Color) -> None:
-        """Let a service refuse all connections from outside: it stays healthy for whoever asks from inside."""
+        """Let a service refuse connections and requests from outside: it stays healthy for whoever asks from inside.
+
+        A response that has begun goes on to its end: what the client has of it, nobody can ask for again. So only
+        what opens a connection or carries a request is answered by a reset, not what acknowledges a response.
+        """
         for container in self.containers(service, color):
             pid = docker("inspect", "--format", "{{.State.Pid}}", container).strip()
-            rule = ["-I", "INPUT", "!", "-i", "lo", "-p", "tcp", "--dport", "8000", "-j", "REJECT"]
-            subprocess.run(
-                ["nsenter", "--target", pid, "--net", "iptables", *rule, "--reject-with", "tcp-reset"], check=True
-            )
+            inside = ["nsenter", "--target", pid, "--net"]
+            for flag in ("SYN", "PSH"):
+                rule = ["-I", "INPUT", "!", "-i", "lo", "-p", "tcp", "--dport", "8000", "--tcp-flags", flag, flag]
+                subprocess.run([*inside, "iptables", *rule, "-j", "REJECT", "--reject-with", "tcp-reset"], check=True)
