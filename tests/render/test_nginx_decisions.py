@@ -52,12 +52,13 @@ def test_a_client_has_one_of_a_hundred_buckets_as_its_cookie_says_or_as_it_is_dr
     assert draws == [*(("1%", str(bucket)) for bucket in range(99)), ("*", "99")], "all are equally likely"
     own = "$request_id" if case == "versions" else "$colorway_client $http_user_agent"
     assert drawn.args == (own, "$colorway_drawn"), "who sends no cookie meets one color while address and agent stay"
-    [bucket] = [block for block in tree(case).all("http", "map") if block.args[1] == "$colorway_bucket"]
-    assert bucket.args[0] == cookie, "a browser sends production's cookie to staging's host names, too"
-    assert entries(case, "map", "$colorway_bucket") == [
-        ("~^(?:[0-9]|[1-9][0-9])$", cookie),
-        ("default", "$colorway_drawn"),
+    [kept] = [block for block in tree(case).all("http", "map") if block.args[1] == "$colorway_kept"]
+    assert kept.args[0] == cookie, "a browser sends production's cookie to staging's host names, too"
+    assert entries(case, "map", "$colorway_kept") == [
+        *((str(bucket), str(bucket)) for bucket in range(100)),
+        ("default", ""),
     ], "cookie and draw agree; what is no bucket counts as none"
+    assert entries(case, "map", "$colorway_bucket") == [("", "$colorway_drawn"), ("default", "$colorway_kept")]
 
 
 def test_an_ipv6_address_counts_as_its_half_that_stays():
@@ -259,8 +260,8 @@ def test_newcomers_get_a_cookie_except_where_a_cdn_may_keep_the_answer(case):
 
 def test_a_cookie_is_the_bucket_that_was_used_and_is_set_once():
     lines = dict(entry[:2] for entry in entries("blue-90", "map", "$colorway_cookie"))
-    assert lines["~^(?:[0-9]|[1-9][0-9])$"] == "", "an empty value adds no header: whoever has one gets no second"
-    name, *rest = re.split("; ", lines["default"])
+    assert lines["default"] == "", "an empty value adds no header: whoever has one gets no second"
+    name, *rest = re.split("; ", lines[""])
     assert name == "rel_test=$colorway_bucket", "the second request meets the color of the first"
     assert {"Secure", "HttpOnly", "SameSite=Lax$colorway_cookie_domain", "Path=/"} <= set(rest), (
         "the cookie is nobody else's business"
@@ -381,6 +382,7 @@ def test_the_cookie_does_not_take_away_the_headers_of_the_server():
 @pytest.mark.parametrize("case", CASES)
 def test_the_secret_token_is_only_included(case):
     assert entries(case, "map", "$colorway_preview") == [
+        ("", ""),
         ("include", "/etc/colorway/secrets/current/preview.conf"),
         ("default", ""),
     ], "one secret in the text turns the whole diff of a preview into [secret]"
@@ -528,3 +530,10 @@ def test_what_nginx_does_not_serve_leaves_it_alone(changed):
     assert generation(small_spec()).digest == generation(small_spec(**changed)).digest, (
         "a new version of the idle color must not reload the load balancers"
     )
+
+
+@pytest.mark.parametrize("name", ["$colorway_body", "$colorway_kept", "$colorway_preview"])
+def test_no_pattern_is_matched_for_most_requests(name):
+    exact = [entry[0] for entry in entries("even", "map", name) if not entry[0].startswith(("~", "default", "include"))]
+    usual = {"$colorway_body": {"GET ", "HEAD "}, "$colorway_kept": {"0", "99"}, "$colorway_preview": {""}}
+    assert usual[name] <= set(exact), "a value that stands there is found at once; patterns are for the rest"
