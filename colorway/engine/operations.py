@@ -132,6 +132,9 @@ class Engine:
             )
         log = EventLog(say=_nothing)
         hint = f"Nothing was changed. `colorway status {self.spec.stack}` says what is live."
+        if stack.is_absent():
+            # The engine would only say so, after as long as a whole preview takes to begin.
+            read_state(stack)
         # Both only read, and each waits for a process of its own.
         with ThreadPoolExecutor(max_workers=1) as beside, _explained(log, {}, hint=hint):
             asked = beside.submit(read_state, stack)

@@ -22,6 +22,7 @@ from colorway.config.stack_files import SECRETS, stack_file
 from colorway.engine.cli_binary import DOWNLOADS, PINNED
 from colorway.engine.state import (
     Deployed,
+    is_absent,
     last_whole,
     lock_owners,
     read_checkpoint,
@@ -204,6 +205,10 @@ class Stack(auto.Stack):
         found = read_checkpoint(**self._file)
         return read_deployment(self.export_stack().deployment if found is None else found)
 
+    def is_absent(self) -> bool:
+        """Return whether there surely is no such stack, without asking the CLI."""
+        return is_absent(**self._file)
+
     def written(self) -> datetime | None:
         """Return when the state was last written; None where there is none, or nobody can tell."""
         try:
@@ -267,13 +272,14 @@ def read_state(stack: Stack, *, create: bool = True) -> Deployed:
         ColorwayError: the state cannot be read.
     """
     try:
-        return stack.deployed()
+        if not stack.is_absent():
+            return stack.deployed()
     except auto.CommandError as error:
         if not is_unknown(error):
             raise ColorwayError(f"{stack.name}: the state cannot be read: {last_line(str(error))}") from None
-        if create:
-            stack.workspace.create_stack(stack.name)
-        return read_deployment(None)
+    if create:
+        stack.workspace.create_stack(stack.name)
+    return read_deployment(None)
 
 
 class _WithoutDebug:

@@ -6,6 +6,7 @@ The engine copies the last checkpoint to `<stack>.json.bak` and then writes the 
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import re
@@ -250,6 +251,23 @@ def read_checkpoint(*, backend: str, project: str, stack: str) -> Mapping[str, A
         return None
     checkpoint = state.get("checkpoint") if isinstance(state, dict) and state.get("version") in KNOWN_VERSIONS else None
     return checkpoint.get("latest") or {} if isinstance(checkpoint, dict) else None
+
+
+def is_absent(*, backend: str, project: str, stack: str) -> bool:
+    """Return whether a backend of files surely has no such stack; False where the CLI has to be asked.
+
+    Args:
+        backend: URL of the backend.
+        project: Name of the project.
+        stack: Name of the stack.
+    """
+    folder = _folder(backend)
+    if folder is None:
+        return False
+    file = _file(folder, project=project, stack=stack)
+    # Backends from before Pulumi 3.61 have no folder for a project.
+    places = (file.parent, folder / "stacks")
+    return not any(found for place in places for found in place.glob(f"{glob.escape(file.name)}*"))
 
 
 def last_whole(*, backend: str, project: str, stack: str) -> Path | None:

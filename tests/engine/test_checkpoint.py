@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from colorway.engine.state import read_checkpoint, read_deployment, restore_checkpoint
+from colorway.engine.state import is_absent, read_checkpoint, read_deployment, restore_checkpoint
 
 WHOLE = json.dumps({"version": 3, "checkpoint": {"latest": {"resources": [{"urn": "urn:pulumi:local::colorway::x"}]}}})
 EMPTY = json.dumps({"version": 3, "checkpoint": {"latest": {}}})
@@ -153,3 +153,16 @@ def test_the_newest_whole_copy_counts(tmp_path, folder, newer):
     (folder / "local.json.bak").write_text(at(late if newer == "bak" else early))
     (history / "local-1.checkpoint.json").write_text(at(early if newer == "bak" else late))
     assert read(tmp_path)["resources"] == [{"urn": late}], "a run that was killed goes on, one that finished is whole"
+
+
+@pytest.mark.parametrize("left", ["local.json", "local.json.bak", "local.json.gz", "../local.json"])
+def test_a_stack_of_which_anything_is_left_is_not_surely_absent(tmp_path, folder, left):
+    stack = {"backend": tmp_path.as_uri(), "project": "colorway", "stack": "local"}
+    (folder / "local2.json").touch()
+    assert is_absent(**stack)
+    (folder / left).touch()
+    assert not is_absent(**stack), "the CLI knows what it is"
+
+
+def test_no_other_backend_is_known_to_have_no_stack():
+    assert not is_absent(backend="s3://bucket", project="colorway", stack="local")

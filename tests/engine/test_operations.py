@@ -70,6 +70,9 @@ class FakeStack:
     def lock_owners(self):
         return self.owners
 
+    def is_absent(self):
+        return False
+
     def is_cut_short(self):
         return self._is_cut_short
 

@@ -55,9 +55,17 @@ def test_another_backend_is_asked_through_the_cli_and_decrypts_nothing(cli):
 
 def test_a_stack_that_is_not_there_is_created_only_when_told(tmp_path, cli):
     assert read_state(stack(cli, tmp_path.as_uri()), create=False).is_empty
-    assert not any("stack init" in line for line in asked(cli)), "`status` makes nothing"
+    assert asked(cli) == [], "`status` makes nothing, and a folder tells without the CLI what is not there"
     assert read_state(stack(cli, tmp_path.as_uri())).is_empty
-    assert any("stack init local" in line for line in asked(cli))
+    (created,) = asked(cli)
+    assert "stack init local" in created
+
+
+def test_another_backend_is_asked_whether_a_stack_is_there(cli):
+    assert read_state(stack(cli, "s3://bucket")).is_empty
+    export, created = asked(cli)
+    assert "stack export --stack local" in export
+    assert "stack init local" in created
 
 
 def test_an_export_of_nothing_is_an_empty_stack(cli):
