@@ -18,8 +18,9 @@ from colorway.cli.invocation import project_root, runnable
 from colorway.cli.release import register
 from colorway.cli.status import as_json, show
 from colorway.config import manifests, stack_files
+from colorway.engine.ending import EngineError
 from colorway.engine.events import Change
-from colorway.engine.operations import Engine, EngineError
+from colorway.engine.operations import Engine
 from colorway.engine.session import engine_for, load_program_beside, refuse_taken, set_up
 from colorway.engine.stack import backend_environment
 from colorway.engine.status import read_status

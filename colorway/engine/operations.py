@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from pulumi import automation as auto
 from colorway.config import stack_files
 from colorway.edits import refusals, sentence
 from colorway.engine.claim import claimed
+from colorway.engine.ending import explained, patient
 from colorway.engine.events import Change, EventLog
 from colorway.engine.plugins import PluginChoice
 from colorway.engine.recover import host_of_apply, plan_recovery
@@ -35,22 +36,12 @@ from colorway.spec import names
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.swarm.connections import Login
 from colorway.swarm.services import Swarm
-from colorway.swarm.tasks import missing_image
 
 Say = Callable[[str], None]
 """Prints one line."""
 _DELETING = re.compile(r"deleting (?P<urn>urn:\S+?):(?=\s|$)")
 FAILED_DELETE = ("context deadline exceeded", "not found")
 """Ends of the docker plugin's errors after which a service may be gone although its delete failed."""
-
-
-class EngineError(ColorwayError):
-    """The engine could not finish; the message says what failed and why."""
-
-    def __init__(self, message: str, *, hint: str) -> None:
-        super().__init__(message)
-        self.hint = hint
-        """What helps whoever ran the engine by hand; a release knows itself what comes next."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,16 +127,18 @@ class Engine:
             # The engine would only say so, after as long as a whole preview takes to begin.
             read_state(stack)
         # Both only read, and each waits for a process of its own.
-        with ThreadPoolExecutor(max_workers=1) as beside, _explained(log, {}, hint=hint):
+        with ThreadPoolExecutor(max_workers=1) as beside, explained(log, {}, hint=hint):
             asked = beside.submit(read_state, stack)
             try:
-                stack.preview(on_event=log)
+                with self._patient():
+                    stack.preview(on_event=log)
             except auto.CommandError as error:
                 if not is_unknown(error):
                     self._refuse_dangling(asked.result())
                     raise
                 asked.result()
-                stack.preview(on_event=log)
+                with self._patient():
+                    stack.preview(on_event=log)
             deployed = asked.result()
             self._refuse_illegal(deployed, in_place=None)
         return Previewed(changes=tuple(log.changes), sentence=sentence(deployed.outputs, self._wanted))
@@ -169,7 +162,7 @@ class Engine:
             self._refuse_illegal(deployed, in_place)
             with (
                 watched_tasks(self.swarm, stack=name, say=self.say) as failures,
-                _explained(log, failures, hint=hint, why_no_image=self.swarm.why_no_image),
+                explained(log, failures, hint=hint, why_no_image=self.swarm.why_no_image),
             ):
                 replace = list(self._recover(stack, deployed))
                 self._repeated(
@@ -203,7 +196,7 @@ class Engine:
                     f"{name}: {', '.join(deployed.protected)} are protected, because data would be lost or every "
                     f"service cut off; if that is meant: `pulumi state unprotect --all --stack {name}`, then this again"
                 )
-            with _explained(log, {}, hint=hint):
+            with explained(log, {}, hint=hint):
                 self._recover(stack, deployed, orphans=orphans)
                 # They hold secrets and networks, which could not be removed then.
                 for made in self.swarm.one_off_tasks(name):
@@ -329,7 +322,8 @@ class Engine:
     def _unlocked(self, stack: Stack, operation: Callable[[], object]) -> None:
         """Run an operation; a lock whose process is dead is taken away first, one that lives is an error."""
         try:
-            operation()
+            with self._patient():
+                operation()
         except auto.ConcurrentUpdateError as error:
             owner = dead_owner(str(error))
             if owner is None:
@@ -338,7 +332,12 @@ class Engine:
                     f"({last_line(str(error))})"
                 ) from None
             self._cancel(stack, owner)
-            operation()
+            with self._patient():
+                operation()
+
+    def _patient(self) -> AbstractContextManager[None]:
+        name = self.spec.stack
+        return patient(self.say, ending=f"{name}: interrupted; `colorway status {name}` says what is live, what helps")
 
     @property
     def _wanted(self) -> PlatformOutputs:
@@ -360,33 +359,7 @@ def _nothing(_line: str) -> None:
     return
 
 
-def _with_registry(line: str, why_no_image: Callable[[str], str | None]) -> str:
-    """Return an error with what a registry says of the image that it misses: of a migration's, for example."""
-    reference = missing_image(line)
-    why = why_no_image(reference) if reference else None
-    return f"{line}; {why}" if why else line
-
-
 def _failed_deletes(errors: Sequence[str]) -> frozenset[str]:
     """Return the URNs whose delete failed although they may be gone."""
     found = [_DELETING.search(error) for error in errors if any(end in error for end in FAILED_DELETE)]
     return frozenset(match["urn"] for match in found if match)
-
-
-@contextmanager
-def _explained(
-    log: EventLog,
-    failures: dict[str, FailingTask],
-    *,
-    hint: str,
-    why_no_image: Callable[[str], str | None] = lambda _reference: None,
-) -> Iterator[None]:
-    """Turn an engine's failure into an error that says what failed and why."""
-    try:
-        yield
-    except auto.CommandError as error:
-        # A failing task is the reason; that its service did not converge is the consequence.
-        told = [line for failure in failures.values() for line in failure.lines()]
-        told += [_with_registry(line, why_no_image) for line in log.errors]
-        told = told or [last_line(str(error))]
-        raise EngineError("\n".join(told), hint=hint) from None

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from colorway.config import stack_files
 from colorway.config.stack_files import SECRETS
-from colorway.engine.operations import Engine, EngineError, Say
+from colorway.engine.ending import EngineError
+from colorway.engine.operations import Engine, Say
 from colorway.engine.session import build_images, engine_for
 from colorway.errors import ColorwayError
 from colorway.machine.progress import Progress

@@ -58,6 +58,22 @@ def fresh(empty_machine: None, pulumi_cli: Path, tmp_path: Path) -> Iterator[Clo
         assert left_behind(place.name) == []
 
 
+@pytest.mark.full
+@pytest.mark.timeout(900)
+def test_ctrl_c_ends_a_run_in_words_and_the_next_one_goes_on(fresh: Clone):
+    run = fresh.start("up", fresh.stack)
+    begun = until(run, lambda output: "+ redis (" in output)
+    os.killpg(run.pid, signal.SIGINT)
+    rest, _ = run.communicate(timeout=300)
+    assert run.returncode == 128 + signal.SIGINT, f"it was interrupted, and says so to scripts:\n{begun}{rest}"
+    assert "Traceback" not in rest, "a user must never see one"
+    assert "interrupted: the engine ends what it has begun" in rest, "or people press it again"
+    last = rest.strip().splitlines()[-1]
+    assert last.startswith(f"{fresh.stack}: interrupted; "), "the last line is what helps, not the engine's"
+    assert "the lock is taken away" not in fresh.up().output, "whoever ends by itself gives the engine's lock back"
+    fresh.run("status", fresh.stack)
+
+
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("second", ["up", pytest.param("down", marks=pytest.mark.full)])
 def test_of_two_runs_at_once_the_second_changes_nothing(demo: Demo, second: str):

@@ -14,7 +14,8 @@ from pulumi.automation.errors import ConcurrentUpdateError
 from pulumi.automation.events import DiagnosticEvent, EngineEvent
 
 from colorway.engine import operations
-from colorway.engine.operations import Engine, EngineError
+from colorway.engine.ending import EngineError
+from colorway.engine.operations import Engine
 from colorway.engine.plugins import PluginChoice
 from colorway.engine.state import read_deployment
 from colorway.errors import ColorwayError

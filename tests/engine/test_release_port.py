@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from colorway.engine import release_port
-from colorway.engine.operations import EngineError
+from colorway.engine.ending import EngineError
 from colorway.engine.release_port import ReleasePort
 from colorway.machine.progress import silent
 from colorway.swarm.connections import Login, NoAnswerError
