@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from colorway.cli import lab as lab_commands
 from colorway.cli.invocation import project_root, runnable
 from colorway.cli.release import register
 from colorway.cli.status import as_json, show
@@ -283,6 +284,7 @@ def _connect(spec: PlatformSpec) -> Backing:
 
 
 register(app, root=project_root, connect=_connect)
+lab_commands.register(app, root=project_root)
 
 
 def _sign(change: Change) -> str:

@@ -330,7 +330,9 @@ def parse(  # noqa: PLR0913 - one for each kind of file
     if parsed.registries:
         hosts = named_registries([platform, overrides, *every])
         problems += settings.problems(registry_mistakes(parsed.registries, file, named=hosts))
-    if file.images is ImageSource.LOCAL and not parsed.hosts[0].is_local:
+    # The lab's hosts get what is built here from the lab.
+    are_rented = not parsed.hosts[0].is_local and parsed.environment is not Environment.LAB
+    if file.images is ImageSource.LOCAL and are_rented:
         message = "are not this machine, and the platform's images are built here; use a registry"
         problems.append(settings.problem(("hosts",), message))
     _raise(problems)

@@ -1,0 +1,78 @@
+"""`colorway lab`: the hosts of a stack as namespaces of this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from colorway.config import stack_files
+from colorway.machine import daemon
+from colorway.machine.progress import TerminalProgress
+
+if TYPE_CHECKING:
+    from colorway.lab.lab import Lab
+
+Stack = Annotated[str, typer.Option("--stack", help="The stack whose hosts they are.")]
+Host = Annotated[str, typer.Argument(help="Name of the host in the stack's file.", show_default=False)]
+
+
+class Commands:
+    """The commands."""
+
+    def __init__(self, root: Callable[[], Path]) -> None:
+        self._root = root
+
+    def up(self, stack: Stack = "lab") -> None:
+        """Start the hosts that do not run: bare, each with an SSH server, on a network of their own."""
+        lab = self._lab(stack)
+        lab.refuse()
+        with TerminalProgress() as progress:
+            daemon.ensure_docker(progress)
+            started = lab.up(progress=progress)
+        typer.echo(f"started: {', '.join(started)}" if started else "all hosts of the lab run already")
+
+    def down(self, stack: Stack = "lab") -> None:
+        """End the hosts, and throw their disks away."""
+        gone = self._lab(stack).down()
+        typer.echo(f"gone, with their disks: {', '.join(gone)}" if gone else "there is no lab of this stack")
+
+    def status(self, stack: Stack = "lab") -> None:
+        """Say which hosts run; exit code 1 where one does not."""
+        lab = self._lab(stack)
+        found = lab.status()
+        for name, runs in found.items():
+            typer.echo(f"{name:<20} {lab.host(name).spec.address!s:<16} {'runs' if runs else 'does not run'}")
+        raise typer.Exit(0 if all(found.values()) else 1)
+
+    def exec(
+        self,
+        host: Host,
+        command: Annotated[list[str], typer.Argument(help="What to run there as root.", show_default=False)],
+        stack: Stack = "lab",
+    ) -> None:
+        """Run a command as root on a host, past SSH and network."""
+        raise typer.Exit(self._lab(stack).enter(host, command))
+
+    def _lab(self, stack: str) -> Lab:
+        from colorway.lab.lab import Lab  # noqa: PLC0415 - what only these commands need
+
+        root = self._root()
+        return Lab(spec=stack_files.from_file(root=root, stack=stack), root=root)
+
+
+def register(app: typer.Typer, *, root: Callable[[], Path]) -> None:
+    """Add `lab` with its commands to a command line.
+
+    Args:
+        app: The command line.
+        root: Asked for the project's folder.
+    """
+    commands = Commands(root)
+    group = typer.Typer(help="The hosts of a stack as namespaces of this machine.", no_args_is_help=True)
+    for command in (commands.up, commands.down, commands.status):
+        group.command()(command)
+    group.command(context_settings={"ignore_unknown_options": True})(commands.exec)
+    app.add_typer(group, name="lab")

@@ -1,0 +1,102 @@
+"""One host of the lab: Debian as one rents it, with an SSH server, a disk of its own and nothing of Docker running."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from colorway.lab.namespaces import Namespaces, run
+from colorway.lab.switch import Switch
+from colorway.render.templates import TEMPLATES
+from colorway.spec.hosts import HostSpec
+
+DISK_SIZE = "8G"
+"""Most that a host's files and Docker's may take together; only what is used is there."""
+KINDS = ("--net", "--mount", "--uts", "--ipc", "--pid")
+_PKCS8 = bytes.fromhex("302e020100300506032b657004220420")
+"""What stands before the 32 bytes of an Ed25519 key (RFC 8410, section 7)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabHost:
+    """A host of a stack, on this machine."""
+
+    spec: HostSpec
+    stack: str
+    folder: Path
+    """Its disk, and its process."""
+    tree: Path
+    """What its root is before it has changed anything."""
+
+    @cached_property
+    def namespaces(self) -> Namespaces:
+        """What it runs in."""
+        return Namespaces(what=f"{self.stack}: the lab's host {self.spec.name}", folder=self.folder)
+
+    @property
+    def group(self) -> str:
+        """Its control group, below each controller's root."""
+        return f"colorway-lab/{self.stack}/{self.spec.name}"
+
+    def start(self, switch: Switch, *, network: IPv4Network, key: str) -> None:
+        """Start it as it was left; the first time with an empty disk.
+
+        Args:
+            switch: What its cable is plugged into.
+            network: The network of all hosts.
+            key: The public key that may log in as root.
+
+        Raises:
+            ColorwayError: it does not start.
+        """
+        place = self.folder / "mounted"
+        place.mkdir(parents=True, exist_ok=True)
+        disk = self.folder / "disk"
+        if not disk.exists():
+            new = disk.with_suffix(".new")
+            run(["truncate", "--size", DISK_SIZE, str(new)], what=self.namespaces.what)
+            run(["mkfs.ext4", "-q", "-O", "^has_journal", str(new)], what=self.namespaces.what)
+            new.rename(disk)
+        script = str(TEMPLATES / "lab" / "init.sh")
+        arguments = [self.spec.name, str(self.tree), str(disk), str(place), self.group]
+        pid = self.namespaces.start(["/bin/sh", "-eu", script, "groups", *arguments], kinds=KINDS)
+        switch.connect(pid, self.spec.name)
+        inside = self.namespaces.run
+        inside("ip", "link", "set", "lo", "up")
+        inside("ip", "address", "add", f"{self.spec.address}/{network.prefixlen}", "dev", "eth0")
+        inside("ip", "link", "set", "eth0", "up")
+        inside("ip", "route", "add", "default", "via", str(switch.machine))
+        inside("/bin/sh", "-euc", _ACCESS, "access", key, given=private_host_key(self.stack, self.spec.name))
+
+    def stop(self) -> None:
+        """Cut its power; the disk stays."""
+        self.namespaces.end()
+        for controller in Path("/sys/fs/cgroup").glob(f"*/{self.group}"):
+            for folder in sorted(controller.rglob("*/"), reverse=True):
+                folder.rmdir()
+            controller.rmdir()
+
+
+_ACCESS = """
+umask 077
+mkdir -p /root/.ssh
+cat >/etc/ssh/lab-host-key
+echo "$1" >/root/.ssh/authorized_keys
+/usr/sbin/sshd -o HostKey=/etc/ssh/lab-host-key
+"""
+"""Lets the key in that is the argument. The host key is in the way that OpenSSH reads since 9.6."""
+
+
+def private_host_key(stack: str, name: str) -> str:
+    """Return the private SSH key of a lab's host, in PEM: everybody can know it, as the published passphrase.
+
+    It is made from the names, so that the stack's file can hold the public one before there is any host. No rented
+    host may have it: the environments of users refuse the lab's network.
+    """
+    seed = hashlib.sha256(f"colorway lab {stack} {name}".encode()).digest()
+    text = base64.b64encode(_PKCS8 + seed).decode()
+    return f"-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n"

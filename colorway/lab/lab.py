@@ -1,0 +1,235 @@
+"""The lab of a stack: all its hosts on this machine, from nothing and back to nothing."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from colorway.config.stack_files import digest_of, stack_file
+from colorway.errors import ColorwayError
+from colorway.lab.host import LabHost
+from colorway.lab.namespaces import run
+from colorway.lab.switch import Switch
+from colorway.machine.daemon import cache_directory, docker
+from colorway.machine.images import ensure_image
+from colorway.machine.progress import Progress
+from colorway.spec.platform_spec import PlatformSpec
+from colorway.spec.stack import Environment
+
+PREFIX = 24
+"""Length of the lab's network; the first of its addresses is this machine's."""
+IMAGE = "host"
+"""The folder below images/ that a host's root is made of."""
+TOOLS = ("ip", "unshare", "nsenter", "mkfs.ext4", "ssh", "ssh-keygen", "ssh-agent", "ssh-add")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lab:
+    """The hosts of one stack."""
+
+    spec: PlatformSpec
+    root: Path
+    """The project's folder."""
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where disks, processes and the key are."""
+        return cache_directory() / "lab" / self.spec.stack
+
+    @cached_property
+    def network(self) -> IPv4Network:
+        """The network of the hosts."""
+        first = self.spec.settings.hosts[0].address
+        return IPv4Network(f"{first}/{PREFIX}", strict=False)
+
+    @cached_property
+    def switch(self) -> Switch:
+        """What connects them."""
+        return Switch(stack=self.spec.stack, folder=self.folder / "switch", network=self.network)
+
+    @cached_property
+    def hosts(self) -> tuple[LabHost, ...]:
+        """All of them, in the order of the stack's file."""
+        return tuple(
+            LabHost(spec=host, stack=self.spec.stack, folder=self.folder / "hosts" / host.name, tree=self.tree)
+            for host in self.spec.settings.hosts
+        )
+
+    @cached_property
+    def tree(self) -> Path:
+        """What every host begins with."""
+        return cache_directory() / "lab" / f"tree-{digest_of(self.root / 'images' / IMAGE)}"
+
+    def up(self, *, progress: Progress) -> list[str]:
+        """Start what does not run yet; return the names of what was started.
+
+        Raises:
+            ColorwayError: refused, and nothing was started; or something does not start.
+        """
+        self.refuse()
+        with self._alone():
+            self._make_tree(progress)
+            key = self._key()
+            if self.switch.namespaces.pid is None:
+                # Hosts without a switch have loose cables.
+                for host in self.hosts:
+                    host.stop()
+                self.switch.start()
+            self._give_key_to_agent()
+            missing = [host for host in self.hosts if host.namespaces.pid is None]
+            for host in missing:
+                progress(f"Starting {host.spec.name}")
+                host.start(self.switch, network=self.network, key=key)
+        return [host.spec.name for host in missing]
+
+    def down(self) -> list[str]:
+        """End all hosts and throw their disks away, as who rents them does; return the names of those that were there.
+
+        Raises:
+            ColorwayError: something does not end.
+        """
+        if not self.folder.exists():
+            return []
+        with self._alone():
+            found = [host.spec.name for host in self.hosts if host.folder.exists()]
+            for host in self.hosts:
+                host.stop()
+            self.switch.stop()
+            for group in Path("/sys/fs/cgroup").glob(f"*/colorway-lab/{self.spec.stack}"):
+                group.rmdir()
+                if not any(one.is_dir() for one in group.parent.iterdir()):
+                    group.parent.rmdir()
+            shutil.rmtree(self.folder)
+        return found
+
+    def status(self) -> dict[str, bool]:
+        """Return which hosts run, by name."""
+        return {host.spec.name: host.namespaces.pid is not None for host in self.hosts}
+
+    def host(self, name: str) -> LabHost:
+        """Return a host by its name.
+
+        Raises:
+            ColorwayError: there is none of that name.
+        """
+        for host in self.hosts:
+            if host.spec.name == name:
+                return host
+        known = ", ".join(host.spec.name for host in self.hosts)
+        raise ColorwayError(f"{self.spec.stack}: the lab has no host {name}; it has {known}")
+
+    def enter(self, name: str, command: Sequence[str]) -> int:
+        """Run a command as root on a host, with this terminal; return how it ended.
+
+        Raises:
+            ColorwayError: the host does not run, or there is none of that name.
+        """
+        # Not by SSH: it must also work where the host's network or SSH server is what is looked at.
+        entering = self.host(name).namespaces.entering(["/usr/bin/env", "--chdir=/root", "HOME=/root", *command])
+        return subprocess.run(entering, check=False).returncode
+
+    def refuse(self) -> None:
+        """Refuse what has no lab, before anything is made.
+
+        Raises:
+            ColorwayError: names what is wrong, and what would be right.
+        """
+        spec = self.spec
+        file = stack_file(spec.stack)
+        if spec.settings.environment is not Environment.LAB:
+            raise ColorwayError(
+                f"{file}: colorway:environment is {spec.settings.environment.value}, and only a stack of the "
+                "environment lab has its hosts on this machine"
+            )
+        outside = [host.name for host in spec.settings.hosts if host.is_local or host.address not in self.network]
+        if outside:
+            raise ColorwayError(
+                f"{file}: the hosts of a lab have addresses of one network, here {self.network}; "
+                f"of {', '.join(outside)} that is not so"
+            )
+        if os.geteuid() != 0:
+            raise ColorwayError(f"{spec.stack}: only root can make the lab's hosts; run this as root")
+        missing = [tool for tool in TOOLS if shutil.which(tool) is None]
+        if missing:
+            raise ColorwayError(
+                f"{spec.stack}: the lab needs {', '.join(missing)}; on Debian: apt install e2fsprogs iproute2 "
+                "openssh-client util-linux"
+            )
+        if not Path("/sys/fs/cgroup/memory").is_dir():
+            raise ColorwayError(
+                f"{spec.stack}: the lab knows control groups of version 1 only, and this machine has version 2; "
+                "boot it with systemd.unified_cgroup_hierarchy=0"
+            )
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold the lab's lock.
+
+        Raises:
+            ColorwayError: another process is at it.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("w", encoding="ascii") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ColorwayError(
+                    f"{self.spec.stack}: another `colorway lab` is at work on this lab; wait until it ends"
+                ) from None
+            yield
+
+    def _make_tree(self, progress: Progress) -> None:
+        if self.tree.is_dir():
+            return
+        image = f"colorway/{IMAGE}:{self.tree.name.removeprefix('tree-')}"
+        ensure_image(reference=image, version=None, context=self.root / "images" / IMAGE, progress=progress)
+        progress("Unpacking a host's root")
+        new = self.tree.with_name(f"{self.tree.name}.new")
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(parents=True)
+        container = _asked("create", image)
+        try:
+            _unpack(container, new)
+        finally:
+            _asked("rm", container)
+        new.rename(self.tree)
+
+    def _key(self) -> str:
+        """Return the public key of whoever works on the hosts; made the first time."""
+        key, what = self.folder / "key", f"{self.spec.stack}: the lab's SSH key"
+        if not key.exists():
+            run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "colorway lab", "-f", str(key)], what=what)
+        return key.with_suffix(".pub").read_text(encoding="ascii").strip()
+
+    def _give_key_to_agent(self) -> None:
+        added = subprocess.run(
+            ["ssh-add", "-q", str(self.folder / "key")],
+            env={**os.environ, "SSH_AUTH_SOCK": str(self.switch.agent)},
+            capture_output=True,
+            check=False,
+            text=True,
+        )
+        if added.returncode:
+            raise ColorwayError(f"{self.spec.stack}: the lab's SSH agent does not take the key: {added.stderr.strip()}")
+
+
+def _asked(*arguments: str) -> str:
+    answer = docker(*arguments)
+    if answer.returncode:
+        raise ColorwayError(f"docker {arguments[0]} failed: {answer.stderr.strip()}")
+    return answer.stdout.strip()
+
+
+def _unpack(container: str, folder: Path) -> None:
+    with subprocess.Popen(["docker", "export", container], stdout=subprocess.PIPE) as exported:
+        subprocess.run(["tar", "--extract", f"--directory={folder}"], stdin=exported.stdout, check=True)
+    if exported.returncode:
+        raise ColorwayError(f"docker export failed with {exported.returncode}")
