@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import struct
+import subprocess
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import IPv4Network
 from pathlib import Path
 
+from colorway.errors import ColorwayError
 from colorway.lab.namespaces import Namespaces, run
 from colorway.lab.switch import Switch
 from colorway.render.templates import TEMPLATES
@@ -70,7 +73,7 @@ class LabHost:
         inside("ip", "address", "add", f"{self.spec.address}/{network.prefixlen}", "dev", "eth0")
         inside("ip", "link", "set", "eth0", "up")
         inside("ip", "route", "add", "default", "via", str(switch.machine))
-        inside("/bin/sh", "-euc", _ACCESS, "access", key, given=private_host_key(self.stack, self.spec.name))
+        inside("/bin/sh", "-euc", _ACCESS, "access", key, given=private_host_key(self.spec.name))
 
     def stop(self) -> None:
         """Cut its power; the disk stays."""
@@ -83,20 +86,35 @@ class LabHost:
 
 _ACCESS = """
 umask 077
-mkdir -p /root/.ssh
+mkdir -p ~root/.ssh
 cat >/etc/ssh/lab-host-key
-echo "$1" >/root/.ssh/authorized_keys
+echo "$1" >~root/.ssh/authorized_keys
 /usr/sbin/sshd -o HostKey=/etc/ssh/lab-host-key
 """
 """Lets the key in that is the argument. The host key is in the way that OpenSSH reads since 9.6."""
 
 
-def private_host_key(stack: str, name: str) -> str:
+def private_host_key(name: str) -> str:
     """Return the private SSH key of a lab's host, in PEM: everybody can know it, as the published passphrase.
 
-    It is made from the names, so that the stack's file can hold the public one before there is any host. No rented
-    host may have it: the environments of users refuse the lab's network.
+    It is made from the name, so that a stack's file can hold the public one before there is any host.
     """
-    seed = hashlib.sha256(f"colorway lab {stack} {name}".encode()).digest()
+    seed = hashlib.sha256(f"colorway lab {name}".encode()).digest()
     text = base64.b64encode(_PKCS8 + seed).decode()
     return f"-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n"
+
+
+def public_host_key(name: str) -> str:
+    """Return the public key of a lab's host as the stack's file has it: `ssh-ed25519 AAAA…`.
+
+    Raises:
+        ColorwayError: OpenSSL cannot tell.
+    """
+    command = ["openssl", "pkey", "-pubout", "-outform", "DER"]
+    made = subprocess.run(command, input=private_host_key(name).encode(), capture_output=True, check=False)
+    if made.returncode:
+        raise ColorwayError(f"openssl makes no public key: {made.stderr.decode(errors='replace').strip()}")
+    kind = b"ssh-ed25519"
+    parts = (kind, made.stdout[-32:])
+    wire = b"".join(struct.pack(">I", len(part)) + part for part in parts)
+    return f"{kind.decode()} {base64.b64encode(wire).decode()}"

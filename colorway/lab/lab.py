@@ -15,7 +15,7 @@ from pathlib import Path
 
 from colorway.config.stack_files import digest_of, stack_file
 from colorway.errors import ColorwayError
-from colorway.lab.host import LabHost
+from colorway.lab.host import LabHost, public_host_key
 from colorway.lab.namespaces import run
 from colorway.lab.switch import Switch
 from colorway.machine.daemon import cache_directory, docker
@@ -28,7 +28,7 @@ PREFIX = 24
 """Length of the lab's network; the first of its addresses is this machine's."""
 IMAGE = "host"
 """The folder below images/ that a host's root is made of."""
-TOOLS = ("ip", "unshare", "nsenter", "mkfs.ext4", "ssh", "ssh-keygen", "ssh-agent", "ssh-add")
+TOOLS = ("ip", "unshare", "nsenter", "mkfs.ext4", "ssh", "ssh-keygen", "ssh-agent", "ssh-add", "openssl")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,8 +161,15 @@ class Lab:
         if missing:
             raise ColorwayError(
                 f"{spec.stack}: the lab needs {', '.join(missing)}; on Debian: apt install e2fsprogs iproute2 "
-                "openssh-client util-linux"
+                "openssh-client openssl util-linux"
             )
+        for host in spec.settings.hosts:
+            known, published = (host.host_key or "").split()[:2], public_host_key(host.name)
+            if known != published.split():
+                raise ColorwayError(
+                    f"{file}: the host-key of {host.name} is not the one that a lab's host of this name has; write "
+                    f"host-key: {published}"
+                )
         if not Path("/sys/fs/cgroup/memory").is_dir():
             raise ColorwayError(
                 f"{spec.stack}: the lab knows control groups of version 1 only, and this machine has version 2; "

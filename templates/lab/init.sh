@@ -47,6 +47,7 @@ mount -t tmpfs -o mode=755 tmpfs "$root/run"
 mkdir "$root/run/sshd" "$root/run/lock"
 hostname "$name"
 echo "$name" >"$root/etc/hostname"
+printf '127.0.0.1 localhost\n127.0.1.1 %s\n' "$name" >"$root/etc/hosts"
 cd "$root"
 pivot_root . .machine
 umount -l /.machine
