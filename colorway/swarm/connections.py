@@ -257,8 +257,8 @@ def engine_here(environment: Mapping[str, str]) -> dict[str, Any]:
 # SSH
 
 
-def ssh_command(host: HostSpec) -> list[str]:
-    """Return the command whose input and output are a host's Docker API; it trusts the stack file's host key only.
+def ssh_to(host: HostSpec, *words: str) -> list[str]:
+    """Return the command that runs a command on a host; it trusts the stack file's host key only.
 
     Every wait in it has a limit: a host that is gone is given up after some 15 seconds.
     """
@@ -274,9 +274,13 @@ def ssh_command(host: HostSpec) -> list[str]:
         "UserKnownHostsFile=none",
         "GlobalKnownHostsFile=none",
     )
-    words = [word for option in options for word in ("-o", option)]
-    where = ["-l", host.user, "-p", str(host.ssh_port), "--", str(host.address)]
-    return ["ssh", *words, *where, *_DIAL]
+    told = [word for option in options for word in ("-o", option)]
+    return ["ssh", *told, "-l", host.user, "-p", str(host.ssh_port), "--", str(host.address), *words]
+
+
+def ssh_command(host: HostSpec) -> list[str]:
+    """Return the command whose input and output are a host's Docker API."""
+    return ssh_to(host, *_DIAL)
 
 
 def _ssh_command_of(url: str) -> list[str]:

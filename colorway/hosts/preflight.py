@@ -1,0 +1,160 @@
+"""What the hosts of a stack are, and all that keeps them from being it; asked before anything is changed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from colorway.errors import ColorwayError
+from colorway.hosts.reach import Reach, Said, everywhere, over_ssh
+from colorway.render.templates import script
+from colorway.spec.hosts import HostSpec
+
+MOST_SKEW = 2.0
+"""Seconds that a host's clock may differ: certificates of a swarm and its logs are compared by time."""
+LEAST_DISK = 2048
+"""MiB that must be free where Docker keeps its images."""
+LEAST_MEMORY = 900
+"""MiB: a host of 1 GB says a little less."""
+_ANSWER = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What a host says about itself."""
+
+    host: HostSpec
+    hostname: str
+    architecture: str
+    skew: float
+    """Seconds that its clock is ahead of this machine's, as exactly as the connection is fast."""
+    user: str
+    is_root: bool
+    memory: int
+    """MiB."""
+    disk_free: int
+    """MiB where Docker keeps its images."""
+    docker_installed: bool
+    docker_version: str
+    """Of the engine that answers; empty where none does."""
+    swarm_state: str
+    """`active`, `inactive`, `pending`, `locked` or `error`; empty where no engine answers."""
+    is_manager: bool
+    cluster: str
+    """The swarm's id, which managers know."""
+    node: str
+    """The node's id."""
+    swarm_address: str
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class Finding:
+    """What is wrong with a host."""
+
+    host: str
+    what: str
+    found: str
+    wanted: str
+
+
+def read_facts(said: Said, *, now: float) -> Facts:
+    """Read what `host-facts.sh` printed.
+
+    Args:
+        said: Its output.
+        now: This machine's clock when it had ended.
+    """
+    found = dict(line.split("=", 1) for line in said.output.splitlines() if "=" in line)
+    # Between question and answer half the time is the best guess of when the clock was read.
+    asked = now - said.seconds / 2
+    return Facts(
+        host=said.host,
+        hostname=found.get("hostname", ""),
+        architecture=found.get("architecture", ""),
+        skew=float(found.get("clock") or now) - asked,
+        user=found.get("user", ""),
+        is_root=found.get("is-root") == "yes",
+        memory=int(found.get("memory") or 0),
+        disk_free=int(found.get("disk-free") or 0),
+        docker_installed=found.get("docker-installed") == "yes",
+        docker_version=found.get("docker-version", ""),
+        swarm_state=found.get("swarm-state", ""),
+        is_manager=found.get("swarm-manager") == "true",
+        cluster=found.get("swarm-cluster", ""),
+        node=found.get("swarm-node", ""),
+        swarm_address=found.get("swarm-address", ""),
+    )
+
+
+def ask(hosts: Sequence[HostSpec], *, reach: Reach = over_ssh) -> tuple[list[Facts], list[Finding]]:
+    """Ask all hosts at once what they are; return what they say, and those that say nothing."""
+    text = script("host-facts")
+
+    def one(host: HostSpec) -> tuple[Said, float]:
+        said = reach(host, text, limit=_ANSWER)
+        return said, time.time()
+
+    answers: Mapping[str, tuple[Said, float]] = everywhere(hosts, one)
+    facts = [read_facts(said, now=now) for said, now in answers.values() if said.code == 0]
+    silent = [
+        Finding(
+            host=said.host.name,
+            what="SSH" if not said.reached else "rights",
+            found=said.last_words,
+            wanted=f"`ssh -p {said.host.ssh_port} {said.host.user}@{said.host.address}` works, by a key of the agent, "
+            "and the host has the file's host-key",
+        )
+        for said, _ in answers.values()
+        if said.code
+    ]
+    return facts, silent
+
+
+def findings(facts: Sequence[Facts]) -> list[Finding]:
+    """Return all that is wrong with hosts that answered, in the order of the file."""
+    kinds = {one.architecture for one in facts}
+    found: list[Finding] = []
+    for one in facts:
+        wrong = [
+            (one.hostname != one.host.name, "hostname", one.hostname, one.host.name),
+            (not one.is_root, "rights", f"{one.user} without sudo", "root, or sudo without a password"),
+            (abs(one.skew) > MOST_SKEW, "clock", f"{one.skew:+.1f} s", f"at most {MOST_SKEW:g} s"),
+            (one.disk_free < LEAST_DISK, "disk", f"{one.disk_free} MiB free", f"at least {LEAST_DISK} MiB"),
+            (one.memory < LEAST_MEMORY, "memory", f"{one.memory} MiB", f"at least {LEAST_MEMORY} MiB"),
+            (len(kinds) > 1, "architecture", one.architecture, "the same on all hosts"),
+            (one.swarm_state in {"locked", "error"}, "swarm", one.swarm_state, "active, or none"),
+        ]
+        found += [
+            Finding(host=one.host.name, what=what, found=is_now, wanted=wanted)
+            for is_wrong, what, is_now, wanted in wrong
+            if is_wrong
+        ]
+    clusters = {one.cluster for one in facts if one.cluster}
+    if len(clusters) > 1:
+        found += [
+            Finding(host=one.host.name, what="swarm", found=one.cluster, wanted="the same on all managers")
+            for one in facts
+            if one.cluster
+        ]
+    return found
+
+
+def refuse(found: Sequence[Finding], *, file: str) -> None:
+    """Raise one error with all findings as a table; do nothing where there are none.
+
+    Raises:
+        ColorwayError: there is at least one; nothing was changed.
+    """
+    if not found:
+        return
+    head = Finding(host="host", what="what", found="is", wanted="should be")
+    rows = [head, *found]
+    widths = [max(len(getattr(row, column)) for row in rows) for column in ("host", "what", "found")]
+    lines = [
+        f"  {row.host:<{widths[0]}}  {row.what:<{widths[1]}}  {row.found:<{widths[2]}}  {row.wanted}".rstrip()
+        for row in rows
+    ]
+    hosts = len({one.host for one in found})
+    said = "a host is" if hosts == 1 else f"{hosts} hosts are"
+    raise ColorwayError("\n".join([f"{file}: {said} not ready; nothing was changed", *lines]))

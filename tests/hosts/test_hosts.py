@@ -1,0 +1,231 @@
+"""Bare machines become the file's swarm: what is asked, what is refused, and the steps, each from what is there."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+
+import pytest
+
+from colorway.config import stack_files
+from colorway.errors import ColorwayError
+from colorway.hosts import bootstrap, membership, preflight
+from colorway.hosts.preflight import Facts
+from colorway.hosts.reach import Said
+from colorway.render.templates import script
+from colorway.spec.hosts import HostSpec
+from tests.support.specs import HOST_KEY, ROOT
+
+ROLES = {"lb1": ("load-balancer",), "app1": ("web",), "db1": ("manager", "database"), "db2": ("manager",)}
+HOSTS = {
+    name: HostSpec.model_validate(
+        {"name": name, "address": f"10.77.0.{number}", "roles": list(roles), "host-key": HOST_KEY}
+    )
+    for number, (name, roles) in enumerate(ROLES.items(), start=11)
+}
+
+
+def said(host="lb1", *lines, code=0, errors="", seconds=0.2):
+    return Said(host=HOSTS[host], code=code, output="\n".join(lines), errors=errors, seconds=seconds)
+
+
+def bare(name, **changes):
+    """Return what a host without a swarm says that is as it should be."""
+    facts = Facts(
+        host=HOSTS[name],
+        hostname=name,
+        architecture="aarch64",
+        skew=0.1,
+        user="root",
+        is_root=True,
+        memory=3900,
+        disk_free=30_000,
+        docker_installed=True,
+        docker_version="28.5.2",
+        swarm_state="inactive",
+        is_manager=False,
+        cluster="",
+        node="",
+        swarm_address="",
+    )
+    return replace(facts, **changes)
+
+
+def member(name, *, manager):
+    return bare(name, swarm_state="active", is_manager=manager, cluster="c1" if manager else "", node=f"node-{name}")
+
+
+def steps(*facts):
+    return [str(step) for step in membership.plan(facts)]
+
+
+ALL = tuple(bare(name) for name in HOSTS)
+
+
+def test_the_first_manager_of_the_file_begins_and_managers_join_before_workers():
+    assert steps(*ALL) == [
+        "db1 begins a swarm",
+        "db2 joins as a manager",
+        "lb1 joins as a worker",
+        "app1 joins as a worker",
+    ], "a quorum stands before what it serves"
+
+
+def test_a_swarm_that_is_the_files_is_left_alone():
+    assert steps(*(member(name, manager=name.startswith("db")) for name in HOSTS)) == []
+
+
+@pytest.mark.parametrize("begun", [1, 2, 3])
+def test_a_half_done_run_is_gone_on_with(begun):
+    order = ("db1", "db2", "lb1", "app1")
+    there = [member(name, manager=name.startswith("db")) for name in order[:begun]]
+    missing = [bare(name) for name in order[begun:]]
+    assert [step.split()[0] for step in steps(*there, *missing)] == list(order[begun:])
+    assert not any("begins" in step for step in steps(*there, *missing)), "never a second swarm"
+
+
+def test_a_host_that_was_installed_anew_joins_again():
+    there = [member(name, manager=name.startswith("db")) for name in ("app1", "db1", "db2")]
+    assert steps(*there, bare("lb1")) == ["lb1 joins as a worker"]
+
+
+def test_roles_that_changed_are_changed_one_by_one_first_those_that_add_a_manager():
+    facts = [member("lb1", manager=True), member("app1", manager=False), member("db1", manager=True)]
+    facts.append(member("db2", manager=False))
+    assert steps(*facts) == ["db2 becomes a manager", "lb1 is no manager any more"]
+
+
+def test_a_strangers_swarm_is_not_joined_and_not_left():
+    with pytest.raises(ColorwayError, match=r"^lb1: in a swarm that no manager of the stack's file manages; .*leave`$"):
+        membership.plan([member("lb1", manager=True), bare("app1"), bare("db1"), bare("db2")])
+
+
+class Engine:
+    """One host's engine; writes down what it is told."""
+
+    told: list
+
+    def __init__(self, host, told):
+        self.host, self.told = host, told
+
+    def ask(self, what, question):
+        return question(self)
+
+    def init_swarm(self, **given):
+        self.told.append((self.host.name, "init", given["advertise_addr"]))
+
+    def inspect_swarm(self):
+        return {"JoinTokens": {"Manager": "for-managers", "Worker": "for-workers"}}
+
+    def join_swarm(self, *, remote_addrs, join_token, **given):
+        self.told.append((self.host.name, join_token, remote_addrs, given["advertise_addr"]))
+
+    def inspect_node(self, node):
+        return {"Version": {"Index": 7}, "Spec": {"Role": "worker", "Availability": "drain", "Labels": {"a": "b"}}}
+
+    def update_node(self, node, version, spec):
+        self.told.append((self.host.name, node, version, spec))
+
+
+def carried_out(*facts):
+    told, lines = [], []
+    membership.carry_out(membership.plan(facts), facts, say=lines.append, connect=lambda host: Engine(host, told))
+    assert lines == steps(*facts), "each step is said"
+    return told
+
+
+def test_tokens_go_from_engine_to_engine():
+    assert carried_out(*ALL) == [
+        ("db1", "init", "10.77.0.13"),
+        ("db2", "for-managers", ["10.77.0.13:2377"], "10.77.0.14"),
+        ("lb1", "for-workers", ["10.77.0.13:2377"], "10.77.0.11"),
+        ("app1", "for-workers", ["10.77.0.13:2377"], "10.77.0.12"),
+    ], "on the private addresses, and each as what the file says"
+
+
+def test_a_role_is_changed_and_nothing_else_of_the_node():
+    facts = [member("db1", manager=True), member("db2", manager=False)]
+    assert carried_out(*facts) == [
+        ("db1", "node-db2", 7, {"Role": "manager", "Availability": "drain", "Labels": {"a": "b"}})
+    ]
+
+
+def table(*found):
+    with pytest.raises(ColorwayError) as caught:
+        preflight.refuse(found, file="Pulumi.lab.yaml")
+    return str(caught.value).splitlines()
+
+
+WRONG = {
+    "hostname": {"hostname": "debian"},
+    "rights": {"is_root": False, "user": "deploy"},
+    "clock": {"skew": -3.4},
+    "disk": {"disk_free": 900},
+    "memory": {"memory": 512},
+    "swarm": {"swarm_state": "locked"},
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_each_thing_that_is_wrong_is_found(what):
+    [one] = preflight.findings([bare("lb1"), bare("db1", **WRONG[what])])
+    assert (one.host, one.what) == ("db1", what)
+
+
+def test_what_is_as_it_should_be_is_nothing_to_say():
+    assert preflight.findings(ALL) == []
+    preflight.refuse([], file="Pulumi.lab.yaml")
+
+
+def test_another_architecture_is_said_of_all_since_nobody_knows_which_is_wrong():
+    found = preflight.findings([bare("lb1"), bare("db1", architecture="x86_64")])
+    assert [(one.host, one.found) for one in found] == [("lb1", "aarch64"), ("db1", "x86_64")]
+
+
+def test_managers_of_two_swarms_are_found():
+    found = preflight.findings([member("db1", manager=True), replace(member("db2", manager=True), cluster="c2")])
+    assert [one.what for one in found] == ["swarm", "swarm"]
+
+
+def test_all_problems_are_one_table():
+    found = preflight.findings([bare("lb1", memory=512, skew=9.0), bare("db1", disk_free=1)])
+    head, columns, *rows = table(*found)
+    assert head == "Pulumi.lab.yaml: 2 hosts are not ready; nothing was changed"
+    assert columns.split() == ["host", "what", "is", "should", "be"]
+    assert [row.split()[:2] for row in rows] == [["lb1", "clock"], ["lb1", "memory"], ["db1", "disk"]]
+
+
+def test_who_does_not_answer_is_in_the_same_table_with_the_last_words():
+    spec = stack_files.from_file(root=ROOT, stack="lab")
+
+    def reach(host, text, *_arguments, **_options):
+        assert text == script("host-facts")
+        if host.name == "lb2":
+            return Said(host=host, code=255, output="", errors="noise\nHost key verification failed.\n", seconds=1)
+        facts = {"hostname": host.name, "architecture": "x86_64", "clock": "", "user": "root", "is-root": "yes"}
+        facts |= {"memory": "100", "disk-free": "100000"}
+        lines = "\n".join(f"{key}={value}" for key, value in facts.items())
+        return Said(host=host, code=0, output=lines, errors="", seconds=1)
+
+    with pytest.raises(ColorwayError) as caught:
+        bootstrap.check(spec, reach=reach)
+    text = str(caught.value)
+    assert "7 hosts are not ready" in text, "one that is silent does not hide what is wrong with the others"
+    assert "Host key verification failed." in text
+    assert text.count("memory") == 6
+
+
+def test_the_clock_is_compared_with_the_middle_of_the_question():
+    facts = preflight.read_facts(said("lb1", "clock=1000", seconds=4.0), now=1002.0)
+    assert facts.skew == pytest.approx(0.0), "a slow connection is no wrong clock"
+
+
+def test_the_script_says_every_fact_of_this_machine_and_changes_nothing():
+    ran = subprocess.run(
+        ["/bin/sh", "-euc", script("host-facts"), "colorway"], capture_output=True, text=True, check=True
+    )
+    facts = preflight.read_facts(said("lb1", *ran.stdout.splitlines()), now=0)
+    assert facts.hostname
+    assert facts.architecture
+    assert facts.memory > 0
+    assert facts.disk_free > 0
