@@ -19,17 +19,18 @@ from components.registries import Registries
 from components.remote import HostScript
 from components.swarm_spec import MountedFile
 from components.web.surroundings import Surroundings
-from components.web.tier import mounted
+from components.web.tier import constraints, mounted
 
 
 class Migrations(pulumi.ComponentResource):
     """Applies the migrations of one color's version, oldest first, before its services start.
 
     Each is a one-shot Swarm service that runs the platform's own command with the migration's id, within the
-    limits of the service whose image it is (beside a busy platform, a migration must not take the host), and on
-    the networks of the data stores that this service uses. "Once" is the database's knowledge (a ledger and an
-    advisory lock, kept by that command), never Pulumi's: a migration that is in the ledger is a success that
-    changes nothing, so running again is always safe. The command refuses where data could be lost without a backup.
+    limits of the service whose image it is (beside a busy platform, a migration must not take the host), where
+    that service may run, and on the networks of the data stores that it uses. "Once" is the database's knowledge
+    (a ledger and an advisory lock, kept by that command), never Pulumi's: a migration that is in the ledger is a
+    success that changes nothing, so running again is always safe. The command refuses where data could be lost
+    without a backup.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Migrations(pulumi.ComponentResource):
                 arguments=[
                     names.service(spec.stack, names.migration(migration.id)),
                     str(whole_seconds(command.timeout)),
+                    *(f"--constraint={where}" for where in constraints(spec, service)),
                     *(f"--network={names.network(spec.stack, store_network(one))}" for one in sorted(service.uses)),
                     *_container(
                         service,

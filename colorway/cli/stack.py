@@ -22,7 +22,7 @@ from colorway.config import manifests, stack_files
 from colorway.engine.ending import EngineError
 from colorway.engine.events import Change
 from colorway.engine.operations import Engine
-from colorway.engine.session import engine_for, load_program_beside, refuse_taken, set_up
+from colorway.engine.session import engine_for, load_program_beside, refuse_taken, set_up, set_up_hosts
 from colorway.engine.stack import backend_environment
 from colorway.engine.status import read_status
 from colorway.errors import ColorwayError
@@ -31,7 +31,7 @@ from colorway.machine.progress import Progress, TerminalProgress
 from colorway.machine.teardown import refuse_orphans_elsewhere
 from colorway.spec.hosts import HostSpec, Role
 from colorway.spec.platform_spec import PlatformSpec
-from colorway.spec.stack import Apply
+from colorway.spec.stack import Apply, Environment
 from colorway.spec.traffic import Color
 from colorway.swarm.connections import Connection, Logins, no_logins
 from colorway.swarm.services import Swarm
@@ -64,10 +64,23 @@ def _engine(spec: PlatformSpec, progress: Progress) -> Engine:
     return engine
 
 
+def _spec(stack: str) -> PlatformSpec:
+    spec = stack_files.from_file(root=project_root(), stack=stack)
+    _use_lab(spec)
+    return spec
+
+
+def _use_lab(spec: PlatformSpec) -> None:
+    if spec.settings.environment is Environment.LAB:
+        from colorway.lab.lab import Lab  # noqa: PLC0415 - what only a lab needs
+
+        Lab(spec=spec, root=project_root()).use_agent()
+
+
 @app.command()
 def setup(stack: StackName) -> None:
     """Make this machine ready for a local stack: Docker, swarm, images, CLI."""
-    spec = stack_files.from_file(root=project_root(), stack=stack)
+    spec = _spec(stack)
     with TerminalProgress() as progress:
         set_up(spec, root=project_root(), progress=progress)
         engine = engine_for(spec, root=project_root(), say=_say, progress=progress)
@@ -79,11 +92,14 @@ def up(stack: StackName, in_place: Reason = None) -> None:
     """Make the swarm what the stack's files say."""
     started = time.monotonic()
     load_program_beside()
-    spec = stack_files.from_file(root=project_root(), stack=stack)
+    spec = _spec(stack)
     with TerminalProgress() as progress:
         set_up(spec, root=project_root(), progress=progress)
         engine = _engine(spec, progress)
     engine.refuse_examples()
+    if not spec.is_local:
+        with TerminalProgress() as progress:
+            set_up_hosts(spec, root=project_root(), progress=progress, say=_say)
     refuse_taken(spec, engine.swarm)
     if spec.settings.release.apply is Apply.HERE:
         # Where CI applies, a release waits for exactly this run.
@@ -104,7 +120,7 @@ def up(stack: StackName, in_place: Reason = None) -> None:
 def preview(stack: StackName) -> None:
     """Say what `up` would change; change nothing."""
     load_program_beside()
-    spec = stack_files.from_file(root=project_root(), stack=stack)
+    spec = _spec(stack)
     with TerminalProgress() as progress:
         engine = _engine(spec, progress)
     found = engine.preview()
@@ -132,7 +148,7 @@ def status(
     """
     from colorway.release.tell.status import read_release  # noqa: PLC0415 - what only this command needs
 
-    spec = stack_files.from_file(root=project_root(), stack=stack)
+    spec = _spec(stack)
     with TerminalProgress() as progress:
         engine = engine_for(spec, root=project_root(), say=_say, progress=progress)
     _, deployed = engine.open()
@@ -159,7 +175,7 @@ def down(
     ] = False,
 ) -> None:
     """Remove everything that `up` made; data only with --data."""
-    spec = stack_files.from_file(root=project_root(), stack=stack)
+    spec = _spec(stack)
     if orphans:
         refuse_orphans_elsewhere(spec)
     if not yes and sys.stdin.isatty():
@@ -188,7 +204,7 @@ def run(
     """Run one command beside a service, to its end; its exit code becomes this command's."""
     from colorway.swarm.one_off import run_once  # noqa: PLC0415 - what only this command needs
 
-    spec = stack_files.from_file(root=project_root(), stack=stack)
+    spec = _spec(stack)
     code = run_once(
         Connection(spec.manager, logins=_logins(spec)),
         service=spec.service_name(service, color=color),
@@ -237,7 +253,7 @@ def pin(
 ) -> None:
     """Write the digest behind each tag of a version's images into its manifest."""
     here = HostSpec.model_validate({"name": "localhost", "address": "127.0.0.1", "roles": [Role.MANAGER]})
-    logins = no_logins if stack is None else _logins(stack_files.from_file(root=project_root(), stack=stack))
+    logins = no_logins if stack is None else _logins(_spec(stack))
     registries = Swarm(here, connection=Connection(here, logins=logins))
     for line in manifests.write_pinned(project_root(), name, platform=platform, digest_of=registries.digest):
         _say(line)
@@ -246,7 +262,7 @@ def pin(
 @app.command()
 def env(stack: StackName) -> None:
     """Print the variables that plain `pulumi` needs for a stack: eval "$(colorway env local)"."""
-    spec = stack_files.from_file(root=project_root(), stack=stack)
+    spec = _spec(stack)
     for name, value in backend_environment(spec, root=project_root(), given=os.environ).items():
         typer.echo(f"export {name}={shlex.quote(value)}")
 
@@ -271,6 +287,7 @@ def _connect(spec: PlatformSpec) -> Backing:
     from colorway.engine.release_port import ReleasePort  # noqa: PLC0415
     from colorway.release.run.wiring import Backing  # noqa: PLC0415
 
+    _use_lab(spec)
     if spec.settings.release.apply is Apply.HERE:
         # Before the first commit: `up` would refuse it when the line has moved already.
         engine_for(spec, root=project_root(), say=_say, progress=TerminalProgress()).refuse_examples()

@@ -14,11 +14,14 @@ from colorway.config import stack_files
 from colorway.engine import cli_binary, plugins
 from colorway.engine.operations import Engine
 from colorway.errors import ColorwayError
+from colorway.hosts import bootstrap
+from colorway.lab.lab import Lab
 from colorway.machine import daemon, images
 from colorway.machine.progress import Progress
 from colorway.spec.inventory import Inventory
 from colorway.spec.platform_file import ImageSource
 from colorway.spec.platform_spec import PlatformSpec
+from colorway.spec.stack import Environment
 from colorway.swarm.connections import Connection, Login
 from colorway.swarm.services import ForeignService, NetworkState, Swarm
 
@@ -39,6 +42,34 @@ def set_up(spec: PlatformSpec, *, root: Path, progress: Progress) -> None:
     daemon.ensure_docker(progress)
     daemon.ensure_swarm(progress)
     build_images(spec, root=root, progress=progress)
+
+
+def set_up_hosts(spec: PlatformSpec, *, root: Path, progress: Progress, say: Callable[[str], None]) -> None:
+    """Make the hosts of a stack one swarm; those of a lab get the images that are built here, too.
+
+    Raises:
+        ColorwayError: a host is not what it should be, and nothing was changed; or it does not do what it is told.
+    """
+    bootstrap.make_ready(spec, progress=progress, say=say)
+    if spec.settings.environment is not Environment.LAB:
+        return
+    daemon.ensure_docker(progress)
+    build_images(spec, root=root, progress=progress)
+    Lab(spec=spec, root=root).bring(_built_by_host(spec), progress=progress)
+
+
+def _built_by_host(spec: PlatformSpec) -> dict[str, set[str]]:
+    """Return the images that are built here, by the hosts that may run them."""
+    built = set(spec.builds())
+    return {
+        host.name: {
+            service.image.reference
+            for service in spec.inventory().declared
+            if service.host in {None, host.name} and host.has(service.role)
+        }
+        & built
+        for host in spec.settings.hosts
+    }
 
 
 def build_images(spec: PlatformSpec, *, root: Path, progress: Progress) -> None:

@@ -28,7 +28,7 @@ class Facts:
     hostname: str
     architecture: str
     skew: float
-    """Seconds that its clock is ahead of this machine's, as exactly as the connection is fast."""
+    """Seconds that its clock is surely off from this machine's: a slow answer is no wrong clock."""
     user: str
     is_root: bool
     memory: int
@@ -66,13 +66,14 @@ def read_facts(said: Said, *, now: float) -> Facts:
         now: This machine's clock when it had ended.
     """
     found = dict(line.split("=", 1) for line in said.output.splitlines() if "=" in line)
-    # Between question and answer half the time is the best guess of when the clock was read.
-    asked = now - said.seconds / 2
+    # The clock was read at some time between question and answer.
+    clock = float(found.get("clock") or now)
+    skew = min(clock - now + said.seconds, 0.0) or max(clock - now, 0.0)
     return Facts(
         host=said.host,
         hostname=found.get("hostname", ""),
         architecture=found.get("architecture", ""),
-        skew=float(found.get("clock") or now) - asked,
+        skew=skew,
         user=found.get("user", ""),
         is_root=found.get("is-root") == "yes",
         memory=int(found.get("memory") or 0),

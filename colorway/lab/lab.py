@@ -6,7 +6,7 @@ import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -54,6 +54,11 @@ class Lab:
     def switch(self) -> Switch:
         """What connects them."""
         return Switch(stack=self.spec.stack, folder=self.folder / "switch", network=self.network)
+
+    def use_agent(self) -> None:
+        """Let all that this process starts use the lab's SSH agent, if there is one: only it has the key."""
+        if self.switch.agent.exists():
+            os.environ["SSH_AUTH_SOCK"] = str(self.switch.agent)
 
     @cached_property
     def hosts(self) -> tuple[LabHost, ...]:
@@ -109,6 +114,30 @@ class Lab:
                     group.parent.rmdir()
             shutil.rmtree(self.folder)
         return found
+
+    def bring(self, wanted: Mapping[str, Collection[str]], *, progress: Progress) -> None:
+        """Have images of this machine's engine on hosts; each is sent where it is missing.
+
+        Args:
+            wanted: References, by host.
+            progress: Told each host.
+
+        Raises:
+            ColorwayError: an image or an engine is missing.
+        """
+        for host in self.hosts:
+            there = host.namespaces.run("docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}").splitlines()
+            missing = sorted(set(wanted.get(host.spec.name, ())) - set(there))
+            if not missing:
+                continue
+            progress(f"Bringing {', '.join(missing)} to {host.spec.name}")
+            with subprocess.Popen(["docker", "save", *missing], stdout=subprocess.PIPE) as saved:
+                entering = host.namespaces.entering(["docker", "load", "--quiet"])
+                loaded = subprocess.run(entering, stdin=saved.stdout, capture_output=True, text=True, check=False)
+            if saved.returncode or loaded.returncode:
+                raise ColorwayError(
+                    f"{host.spec.name}: {', '.join(missing)} cannot be brought there: {loaded.stderr.strip()}"
+                )
 
     def status(self) -> dict[str, bool]:
         """Return which hosts run, by name."""

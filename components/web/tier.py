@@ -106,7 +106,7 @@ def swarm_service(spec: PlatformSpec, *, name: str, color: Color | None) -> Swar
         order=service.order,
         update=service.update,
         restart=service.restart,
-        constraints=_constraints(spec, service),
+        constraints=constraints(spec, service),
         spread=f"node.labels.{names.host_label(spec.stack)}",
         most_per_host=service.placement.most_per_host,
         env=_environment(spec, name=name, color=color),
@@ -143,7 +143,7 @@ def mounted(service: ServiceSpec, *, secrets: Mapping[str, MountedFile]) -> list
     ]
 
 
-def _constraints(spec: PlatformSpec, service: ServiceSpec) -> tuple[str, ...]:
+def constraints(spec: PlatformSpec, service: ServiceSpec) -> tuple[str, ...]:
     """Return where the tasks may run; Swarm knows no "or", so of several hosts the others are ruled out."""
     host = f"node.labels.{names.host_label(spec.stack)}"
     places = [one.name for one in spec.places(service)]

@@ -2,7 +2,7 @@
 say() { printf '%s=%s\n' "$1" "$2"; }
 say hostname "$(hostname)"
 say architecture "$(uname -m)"
-say clock "$(date +%s)"
+say clock "$(date +%s.%N)"
 say user "$(id -un)"
 if [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; then say is-root yes; else say is-root no; fi
 say memory "$(awk '/^MemTotal:/ {print int($2 / 1024)}' /proc/meminfo)"
