@@ -32,7 +32,6 @@ from colorway.engine.watch import FailingTask, watched_tasks
 from colorway.errors import ColorwayError
 from colorway.machine.teardown import remove_leftovers, remove_orphans
 from colorway.outputs import PlatformOutputs, platform_outputs
-from colorway.spec import names
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.swarm.connections import Login
 from colorway.swarm.services import Swarm
@@ -282,10 +281,8 @@ class Engine:
 
     def _recover(self, stack: Stack, deployed: Deployed, *, orphans: bool = False) -> tuple[str, ...]:
         """Mend what a killed run left, and return the scripts that must run again."""
-        live = {
-            urn: self.swarm.live_generation(names.service(self.spec.stack, names.load_balancer(host_of_apply(urn))))
-            for urn in deployed.applied_generations
-        }
+        served = self.swarm.live_generations(self.spec) if deployed.applied_generations else {}
+        live = {urn: served.get(host_of_apply(urn)) for urn in deployed.applied_generations}
         running = () if orphans else self.swarm.named_objects(self.spec.stack)
         recovery = plan_recovery(deployed, stack=self.spec.stack, live=live, running=running)
         for reason in recovery.reasons:

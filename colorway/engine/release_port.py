@@ -20,7 +20,7 @@ from colorway.spec.hosts import Role
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.traffic import Color
 from colorway.swarm.connections import Connection, NoAnswerError
-from colorway.swarm.services import Swarm, live_generations
+from colorway.swarm.services import Swarm
 
 LOG_LINES = 20
 SILENT = ("Cannot connect to the Docker daemon", "error during connect", "Is the docker daemon running")
@@ -64,7 +64,11 @@ class ReleasePort:
 
     def live(self) -> Mapping[str, str | None]:
         """Return the generation of each load balancer; see the port."""
-        return live_generations(self._spec())
+        spec = self._spec()
+        try:
+            return Swarm(spec.manager).live_generations(spec)
+        except NoAnswerError:
+            return dict.fromkeys((host.name for host in spec.load_balancers), None)
 
     def health(self) -> Sequence[ServiceHealth]:
         """Return every service with its tasks; see the port."""

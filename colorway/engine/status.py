@@ -124,7 +124,8 @@ def read_status(spec: PlatformSpec, *, outputs: PlatformOutputs | None, swarm: S
         services = swarm.services(spec.stack)
         sick = any(service.running != service.wanted for service in services)
         reasons = _reasons(swarm, spec.stack) if sick else {}
-        live = {lb.host: swarm.live_generation(lb.service) for lb in outputs.load_balancers} if outputs else {}
+        served = swarm.live_generations(spec) if outputs else {}
+        live = {lb.host: served.get(lb.host) for lb in outputs.load_balancers} if outputs else {}
         made = [] if outputs else swarm.all_objects(spec.stack)
     except NoAnswerError as silence:
         return replace(found, silence=silence)

@@ -13,7 +13,7 @@ from colorway.spec import names
 from colorway.spec.hosts import HostSpec
 from colorway.spec.names import COLOR_LABEL, ONE_OFF_LABEL, SERVICE_LABEL, STACK_LABEL, registry_host
 from colorway.spec.platform_spec import PlatformSpec
-from colorway.swarm.connections import Connection, DockerError, MissingError, RefusedError
+from colorway.swarm.connections import Connection, DockerError, MissingError, NoAnswerError, RefusedError
 from colorway.swarm.tasks import TaskState, task_state, why_refused
 
 SERVICE_OF_CONTAINER = "com.docker.swarm.service.name"
@@ -75,6 +75,7 @@ class Swarm:
 
     def __init__(self, host: HostSpec, *, connection: Connection | None = None) -> None:
         """Connect lazily; nothing is contacted before the first question."""
+        self._host = host
         self._engine = connection or Connection(host)
 
     def client(self) -> Connection:
@@ -221,6 +222,25 @@ class Swarm:
         except RefusedError:
             return None
 
+    def live_generations(self, spec: PlatformSpec) -> dict[str, str | None]:
+        """Return the generation that each load balancer serves, by host: asked of that host's own engine.
+
+        None where no load balancer answers, and where another host does not.
+
+        Raises:
+            NoAnswerError: this host's Docker does not answer.
+        """
+        return {host.name: self._live_on(host, spec.stack) for host in spec.load_balancers}
+
+    def _live_on(self, host: HostSpec, stack: str) -> str | None:
+        service = names.service(stack, names.load_balancer(host.name))
+        if host == self._host:
+            return self.live_generation(service)
+        try:
+            return Swarm(host).live_generation(service)
+        except NoAnswerError:
+            return None
+
     def digest(self, reference: str) -> str:
         """Return the digest that a registry has behind a tag now: `sha256:…`.
 
@@ -303,15 +323,3 @@ def _network_state(raw: Mapping[str, Any]) -> NetworkState:
         # Until the swarm has allocated a network, its driver is empty; Docker says it in no other way.
         has_addresses=bool(raw.get("Driver")),
     )
-
-
-def live_generations(spec: PlatformSpec) -> dict[str, str | None]:
-    """Return the generation that each load balancer serves, by host; None where nobody answers."""
-    return {host.name: _live_on(host, spec) for host in spec.load_balancers}
-
-
-def _live_on(host: HostSpec, spec: PlatformSpec) -> str | None:
-    try:
-        return Swarm(host).live_generation(names.service(spec.stack, names.load_balancer(host.name)))
-    except ColorwayError:
-        return None

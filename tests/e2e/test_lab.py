@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -14,27 +16,36 @@ import pytest
 from colorway.config import stack_files
 from colorway.lab.lab import Lab
 from colorway.lab.switch import Switch
+from colorway.spec import names
 from colorway.swarm.connections import ssh_command
 from tests.support.clone import Clone
+from tests.support.load import Load, Target
 from tests.support.places import Place
+from tests.support.releasing import PLAN
 
 pytestmark = [pytest.mark.area("lab"), pytest.mark.needs("ip", "unshare", "nsenter", "losetup")]
 
-HOSTS = ("lb1", "app1", "db1")
+FEW = ("lb1", "app1", "db1")
+ALL = ("lb1", "lb2", "app1", "app2", "db1", "db2", "mon1")
+LOAD = replace(PLAN, rate_total=100, fresh_per_second=15, returning_per_second=10, posts_per_second=5)
+"""For each of two load balancers, and nine Docker engines on one machine."""
 OURS = Place(name="labtest", http_port=0, https_port=0, monitoring_port=0, network="10.90.0.0/16")
+DOMAIN = "colorway.example"
+ENOUGH = 300
+"""Requests in each stage that a load balancer must have had."""
 NETWORK = "10.79.3"
 """Not that of a developer's own lab."""
 
 
 @pytest.fixture
-def clone(empty_machine: None, tmp_path: Path) -> Iterator[Clone]:
-    """A checkout with a stack of three hosts; its lab is gone at the end."""
+def clone(request: pytest.FixtureRequest, empty_machine: None, pulumi_cli: Path, tmp_path: Path) -> Iterator[Clone]:
+    """A checkout with a stack of such hosts; its lab is gone at the end."""
     made = Clone.make(tmp_path / "clone", place=OURS)
     text = (made.path / "Pulumi.lab.yaml").read_text(encoding="utf-8")
-    other = re.compile(rf"^ +- {{name: (?!{'|'.join(HOSTS)},).*\n", re.MULTILINE)
-    made.stack_file.write_text(
-        other.sub("", text).replace("10.77.0", NETWORK).replace("database]", "database, monitoring]"), encoding="utf-8"
-    )
+    other = re.compile(rf"^ +- {{name: (?!{'|'.join(request.param)},).*\n", re.MULTILINE)
+    # Somebody has to watch.
+    roles = ("", "") if "mon1" in request.param else ("database]", "database, monitoring]")
+    made.stack_file.write_text(other.sub("", text).replace("10.77.0", NETWORK).replace(*roles), encoding="utf-8")
     made.commit("Have a lab")
     # Of a run that was killed.
     lab(made, "down")
@@ -67,8 +78,9 @@ def left() -> list[str]:
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.parametrize("clone", [FEW], indirect=True, ids=["three hosts"])
 def test_bare_hosts_are_up_reached_apart_and_gone(clone: Clone):
-    assert f"started: {', '.join(HOSTS)}" in lab(clone, "up")
+    assert f"started: {', '.join(FEW)}" in lab(clone, "up")
     assert "all hosts of the lab run already" in lab(clone, "up"), "the second time there is nothing to do"
     made = Lab(spec=stack_files.from_file(root=clone.path, stack=clone.stack), root=clone.path)
     environment = {**os.environ, "SSH_AUTH_SOCK": str(made.switch.agent)}
@@ -90,5 +102,32 @@ def test_bare_hosts_are_up_reached_apart_and_gone(clone: Clone):
     assert "started: lb1" in lab(clone, "up")
     assert lab(clone, "exec", "lb1", "--", "cat", "/mark").strip() == "mine", "comes back with its disk"
     assert re.search(r"lb1 .* runs", lab(clone, "status"))
-    assert f"gone, with their disks: {', '.join(HOSTS)}" in lab(clone, "down")
+    assert f"gone, with their disks: {', '.join(FEW)}" in lab(clone, "down")
     assert left() == []
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("clone", [ALL], indirect=True, ids=["seven hosts"])
+def test_seven_bare_hosts_carry_the_platform_and_a_switch_on_both_load_balancers_loses_nothing(clone: Clone):
+    lab(clone, "up")
+    begun = time.monotonic()
+    first = clone.up()
+    print(f"from bare hosts to the platform: {time.monotonic() - begun:.0f} s, {first.changed}")
+    assert "a swarm" in first.output, "Docker and swarm are the first step"
+    again = clone.up()
+    assert again.changed == {}, f"nothing is left to do:\n{again.output}"
+    clone.run("status", clone.stack)
+
+    cookie = names.color_cookie(clone.stack)
+    entries = [Target(host=f"{NETWORK}.{number}", server_name=DOMAIN, cookie_name=cookie) for number in (11, 12)]
+    with Load(target=entries[0], plan=LOAD) as one, Load(target=entries[1], plan=LOAD) as two:
+        for blue in (50, 0, 100):
+            clone.traffic(blue)
+            clone.up()
+            for load in (one, two):
+                load.mark(f"blue {blue} %")
+                load.wait_for(lambda report: len(list(report.rows(f"blue {blue} %"))) >= ENOUGH, timeout=300)  # noqa: B023
+        reports = [load.stop() for load in (one, two)]
+    for report in reports:
+        assert report.problems(least_rate=LOAD.rate_total / 10) == [], "no user of either load balancer noticed"
+    clone.down()

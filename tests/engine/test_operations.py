@@ -135,8 +135,8 @@ class FakeSwarm:
         self.autonamed = []
         self.one_off = []
 
-    def live_generation(self, _service):
-        return self.live
+    def live_generations(self, spec):
+        return {host.name: self.live for host in spec.load_balancers}
 
     def why_no_image(self, reference):
         return f"the registry says no to {reference}" if reference.startswith("registry") else None

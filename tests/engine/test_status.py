@@ -37,9 +37,8 @@ class FakeSwarm:
     def all_objects(self, _stack):
         return []
 
-    def live_generation(self, service):
-        assert service == "test-lb-localhost", "the load balancer's own name in the swarm"
-        return self._live
+    def live_generations(self, spec):
+        return {host.name: self._live for host in spec.load_balancers}
 
 
 def status(*, configured=None, live="abc", **row_changes):

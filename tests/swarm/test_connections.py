@@ -31,8 +31,8 @@ from colorway.swarm.connections import (
     ssh_command,
 )
 from colorway.swarm.services import Swarm, SwarmObject
-from tests.support.specs import HOST_KEY, REMOTE_HOSTS
-from tests.swarm.fake_api import HERE, SILENCES, FakeApi, refused, swarm_of
+from tests.support.specs import HOST_KEY, REMOTE_HOSTS, small_spec
+from tests.swarm.fake_api import HERE, SILENCES, FakeApi, refused, silent, swarm_of
 
 REMOTE = HostSpec.model_validate(REMOTE_HOSTS[2])
 QUESTIONS = {
@@ -386,3 +386,29 @@ def test_a_remote_engine_that_says_nothing_is_given_up(ssh, here, monkeypatch) -
     monkeypatch.setattr(connections, "TIMEOUT", 0.3)
     with daemon(here, services=(200, "nothing")), pytest.raises(NoAnswerError, match="nothing came within"):
         Swarm(REMOTE).services("test")
+
+
+def test_each_load_balancer_is_asked_on_its_own_host_and_a_silent_one_is_none(monkeypatch) -> None:
+    asked = []
+
+    class Elsewhere(Connection):
+        def ask(self, what, question):
+            asked.append(self.host.name)
+            if self.host.name == "lb2":
+                raise NoAnswerError("lb2: Docker does not answer")
+            return b"abc"
+
+    monkeypatch.setattr("colorway.swarm.services.Connection", Elsewhere)
+    spec = small_spec(hosts=REMOTE_HOSTS)
+    assert Swarm(spec.manager).live_generations(spec) == {"lb1": "abc", "lb2": None}
+    assert asked == ["lb1", "lb2"], "the manager knows nothing of their containers"
+
+
+def test_the_silence_of_the_host_that_is_asked_for_all_is_not_taken_for_a_missing_load_balancer() -> None:
+    def silence():
+        raise silent()
+
+    spec = small_spec()
+    swarm = Swarm(spec.manager, connection=Connection(spec.manager, client=silence))
+    with pytest.raises(NoAnswerError):
+        swarm.live_generations(spec)
