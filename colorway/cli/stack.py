@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from colorway.cli import hosts as hosts_commands
 from colorway.cli import lab as lab_commands
 from colorway.cli.invocation import project_root, runnable
 from colorway.cli.release import register
@@ -301,6 +302,7 @@ def _connect(spec: PlatformSpec) -> Backing:
 
 
 register(app, root=project_root, connect=_connect)
+hosts_commands.register(app, read=_spec)
 lab_commands.register(app, root=project_root)
 
 

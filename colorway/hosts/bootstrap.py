@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from colorway.config.stack_files import stack_file
 from colorway.errors import ColorwayError
@@ -10,6 +10,7 @@ from colorway.hosts import membership, preflight
 from colorway.hosts.reach import Reach, everywhere, over_ssh
 from colorway.machine.progress import Progress
 from colorway.render.templates import script
+from colorway.spec.hosts import HostSpec
 from colorway.spec.platform_spec import PlatformSpec
 
 _INSTALL = 900
@@ -38,15 +39,26 @@ def make_ready(spec: PlatformSpec, *, progress: Progress, say: Callable[[str], N
     silent = [one.host for one in facts if not one.docker_version]
     if silent:
         progress(f"Starting Docker on {', '.join(host.name for host in silent)}")
-        text = script("docker-engine")
-        answers = everywhere(silent, lambda host: reach(host, text, limit=_INSTALL))
-        failed = [f"{name}: {said.last_words}" for name, said in answers.items() if said.code]
-        if failed:
-            raise ColorwayError("\n".join([f"{stack_file(spec.stack)}: Docker does not run everywhere", *failed]))
-        for name, said in answers.items():
-            say(f"{name}: {', '.join(said.output.splitlines()) or 'Docker runs'}")
+        _start_docker(spec, silent, say=say, reach=reach)
         facts = check(spec, reach=reach)
     steps = membership.plan(facts)
     if steps:
         progress("Making the hosts one swarm")
         membership.carry_out(steps, facts, say=say)
+
+
+def _start_docker(spec: PlatformSpec, silent: Sequence[HostSpec], *, say: Callable[[str], None], reach: Reach) -> None:
+    """Install and start Docker on hosts, on all at once.
+
+    Raises:
+        ColorwayError: names each host that has none now, with its last words; on the others it runs.
+    """
+    text = script("docker-engine")
+    answers = everywhere(silent, lambda host: reach(host, text, limit=_INSTALL))
+    for name, said in answers.items():
+        if said.code == 0:
+            say(f"{name}: {', '.join(said.output.splitlines()) or 'Docker runs'}")
+    failed = [f"{name}: {said.last_words}" for name, said in answers.items() if said.code]
+    if failed:
+        told = "\n".join(failed)
+        raise ColorwayError(f"{stack_file(spec.stack)}: Docker does not run everywhere\n{told}")

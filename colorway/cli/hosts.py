@@ -1,0 +1,71 @@
+"""`colorway hosts`: the machines of a stack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from colorway.errors import ColorwayError
+from colorway.spec.platform_spec import PlatformSpec
+
+if TYPE_CHECKING:
+    from colorway.hosts.preflight import Facts
+
+Stack = Annotated[str, typer.Argument(help="Name of the stack: Pulumi.<name>.yaml.", show_default=False)]
+ReadSpec = Callable[[str], PlatformSpec]
+"""Returns what the files say of a stack."""
+
+
+class Commands:
+    """The commands."""
+
+    def __init__(self, read: ReadSpec) -> None:
+        self._read = read
+
+    def check(self, stack: Stack) -> None:
+        """Ask all hosts at once what they are; change nothing. Exit code 1 where one is not what it should be."""
+        from colorway.hosts.bootstrap import check  # noqa: PLC0415 - what only this command needs
+
+        spec = self._read(stack)
+        if spec.is_local:
+            raise ColorwayError(f"Pulumi.{stack}.yaml: its only host is this machine, which is reached without SSH")
+        Console(highlight=False).print(_table(check(spec)))
+
+
+def _table(facts: list[Facts]) -> Table:
+    table = Table("host", "address", "architecture", "memory", "disk free", "docker", "swarm", box=None, pad_edge=False)
+    for one in facts:
+        role = "manager" if one.is_manager else "worker"
+        table.add_row(
+            one.host.name,
+            str(one.host.address),
+            one.architecture,
+            f"{one.memory} MiB",
+            f"{one.disk_free} MiB",
+            one.docker_version or ("is not running" if one.docker_installed else "is missing"),
+            role if one.swarm_state == "active" else one.swarm_state or "none",
+        )
+    return table
+
+
+def register(app: typer.Typer, *, read: ReadSpec) -> None:
+    """Add `hosts` with its commands to a command line.
+
+    Args:
+        app: The command line.
+        read: Asked for a stack.
+    """
+    commands = Commands(read)
+    group = typer.Typer(help="The machines of a stack.", no_args_is_help=True)
+    group.command()(commands.check)
+    # With one command of its own a group is that command, unless it has a callback.
+    group.callback()(_group)
+    app.add_typer(group, name="hosts")
+
+
+def _group() -> None:
+    """The machines of a stack."""
