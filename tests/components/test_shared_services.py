@@ -258,6 +258,7 @@ def test_a_migration_runs_the_new_versions_image_with_the_services_own_environme
     assert given == [
         "test-migrate-0001",
         "600",
+        "--constraint=node.labels.colorway-test-web==true",
         "--network=test-store-postgres",
         "--network=test-store-redis",
         "--limit-cpu=0.5",

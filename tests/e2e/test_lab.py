@@ -77,6 +77,7 @@ def left() -> list[str]:
     ]
 
 
+@pytest.mark.full
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("clone", [FEW], indirect=True, ids=["three hosts"])
 def test_bare_hosts_are_up_reached_apart_and_gone(clone: Clone):
@@ -117,6 +118,11 @@ def test_seven_bare_hosts_carry_the_platform_and_a_switch_on_both_load_balancers
     again = clone.up()
     assert again.changed == {}, f"nothing is left to do:\n{again.output}"
     clone.run("status", clone.stack)
+    checked = clone.run("hosts", "check", clone.stack).output
+    assert [row.split()[0] for row in checked.splitlines()[1:]] == list(ALL)
+    assert re.search(r"^db1 .* manager$", checked.replace(" \n", "\n"), re.MULTILINE), "what is in the swarm as what"
+    lab(clone, "status")
+    assert f"{NETWORK}.11" in lab(clone, "exec", "lb1", "--", "ip", "address")
 
     cookie = names.color_cookie(clone.stack)
     entries = [Target(host=f"{NETWORK}.{number}", server_name=DOMAIN, cookie_name=cookie) for number in (11, 12)]

@@ -18,6 +18,9 @@ from tests.support.clone import ROOT, Clone
 README = ROOT / "README.md"
 HERE = "tests/e2e/test_readme.py"
 """Typed in as printed, in a clean clone, by that module."""
+LAB = (
+    "tests/e2e/test_lab.py::test_seven_bare_hosts_carry_the_platform_and_a_switch_on_both_load_balancers_loses_nothing"
+)
 SHOWN: Mapping[str, str] = {
     "make up": HERE,
     "make down": HERE,
@@ -54,6 +57,12 @@ SHOWN: Mapping[str, str] = {
         "tests/e2e/test_release.py::test_a_release_reaches_everybody_survives_a_kill_and_finishes"
     ),
     "pulumi preview --stack local": "by hand: needs the official language host, which no package registry carries",
+    "colorway lab up": LAB,
+    "colorway hosts check lab": LAB,
+    "colorway up lab": LAB,
+    "colorway lab status": LAB,
+    "colorway lab exec lb1 -- ip address": LAB,
+    "colorway lab down": LAB,
     "make test": ".ci/run",
     "make e2e": ".ci/run",
     "make e2e-full AREA=release": "tests/test_tiers.py::test_a_target_runs_its_tier_and_area",
