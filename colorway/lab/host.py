@@ -19,6 +19,8 @@ from colorway.spec.hosts import HostSpec
 
 DISK_SIZE = "8G"
 """Most that a host's files and Docker's may take together; only what is used is there."""
+GROUPS = Path("/sys/fs/cgroup")
+"""Where the machine's control groups are, by controller."""
 KINDS = ("--net", "--mount", "--uts", "--ipc", "--pid")
 _PKCS8 = bytes.fromhex("302e020100300506032b657004220420")
 """What stands before the 32 bytes of an Ed25519 key (RFC 8410, section 7)."""
@@ -78,7 +80,7 @@ class LabHost:
     def stop(self) -> None:
         """Cut its power; the disk stays."""
         self.namespaces.end()
-        for controller in Path("/sys/fs/cgroup").glob(f"*/{self.group}"):
+        for controller in GROUPS.glob(f"*/{self.group}"):
             for folder in sorted(controller.rglob("*/"), reverse=True):
                 folder.rmdir()
             controller.rmdir()

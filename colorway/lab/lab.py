@@ -15,10 +15,10 @@ from pathlib import Path
 
 from colorway.config.stack_files import digest_of, stack_file
 from colorway.errors import ColorwayError
-from colorway.lab.host import LabHost, public_host_key
+from colorway.lab.host import GROUPS, LabHost, public_host_key
 from colorway.lab.namespaces import run
 from colorway.lab.switch import Switch
-from colorway.machine.daemon import cache_directory, docker
+from colorway.machine.daemon import cache_directory, docker, install_packages, this_host
 from colorway.machine.images import ensure_image
 from colorway.machine.progress import Progress
 from colorway.spec.platform_spec import PlatformSpec
@@ -28,7 +28,18 @@ PREFIX = 24
 """Length of the lab's network; the first of its addresses is this machine's."""
 IMAGE = "host"
 """The folder below images/ that a host's root is made of."""
-TOOLS = ("ip", "unshare", "nsenter", "mkfs.ext4", "ssh", "ssh-keygen", "ssh-agent", "ssh-add", "openssl")
+TOOLS = {
+    "ip": "iproute2",
+    "unshare": "util-linux",
+    "nsenter": "util-linux",
+    "mkfs.ext4": "e2fsprogs",
+    "ssh": "openssh-client",
+    "ssh-keygen": "openssh-client",
+    "ssh-agent": "openssh-client",
+    "ssh-add": "openssh-client",
+    "openssl": "openssl",
+}
+"""Programs of this machine that a lab uses, and Debian's package of each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +92,12 @@ class Lab:
         """
         self.refuse()
         with self._alone():
+            missing = _missing()
+            if missing:
+                progress(f"Installing {', '.join(missing)}")
+                packages = sorted({TOOLS[tool] for tool in missing})
+                install_packages(*packages, what="The lab's tools", cure=f"install {', '.join(packages)} by hand")
+            self._refuse_other_keys()
             self._make_tree(progress)
             key = self._key()
             if self.switch.namespaces.pid is None:
@@ -89,11 +106,11 @@ class Lab:
                     host.stop()
                 self.switch.start()
             self._give_key_to_agent()
-            missing = [host for host in self.hosts if host.namespaces.pid is None]
-            for host in missing:
+            ended = [host for host in self.hosts if host.namespaces.pid is None]
+            for host in ended:
                 progress(f"Starting {host.spec.name}")
                 host.start(self.switch, network=self.network, key=key)
-        return [host.spec.name for host in missing]
+        return [host.spec.name for host in ended]
 
     def down(self) -> list[str]:
         """End all hosts and throw their disks away, as who rents them does; return the names of those that were there.
@@ -108,7 +125,7 @@ class Lab:
             for host in self.hosts:
                 host.stop()
             self.switch.stop()
-            for group in Path("/sys/fs/cgroup").glob(f"*/colorway-lab/{self.spec.stack}"):
+            for group in GROUPS.glob(f"*/colorway-lab/{self.spec.stack}"):
                 group.rmdir()
                 if not any(one.is_dir() for one in group.parent.iterdir()):
                     group.parent.rmdir()
@@ -186,24 +203,24 @@ class Lab:
             )
         if os.geteuid() != 0:
             raise ColorwayError(f"{spec.stack}: only root can make the lab's hosts; run this as root")
-        missing = [tool for tool in TOOLS if shutil.which(tool) is None]
-        if missing:
-            raise ColorwayError(
-                f"{spec.stack}: the lab needs {', '.join(missing)}; on Debian: apt install e2fsprogs iproute2 "
-                "openssh-client openssl util-linux"
-            )
-        for host in spec.settings.hosts:
-            known, published = (host.host_key or "").split()[:2], public_host_key(host.name)
-            if known != published.split():
-                raise ColorwayError(
-                    f"{file}: the host-key of {host.name} is not the one that a lab's host of this name has; write "
-                    f"host-key: {published}"
-                )
-        if not Path("/sys/fs/cgroup/memory").is_dir():
+        missing = _missing()
+        if missing and not this_host().is_debian:
+            raise ColorwayError(f"{spec.stack}: the lab needs {', '.join(missing)}; install them, and run this again")
+        if not (GROUPS / "memory").is_dir():
             raise ColorwayError(
                 f"{spec.stack}: the lab knows control groups of version 1 only, and this machine has version 2; "
                 "boot it with systemd.unified_cgroup_hierarchy=0"
             )
+
+    def _refuse_other_keys(self) -> None:
+        file = stack_file(self.spec.stack)
+        for host in self.spec.settings.hosts:
+            known, published = (host.host_key or "").split()[:2], public_host_key(host.name)
+            if known != published.split():
+                raise ColorwayError(
+                    f"{file}: the host-key of {host.name} is not the one that a lab's host of this name has; "
+                    f"write host-key: {published}"
+                )
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -255,6 +272,10 @@ class Lab:
         )
         if added.returncode:
             raise ColorwayError(f"{self.spec.stack}: the lab's SSH agent does not take the key: {added.stderr.strip()}")
+
+
+def _missing() -> list[str]:
+    return [tool for tool in TOOLS if shutil.which(tool) is None]
 
 
 def _asked(*arguments: str) -> str:

@@ -181,14 +181,28 @@ def _init_swarm(progress: Progress, *, advertise: str) -> None:
 
 def _install(progress: Progress) -> None:
     progress("Installing Docker from Debian's packages")
-    _apt("update")
-    _apt("install", "--yes", "--no-install-recommends", "docker.io")
+    install_packages("docker.io", what="Docker", cure=_NEEDED)
     if shutil.which("docker") is None:
         # Newer releases of Debian have the command in a package of its own.
-        _apt("install", "--yes", "--no-install-recommends", "docker-cli")
+        install_packages("docker-cli", what="Docker", cure=_NEEDED)
 
 
-def _apt(*arguments: str) -> None:
+def install_packages(*names: str, what: str, cure: str) -> None:
+    """Install packages of Debian; the caller is root.
+
+    Args:
+        names: The packages.
+        what: What they are for, as the beginning of a sentence.
+        cure: What helps where they cannot be installed.
+
+    Raises:
+        ColorwayError: apt-get fails; with its last line.
+    """
+    _apt("update", what=what, cure=cure)
+    _apt("install", "--yes", "--no-install-recommends", *names, what=what, cure=cure)
+
+
+def _apt(*arguments: str, what: str, cure: str) -> None:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
     for options in ([], [_FROZEN_ARCHIVE]):
         run = subprocess.run(
@@ -205,7 +219,7 @@ def _apt(*arguments: str) -> None:
         if "is expired" not in run.stderr and "is not valid anymore" not in run.stderr:
             break
     last = (run.stderr.strip().splitlines() or ["no reason given"])[-1]
-    raise ColorwayError(f"Docker could not be installed: apt-get {arguments[0]} failed: {last}; {_NEEDED}")
+    raise ColorwayError(f"{what} could not be installed: apt-get {arguments[0]} failed: {last}; {cure}")
 
 
 def _start(host: Host, progress: Progress) -> None:

@@ -23,7 +23,7 @@ from tests.support.load import Load, Target
 from tests.support.places import Place
 from tests.support.releasing import PLAN
 
-pytestmark = [pytest.mark.area("lab"), pytest.mark.needs("ip", "unshare", "nsenter", "losetup")]
+pytestmark = [pytest.mark.area("lab"), pytest.mark.needs("losetup")]
 
 FEW = ("lb1", "app1", "db1")
 ALL = ("lb1", "lb2", "app1", "app2", "db1", "db2", "mon1")

@@ -15,6 +15,8 @@ from colorway.errors import ColorwayError
 from colorway.lab.host import private_host_key, public_host_key
 from colorway.lab.lab import Lab
 from colorway.lab.namespaces import Namespaces
+from colorway.machine.daemon import Host
+from colorway.machine.progress import silent
 from tests.support.specs import ROOT
 
 FILE = "Pulumi.lab.yaml"
@@ -26,6 +28,9 @@ def _folder_of_its_own(monkeypatch, tmp_path):
     # Tests need not be root's.
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(shutil, "which", lambda tool: f"/usr/bin/{tool}")
+    # Nor need their machine have control groups of version 1.
+    (tmp_path / "groups" / "memory").mkdir(parents=True)
+    monkeypatch.setattr("colorway.lab.lab.GROUPS", tmp_path / "groups")
 
 
 @pytest.fixture
@@ -63,7 +68,7 @@ def test_hosts_of_two_networks_are_refused(lab):
 def test_another_host_key_is_refused_with_the_one_to_write(lab):
     key = public_host_key("another")
     with pytest.raises(ColorwayError) as caught:
-        having(lab, 0, host_key=key).refuse()
+        having(lab, 0, host_key=key).up(progress=silent)
     assert str(caught.value).startswith(f"{FILE}: the host-key of lb1 is not the one")
     assert str(caught.value).endswith(f"write host-key: {public_host_key('lb1')}")
 
@@ -74,7 +79,31 @@ def test_who_is_not_root_and_what_is_missing_is_said(lab, monkeypatch):
         lab.refuse()
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(shutil, "which", lambda tool: None if tool == "nsenter" else tool)
-    with pytest.raises(ColorwayError, match=r"^lab: the lab needs nsenter; on Debian: apt install .* util-linux$"):
+    lab.refuse()
+    monkeypatch.setattr("colorway.lab.lab.this_host", lambda: Host(is_root=True, is_debian=False, has_systemd=True))
+    with pytest.raises(ColorwayError, match=r"^lab: the lab needs nsenter; install them, and run this again$"):
+        lab.refuse()
+
+
+def test_on_debian_what_is_missing_is_installed_before_anything_is_made(lab, monkeypatch):
+    installed = []
+    missing = {"ip", "ssh-add", "ssh"}
+    monkeypatch.setattr(shutil, "which", lambda tool: None if tool in missing else tool)
+
+    def install(*packages, **_said):
+        installed.extend(packages)
+        raise ColorwayError("no network")
+
+    monkeypatch.setattr("colorway.lab.lab.install_packages", install)
+    with pytest.raises(ColorwayError, match=r"^no network$"):
+        lab.up(progress=silent)
+    assert installed == ["iproute2", "openssh-client"]
+    assert not lab.tree.exists()
+
+
+def test_a_machine_with_other_control_groups_is_refused(lab, tmp_path):
+    (tmp_path / "groups" / "memory").rmdir()
+    with pytest.raises(ColorwayError, match=r"^lab: the lab knows control groups of version 1 only, "):
         lab.refuse()
 
 
