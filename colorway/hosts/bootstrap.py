@@ -9,7 +9,7 @@ from colorway.errors import ColorwayError
 from colorway.hosts import membership, preflight
 from colorway.hosts.reach import Reach, everywhere, over_ssh
 from colorway.machine.progress import Progress
-from colorway.render.templates import script
+from colorway.render.templates import host_script
 from colorway.spec.hosts import HostSpec
 from colorway.spec.platform_spec import PlatformSpec
 
@@ -53,7 +53,7 @@ def _start_docker(spec: PlatformSpec, silent: Sequence[HostSpec], *, say: Callab
     Raises:
         ColorwayError: names each host that has none now, with its last words; on the others it runs.
     """
-    text = script("docker-engine")
+    text = host_script("docker-engine")
     answers = everywhere(silent, lambda host: reach(host, text, limit=_INSTALL))
     for name, said in answers.items():
         if said.code == 0:

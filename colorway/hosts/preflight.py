@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from colorway.errors import ColorwayError
 from colorway.hosts.reach import Reach, Said, everywhere, over_ssh
-from colorway.render.templates import script
+from colorway.render.templates import host_script
 from colorway.spec.hosts import HostSpec
 
 MOST_SKEW = 2.0
@@ -59,7 +59,7 @@ class Finding:
 
 
 def read_facts(said: Said, *, now: float) -> Facts:
-    """Read what `host-facts.sh` printed.
+    """Read what `facts.sh` printed.
 
     Args:
         said: Its output.
@@ -90,7 +90,7 @@ def read_facts(said: Said, *, now: float) -> Facts:
 
 def ask(hosts: Sequence[HostSpec], *, reach: Reach = over_ssh) -> tuple[list[Facts], list[Finding]]:
     """Ask all hosts at once what they are; return what they say, and those that say nothing."""
-    text = script("host-facts")
+    text = host_script("facts")
 
     def one(host: HostSpec) -> tuple[Said, float]:
         said = reach(host, text, limit=_ANSWER)

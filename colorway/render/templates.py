@@ -38,6 +38,11 @@ def script(name: str) -> str:
     return _without_comments(TEMPLATES / "scripts" / f"{name}.sh")
 
 
+def host_script(name: str) -> str:
+    """Return the text of `templates/hosts/<name>.sh`, which runs as root on a host before there is a swarm."""
+    return _without_comments(TEMPLATES / "hosts" / f"{name}.sh")
+
+
 def entry(program: str) -> str:
     """Return the entry script of a program: `templates/entry/<program>.sh`, without its comment lines."""
     return _without_comments(TEMPLATES / "entry" / f"{program}.sh")

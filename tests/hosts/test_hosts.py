@@ -12,7 +12,7 @@ from colorway.errors import ColorwayError
 from colorway.hosts import bootstrap, membership, preflight
 from colorway.hosts.preflight import Facts
 from colorway.hosts.reach import Said
-from colorway.render.templates import script
+from colorway.render.templates import host_script
 from colorway.spec.hosts import HostSpec
 from tests.support.specs import HOST_KEY, ROOT
 
@@ -199,7 +199,7 @@ def test_who_does_not_answer_is_in_the_same_table_with_the_last_words():
     spec = stack_files.from_file(root=ROOT, stack="lab")
 
     def reach(host, text, *_arguments, **_options):
-        assert text == script("host-facts")
+        assert text == host_script("facts")
         if host.name == "lb2":
             return Said(host=host, code=255, output="", errors="noise\nHost key verification failed.\n", seconds=1)
         facts = {"hostname": host.name, "architecture": "x86_64", "clock": "", "user": "root", "is-root": "yes"}
@@ -223,7 +223,7 @@ def test_a_clock_is_wrong_by_what_a_slow_answer_does_not_explain(clock, skew):
 
 def test_the_script_says_every_fact_of_this_machine_and_changes_nothing():
     ran = subprocess.run(
-        ["/bin/sh", "-euc", script("host-facts"), "colorway"], capture_output=True, text=True, check=True
+        ["/bin/sh", "-euc", host_script("facts"), "colorway"], capture_output=True, text=True, check=True
     )
     facts = preflight.read_facts(said("lb1", *ran.stdout.splitlines()), now=0)
     assert facts.hostname

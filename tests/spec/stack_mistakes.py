@@ -606,7 +606,7 @@ CASES = (
         "local images on another host",
         LOCAL,
         LOCAL_CONFIG,
-        LOCAL_CONFIG.replace("environment: local", "environment: lab").replace(
+        LOCAL_CONFIG.replace("environment: local", "environment: staging").replace(
             "address: 127.0.0.1", f"address: 10.0.0.5\n      host-key: {KEY}"
         ),
         Line(

@@ -18,9 +18,7 @@ from tests.support.clone import ROOT, Clone
 README = ROOT / "README.md"
 HERE = "tests/e2e/test_readme.py"
 """Typed in as printed, in a clean clone, by that module."""
-LAB = (
-    "tests/e2e/test_lab.py::test_seven_bare_hosts_carry_the_platform_and_a_switch_on_both_load_balancers_loses_nothing"
-)
+LAB = "tests/e2e/test_lab.py::test_seven_bare_hosts_carry_the_platform_and_traffic_moves_on_both_load_balancers"
 SHOWN: Mapping[str, str] = {
     "make up": HERE,
     "make down": HERE,

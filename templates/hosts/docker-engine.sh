@@ -11,10 +11,9 @@ fi
 answers() { timeout 20 docker info >/dev/null 2>&1; }
 if ! answers; then
   if [ -d /run/systemd/system ]; then systemctl enable --quiet --now docker; else service docker start >/dev/null; fi
-  tries=0
-  until answers; do
-    tries=$((tries + 1))
-    [ $tries -lt 60 ] || { echo "Docker was started and does not answer within a minute" >&2; exit 1; }
+  end=$(( $(date +%s) + 60 ))
+  while ! answers; do
+    [ "$(date +%s)" -lt "$end" ] || { echo "Docker was started and does not answer within a minute" >&2; exit 1; }
     sleep 1
   done
   echo "started Docker"
