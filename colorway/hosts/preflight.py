@@ -45,7 +45,6 @@ class Facts:
     """The swarm's id, which managers know."""
     node: str
     """The node's id."""
-    swarm_address: str
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -84,7 +83,6 @@ def read_facts(said: Said, *, now: float) -> Facts:
         is_manager=found.get("swarm-manager") == "true",
         cluster=found.get("swarm-cluster", ""),
         node=found.get("swarm-node", ""),
-        swarm_address=found.get("swarm-address", ""),
     )
 
 

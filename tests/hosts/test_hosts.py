@@ -46,7 +46,6 @@ def bare(name, **changes):
         is_manager=False,
         cluster="",
         node="",
-        swarm_address="",
     )
     return replace(facts, **changes)
 
