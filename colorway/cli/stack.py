@@ -114,7 +114,8 @@ def up(stack: StackName, in_place: Reason = None) -> None:
         text = "\n".join([f"{stack}: applied, and not everything goes on running", *lines])
         raise ColorwayError(f"{text}\nMend it and run `colorway up {stack}` again.")
     if done.outputs:
-        _say(f"\nopen {done.outputs.url}\nnext: colorway status {stack}   colorway preview {stack}   make down")
+        following = "   ".join(f"colorway {command} {stack}" for command in ("status", "preview", "down"))
+        _say(f"\nopen {done.outputs.url}\nnext: {following}")
 
 
 @app.command()

@@ -17,6 +17,8 @@ LEAST_DISK = 2048
 """MiB that must be free where Docker keeps its images."""
 LEAST_MEMORY = 900
 """MiB: a host of 1 GB says a little less."""
+ROOT = "root, or sudo without a password"
+"""What a host's user has to be."""
 _ANSWER = 60
 
 
@@ -101,7 +103,9 @@ def ask(hosts: Sequence[HostSpec], *, reach: Reach = over_ssh) -> tuple[list[Fac
             host=said.host.name,
             what="SSH" if not said.reached else "rights",
             found=said.last_words,
-            wanted=f"`ssh -p {said.host.ssh_port} {said.host.user}@{said.host.address}` works, by a key of the agent, "
+            wanted=ROOT
+            if said.reached
+            else f"`ssh -p {said.host.ssh_port} {said.host.user}@{said.host.address}` works, by a key of the agent, "
             "and the host has the file's host-key",
         )
         for said, _ in answers.values()
@@ -117,7 +121,7 @@ def findings(facts: Sequence[Facts]) -> list[Finding]:
     for one in facts:
         wrong = [
             (one.hostname != one.host.name, "hostname", one.hostname, one.host.name),
-            (not one.is_root, "rights", f"{one.user} without sudo", "root, or sudo without a password"),
+            (not one.is_root, "rights", f"{one.user} without sudo", ROOT),
             (abs(one.skew) > MOST_SKEW, "clock", f"{one.skew:+.1f} s", f"at most {MOST_SKEW:g} s"),
             (one.disk_free < LEAST_DISK, "disk", f"{one.disk_free} MiB free", f"at least {LEAST_DISK} MiB"),
             (one.memory < LEAST_MEMORY, "memory", f"{one.memory} MiB", f"at least {LEAST_MEMORY} MiB"),
