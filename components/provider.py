@@ -6,7 +6,6 @@ import pulumi
 import pulumi_command as command
 import pulumi_docker as docker
 
-from colorway.spec.hosts import HostSpec
 from colorway.spec.platform_spec import PlatformSpec
 from components.registries import Registries
 
@@ -19,8 +18,8 @@ def providers(spec: PlatformSpec, registries: Registries) -> list[pulumi.Provide
 def _swarm(name: str, spec: PlatformSpec, *, registries: Registries) -> docker.Provider:
     """Return the docker provider for the stack's first manager: this machine's socket, or SSH.
 
-    The host key comes from the stack file (`KnownHostsCommand`, OpenSSH ≥ 8.5), so no file of the machine
-    that runs the program decides whom it trusts. A preview contacts nobody over SSH.
+    The host key comes from the stack file, so no file of the machine that runs the program decides whom it trusts. A
+    preview contacts nobody over SSH.
     """
     manager, logins = spec.manager, registries.of_provider
     if manager.is_local:
@@ -28,19 +27,6 @@ def _swarm(name: str, spec: PlatformSpec, *, registries: Registries) -> docker.P
     return docker.Provider(
         name,
         host=f"ssh://{manager.user}@{manager.address}:{manager.ssh_port}",
-        ssh_opts=_ssh_options(manager),
+        ssh_opts=[word for option in manager.ssh_trust for word in ("-o", option)],
         registry_auth=logins,
     )
-
-
-def _ssh_options(host: HostSpec) -> list[str]:
-    # %H is the name as ssh looks it up, which is another one where the port is not 22; a comment could hold a %.
-    known = f"/bin/echo %H {' '.join((host.host_key or '').split()[:2])}"
-    options = (
-        "BatchMode=yes",
-        "StrictHostKeyChecking=yes",
-        f"KnownHostsCommand={known}",
-        "UserKnownHostsFile=none",
-        "GlobalKnownHostsFile=none",
-    )
-    return [word for option in options for word in ("-o", option)]

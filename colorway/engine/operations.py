@@ -35,6 +35,7 @@ from colorway.outputs import PlatformOutputs, platform_outputs
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.swarm.connections import Login
 from colorway.swarm.services import Swarm
+from colorway.swarm.ssh import kept
 
 Say = Callable[[str], None]
 """Prints one line."""
@@ -230,7 +231,10 @@ class Engine:
         Raises:
             ColorwayError: another run changes this stack, or the state is not the one that the swarm was left with.
         """
-        with claimed(self.spec.stack, root=self.root, swarm=self.swarm, reason=reason) as claim:
+        with (
+            kept(self.spec.manager),
+            claimed(self.spec.stack, root=self.root, swarm=self.swarm, reason=reason) as claim,
+        ):
             stack = self._stack()
             self._end_dead_locks(stack)
             restored = stack.restore()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from colorway.spec.hosts import HostSpec
-from colorway.swarm.connections import ssh_to
+from colorway.swarm.ssh import ssh_to
 
 T = TypeVar("T")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from enum import StrEnum
 from typing import Annotated
@@ -58,6 +59,27 @@ class HostSpec(StrictSpec):
     def has(self, role: Role) -> bool:
         """Return whether the host has a role."""
         return role in self.roles
+
+    @property
+    def ssh_trust(self) -> tuple[str, ...]:
+        """Options of `ssh` (OpenSSH ≥ 8.5): trust the stack file's host key only, and share a connection that is kept.
+
+        They name nothing of the machine that they are used on, since they are inputs of a provider, too. Where no
+        connection is kept, or no more sessions fit into it, `ssh` makes one of its own.
+        """
+        key = " ".join((self.host_key or "").split()[:2])
+        # Of the key, too: a connection to a host that has another one by now is nobody's. Short, because a socket's
+        # path may have some hundred bytes, of which ssh takes 17.
+        words = "\0".join([self.user, str(self.address), str(self.ssh_port), key])
+        return (
+            "BatchMode=yes",
+            "StrictHostKeyChecking=yes",
+            # %H is the name as ssh looks it up, another one where the port is not 22; a comment could hold a %.
+            f"KnownHostsCommand=/bin/echo %H {key}",
+            "UserKnownHostsFile=none",
+            "GlobalKnownHostsFile=none",
+            f"ControlPath=~/.ssh/colorway-{hashlib.sha256(words.encode()).hexdigest()[:16]}",
+        )
 
     @model_validator(mode="after")
     def _is_one_machine(self) -> HostSpec:

@@ -16,7 +16,7 @@ import pytest
 from colorway.config import stack_files
 from colorway.lab.lab import Lab
 from colorway.lab.switch import Switch
-from colorway.swarm.connections import ssh_command
+from colorway.swarm.ssh import docker_command
 from tests.support.clone import Clone
 from tests.support.places import Place
 
@@ -80,7 +80,7 @@ def test_bare_hosts_are_up_reached_apart_and_gone(clone: Clone):
     environment = {**os.environ, "SSH_AUTH_SOCK": str(made.switch.agent)}
     for host in made.spec.settings.hosts:
         # What Docker's API goes through is `docker system dial-stdio` after the same options.
-        reached = [*ssh_command(host)[:-3], "hostname; command -v docker sshd; pgrep dockerd || echo bare"]
+        reached = [*docker_command(host)[:-3], "hostname; command -v docker sshd; pgrep dockerd || echo bare"]
         said = subprocess.run(reached, env=environment, capture_output=True, text=True, check=False)
         assert said.returncode == 0, f"{host.name}: the key of the stack's file is its own: {said.stderr}"
         assert said.stdout.split()[0] == host.name

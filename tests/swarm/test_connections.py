@@ -19,7 +19,7 @@ import pytest
 
 from colorway.errors import ColorwayError
 from colorway.spec.hosts import HostSpec
-from colorway.swarm import connections
+from colorway.swarm import transport
 from colorway.swarm.configs import ConflictError, StoredConfig, SwarmConfigs
 from colorway.swarm.connections import (
     Connection,
@@ -27,10 +27,10 @@ from colorway.swarm.connections import (
     MissingError,
     NoAnswerError,
     RefusedError,
-    engine_here,
-    ssh_command,
 )
 from colorway.swarm.services import Swarm, SwarmObject
+from colorway.swarm.ssh import docker_command
+from colorway.swarm.transport import engine_here
 from tests.support.specs import HOST_KEY, REMOTE_HOSTS, small_spec
 from tests.swarm.fake_api import HERE, SILENCES, FakeApi, refused, silent, swarm_of
 
@@ -212,7 +212,7 @@ def test_a_real_engine_that_is_not_there(here) -> None:
     ],
 )
 def test_a_real_engine_that_fails(here, monkeypatch, answer, kind, words) -> None:
-    monkeypatch.setattr(connections, "TIMEOUT", 0.3)
+    monkeypatch.setattr(transport, "TIMEOUT", 0.3)
     with daemon(here, services=answer), pytest.raises(kind, match=words):
         Swarm(HERE).services("test")
 
@@ -330,7 +330,7 @@ def test_this_machines_engine_is_the_one_that_docker_talks_to(monkeypatch, tmp_p
 
 
 def test_a_host_is_trusted_by_the_stack_files_key_only() -> None:
-    command = ssh_command(REMOTE)
+    command = docker_command(REMOTE)
     assert f"KnownHostsCommand=/bin/echo %H {HOST_KEY}" in command, "the pinned key, whatever the port"
     assert {"StrictHostKeyChecking=yes", "UserKnownHostsFile=none", "BatchMode=yes"} <= set(command), "and no other"
     assert command[command.index("-l") :] == [
@@ -370,7 +370,7 @@ def test_a_remote_engine_answers_through_ssh(ssh, here) -> None:
         assert swarm.services("test") == [], "asked"
         assert swarm.named_objects("test") == set(), "and asked again"
     calls = (ssh / "called").read_text().splitlines()
-    assert calls == [" ".join(ssh_command(REMOTE)[1:])], "through one connection"
+    assert calls == [" ".join(docker_command(REMOTE)[1:])], "through one connection"
 
 
 def test_a_host_with_another_key_is_not_asked(ssh) -> None:
@@ -383,7 +383,7 @@ def test_a_host_with_another_key_is_not_asked(ssh) -> None:
 
 
 def test_a_remote_engine_that_says_nothing_is_given_up(ssh, here, monkeypatch) -> None:
-    monkeypatch.setattr(connections, "TIMEOUT", 0.3)
+    monkeypatch.setattr(transport, "TIMEOUT", 0.3)
     with daemon(here, services=(200, "nothing")), pytest.raises(NoAnswerError, match="nothing came within"):
         Swarm(REMOTE).services("test")
 

@@ -1,0 +1,81 @@
+"""SSH to the hosts of a stack: one command for all who go there, and one connection that they share meanwhile."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from colorway.spec.hosts import HostSpec
+
+_CONNECT_TIMEOUT = 10
+"""Seconds until SSH gives a host up."""
+_DIAL = ("docker", "system", "dial-stdio")
+_PATIENCE = 2
+"""Seconds for a connection to end by itself; it does as soon as nobody uses it."""
+
+
+def ssh_to(host: HostSpec, *words: str, keep: bool = False) -> list[str]:
+    """Return the command that runs a command on a host; every wait in it ends after some 15 seconds.
+
+    Args:
+        host: Whose host key the stack's file has.
+        words: The command.
+        keep: Whether others may share its connection while it runs.
+    """
+    options = (
+        *host.ssh_trust,
+        f"ConnectTimeout={_CONNECT_TIMEOUT}",
+        "ServerAliveInterval=5",
+        "ServerAliveCountMax=3",
+        f"ControlMaster={'auto' if keep else 'no'}",
+    )
+    told = [word for option in options for word in ("-o", option)]
+    return ["ssh", *told, "-l", host.user, "-p", str(host.ssh_port), "--", str(host.address), *words]
+
+
+@contextmanager
+def kept(host: HostSpec) -> Iterator[None]:
+    """Keep one connection to a host that everybody's `ssh` shares meanwhile; a handshake takes 0.2 s of both sides.
+
+    It is not waited for, and a host that does not answer is no error here: whoever needs it says so. It ends with
+    this process, however that ends, and with the last session of others in it.
+    """
+    if host.is_local:
+        yield
+        return
+    # Where `ssh` keeps what is this user's; it would end if it could not make the socket there.
+    (Path.home() / ".ssh").mkdir(mode=0o700, exist_ok=True)
+    # `cat` ends when this process is gone, and with it the connection. A session of its own: see transport.
+    held = subprocess.Popen(
+        ssh_to(host, "cat", keep=True),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        if held.stdin is not None:
+            held.stdin.close()
+        try:
+            held.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            # Somebody else's session is in it; with that it ends.
+            held.returncode = 0
+
+
+def docker_command(host: HostSpec) -> list[str]:
+    """Return the command whose input and output are a host's Docker API."""
+    return ssh_to(host, *_DIAL)
+
+
+def docker_command_of(url: str) -> list[str]:
+    """Return the same for an address that the user gave to `docker`: whom to trust is the user's own configuration."""
+    parts = urlsplit(url)
+    user = ["-l", parts.username] if parts.username else []
+    port = ["-p", str(parts.port)] if parts.port else []
+    return ["ssh", "-o", f"ConnectTimeout={_CONNECT_TIMEOUT}", *user, *port, "--", parts.hostname or "", *_DIAL]
