@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from colorway.errors import ColorwayError
 from colorway.spec.hosts import HostSpec
 
 _CONNECT_TIMEOUT = 10
@@ -24,7 +26,12 @@ def ssh_to(host: HostSpec, *words: str, keep: bool = False) -> list[str]:
         host: Whose host key the stack's file has.
         words: The command.
         keep: Whether others may share its connection while it runs.
+
+    Raises:
+        ColorwayError: this machine has no `ssh`.
     """
+    if shutil.which("ssh") is None:
+        raise ColorwayError(f"{host.name}: is reached by SSH, and this machine has none; `apt install openssh-client`")
     options = (
         *host.ssh_trust,
         f"ConnectTimeout={_CONNECT_TIMEOUT}",

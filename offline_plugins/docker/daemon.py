@@ -6,6 +6,7 @@ import base64
 import http.client
 import json
 import re
+import select
 import socket
 import subprocess
 import threading
@@ -91,13 +92,18 @@ def ssh_options(value: object) -> list[str] | None:
 
 
 class HttpDaemon:
-    """The daemon at an address; every request has a connection of its own, so requests may overlap."""
+    """The daemon at an address; requests may overlap, since each has a connection for itself.
+
+    One through ssh is kept for the next request, as the docker client does it: making one takes two processes.
+    """
 
     def __init__(self, host: str, *, ssh_options: Sequence[str] = ()) -> None:
         self._host = host
         self._ssh_options = tuple(ssh_options)
         self._version: str | None = None
         self._lock = threading.Lock()
+        self._idle: list[_Connection] = []
+        self._lock_of_idle = threading.Lock()
 
     @property
     def local(self) -> bool:
@@ -149,21 +155,34 @@ class HttpDaemon:
             raise DaemonError(str(told or answer.content.decode(errors="replace")), status=answer.status)
         return document
 
+    def _connection(self) -> _Connection:
+        with self._lock_of_idle:
+            while self._idle:
+                connection = self._idle.pop()
+                if connection.is_alive():
+                    return connection
+                connection.hang_up()
+        return _Connection(self._host, ssh_options=self._ssh_options)
+
     def _send(self, method: str, address: str, body: bytes | None, *, login: str | None = None) -> _Answer:
-        connection = _Connection(self._host, ssh_options=self._ssh_options)
+        headers = {"Host": "docker", "Content-Type": "application/json"} if body else {"Host": "docker"}
+        if login is not None:
+            headers["X-Registry-Auth"] = login
+        connection = self._connection()
         try:
-            headers = {"Host": "docker", "Content-Type": "application/json"} if body else {"Host": "docker"}
-            if login is not None:
-                headers["X-Registry-Auth"] = login
             connection.request(method, address, body=body, headers=headers)
             response = connection.getresponse()
             content = response.read()
         except (OSError, http.client.HTTPException) as error:
+            connection.hang_up()
             raise PluginError(
                 f"Cannot connect to the Docker daemon at {self._host}. Is the docker daemon running?",
             ) from error
-        finally:
+        if self.local or response.will_close:
             connection.hang_up()
+        else:
+            with self._lock_of_idle:
+                self._idle.append(connection)
         return _Answer(
             status=response.status,
             content=content,
@@ -215,6 +234,10 @@ class _Connection(http.client.HTTPConnection):
         self._ssh = subprocess.Popen(command, stdin=theirs.fileno(), stdout=theirs.fileno())
         theirs.close()
         return ours
+
+    def is_alive(self) -> bool:
+        """Whether the other end is still there: nothing waits to be read, not even the end."""
+        return self.sock is not None and not select.select([self.sock], [], [], 0)[0]
 
     def hang_up(self) -> None:
         """End the connection; not `close`, which is also called when an answer's body is still to be read."""

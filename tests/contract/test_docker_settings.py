@@ -54,6 +54,7 @@ class SmallDaemon(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
 class SmallHandler(BaseHTTPRequestHandler):
     server: SmallDaemon
+    protocol_version = "HTTP/1.1"
 
     def log_message(self, *_: object) -> None:
         return
@@ -239,20 +240,38 @@ def test_the_words_of_the_daemon_are_passed_on(small_daemon: SmallDaemon, tmp_pa
     assert small_daemon.asked[-1] == "/v1.41/missing"
 
 
-def test_ssh_is_told_as_the_docker_client_tells_it(
-    small_daemon: SmallDaemon,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def relayed(small_daemon: SmallDaemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An `ssh` that leads to the small daemon; the file of its calls."""
     calls = tmp_path / "calls"
     script = RELAY.format(python=sys.executable, calls=str(calls), socket=f"{tmp_path}/daemon.sock")
     (tmp_path / "ssh").write_text(script)
     (tmp_path / "ssh").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    return calls
+
+
+def test_ssh_is_told_as_the_docker_client_tells_it(small_daemon: SmallDaemon, relayed: Path) -> None:
     daemon = HttpDaemon("ssh://deploy@manager1:2222", ssh_options=["-o", "StrictHostKeyChecking=yes"])
     assert daemon.call("GET", "/nodes") == {"path": "/v1.41/nodes"}
     assert small_daemon.asked == ["/_ping", "/v1.41/nodes"]
-    for call in calls.read_text().splitlines():
-        words = json.loads(call)
-        assert words[:2] == ["-o", "StrictHostKeyChecking=yes"], "the program's options count first"
-        assert words[-8:] == ["-p", "2222", "-l", "deploy", "manager1", "docker", "system", "dial-stdio"]
+    (call,) = relayed.read_text().splitlines()
+    words = json.loads(call)
+    assert words[:2] == ["-o", "StrictHostKeyChecking=yes"], "the program's options count first"
+    assert words[-8:] == ["-p", "2222", "-l", "deploy", "manager1", "docker", "system", "dial-stdio"]
+
+
+def test_a_connection_through_ssh_is_kept_and_made_anew_where_it_ended(
+    small_daemon: SmallDaemon, relayed: Path
+) -> None:
+    daemon = HttpDaemon("ssh://deploy@manager1")
+    for number in range(5):
+        assert daemon.call("GET", f"/{number}") == {"path": f"/v1.41/{number}"}
+    with pytest.raises(DaemonError):
+        daemon.call("GET", "/missing")
+    assert len(relayed.read_text().splitlines()) == 1, "each would be a handshake and two processes"
+    (kept,) = daemon._idle
+    kept._ssh.terminate()
+    kept._ssh.wait()
+    assert daemon.call("GET", "/after") == {"path": "/v1.41/after"}
+    assert len(relayed.read_text().splitlines()) == 2

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from colorway.errors import ColorwayError
 from colorway.spec.hosts import HostSpec
 from colorway.swarm.ssh import docker_command, kept
 from tests.support.specs import HOST_KEY, REMOTE_HOSTS
@@ -74,6 +75,14 @@ def test_a_connection_ends_with_a_program_that_is_killed(ssh) -> None:
     program.wait()
     while is_running(pid):
         time.sleep(0.01)
+
+
+def test_a_machine_without_ssh_is_told_what_to_install(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ColorwayError) as refused:
+        docker_command(REMOTE)
+    told = f"{REMOTE.name}: is reached by SSH, and this machine has none; `apt install openssh-client`"
+    assert str(refused.value) == told
 
 
 def test_this_machine_needs_no_connection(ssh) -> None:
