@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Network
 
 from colorway.config.documents import Document
@@ -12,7 +12,7 @@ from colorway.spec.fields import LABEL_LIMIT, NAME_LIMIT
 from colorway.spec.inventory import Inventory, WantedNetwork, WantedService
 from colorway.spec.networks import KEPT, LARGEST_PREFIX, addresses_needed, prefix_for
 from colorway.spec.platform_file import ImageSource, PlatformFile
-from colorway.spec.release import ReleaseManifest
+from colorway.spec.release import ReleaseManifest, SmokeTest
 from colorway.spec.services import ServiceSpec
 from colorway.spec.stack import RegistrySpec
 
@@ -125,6 +125,15 @@ def route_mistakes(services: Mapping[str, ServiceSpec], *, domains: Mapping[str,
                 other = f"{first[1]} under the domain {first[0]}" if first[1] else f"the domain {first[0]}"
                 found.append((here, f"has the name of {other}; write all routes of one name in the same way"))
     return found
+
+
+def smoke_mistakes(tests: Sequence[SmokeTest], *, domains: Mapping[str, str]) -> list[Mistake]:
+    """Return the smoke tests whose domain the stack does not have."""
+    return [
+        (("release", "smoke", str(index), "domain"), f"is no domain of the stack; {hint(test.domain, domains)}")
+        for index, test in enumerate(tests)
+        if test.domain not in domains
+    ]
 
 
 def named_registries(documents: Iterable[Document]) -> set[str]:

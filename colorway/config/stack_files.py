@@ -23,6 +23,7 @@ from colorway.config.checks import (
     registry_mistakes,
     room_mistakes,
     route_mistakes,
+    smoke_mistakes,
 )
 from colorway.config.documents import Document, Problem, read_document
 from colorway.config.explain import explain
@@ -320,6 +321,7 @@ def parse(  # noqa: PLR0913 - one for each kind of file
     for version, manifest in manifests.items():
         problems += releases[version].problems(manifest_mistakes(manifest, file, spec.definitions[version]))
     problems += merged.problems(clash_mistakes(declared))
+    problems += merged.problems(smoke_mistakes(file.release.smoke, domains=parsed.domains))
     for known, layer in ((None, merged), *layered.items()):
         ours = [service for service in declared if service.version == known]
         problems += layer.problems(build_mistakes(ours, folders=build_digests))

@@ -15,6 +15,7 @@ from colorway.errors import ColorwayError
 from colorway.machine.progress import Progress
 from colorway.outputs import TOKEN_OUTPUT, PlatformOutputs
 from colorway.release.plan.facts import ServiceHealth
+from colorway.render.nginx import certificate
 from colorway.spec import names
 from colorway.spec.hosts import Role
 from colorway.spec.platform_spec import PlatformSpec
@@ -94,6 +95,13 @@ class ReleasePort:
                 )
             self._tokens[self.stack] = token
         return self._tokens[self.stack]
+
+    def certificate(self, load_balancer: str) -> str:
+        """Return what a load balancer serves; see the port."""
+        spec = self._spec()
+        host = next(one for one in spec.load_balancers if one.name == load_balancer)
+        service = names.service(self.stack, names.load_balancer(host.name))
+        return Swarm(host).file_of(service, f"{certificate(spec).path}.crt")
 
     def notify_urls(self) -> Mapping[str, str]:
         """Return the addresses that notices go to, by the name of their secret.

@@ -12,7 +12,7 @@ from colorway.spec import names
 from colorway.spec.edge import Draw
 from colorway.spec.fields import whole_seconds
 from colorway.spec.platform_spec import RESOLVER_VALID, RETRY_WITHIN, PlatformSpec
-from colorway.spec.services import INTERNAL_PATH, MAIN_DOMAIN, RouteSpec, ServiceSpec
+from colorway.spec.services import INTERNAL_PATH, RouteSpec, ServiceSpec
 from colorway.spec.traffic import Color
 
 DIGEST_LENGTH = 12
@@ -57,6 +57,11 @@ class Certificate:
     subjects: tuple[str, ...]
     """The names and addresses that it is for, in OpenSSL's form."""
 
+    @property
+    def path(self) -> str:
+        """Its path in a load balancer's container, without `.crt` and `.key`."""
+        return f"{INSIDE}/tls/{self.name}"
+
 
 def certificate(spec: PlatformSpec) -> Certificate:
     """Return the certificate that the stack's names need."""
@@ -99,7 +104,7 @@ def _text(spec: PlatformSpec, *, digest: str) -> str:
         cookie_domains=_cookie_domains(spec.settings.domains.values()),
         green_buckets=[buckets[start : start + 10] for start in range(0, len(buckets), 10)],
         rest=(Color.BLUE if spec.settings.traffic.blue else Color.GREEN).value,
-        certificate=f"{INSIDE}/tls/{certificate(spec).name}",
+        certificate=certificate(spec).path,
         https_suffix="" if edge.https_port == 443 else f":{edge.https_port}",  # noqa: PLR2004 - HTTPS
         is_guarded=spec.is_guarded,
         upstreams=list(_upstreams(spec)),
@@ -157,7 +162,7 @@ def _may_stand_in(spec: PlatformSpec, color: Color, *, route: RouteSpec, service
 def _virtual_hosts(spec: PlatformSpec) -> list[dict[str, object]]:
     """Return one nginx server per name, the stack's own domain first."""
     found = {place[:2] for color in Color for place in _places(spec, color)}
-    hosts = sorted(found, key=lambda host: (host[0] != MAIN_DOMAIN, host[0], host[1] or ""))
+    hosts = sorted(found, key=lambda host: (host[0] != names.MAIN_DOMAIN, host[0], host[1] or ""))
     return [
         {
             "names": _server_names(spec.settings.domains[domain], host),

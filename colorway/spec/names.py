@@ -36,6 +36,10 @@ def colored_alias(name: str, color: Color) -> str:
     return f"{name}-{color.value}"
 
 
+MAIN_DOMAIN = "main"
+"""Name of the stack's own domain; a route that names none means it."""
+
+
 def host_name(domain: str, host: str | None) -> str:
     """Return the name that users type: a name under a domain, or the domain itself."""
     return f"{host}.{domain}" if host else domain

@@ -19,6 +19,7 @@ from colorway.spec.fields import (
     Shape,
     UrlPath,
 )
+from colorway.spec.names import MAIN_DOMAIN
 from colorway.spec.task.environment import EnvName, EnvValue
 
 MigrationId = Annotated[
@@ -89,6 +90,10 @@ class SmokeTest(StrictSpec):
 
     path: UrlPath
     """Path that is asked."""
+    domain: Label = MAIN_DOMAIN
+    """Name of one of the stack's domains."""
+    host: Label | None = None
+    """Name under the domain, for example `portal`; none = the domain itself."""
     status: int = Field(default=200, ge=100, le=599, strict=True)
     """Status that is expected."""
     json_fields: dict[str, str] = Field(default_factory=dict)

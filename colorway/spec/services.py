@@ -23,6 +23,7 @@ from colorway.spec.fields import (
     Replicas,
     UrlPath,
 )
+from colorway.spec.names import MAIN_DOMAIN
 from colorway.spec.task.environment import EnvName, EnvValue
 from colorway.spec.task.health import HealthSpec
 from colorway.spec.task.mounts import SECRETS_FOLDER, AbsolutePath, ConfigFile, SecretFile, VolumeSpec, secret_mistakes
@@ -38,8 +39,6 @@ from colorway.spec.task.process import (
 )
 from colorway.spec.task.schedule import CronSchedule, OnlyOverlap, Overlap, cron_mistakes
 
-MAIN_DOMAIN = "main"
-"""Name of the stack's own domain; a route that names none means it."""
 INTERNAL_PATH = "/.colorway"
 """Below it the load balancers keep the routes of each color; no request from outside gets there."""
 LONGEST_PATH = 1000

@@ -11,8 +11,8 @@ from pydantic import Field, ValidationInfo, field_validator
 from colorway.spec.base import Mistake, StrictSpec, refuse
 from colorway.spec.fields import Domain, Label, Shape
 from colorway.spec.hosts import HostSpec, Role
+from colorway.spec.names import MAIN_DOMAIN
 from colorway.spec.networks import NetworkSettings
-from colorway.spec.services import MAIN_DOMAIN
 from colorway.spec.traffic import Color, Traffic, Versions
 
 ZoneId = Annotated[

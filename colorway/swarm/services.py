@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, ip_network
 from typing import Any, NamedTuple
@@ -205,8 +205,30 @@ class Swarm:
         Raises:
             NoAnswerError: Docker does not answer, so that the load balancer could not be asked.
         """
-        filters = {"label": f"{SERVICE_OF_CONTAINER}={service}", "status": "running"}
         command = ["curl", "-s", "--max-time", "2", f"http://127.0.0.1:{STATUS_PORT}/generation"]
+        try:
+            return self._said("the live generation", service, command).strip() or None
+        except RefusedError:
+            return None
+
+    def file_of(self, service: str, path: str) -> str:
+        """Return a file of the one container that a service has on this host.
+
+        Raises:
+            RefusedError: it has no such container, or the file is empty or not there.
+            NoAnswerError: Docker does not answer.
+        """
+        what = f"{path} of {service}"
+        # Docker's way of copying asks for an archive; this asks for the text.
+        text = self._said(what, service, ["/bin/sh", "-c", 'cat "$1" 2>/dev/null || true', "colorway", path])
+        text = text.replace("\r\n", "\n")
+        if not text:
+            raise RefusedError(f"{self._host.name}: there is no {what}", status=404, said="no such file")
+        return text
+
+    def _said(self, what: str, service: str, command: Sequence[str]) -> str:
+        """Return what a command prints in the one container that a service has on this host; empty without one."""
+        filters = {"label": f"{SERVICE_OF_CONTAINER}={service}", "status": "running"}
 
         def answer(api: Any) -> bytes:  # noqa: ANN401 - docker-py is untyped here
             found = api.containers(filters=filters)
@@ -217,10 +239,7 @@ class Swarm:
             with api.exec_start(run["Id"], tty=True, socket=True) as output:
                 return bytes(output.read())
 
-        try:
-            return self._engine.ask("the live generation", answer).decode(errors="replace").strip() or None
-        except RefusedError:
-            return None
+        return self._engine.ask(what, answer).decode(errors="replace")
 
     def live_generations(self, spec: PlatformSpec) -> dict[str, str | None]:
         """Return the generation that each load balancer serves, by host: asked of that host's own engine.

@@ -17,7 +17,7 @@ from colorway.outputs import NetworkOutputs, PlatformOutputs, ServiceOutputs
 from colorway.release.plan.facts import Holder, ServiceHealth
 from colorway.release.plan.trailers import Message, ReleaseCommit
 from colorway.release.ports.git import GitError
-from colorway.release.ports.project import ProjectFacts
+from colorway.release.ports.project import Page, ProjectFacts, Trial
 from colorway.release.ports.protocols import Answer, LockLostError, Notice, Ports, StageProgress
 from colorway.release.run.apply import ApplyHere
 from colorway.release.verdict.counters import OwnRequests
@@ -199,6 +199,10 @@ def shares(of: Installed) -> str:
     return f"{of.traffic.blue}:{of.traffic.green}"
 
 
+PAGE = Page(name="test.example", path="/whoami")
+WHOAMI = SmokeTest(path=PAGE.path, json_fields={"color": "{color}", "version": "{version}"})
+
+
 def facts_of(text: str, world: World) -> ProjectFacts:
     return ProjectFacts(
         platform="demo",
@@ -210,9 +214,9 @@ def facts_of(text: str, world: World) -> ProjectFacts:
         problem=None,
         migrations=world.migrations,
         images=("registry/web@sha256:1",),
-        smoke=(SmokeTest(path="/whoami", json_fields={"color": "{color}", "version": "{version}"}),),
+        smoke=(Trial(test=WHOAMI, page=PAGE),),
         judged=("web",),
-        paths={"web": "/whoami"},
+        pages={"web": PAGE},
         settle=timedelta(seconds=10),
         healthy_within=timedelta(seconds=2),
     )
@@ -436,7 +440,10 @@ class FakeMeter:
 class FakeProber:
     world: World
 
-    def ask(self, path: str, *, color: Color | None) -> Answer:
+    def entrances(self) -> list[str]:
+        return ["lb1"]
+
+    def ask(self, page: Page, *, color: Color | None, entrance: str | None = None) -> Answer:
         world = self.world
         world.point("ask")
         answering = color or world.installed.traffic.active

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ from colorway.release.plan.situation import Goal, Request
 from colorway.release.plan.steps import Done, ExitCode, Freeze, code_of
 from colorway.release.ports import project as release_project
 from colorway.release.ports.git import Git
-from colorway.release.ports.project import Files
+from colorway.release.ports.project import Files, Page
 from colorway.release.ports.protocols import Answer, Ports
 from colorway.release.run.apply import ApplyByCi
 from colorway.release.run.execute import execute
@@ -131,7 +132,10 @@ class Whoami:
     def __init__(self, engine: FilesEngine) -> None:
         self.engine = engine
 
-    def ask(self, path: str, *, color: Color | None) -> Answer:
+    def entrances(self) -> list[str]:
+        return ["lb1"]
+
+    def ask(self, page: Page, *, color: Color | None, entrance: str | None = None) -> Answer:
         answering = color or self.engine.spec.active
         version = self.engine.spec.settings.versions.of(answering)
         return Answer(status=200, body=f'{{"color": "{answering}", "version": "{version}"}}')
@@ -343,10 +347,45 @@ def test_status_of_a_stack_without_a_release_says_nothing(project: Path, world: 
     assert read_release(root=project, stack="none", lock=None, now=world.clock.now()) is None, "no such stack"
 
 
+def page(path: str, *, name: str = "localhost.localdomain") -> Page:
+    return Page(name=name, path=path)
+
+
+NAMED = """
+  portal:
+    build: demo
+    command: [python3, -m, demo, web]
+    port: 8000
+    routes: [{path: /, host: portal}, {path: /, domain: more}]
+    health: {path: /healthz}
+    ready-path: /readyz
+    limits: {cpus: 1, memory: 192Mi}
+"""
+
+
+def test_a_service_is_tried_out_and_asked_under_its_own_name(project: Path) -> None:
+    platform = project / "platforms/demo.yaml"
+    text = platform.read_text().replace("\n  api:\n", f"{NAMED}  api:\n", 1)
+    named = "    - {path: /hello, host: portal, status: 204}\n"
+    platform.write_text(re.sub(r"(\n  smoke:\n)", rf"\1{named}", text))
+    start = START.replace("{main: localhost.localdomain}", "{main: localhost.localdomain, more: example.org}")
+    facts = Files(project, "local").facts(start, version="2.0.0")
+    portal = "portal.localhost.localdomain"
+    tried = [trial.page for trial in facts.smoke]
+    assert tried[0] == page("/hello", name=portal), "as it is declared"
+    assert page("/readyz", name=portal) in tried, "and its ready path, once"
+    assert page("/readyz", name="example.org") not in tried
+    assert facts.pages["portal"] == page("/hello", name=portal), (
+        "a service that nobody asks could not be judged, and a good release would go back at the deadline"
+    )
+
+
 def test_the_demos_facts(project: Path) -> None:
     facts = Files(project, "local").facts(START, version="2.0.0")
-    assert [test.path for test in facts.smoke] == ["/whoami", "/api/whoami", "/readyz"], "declared, and ready paths"
-    assert facts.paths == {"web": "/whoami", "api": "/api/whoami"}, "a good path for each service"
+    assert [trial.page for trial in facts.smoke] == [page("/whoami"), page("/api/whoami"), page("/readyz")], (
+        "declared, and ready paths"
+    )
+    assert facts.pages == {"web": page("/whoami"), "api": page("/api/whoami")}, "a good page of each service"
     assert facts.judged == ("web", "api"), "what users can ask, no worker and no scheduler"
     assert all("2.0.0" in image for image in facts.images), "the images of the version that was asked for"
     assert facts.healthy_within > timedelta(seconds=60), "a color gets its start period"
@@ -364,8 +403,8 @@ def test_what_a_shared_service_answers_is_tried_out_and_judges_no_color(project:
     )
     platform.write_text(shared)
     facts = Files(project, "local").facts(START, version="2.0.0")
-    assert [test.path for test in facts.smoke] == ["/whoami", "/api/whoami", "/readyz"]
-    assert facts.paths == {"web": "/whoami"}, "requests to /api/ would count for no color"
+    assert [trial.test.path for trial in facts.smoke] == ["/whoami", "/api/whoami", "/readyz"]
+    assert facts.pages == {"web": page("/whoami")}, "requests to /api/ would count for no color"
     assert facts.judged == ("web",), "nor would its failures"
     assert len(facts.images) == 1, "a release pulls what it brings"
 
@@ -393,7 +432,7 @@ def test_a_version_is_judged_by_the_services_that_it_has(project: Path, green: s
     manifest.write_text(manifest.read_text() + RENAMED)
     facts = Files(project, "local").facts(START.replace("green: null", f"green: {green}"), version="2.0.0")
     assert facts.judged == ("web", "backend"), "it would be held for ever for want of requests to one that it dropped"
-    assert facts.paths == {"web": "/whoami", "backend": "/api/whoami"}, "and is asked where it answers"
+    assert facts.pages == {"web": page("/whoami"), "backend": page("/api/whoami")}, "and is asked where it answers"
 
 
 @pytest.fixture

@@ -37,6 +37,13 @@ CASES = (
         Line("services.shop.routes.0.domain: is no domain of the stack; did you mean other?", at="othr"),
     ),
     Case(
+        "smoke test under an unknown domain",
+        DEMO,
+        "[{path: /whoami, ",
+        "[{path: /whoami, domain: othr, ",
+        Line("release.smoke.0.domain: is no domain of the stack; known: main", at="othr"),
+    ),
+    Case(
         "the same place twice, the domain said and not said",
         SHOP,
         ROUTE,

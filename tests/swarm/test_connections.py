@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
 import os
 import socket
@@ -28,7 +29,7 @@ from colorway.swarm.connections import (
     NoAnswerError,
     RefusedError,
 )
-from colorway.swarm.services import Swarm, SwarmObject
+from colorway.swarm.services import SERVICE_OF_CONTAINER, Swarm, SwarmObject
 from colorway.swarm.ssh import docker_command
 from colorway.swarm.transport import engine_here
 from tests.support.specs import HOST_KEY, REMOTE_HOSTS, small_spec
@@ -46,6 +47,7 @@ QUESTIONS = {
     "containers": lambda swarm: swarm.containers_of(["test-web"]),
     "unhealthy": lambda swarm: swarm.unhealthy_containers(),
     "generation": lambda swarm: swarm.live_generation("test-lb"),
+    "file": lambda swarm: swarm.file_of("test-lb", "/etc/x"),
     "removal": lambda swarm: swarm.remove(SwarmObject("service", "test-web")),
     "one-off commands": lambda swarm: swarm.one_off_tasks("test"),
     "autonamed objects": lambda swarm: swarm.autonamed_objects("test"),
@@ -386,6 +388,26 @@ def test_a_remote_engine_that_says_nothing_is_given_up(ssh, here, monkeypatch) -
     monkeypatch.setattr(transport, "TIMEOUT", 0.3)
     with daemon(here, services=(200, "nothing")), pytest.raises(NoAnswerError, match="nothing came within"):
         Swarm(REMOTE).services("test")
+
+
+def test_a_file_of_a_container_is_its_text_and_a_missing_one_is_said() -> None:
+    class Printing(FakeApi):
+        printed = b"-----BEGIN\r\nabc\r\n"
+
+        def exec_create(self, container, command, tty):
+            return {"Id": f"{container} {command[-1]}"}
+
+        def exec_start(self, name, tty, socket):
+            return io.BytesIO(self.printed)
+
+    api = Printing()
+    with pytest.raises(RefusedError, match=r"there is no /etc/x\.crt of test-lb"):
+        swarm_of(api).file_of("test-lb", "/etc/x.crt")
+    api.stored["containers"] = [{"Id": "one", "Labels": {SERVICE_OF_CONTAINER: "test-lb"}}]
+    assert swarm_of(api).file_of("test-lb", "/etc/x.crt") == "-----BEGIN\nabc\n", "as it is, whatever a terminal adds"
+    api.printed = b""
+    with pytest.raises(RefusedError, match=r"there is no /etc/x\.crt of test-lb"):
+        swarm_of(api).file_of("test-lb", "/etc/x.crt")
 
 
 def test_each_load_balancer_is_asked_on_its_own_host_and_a_silent_one_is_none(monkeypatch) -> None:

@@ -11,8 +11,10 @@ from colorway.config import stack_files
 from colorway.config.documents import Document, parse_document
 from colorway.errors import ColorwayError
 from colorway.render.nginx import generation
+from colorway.spec import names
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.release import MigrationSpec, ReleasePolicy, SmokeTest
+from colorway.spec.services import RouteSpec
 from colorway.spec.traffic import Color, Installed
 
 PROGRAM = (
@@ -28,6 +30,24 @@ PROGRAM = (
 """What the program reads besides the stack's own files: a commit of one line must not bring an edit of these along."""
 PATIENCE = timedelta(seconds=60)
 """Added to the time after which a service's own health check gives it up."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """What a request asks for."""
+
+    name: str
+    """Host name."""
+    path: str
+    """Path with its leading slash."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """A smoke test, and the page that it asks for."""
+
+    test: SmokeTest
+    page: Page
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,12 +68,12 @@ class ProjectFacts:
     """Migrations by version: of those that are on and of the requested one."""
     images: tuple[str, ...]
     """Images of the requested version, in the order of the platform file."""
-    smoke: tuple[SmokeTest, ...]
+    smoke: tuple[Trial, ...]
     """Requests that a version must answer."""
     judged: tuple[str, ...]
     """Services of the requested version that users can ask; those that only the other one has are no part of it."""
-    paths: Mapping[str, str]
-    """A path to ask for each service that users can ask without a host name of its own."""
+    pages: Mapping[str, Page]
+    """A page to ask for of each service that users can ask."""
     settle: timedelta
     """How long after a switch old connections may still ask the old way."""
     healthy_within: timedelta
@@ -98,9 +118,9 @@ class Files:
             problem=problem,
             migrations={known: manifest.migrations for known, manifest in manifests.items()},
             images=_images(requested, _idle(spec)) if requested else (),
-            smoke=(*spec.platform.release.smoke, *_ready(tested, color)),
+            smoke=tuple(_trials(tested, color)),
             judged=tuple(name for name, service in tested.colored(color).items() if service.routes),
-            paths=_paths(tested, color),
+            pages=_pages(tested, color),
             settle=spec.platform.edge.keepalive_min_timeout,
             healthy_within=_healthy_within(tested, color),
         )
@@ -128,35 +148,47 @@ def _images(spec: PlatformSpec, color: Color) -> tuple[str, ...]:
     return tuple(dict.fromkeys(spec.image(name, color) for name in spec.colored(color)))
 
 
-def _ready(spec: PlatformSpec, color: Color) -> list[SmokeTest]:
-    """Return the ready paths that the load balancers lead to the service that declares them."""
-    return [
-        SmokeTest(path=service.ready_path)
-        for name, service in spec.answering(color).items()
-        if service.ready_path and _routed_to(spec, color, service.ready_path) == name
-    ]
+def _trials(spec: PlatformSpec, color: Color) -> list[Trial]:
+    """Return what the platform declares, and each ready path where a name leads to the service that declares it."""
+    tests = list(spec.platform.release.smoke)
+    for name, service in spec.answering(color).items():
+        names_of = dict.fromkeys((route.domain, route.host) for route in service.routes)
+        if service.ready_path is None:
+            continue
+        tests += [
+            SmokeTest(path=service.ready_path, domain=domain, host=host)
+            for domain, host in names_of
+            if _routed_to(spec, color, (domain, host, service.ready_path)) == name
+        ][:1]
+    return [Trial(test=test, page=_page(spec, test)) for test in tests]
 
 
-def _routed_to(spec: PlatformSpec, color: Color, path: str) -> str | None:
-    """Return the service that answers a path under every host name."""
+def _page(spec: PlatformSpec, asked: SmokeTest | RouteSpec) -> Page:
+    return Page(name=names.host_name(spec.settings.domains[asked.domain], asked.host), path=asked.path)
+
+
+def _routed_to(spec: PlatformSpec, color: Color, place: tuple[str, str | None, str]) -> str | None:
+    """Return the service that answers a path under a name."""
+    *name_of, path = place
     routes = [
         (route.path, name)
         for name, service in spec.answering(color).items()
         for route in service.routes
-        if route.host is None and path.startswith(route.path)
+        if [route.domain, route.host] == name_of and path.startswith(route.path)
     ]
     return max(routes, key=lambda route: len(route[0]))[1] if routes else None
 
 
-def _paths(spec: PlatformSpec, color: Color) -> dict[str, str]:
-    """Return a path of each service of a color, one that a good version answers well where any is known."""
-    tried = [test.path for test in (*spec.platform.release.smoke, *_ready(spec, color)) if test.status < 400]  # noqa: PLR2004
-    routes = [route.path for service in spec.colored(color).values() for route in service.routes]
-    found: dict[str, str] = {}
-    for path in (*tried, *routes):
-        service = _routed_to(spec, color, path)
+def _pages(spec: PlatformSpec, color: Color) -> dict[str, Page]:
+    """Return a page of each service of a color, one that a good version answers well where any is known."""
+    tried = [trial.test for trial in _trials(spec, color) if trial.test.status < 400]  # noqa: PLR2004
+    routes = [route for service in spec.colored(color).values() for route in service.routes]
+    found: dict[str, Page] = {}
+    wanted: list[SmokeTest | RouteSpec] = [*tried, *routes]
+    for asked in wanted:
+        service = _routed_to(spec, color, (asked.domain, asked.host, asked.path))
         if service in spec.colored(color):
-            found.setdefault(service, path)
+            found.setdefault(service, _page(spec, asked))
     return found
 
 

@@ -13,7 +13,7 @@ from colorway.outputs import PlatformOutputs
 from colorway.release.plan.facts import Holder, ServiceHealth
 from colorway.release.plan.steps import Event
 from colorway.release.plan.trailers import Message, ReleaseCommit
-from colorway.release.ports.project import ProjectFacts
+from colorway.release.ports.project import Page, ProjectFacts
 from colorway.release.verdict.counters import OwnRequests
 from colorway.release.verdict.window import QueryError, Window
 from colorway.spec.traffic import Color
@@ -88,6 +88,13 @@ class EnginePort(Protocol):
 
     def preview_token(self) -> str:
         """Return the secret that opens a color by header."""
+
+    def certificate(self, load_balancer: str) -> str:
+        """Return the certificate that the load balancer of a host serves, as PEM; asked of that host, over SSH.
+
+        Raises:
+            ColorwayError: it cannot be asked, or has none.
+        """
 
     def log_tail(self, color: Color) -> list[str]:
         """Return the last lines that a color's unhappiest tasks printed, each with its service; never raises."""
@@ -186,12 +193,16 @@ class Answer:
 class Prober(Protocol):
     """Sends requests through the load balancers; see `colorway.release.run.requests.HttpsProber`."""
 
-    def ask(self, path: str, *, color: Color | None) -> Answer:
+    def entrances(self) -> Sequence[str]:
+        """Return where requests can go in: each load balancer, or the one name that leads to all of them."""
+
+    def ask(self, page: Page, *, color: Color | None, entrance: str | None = None) -> Answer:
         """Send one GET.
 
         Args:
-            path: Path with its leading slash.
+            page: What is asked for.
             color: Color that has to answer, through the secret header; none = whichever a user gets.
+            entrance: Where it goes in; none = each in turn.
 
         Raises:
             UnreachableError: there was no answer.

@@ -124,7 +124,7 @@ class Baking:
         sent = requests.send(
             decision.synthetic,
             color=self.step.rising,
-            paths=self.facts.paths,
+            pages=self.facts.pages,
             prober=self.ports.prober,
             clock=self.ports.clock,
         )

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
+import socket
 import ssl
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
+
+from typing_extensions import override
 
 from colorway.errors import ColorwayError
 from colorway.outputs import PREVIEW_HEADER
+from colorway.release.ports.project import Page, Trial
 from colorway.release.ports.protocols import Answer, Clock, Prober, UnreachableError
 from colorway.release.verdict.counters import OwnRequests
 from colorway.release.verdict.decision import Ask
+from colorway.spec.names import MAIN_DOMAIN
 from colorway.spec.release import SmokeTest
 from colorway.spec.traffic import Color
 
@@ -29,8 +34,6 @@ NOT_YET = frozenset({502, 503, 504})
 PATIENCE = timedelta(seconds=15)
 """How long a test may be repeated while nothing but that comes back."""
 PAUSE = timedelta(seconds=1)
-LOOPBACK = "127.0.0.1"
-"""The one address whose certificate nobody can have signed."""
 
 
 class SmokeError(ColorwayError):
@@ -52,8 +55,8 @@ class Subject:
         return f"{self.color} ({self.version}){'' if self.as_user else ' through the secret header'}"
 
 
-def try_out(tests: Sequence[SmokeTest], subject: Subject, *, prober: Prober, clock: Clock) -> tuple[str, ...]:
-    """Send the tests one after the other.
+def try_out(trials: Sequence[Trial], subject: Subject, *, prober: Prober, clock: Clock) -> tuple[str, ...]:
+    """Send the tests one after the other, each through every load balancer.
 
     An answer that only says that the load balancer knows no task yet is asked for again, up to `PATIENCE`; any other
     wrong answer is final.
@@ -64,15 +67,25 @@ def try_out(tests: Sequence[SmokeTest], subject: Subject, *, prober: Prober, clo
     Raises:
         SmokeError: a test failed; the message says which, what came and what should have come.
     """
-    for test in tests:
+    entrances = prober.entrances()
+    for trial, entrance in itertools.product(trials, entrances):
         deadline = clock.now() + PATIENCE
-        while problem := _problem(test, subject, prober):
+        while problem := _problem(trial, subject, prober, entrance):
             if problem.is_final or clock.now() >= deadline:
-                raise SmokeError(f"smoke test of {subject.name} failed: GET {test.path} {problem.sentence}")
+                through = f" through {entrance}" if len(entrances) > 1 else ""
+                raise SmokeError(f"smoke test of {subject.name} failed: GET {_told(trial)}{through} {problem.sentence}")
             clock.sleep(PAUSE)
-    if not tests:
+    if not trials:
         return ("The platform declares no smoke tests.",)
-    return (f"{len(tests)} smoke tests passed on {subject.name}: {', '.join(test.path for test in tests)}.",)
+    told = ", ".join(_told(trial) for trial in trials)
+    both = f", through {' and '.join(entrances)}" if len(entrances) > 1 else ""
+    return (f"{len(trials)} smoke tests passed on {subject.name}{both}: {told}.",)
+
+
+def _told(trial: Trial) -> str:
+    """Return a page as short as it can be: the stack's own domain goes without saying."""
+    test = trial.test
+    return test.path if (test.domain, test.host) == (MAIN_DOMAIN, None) else f"{trial.page.name}{test.path}"
 
 
 @dataclass(frozen=True)
@@ -81,9 +94,10 @@ class _Mismatch:
     is_final: bool
 
 
-def _problem(test: SmokeTest, subject: Subject, prober: Prober) -> _Mismatch | None:
+def _problem(trial: Trial, subject: Subject, prober: Prober, entrance: str) -> _Mismatch | None:
+    test = trial.test
     try:
-        answer = prober.ask(test.path, color=None if subject.as_user else subject.color)
+        answer = prober.ask(trial.page, color=None if subject.as_user else subject.color, entrance=entrance)
     except UnreachableError as error:
         return _Mismatch(f"got no answer: {error}", is_final=False)
     if answer.status != test.status:
@@ -112,44 +126,102 @@ def _wrong_field(test: SmokeTest, subject: Subject, answer: Answer) -> str | Non
 
 
 @dataclass(frozen=True, kw_only=True)
-class HttpsProber:
-    """Sends requests to a stack's load balancers, each on a connection of its own.
+class Entrance:
+    """Where requests go in."""
 
-    The certificate is checked, except on 127.0.0.1, for which nobody can have one.
+    name: str
+    """The load balancer's host, or the name that leads to all of them."""
+    address: str
+    """Address, or that name again."""
+    port: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpsProber:
+    """Sends requests to a stack's load balancers, each on a connection of its own, whose certificate is checked.
+
+    Besides what this machine trusts, a load balancer is trusted to have the certificate that its own host shows over
+    SSH: in a lab, and before a first certificate was issued, nobody else has signed it.
     """
 
-    url: Callable[[], str]
-    """Asked for the address where users come in."""
+    ways: Sequence[Entrance]
     token: Callable[[], str]
     """Asked for the secret that chooses a color."""
+    certificate: Callable[[str], str]
+    """Asked for the certificate of an entrance, as PEM; raises ColorwayError where there is none."""
+    _trusted: dict[str, str] = field(default_factory=dict, repr=False)
+    """What was answered; asked again where a certificate is refused."""
+    _turn: Iterator[int] = field(default_factory=itertools.count, repr=False)
 
-    def ask(self, path: str, *, color: Color | None) -> Answer:
+    def entrances(self) -> Sequence[str]:
+        """Return the names of all ways in; see `Prober.entrances`."""
+        return [way.name for way in self.ways]
+
+    def ask(self, page: Page, *, color: Color | None, entrance: str | None = None) -> Answer:
         """Send one GET; see `Prober.ask`."""
-        address = urlsplit(self.url())
-        host, port = address.hostname or "", address.port or 443
+        number = next(self._turn) % len(self.ways) if entrance is None else self.entrances().index(entrance)
+        way = self.ways[number]
         headers = {"User-Agent": "colorway"}
         if color is not None:
             headers[PREVIEW_HEADER] = f"{self.token()}.{color.value}"
-        connection = http.client.HTTPSConnection(host, port, timeout=TIMEOUT, context=_context(host))
+        is_new = way.name not in self._trusted
         try:
-            connection.request("GET", path, headers=headers)
+            return self._get(way, page, headers)
+        except UntrustedError:
+            if is_new:
+                raise
+            # It may have another one since.
+            del self._trusted[way.name]
+            return self._get(way, page, headers)
+
+    def _get(self, way: Entrance, page: Page, headers: Mapping[str, str]) -> Answer:
+        connection = _Connection(way, name=page.name, context=self._context(way))
+        where = f"{way.name}, {way.address}:{way.port}"
+        try:
+            connection.request("GET", page.path, headers=dict(headers))
             response = connection.getresponse()
             body = response.read(LONGEST_BODY).decode(errors="replace")
+        except ssl.SSLCertVerificationError as error:
+            raise UntrustedError(f"{where} ({error.verify_message})") from None
         except (OSError, http.client.HTTPException) as error:
             # Not the error's whole text: it could quote the request.
             reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
-            raise UnreachableError(f"{host}:{port} ({reason})") from None
+            raise UnreachableError(f"{where} ({reason})") from None
         finally:
             connection.close()
         return Answer(status=response.status, body=body)
 
+    def _context(self, way: Entrance) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        if way.name not in self._trusted:
+            try:
+                self._trusted[way.name] = self.certificate(way.name)
+            except ColorwayError as error:
+                raise UnreachableError(f"{way.name}, whose certificate cannot be read ({error})") from None
+        if self._trusted[way.name]:
+            context.load_verify_locations(cadata=self._trusted[way.name])
+        return context
 
-def _context(host: str) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    if host == LOOPBACK:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
+
+class UntrustedError(UnreachableError):
+    """Who answered has a certificate that is nobody's."""
+
+
+class _Connection(http.client.HTTPSConnection):
+    """A connection to an address under a name."""
+
+    def __init__(self, way: Entrance, *, name: str, context: ssl.SSLContext) -> None:
+        super().__init__(name, way.port, timeout=TIMEOUT)
+        self._way, self._name, self._trusting = way, name, context
+
+    @override
+    def connect(self) -> None:
+        plain = socket.create_connection((self._way.address, self._way.port), TIMEOUT)
+        try:
+            self.sock = self._trusting.wrap_socket(plain, server_hostname=self._name)
+        except OSError:
+            plain.close()
+            raise
 
 
 MOST_AT_ONCE = 20
@@ -160,7 +232,7 @@ SERVER_ERROR = 500
 """First status that says that the server failed."""
 
 
-def send(asks: Sequence[Ask], *, color: Color, paths: Mapping[str, str], prober: Prober, clock: Clock) -> OwnRequests:
+def send(asks: Sequence[Ask], *, color: Color, pages: Mapping[str, Page], prober: Prober, clock: Clock) -> OwnRequests:
     """Send requests through the secret header, in turn to each service that lacks some.
 
     Returns:
@@ -169,14 +241,14 @@ def send(asks: Sequence[Ask], *, color: Color, paths: Mapping[str, str], prober:
     sent: Counter[str] = Counter()
     good: Counter[str] = Counter()
     deadline = clock.now() + TIME_LIMIT
-    lacking = {ask.service: min(ask.requests, MOST_AT_ONCE) for ask in asks if ask.service in paths}
+    lacking = {ask.service: min(ask.requests, MOST_AT_ONCE) for ask in asks if ask.service in pages}
     while clock.now() < deadline:
         services = [service for service, wanted in lacking.items() if sent[service] < wanted]
         if not services:
             break
         for service in services:
             sent[service] += 1
-            good[service] += _went_well(prober, paths[service], color)
+            good[service] += _went_well(prober, pages[service], color)
     return OwnRequests(color, good)
 
 
@@ -185,8 +257,8 @@ def together(one: OwnRequests, other: OwnRequests) -> OwnRequests:
     return OwnRequests(one.color, Counter(one.answered) + Counter(other.answered))
 
 
-def _went_well(prober: Prober, path: str, color: Color) -> bool:
+def _went_well(prober: Prober, page: Page, color: Color) -> bool:
     try:
-        return prober.ask(path, color=color).status < SERVER_ERROR
+        return prober.ask(page, color=color).status < SERVER_ERROR
     except UnreachableError:
         return False

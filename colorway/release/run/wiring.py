@@ -14,7 +14,7 @@ from colorway.release.ports.project import Files
 from colorway.release.ports.prometheus import Prometheus, PrometheusMeter
 from colorway.release.ports.protocols import Applier, Backups, EnginePort, Ports, Reporter, SystemClock
 from colorway.release.run.apply import ApplyByCi, ApplyHere
-from colorway.release.run.requests import HttpsProber
+from colorway.release.run.requests import Entrance, HttpsProber
 from colorway.release.tell.notices import Notices
 from colorway.spec.platform_file import ImageSource
 from colorway.spec.platform_spec import PlatformSpec
@@ -41,6 +41,8 @@ def real_ports(spec: PlatformSpec, *, root: Path, backing: Backing, reporter: Re
     """Return the ports of a stack as they are outside of tests; nothing is contacted yet."""
     clock, repository, engine = SystemClock(), Git(root), backing.engine
     addresses = PlatformOutputs.model_validate(platform_outputs(spec, generation=""))
+    # Behind a name of its own zone a CDN answers, with a certificate that everybody trusts.
+    certificate = (lambda _name: "") if spec.settings.zone else engine.certificate
     applier: Applier = ApplyHere(engine)
     if spec.settings.release.apply is Apply.CI:
         applier = ApplyByCi(engine=engine, repository=repository, clock=clock, reporter=reporter)
@@ -57,7 +59,7 @@ def real_ports(spec: PlatformSpec, *, root: Path, backing: Backing, reporter: Re
             load_balancers=[host.name for host in spec.load_balancers],
             scrape_interval=spec.platform.monitoring.scrape_interval,
         ),
-        prober=HttpsProber(url=lambda: addresses.url, token=engine.preview_token),
+        prober=HttpsProber(ways=_ways(spec, addresses), token=engine.preview_token, certificate=certificate),
         notifier=Notices(backing.notify_urls),
         images=BuiltHere() if is_local else RegistryImages(backing.nodes),
         backups=backing.backups,
@@ -65,3 +67,11 @@ def real_ports(spec: PlatformSpec, *, root: Path, backing: Backing, reporter: Re
         reporter=reporter,
         clock=clock,
     )
+
+
+def _ways(spec: PlatformSpec, addresses: PlatformOutputs) -> list[Entrance]:
+    """Return the name that users type where the stack has a zone; else every load balancer."""
+    port = spec.platform.edge.https_port
+    if spec.settings.zone:
+        return [Entrance(name=addresses.domain, address=addresses.domain, port=port)]
+    return [Entrance(name=one.host, address=one.address, port=port) for one in addresses.load_balancers]
