@@ -13,6 +13,7 @@ from pulumi import automation as auto
 
 from colorway.config import stack_files
 from colorway.edits import refusals, sentence
+from colorway.engine import fencing
 from colorway.engine.claim import claimed
 from colorway.engine.ending import explained, patient
 from colorway.engine.events import Change, EventLog
@@ -76,6 +77,11 @@ class Engine:
     spec: PlatformSpec
     say: Say
     swarm: Swarm
+
+    @property
+    def edge(self) -> fencing.Edge:
+        """The stack's load balancers, as one may be lost and let in again."""
+        return fencing.Edge(spec=self.spec, swarm=self.swarm, say=self.say)
 
     def open(self, *, create: bool = False) -> tuple[Stack, Deployed]:
         """Return the stack and its state, which is only read; see `read_state`."""
@@ -160,16 +166,21 @@ class Engine:
         hint = f"Nothing was rolled back. `colorway status {name}` says what is live; `colorway up {name}` tries again."
         with self._claimed("up", create=True) as (stack, deployed):
             self._refuse_illegal(deployed, in_place)
+            fenced = self.edge.let_in()
+            without = fencing.resources_of(fenced, deployed)
             with (
                 watched_tasks(self.swarm, stack=name, say=self.say) as failures,
                 explained(log, failures, hint=hint, why_no_image=self.swarm.why_no_image),
             ):
-                replace = list(self._recover(stack, deployed))
+                replace = [urn for urn in self._recover(stack, deployed, fenced=fenced) if urn not in without]
                 self._repeated(
                     stack,
                     log,
                     lambda: stack.up(
-                        on_event=log, replace=replace or None, continue_on_error=continue_on_error or None
+                        on_event=log,
+                        replace=replace or None,
+                        exclude=sorted(without) or None,
+                        continue_on_error=continue_on_error or None,
                     ),
                 )
         outputs = read_outputs(log.stack_outputs)
@@ -283,10 +294,13 @@ class Engine:
         stack.repair()
         return stack.deployed()
 
-    def _recover(self, stack: Stack, deployed: Deployed, *, orphans: bool = False) -> tuple[str, ...]:
+    def _recover(
+        self, stack: Stack, deployed: Deployed, *, orphans: bool = False, fenced: Sequence[str] = ()
+    ) -> tuple[str, ...]:
         """Mend what a killed run left, and return the scripts that must run again."""
-        served = self.swarm.live_generations(self.spec) if deployed.applied_generations else {}
-        live = {urn: served.get(host_of_apply(urn)) for urn in deployed.applied_generations}
+        there = [urn for urn in deployed.applied_generations if host_of_apply(urn) not in fenced]
+        served = self.swarm.live_generations(self.spec, without=fenced) if there else {}
+        live = {urn: served.get(host_of_apply(urn)) for urn in there}
         running = () if orphans else self.swarm.named_objects(self.spec.stack)
         recovery = plan_recovery(deployed, stack=self.spec.stack, live=live, running=running)
         for reason in recovery.reasons:

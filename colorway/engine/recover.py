@@ -39,7 +39,8 @@ def plan_recovery(
     Args:
         deployed: The stack's state.
         stack: Name of the stack.
-        live: The generation that each load balancer serves, by the URN of its apply; None = no answer.
+        live: The generation that each load balancer serves, by the URN of its apply; None = no answer. One that is
+            fenced is left out.
         running: Named objects in the swarm that carry the stack's label.
 
     Raises:
@@ -66,10 +67,10 @@ def plan_recovery(
     replace = [operation.urn for operation in pending if _is_script(operation) and operation.urn in deployed.urns]
     for urn, text in deployed.applied_generations.items():
         wanted = generation_of(text)
-        if wanted and live.get(urn) != wanted:
+        if wanted and urn in live and live[urn] != wanted:
             replace.append(urn)
             reasons.append(
-                f"{host_of_apply(urn)} serves {live.get(urn) or 'nothing known'} and not {wanted} of the last "
+                f"{host_of_apply(urn)} serves {live[urn] or 'nothing known'} and not {wanted} of the last "
                 "finished run; the configured one is applied again"
             )
     return Recovery(

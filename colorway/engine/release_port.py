@@ -8,6 +8,7 @@ from pathlib import Path
 
 from colorway.config import stack_files
 from colorway.config.stack_files import SECRETS
+from colorway.engine import fencing
 from colorway.engine.ending import EngineError
 from colorway.engine.operations import Engine, Say
 from colorway.engine.session import build_images, engine_for
@@ -15,6 +16,7 @@ from colorway.errors import ColorwayError
 from colorway.machine.progress import Progress
 from colorway.outputs import TOKEN_OUTPUT, PlatformOutputs
 from colorway.release.plan.facts import ServiceHealth
+from colorway.release.ports.protocols import LostError
 from colorway.render.nginx import certificate
 from colorway.spec import names
 from colorway.spec.hosts import Role
@@ -49,15 +51,36 @@ class ReleasePort:
         """Apply what the working tree says; see the port."""
         spec = self._spec()
         self._tokens.clear()
+        engine = self._engine(spec)
+        if not continue_on_error:
+            self._refuse_lost(spec, engine)
         build_images(spec, root=self.root, progress=self.progress)
         try:
-            self._engine(spec).up(continue_on_error=continue_on_error)
+            engine.up(continue_on_error=continue_on_error)
         except EngineError as error:
             if any(words in str(error) for words in SILENT):
                 # Docker is to blame, and not the color that was being changed.
                 first = str(error).splitlines()[0].strip()
                 raise NoAnswerError(f"Docker stopped answering while `up` ran: {first}") from None
             raise
+
+    def _refuse_lost(self, spec: PlatformSpec, engine: Engine) -> None:
+        """Refuse to go on where a load balancer cannot be told; half of the users would stay where they are."""
+        lost = fencing.lost(spec, among={host.name for host in spec.load_balancers} - set(engine.edge.fenced()))
+        if lost:
+            told = ", ".join(f"{host} serves generation {live or 'unknown'}" for host, live in self.live().items())
+            raise LostError(
+                f"load balancer {lost[0].host} cannot be told what to serve ({lost[0].why}), so nothing was applied: "
+                f"{told}"
+            )
+
+    def fence_lost(self) -> tuple[str, ...]:
+        """Fence what cannot be told to go back; see the port."""
+        return self._engine(self._spec()).edge.fence_lost()
+
+    def fenced(self) -> tuple[str, ...]:
+        """Return the hosts whose load balancer is fenced; see the port."""
+        return self._engine(self._spec()).edge.fenced()
 
     def outputs(self) -> PlatformOutputs | None:
         """Return what was last applied; see the port."""
@@ -67,9 +90,11 @@ class ReleasePort:
         """Return the generation of each load balancer; see the port."""
         spec = self._spec()
         try:
-            return Swarm(spec.manager).live_generations(spec)
+            fenced = self._engine(spec).edge.fenced()
+            served = Swarm(spec.manager).live_generations(spec, without=fenced)
         except NoAnswerError:
             return dict.fromkeys((host.name for host in spec.load_balancers), None)
+        return served
 
     def health(self) -> Sequence[ServiceHealth]:
         """Return every service with its tasks; see the port."""

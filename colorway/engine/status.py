@@ -51,6 +51,8 @@ class Status:
     rows: tuple[Row, ...]
     live: dict[str, str | None]
     """Generation that each load balancer serves, by host."""
+    fenced: tuple[str, ...] = ()
+    """Hosts whose load balancer could not be told to go back; they are no part of `live`."""
     made: tuple[SwarmObject, ...] = ()
     """What exists although no `up` has finished."""
     is_known: bool = True
@@ -71,6 +73,10 @@ class Status:
         if wanted != (self.outputs.versions, self.outputs.traffic):
             found.append(("the stack file says other versions or traffic than the last finished run", up))
         applied = self.outputs.generation
+        found += [
+            (f"load balancer {host} is fenced, because it could not be told to go back; it serves nobody", up)
+            for host in self.fenced
+        ]
         found += [
             (f"load balancer {host} serves generation {live or 'unknown'}, the last finished run applied {applied}", up)
             for host, live in self.live.items()
@@ -100,13 +106,14 @@ class Status:
 
     @property
     def _sick_rows(self) -> list[tuple[str, str]]:
+        fenced = {names.service(self.stack, names.load_balancer(host)) for host in self.fenced}
         return [
             (
                 f"{row.service}: {row.running} of {row.wanted} tasks run{f': {row.why}' if row.why else ''}",
                 f"docker service ps --no-trunc {row.service}",
             )
             for row in self.rows
-            if not row.is_healthy
+            if not row.is_healthy and row.service not in fenced
         ]
 
 
@@ -124,8 +131,10 @@ def read_status(spec: PlatformSpec, *, outputs: PlatformOutputs | None, swarm: S
         services = swarm.services(spec.stack)
         sick = any(service.running != service.wanted for service in services)
         reasons = _reasons(swarm, spec.stack) if sick else {}
-        served = swarm.live_generations(spec) if outputs else {}
-        live = {lb.host: served.get(lb.host) for lb in outputs.load_balancers} if outputs else {}
+        fenced = swarm.fenced(spec) if outputs else ()
+        served = swarm.live_generations(spec, without=fenced) if outputs else {}
+        there = [lb.host for lb in outputs.load_balancers if lb.host not in fenced] if outputs else []
+        live = {host: served.get(host) for host in there}
         made = [] if outputs else swarm.all_objects(spec.stack)
     except NoAnswerError as silence:
         return replace(found, silence=silence)
@@ -136,6 +145,7 @@ def read_status(spec: PlatformSpec, *, outputs: PlatformOutputs | None, swarm: S
         found,
         rows=tuple(_row(service, versions.get(service.name), reasons.get(service.name)) for service in services),
         live=live,
+        fenced=fenced,
         made=tuple(one for one in made if one.name not in notes),
     )
 

@@ -12,6 +12,7 @@ from colorway.machine.progress import Progress
 from colorway.render.templates import host_script
 from colorway.spec.hosts import HostSpec
 from colorway.spec.platform_spec import PlatformSpec
+from colorway.swarm.services import Swarm
 
 _INSTALL = 900
 """Seconds for packages and the engine's start."""
@@ -24,8 +25,19 @@ def check(spec: PlatformSpec, *, reach: Reach = over_ssh) -> list[preflight.Fact
         ColorwayError: one is not what it should be; all of it in one table, and nothing was changed.
     """
     facts, silent = preflight.ask(spec.settings.hosts, reach=reach)
+    fenced = _fenced(spec, facts) if silent else ()
+    silent = [one for one in silent if one.host not in fenced]
     preflight.refuse([*silent, *preflight.findings(facts)], file=stack_file(spec.stack))
     return facts
+
+
+def _fenced(spec: PlatformSpec, facts: Sequence[preflight.Facts]) -> tuple[str, ...]:
+    """Return the hosts of fenced load balancers, which the others go on without; asked of a manager that answers."""
+    managers = [one.host for one in facts if one.is_manager and one.host.name == spec.manager.name]
+    try:
+        return Swarm(managers[0]).fenced(spec) if managers else ()
+    except ColorwayError:
+        return ()
 
 
 def make_ready(spec: PlatformSpec, *, progress: Progress, say: Callable[[str], None], reach: Reach = over_ssh) -> None:

@@ -128,6 +128,14 @@ def host_label(stack: str) -> str:
     return f"colorway-{stack}-host"
 
 
+FENCED = "fenced"
+
+
+def edge_label(stack: str) -> str:
+    """Return the Swarm node label that keeps a load balancer from its host where its value is `FENCED`."""
+    return f"colorway-{stack}-edge"
+
+
 def labels(stack: str, logical: str, color: Color | None = None) -> dict[str, str]:
     """Return the labels of a service: by them the swarm is read back."""
     found = {STACK_LABEL: stack, SERVICE_LABEL: logical}

@@ -14,6 +14,7 @@ from colorway.spec.hosts import HostSpec
 from colorway.spec.names import COLOR_LABEL, ONE_OFF_LABEL, SERVICE_LABEL, STACK_LABEL, registry_host
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.swarm.connections import Connection, DockerError, MissingError, NoAnswerError, RefusedError
+from colorway.swarm.fences import Fences
 from colorway.swarm.tasks import TaskState, task_state, why_refused
 
 SERVICE_OF_CONTAINER = "com.docker.swarm.service.name"
@@ -241,15 +242,20 @@ class Swarm:
 
         return self._engine.ask(what, answer).decode(errors="replace")
 
-    def live_generations(self, spec: PlatformSpec) -> dict[str, str | None]:
+    def live_generations(self, spec: PlatformSpec, *, without: Collection[str] = ()) -> dict[str, str | None]:
         """Return the generation that each load balancer serves, by host: asked of that host's own engine.
 
-        None where no load balancer answers, and where another host does not.
+        None where no load balancer answers, and where another host does not. Hosts in `without` are not asked.
 
         Raises:
             NoAnswerError: this host's Docker does not answer.
         """
-        return {host.name: self._live_on(host, spec.stack) for host in spec.load_balancers}
+        return {host.name: self._live_on(host, spec.stack) for host in spec.load_balancers if host.name not in without}
+
+    def fenced(self, spec: PlatformSpec) -> tuple[str, ...]:
+        """Return the hosts whose load balancer is fenced; nobody is asked where it runs on this machine."""
+        ours = {host.name for host in spec.load_balancers if not host.is_local}
+        return tuple(host for host in Fences(self._engine, stack=spec.stack).hosts() if host in ours) if ours else ()
 
     def _live_on(self, host: HostSpec, stack: str) -> str | None:
         service = names.service(stack, names.load_balancer(host.name))

@@ -96,7 +96,11 @@ def _service(spec: PlatformSpec, *, host: HostSpec) -> SwarmServiceSpec:
         stop_grace=worker_shutdown(spec) + STOP_MARGIN,
         stop_signal="SIGQUIT",
         order=Order.STOP_FIRST,
-        constraints=(f"node.labels.{names.host_label(spec.stack)}=={host.name}",),
+        constraints=(
+            f"node.labels.{names.host_label(spec.stack)}=={host.name}",
+            # A host that comes back must not serve what it served when it was lost; see colorway/swarm/fences.py.
+            f"node.labels.{names.edge_label(spec.stack)}!={names.FENCED}",
+        ),
         env={"COLORWAY_STATUS_PORT": str(STATUS_PORT)},
         ports=(PublishedSpec(port=edge.http_port, target=80), PublishedSpec(port=edge.https_port, target=443)),
         mounts=(Mount(target=INSIDE, source=spec.edge_directory, bind=True),),

@@ -86,7 +86,8 @@ class FakeStack:
         for resource in self.deployment["resources"]:
             resource.pop("dependencies", None)
 
-    def up(self, *, on_event, replace=None, continue_on_error=None):
+    def up(self, *, on_event, replace=None, exclude=None, continue_on_error=None):
+        self.excluded = exclude
         self._operate(("up", tuple(replace or ()), continue_on_error), on_event)
 
     def destroy(self, *, on_event):
@@ -135,8 +136,11 @@ class FakeSwarm:
         self.autonamed = []
         self.one_off = []
 
-    def live_generations(self, spec):
-        return {host.name: self.live for host in spec.load_balancers}
+    def live_generations(self, spec, *, without=()):
+        return {host.name: self.live for host in spec.load_balancers if host.name not in without}
+
+    def fenced(self, _spec):
+        return ()
 
     def why_no_image(self, reference):
         return f"the registry says no to {reference}" if reference.startswith("registry") else None

@@ -23,8 +23,8 @@ def outputs_of(spec, generation="abc"):
 class FakeSwarm:
     """A swarm that has exactly what some outputs say."""
 
-    def __init__(self, outputs, live="abc"):
-        self._outputs, self._live = outputs, live
+    def __init__(self, outputs, live="abc", fences=()):
+        self._outputs, self._live, self.fences = outputs, live, fences
 
     def services(self, _stack):
         return [
@@ -37,8 +37,11 @@ class FakeSwarm:
     def all_objects(self, _stack):
         return []
 
-    def live_generations(self, spec):
-        return {host.name: self._live for host in spec.load_balancers}
+    def live_generations(self, spec, *, without=()):
+        return {host.name: self._live for host in spec.load_balancers if host.name not in without}
+
+    def fenced(self, _spec):
+        return self.fences
 
 
 def status(*, configured=None, live="abc", **row_changes):

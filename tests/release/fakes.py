@@ -18,7 +18,7 @@ from colorway.release.plan.facts import Holder, ServiceHealth
 from colorway.release.plan.trailers import Message, ReleaseCommit
 from colorway.release.ports.git import GitError
 from colorway.release.ports.project import Page, ProjectFacts, Trial
-from colorway.release.ports.protocols import Answer, LockLostError, Notice, Ports, StageProgress
+from colorway.release.ports.protocols import Answer, LockLostError, LostError, Notice, Ports, StageProgress
 from colorway.release.run.apply import ApplyHere
 from colorway.release.verdict.counters import OwnRequests
 from colorway.release.verdict.window import Counts, Latencies, QueryError, ServiceCounts, Window
@@ -91,6 +91,10 @@ class World:
     dying_at: int | None = None
     """Share at which all tasks of the rising color die."""
     meter_is_gone: bool = False
+    balancers: tuple[str, ...] = ("lb1",)
+    lost: tuple[str, ...] = ()
+    """Load balancers whose hosts cannot be reached; as soon as one is fenced, nobody asks it."""
+    fenced: tuple[str, ...] = ()
     api: FakeApi = field(default_factory=FakeApi)
     """The engine that the real adapter asks; its `trouble` is what docker-py raises."""
     migrations: Mapping[str, tuple[MigrationSpec, ...]] = field(default_factory=lambda: dict.fromkeys(KNOWN, (FIRST,)))
@@ -297,6 +301,18 @@ class FakeProject:
 class FakeEngine:
     world: World
 
+    def fenced(self) -> tuple[str, ...]:
+        return self.world.fenced
+
+    def fence_lost(self) -> tuple[str, ...]:
+        world = self.world
+        found = [host for host in world.lost if host not in world.fenced]
+        world.fenced = (*world.fenced, *found)
+        return tuple(f"Load balancer {host} is fenced." for host in found)
+
+    def certificate(self, load_balancer: str) -> str:
+        return ""
+
     def up(self, *, continue_on_error: bool) -> None:
         """Do what the real one does, in its order: services of both colors, the load balancers, what goes off."""
         world = self.world
@@ -308,6 +324,10 @@ class FakeEngine:
             raise ColorwayError(refused[0])
         # As the real one begins: it looks what there is.
         swarm_of(world.api).named_objects("test")
+        if silent := [host for host in world.lost if host not in world.fenced]:
+            if continue_on_error:
+                raise ColorwayError(f"routing-check-{silent[0]}: no connection")
+            raise LostError(f"load balancer {silent[0]} cannot be told what to serve, so nothing was applied")
         if world.up_errors:
             raise ColorwayError(world.up_errors.pop(0))
         world.on = Versions(**{c.value: wanted.versions.of(c) or world.on.of(c) for c in Color})
@@ -356,7 +376,12 @@ class FakeEngine:
 
     def live(self) -> dict[str, str | None]:
         self.world.point("live")
-        return {"lb1": None if self.world.api.trouble else self.world.live}
+        world = self.world
+        return {
+            host: None if world.api.trouble or host in world.lost else world.live
+            for host in world.balancers
+            if host not in world.fenced
+        }
 
     def health(self) -> list[ServiceHealth]:
         """Ask the real adapter, over an engine that fails as docker-py does."""

@@ -252,6 +252,48 @@ def test_a_state_that_cannot_be_read_holds_the_release() -> None:
     run(world, release(), code=ExitCode.DONE)
 
 
+def test_a_lost_load_balancer_stops_a_release_and_does_not_undo_it() -> None:
+    world = World(balancers=("lb1", "lb2"))
+    world.by = lambda now, _name: setattr(now, "lost", ("lb2",) if len(now.log) == 3 else ())
+    ending = run(world, release(), code=ExitCode.HELD)
+    assert "load balancer lb2 cannot be told what to serve, so nothing was applied" in ending.reason
+    assert world.history == ["100:0", "90:10"], "users stay where they are"
+    assert not world.fenced, "which only the way back does"
+    world.by = lambda _now, _name: None
+    world.lost = ()
+    run(world, release(), code=ExitCode.DONE)
+    assert world.history == ALL, "and it goes on"
+
+
+def test_a_lost_load_balancer_does_not_block_the_way_back() -> None:
+    world = World(balancers=("lb1", "lb2"))
+
+    def somebody(now: World, name: str) -> None:
+        """Lose a load balancer, and have the version fail its users, once it has half of them."""
+        if name == "read" and now.history[-1] == "50:50":
+            now.lost, now.bad = ("lb2",), {"2.0.0"}
+
+    world.by = somebody
+    ending = run(world, release(), code=ExitCode.ROLLED_BACK)
+    assert world.history == ["100:0", "90:10", "50:50", "100:0"], "all who can be reached are back"
+    assert world.fenced == ("lb2",)
+    assert any("Load balancer lb2 is fenced." in line for line in world.messages[-1].body), "git says so"
+    assert "load balancer lb2 is fenced and serves nobody" in ending.remarks[0]
+    assert any("lb2 is fenced" in line for notice in world.notices for line in notice.lines), "people are told"
+
+
+def test_a_rollback_without_a_load_balancer_has_an_exit_code_of_its_own_and_nothing_goes_forward() -> None:
+    world = released(50)
+    world.balancers, world.lost = ("lb1", "lb2"), ("lb2",)
+    ending = run(world, rollback(), code=ExitCode.FENCED)
+    assert shares(world.installed) == "100:0"
+    assert "colorway up test lets it in again" in ending.remarks[0]
+    refused = run(world, release(), code=ExitCode.REFUSED)
+    assert refused.reason == "test: load balancer lb2 is fenced, because it could not be told to go back"
+    world.fenced = world.lost = ()
+    run(world, release(), code=ExitCode.DONE)
+
+
 STEPS = {
     "the bake": ("read", 2),
     "the end of a bake": ("read", 4),

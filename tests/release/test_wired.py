@@ -124,6 +124,15 @@ class FilesEngine:
     def preview_token(self) -> str:
         return "token"
 
+    def certificate(self, load_balancer: str) -> str:
+        return ""
+
+    def fenced(self) -> tuple[str, ...]:
+        return ()
+
+    def fence_lost(self) -> tuple[str, ...]:
+        return ()
+
     def log_tail(self, color: Color) -> list[str]:
         return []
 

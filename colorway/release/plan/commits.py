@@ -62,7 +62,7 @@ def off(situation: Situation, *, why: Failure) -> Commit:
         situation,
         VersionsEdit(_with_version(situation, state.rising, None)),
         subject=f"Turn {state.rising} off on {situation.stack}: {state.version} is undone",
-        body=[f"Why: {why.reason}", *begun, *_not_undone(situation)],
+        body=[f"Why: {why.reason}", *begun, *situation.session.evidence, *_not_undone(situation)],
         step=OFF,
     )
 

@@ -41,7 +41,12 @@ def of_any(situation: Situation, request: Request) -> Refuse | None:
 
 def of_release(situation: Situation, request: Request) -> Refuse | None:
     """Return why a version cannot be released now."""
-    return _unknown_version(situation, request) or _wrong_time(situation, request) or _out_of_step(situation)
+    return (
+        _unknown_version(situation, request)
+        or _wrong_time(situation, request)
+        or _fenced(situation)
+        or _out_of_step(situation)
+    )
 
 
 def of_finish(situation: Situation) -> Refuse | None:
@@ -112,6 +117,26 @@ def is_ours(situation: Situation, edit: Edit) -> bool:
         return len(before.versions.on) == len(Color)
     serving = [color for color in Color if before.traffic.of(color) > 0]
     return all(edit.versions.of(color) == before.versions.of(color) for color in serving)
+
+
+def fenced_remarks(situation: Situation) -> tuple[str, ...]:
+    """Say of each fenced load balancer what helps."""
+    return tuple(
+        f"load balancer {host} is fenced and serves nobody; once it can be reached, colorway up {situation.stack} "
+        "lets it in again"
+        for host in situation.fenced
+    )
+
+
+def _fenced(situation: Situation) -> Refuse | None:
+    """Refuse to go forward without a load balancer: half of the users would stay where they are."""
+    if not situation.fenced:
+        return None
+    hosts = ", ".join(situation.fenced)
+    return Refuse(
+        reason=f"{situation.stack}: load balancer {hosts} is fenced, because it could not be told to go back",
+        cure=f"repair the host; then colorway up {situation.stack} lets it in again",
+    )
 
 
 def _unknown_version(situation: Situation, request: Request) -> Refuse | None:

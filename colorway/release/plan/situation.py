@@ -237,6 +237,8 @@ class Situation:
     """Generation that HEAD's traffic line means."""
     live: Mapping[str, str | None]
     """Generation that each load balancer serves, by host; none = it does not answer."""
+    fenced: tuple[str, ...] = ()
+    """Hosts whose load balancer could not be told to go back; no part of `live`."""
     log: tuple[ReleaseCommit, ...]
     """The stack's release commits, newest first."""
     dirty: tuple[str, ...] = ()

@@ -22,6 +22,8 @@ class ExitCode(IntEnum):
     """The release failed and was undone."""
     HELD = 4
     """The release stands where it is, and a person has to decide."""
+    FENCED = 5
+    """What was asked for is so, but for a load balancer that is fenced."""
 
 
 class Event(StrEnum):

@@ -93,7 +93,10 @@ def _undone(situation: Situation, request: Request, why: Failure, remarks: tuple
         f"{situation.stack}: {newest.version} is rolled back, {traffic.active} ({newest.previous}) has all traffic; "
         f"why: {why.reason}"
     )
-    code = ExitCode.DONE if request.goal is Goal.ROLLBACK else ExitCode.ROLLED_BACK
+    code = ExitCode.ROLLED_BACK
+    if request.goal is Goal.ROLLBACK:
+        code = ExitCode.FENCED if situation.fenced else ExitCode.DONE
+    remarks = (*remarks, *endings.fenced_remarks(situation))
     return closing(situation, event=Event.ROLLED_BACK, ending=Done(summary=summary, code=code, remarks=remarks))
 
 

@@ -60,6 +60,10 @@ class LockLostError(ColorwayError):
     """Somebody took the lock over; this run must do nothing more."""
 
 
+class LostError(ColorwayError):
+    """A load balancer cannot be told what to serve; nothing was applied."""
+
+
 class UnreachableError(ColorwayError):
     """A request got no answer at all."""
 
@@ -74,6 +78,7 @@ class EnginePort(Protocol):
             continue_on_error: Whether what does not depend on a failure is done all the same.
 
         Raises:
+            LostError: a load balancer cannot be told, and nothing was changed; not with `continue_on_error`.
             ColorwayError: something could not be done; its first line says what and why, more lines are evidence.
         """
 
@@ -81,7 +86,20 @@ class EnginePort(Protocol):
         """Return what was last applied, None before the first install; asked anew at each call."""
 
     def live(self) -> Mapping[str, str | None]:
-        """Return the generation that each load balancer serves, by host; None = it does not answer."""
+        """Return the generation that each load balancer serves, by host; None = it does not answer.
+
+        One that is fenced serves nothing, and is left out.
+        """
+
+    def fenced(self) -> tuple[str, ...]:
+        """Return the hosts whose load balancer is fenced: it could not be told to go back."""
+
+    def fence_lost(self) -> tuple[str, ...]:
+        """Fence the load balancers that cannot be told to go back, so that they do not block the way back.
+
+        Returns:
+            A sentence for each that is fenced now.
+        """
 
     def health(self) -> Sequence[ServiceHealth]:
         """Return every service of the stack with the tasks that should run and those that do, health check passed."""

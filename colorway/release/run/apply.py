@@ -23,8 +23,9 @@ class ApplyHere:
 
     def apply(self, _facts: ProjectFacts, *, continue_on_error: bool) -> tuple[str, ...]:
         """Make HEAD live; see `Applier`."""
+        told = self.engine.fence_lost() if continue_on_error else ()
         self.engine.up(continue_on_error=continue_on_error)
-        return ()
+        return told
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,7 @@ class ApplyByCi:
 
     def apply(self, facts: ProjectFacts, *, continue_on_error: bool) -> tuple[str, ...]:
         """Push HEAD and wait; see `Applier`. What CI does on an error is CI's own."""
-        del continue_on_error
+        told = self.engine.fence_lost() if continue_on_error else ()
         self.repository.push()
         head = self.repository.head()[:10]
         self.reporter.say(f"pushed {head}; waiting for CI to apply it")
@@ -51,7 +52,7 @@ class ApplyByCi:
                     f"CI has not applied commit {head} within {minutes} min; look at its log, then continue or undo"
                 )
             self.clock.sleep(CI_PAUSE)
-        return (f"CI applied {head}.",)
+        return (*told, f"CI applied {head}.")
 
     def _is_live(self, facts: ProjectFacts) -> bool:
         try:

@@ -8,7 +8,7 @@ from colorway.errors import ColorwayError
 from colorway.release.plan.situation import Goal, Phase, Request, Session, Situation
 from colorway.release.plan.steps import Action, Apply, AwaitHealthy, Bake, Failure, Smoke, Verify
 from colorway.release.ports.git import GitError
-from colorway.release.ports.protocols import LockLostError
+from colorway.release.ports.protocols import LockLostError, LostError
 from colorway.swarm.connections import NoAnswerError
 
 LONGEST_LINE = 200
@@ -28,7 +28,7 @@ class StepFailedError(ColorwayError):
 def blame(situation: Situation, request: Request, step: Action, error: ColorwayError) -> Session:
     """Return the session after a step that failed."""
     session, failure = situation.session, failure_of(error)
-    is_nobodys = isinstance(error, GitError | LockLostError | NoAnswerError)
+    is_nobodys = isinstance(error, GitError | LockLostError | LostError | NoAnswerError)
     if is_nobodys or not isinstance(step, Apply | AwaitHealthy | Smoke | Bake | Verify):
         return replace(session, stopped=failure.reason, is_replaced=isinstance(error, LockLostError))
     if session.failure or request.goal is Goal.ROLLBACK:

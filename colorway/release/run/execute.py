@@ -32,7 +32,7 @@ from colorway.release.plan.steps import (
     Verify,
 )
 from colorway.release.ports.git import GitError
-from colorway.release.ports.protocols import LockLostError, Notice, Ports
+from colorway.release.ports.protocols import LockLostError, LostError, Notice, Ports
 from colorway.release.run.bake import Baking
 from colorway.release.run.blame import StepFailedError, blame, blames_the_color, trimmed
 from colorway.release.run.observe import Observer
@@ -229,7 +229,8 @@ class Run:
         """Return Docker's silence if a step failed by it; an engine that lost Docker on the way says other things."""
         if isinstance(error, NoAnswerError):
             return error
-        if isinstance(error, LockLostError | GitError) or not isinstance(step, Apply | AwaitHealthy | Verify):
+        is_told = isinstance(error, LockLostError | LostError | GitError)
+        if is_told or not isinstance(step, Apply | AwaitHealthy | Verify):
             return None
         try:
             self.ports.engine.health()

@@ -23,6 +23,7 @@ class _Running:
 
     outputs: PlatformOutputs | None
     live: Mapping[str, str | None]
+    fenced: tuple[str, ...]
     health: tuple[ServiceHealth, ...]
 
 
@@ -101,6 +102,7 @@ class Observer:
             installed=running.outputs.installed if running.outputs else None,
             wanted_generation=facts.wanted_generation,
             live=running.live,
+            fenced=running.fenced,
             log=at_head.log,
             dirty=tuple(file for file in changed if not (leftover and file.endswith(self.file))),
             leftover=leftover,
@@ -129,6 +131,6 @@ class Observer:
         if self._running is None:
             engine = self.ports.engine
             outputs = engine.outputs()
-            live, health = (engine.live(), engine.health()) if outputs else ({}, ())
-            self._running = _Running(outputs, live, tuple(health))
+            live, fenced, health = (engine.live(), engine.fenced(), engine.health()) if outputs else ({}, (), ())
+            self._running = _Running(outputs, live, fenced, tuple(health))
         return self._running

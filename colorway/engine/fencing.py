@@ -1,0 +1,201 @@
+"""The way back is never blocked: a load balancer that cannot be told to go back is fenced, and let in again later."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from colorway.engine.recover import generation_of
+from colorway.engine.state import Deployed
+from colorway.errors import ColorwayError
+from colorway.hosts.reach import Reach, Said, everywhere, over_ssh
+from colorway.render.nginx import INSIDE, certificate
+from colorway.render.templates import host_script
+from colorway.spec import names
+from colorway.spec.hosts import HostSpec
+from colorway.spec.platform_spec import PlatformSpec
+from colorway.swarm.fences import Fences
+from colorway.swarm.services import Swarm
+
+_TRIES = 2
+"""How often a host is asked until it counts as lost: being wrong costs one more load balancer."""
+_ANSWER = 15
+"""Seconds for its answer; the way back has a minute in all."""
+_LET_IN = 180
+"""Seconds for the script that gives a load balancer its text."""
+_HEALTHY_WITHIN = 60
+"""Seconds until a load balancer that was let in serves."""
+_PARTS = ("", "-run", "-service", "-directory", "-directory-run", "-secrets", "-secrets-run", "-program")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lost:
+    """A load balancer that cannot be told what to serve."""
+
+    host: str
+    why: str
+
+
+def lost(spec: PlatformSpec, *, reach: Reach = over_ssh, among: Collection[str] | None = None) -> tuple[Lost, ...]:
+    """Return the load balancers that cannot be told what to serve now; this machine's can.
+
+    Args:
+        spec: The stack.
+        reach: Runs a script on a host.
+        among: Hosts that are asked; none = all.
+    """
+    script = host_script("edge-probe")
+    asked = [host for host in spec.load_balancers if not host.is_local and (among is None or host.name in among)]
+    found: dict[str, str] = {}
+    for _ in range(_TRIES):
+        if not asked:
+            break
+        answers: Mapping[str, Said] = everywhere(
+            asked, lambda host: reach(host, script, spec.edge_directory, limit=_ANSWER)
+        )
+        found = {name: said.last_words for name, said in answers.items() if said.code}
+        asked = [host for host in asked if host.name in found]
+    return tuple(Lost(host=name, why=why) for name, why in found.items())
+
+
+def resources_of(hosts: Sequence[str], deployed: Deployed) -> frozenset[str]:
+    """Return the URNs of what an `up` would do on load balancers' hosts, to leave it out."""
+    found = set()
+    for host in hosts:
+        whole = (names.load_balancer(host), names.mtail(host), f"routing-check-{host}", f"routing-apply-{host}")
+        wanted = {f"{name}{part}" for name in whole for part in _PARTS}
+        found |= {urn for urn in deployed.urns if urn.rpartition("::")[2] in wanted}
+    return frozenset(found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edge:
+    """The load balancers of a stack on several hosts."""
+
+    spec: PlatformSpec
+    swarm: Swarm
+    """A manager's."""
+    say: Callable[[str], None]
+    reach: Reach = over_ssh
+    ask: Callable[[HostSpec], Swarm] = Swarm
+    sleep: Callable[[float], None] = time.sleep
+
+    @property
+    def _fences(self) -> Fences:
+        return Fences(self.swarm.client(), stack=self.spec.stack)
+
+    @property
+    def _remote(self) -> list[HostSpec]:
+        return [host for host in self.spec.load_balancers if not host.is_local]
+
+    def fenced(self) -> tuple[str, ...]:
+        """Return the hosts whose load balancer is fenced.
+
+        Raises:
+            NoAnswerError: the manager does not answer.
+        """
+        return self.swarm.fenced(self.spec)
+
+    def fence_lost(self) -> tuple[str, ...]:
+        """Fence what cannot be told to go back; at least one load balancer is left.
+
+        Returns:
+            A sentence for each that is fenced now.
+
+        Raises:
+            NoAnswerError: the manager does not answer.
+        """
+        if len(self.spec.load_balancers) < 2:  # noqa: PLR2004 - there is no way back without it
+            return ()
+        before = self.fenced()
+        asked = {host.name for host in self._remote} - set(before)
+        gone = lost(self.spec, reach=self.reach, among=asked)
+        if len(gone) + len(before) == len(self.spec.load_balancers):
+            return ()
+        told = []
+        for one in gone:
+            self._fences.put_up(one.host)
+            address = next(host.address for host in self._remote if host.name == one.host)
+            told.append(
+                f"Load balancer {one.host} ({address}) cannot be told to go back ({one.why}), so it is fenced: the "
+                f"swarm keeps it from serving. Where it is cut off from the swarm, too, and still has users, take "
+                f"{address} out of DNS."
+            )
+        for line in told:
+            self.say(line)
+        return tuple(told)
+
+    def let_in(self) -> tuple[str, ...]:
+        """Let those in again that can be told what the others serve; return those that stay fenced.
+
+        Raises:
+            ColorwayError: one can be reached and does not serve what it was given; it is fenced again.
+        """
+        fenced = self.fenced()
+        if not fenced:
+            return ()
+        gone = {one.host: one.why for one in lost(self.spec, reach=self.reach, among=fenced)}
+        for host in self._remote:
+            if host.name in fenced and host.name not in gone:
+                self._let_in(host, others=[one for one in self.spec.load_balancers if one.name not in fenced])
+        for name, why in gone.items():
+            self.say(f"load balancer {name} stays fenced ({why}); the others are told without it")
+        return tuple(gone)
+
+    def _let_in(self, host: HostSpec, *, others: Sequence[HostSpec]) -> None:
+        stack, service = self.spec.stack, names.service(self.spec.stack, names.load_balancer(host.name))
+        text = next(self._served(others), None)
+        if text is None:
+            # Then none of them serves, and what it has may be as good as anything.
+            self._fences.take_down(host.name)
+            return
+        image = self.swarm.client().ask(f"the image of {service}", lambda api: api.inspect_service(service))
+        certified = certificate(self.spec)
+        said = self.reach(
+            host,
+            host_script("readmit"),
+            self.spec.edge_directory,
+            service,
+            str(image["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"]),
+            certified.name,
+            ",".join(certified.subjects),
+            given=text,
+            limit=_LET_IN,
+        )
+        if said.code:
+            raise ColorwayError(
+                f"{stack}: load balancer {host.name} is fenced and cannot be let in again: {said.last_words}; repair "
+                f"that, then `colorway up {stack}`"
+            )
+        self._fences.take_down(host.name)
+        self._await(host, service, wanted=generation_of(text))
+        self.say(f"load balancer {host.name} is let in again; it serves what the others serve")
+
+    def _served(self, others: Sequence[HostSpec]) -> Iterator[str]:
+        """Return the text that other load balancers serve, of the first that says it."""
+        for host in others:
+            service = names.service(self.spec.stack, names.load_balancer(host.name))
+            try:
+                yield self.ask(host).file_of(service, f"{INSIDE}/current/nginx.conf")
+            except ColorwayError:
+                continue
+
+    def _await(self, host: HostSpec, service: str, *, wanted: str | None) -> None:
+        swarm, deadline = self.ask(host), time.monotonic() + _HEALTHY_WITHIN
+        while (live := _live(swarm, service)) != wanted:
+            if time.monotonic() >= deadline:
+                self._fences.put_up(host.name)
+                stack = self.spec.stack
+                raise ColorwayError(
+                    f"{stack}: load balancer {host.name} was let in and serves generation {live or 'unknown'} and not "
+                    f"{wanted}, so it is fenced again; `docker service ps --no-trunc {service}` says why"
+                )
+            self.sleep(0.5)
+
+
+def _live(swarm: Swarm, service: str) -> str | None:
+    try:
+        return swarm.live_generation(service)
+    except ColorwayError:
+        return None

@@ -1,0 +1,29 @@
+# Gives a fenced load balancer what the others serve, checked without a task of it; then it may be let in again.
+# Arguments: directory, service, image, name of the certificate, the names that it is for. Standard input: the text.
+docker() { timeout 60 docker "$@" || { code=$?; [ $code -ne 124 ] || echo "docker $1 did not answer within 60 s" >&2; return $code; }; }
+directory=$1; service=$2; image=$3; certificate=$4; subjects=$5
+text=$(cat)
+hash=$(printf '%s\n' "$text" | sed -n 's/^# colorway generation \([0-9a-f]*\).*/\1/p' | head -n 1)
+[ -n "$hash" ] || { echo "the text names no generation" >&2; exit 1; }
+end=$(( $(date +%s) + 60 ))
+while [ -n "$(docker ps -q --filter "label=com.docker.swarm.service.name=$service")" ]; do
+  [ "$(date +%s)" -lt "$end" ] || { echo "$service still runs on this host after 60 s, although it is fenced" >&2; exit 1; }
+  sleep 0.5
+done
+# A script whose engine was killed goes on; see routing-apply.
+exec 9>>"$directory/lock"
+flock -w 60 9 || { echo "$directory/lock is still held after 60 s by $(cat "$directory/lock")" >&2; exit 1; }
+mkdir -p "$directory/generations/$hash"
+printf '%s\n' "$text" >"$directory/generations/$hash/nginx.conf.new"
+mv -f "$directory/generations/$hash/nginx.conf.new" "$directory/generations/$hash/nginx.conf"
+checked='cd /etc/colorway/tls || exit 1
+if [ ! -s "$1.crt" ]; then
+  umask 077
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 -subj /CN=colorway -addext "subjectAltName=$2" -keyout "$1.key" -out "$1.crt.new" || exit 1
+  mv -f "$1.crt.new" "$1.crt"
+fi
+nginx -e stderr -t -q -c "/etc/colorway/generations/$3/nginx.conf"'
+said=$(docker run --rm --network none --volume "$directory:/etc/colorway" --entrypoint /bin/sh "$image" -c "$checked" colorway "$certificate" "$subjects" "$hash" 2>&1) || { printf '%s\n' "$said" | tail -n 5 >&2; exit 1; }
+ln -sfn "generations/$hash" "$directory/current.new"
+mv -fT "$directory/current.new" "$directory/current"
+echo "generation $hash is what $service begins with"

@@ -1,0 +1,220 @@
+"""A load balancer that cannot be told to go back: fenced, left out, and let in again with what the others serve."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from colorway.engine.fencing import Edge, resources_of
+from colorway.engine.state import read_deployment
+from colorway.errors import ColorwayError
+from colorway.hosts.reach import Said
+from colorway.spec.hosts import HostSpec
+from colorway.swarm.connections import Connection, NoAnswerError
+from colorway.swarm.services import Swarm
+from tests.support.specs import HOST_KEY, THIS_MACHINE, small_spec
+from tests.swarm.fake_api import HERE, FakeApi, refused
+
+TWO = [
+    {"name": name, "address": f"10.0.0.{number}", "roles": roles, "host-key": HOST_KEY}
+    for number, (name, roles) in enumerate(
+        [
+            ("lb1", ["load-balancer"]),
+            ("lb2", ["load-balancer"]),
+            ("app1", ["manager", "web", "database", "monitoring"]),
+        ],
+        start=1,
+    )
+]
+SERVED = "# colorway generation abc blue\nevents {}\n"
+LABEL = "colorway-test-edge"
+
+
+class Manager(FakeApi):
+    """A manager's engine that knows the nodes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.labels = {name: {"colorway-test-host": name, "other": "stays"} for name in ("lb1", "lb2", "app1")}
+        self.changes = 0
+        self.collisions = 0
+
+    def nodes(self):
+        self._ask("nodes")
+        return [
+            {"ID": f"id-{name}", "Version": {"Index": 7}, "Spec": {"Role": "worker", "Labels": labels}}
+            for name, labels in self.labels.items()
+        ]
+
+    def update_node(self, node, version, spec):
+        self._ask("update_node")
+        if self.collisions:
+            self.collisions -= 1
+            raise refused(500, "rpc error: update out of sequence")
+        assert spec["Role"] == "worker", "what is not named would be taken away"
+        self.labels[node.removeprefix("id-")] = spec["Labels"]
+
+    def inspect_service(self, name):
+        self._ask("inspect_service")
+        return {"Spec": {"TaskTemplate": {"ContainerSpec": {"Image": f"image of {name}"}}}}
+
+
+@dataclass
+class Hosts:
+    """Two load balancers' hosts: what SSH says of each, and what each serves."""
+
+    api: Manager = field(default_factory=Manager)
+    gone: dict[str, str] = field(default_factory=dict)
+    serves: dict[str, str | None] = field(default_factory=lambda: {"lb1": "abc", "lb2": "old"})
+    given: dict[str, str] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    refuses: str = ""
+
+    def reach(self, host: HostSpec, script: str, *arguments: str, given: str = "", limit: float) -> Said:
+        self.asked.append(host.name)
+        if host.name in self.gone:
+            return Said(host=host, code=255, output="", errors=self.gone[host.name], seconds=1)
+        if given:
+            assert LABEL in self.api.labels[host.name], "it would begin to serve before it has what the others serve"
+            if self.refuses:
+                return Said(host=host, code=1, output="", errors=self.refuses, seconds=1)
+            self.given[host.name] = given
+            self.serves[host.name] = "abc"
+        return Said(host=host, code=0, output="can be told", errors="", seconds=1)
+
+    def ask(self, host: HostSpec) -> Swarm:
+        serves = self
+
+        class Served(Swarm):
+            def file_of(self, service: str, path: str) -> str:
+                return SERVED
+
+            def live_generation(self, service: str) -> str | None:
+                return serves.serves[host.name]
+
+        return Served(host)
+
+    def edge(self, hosts=TWO) -> Edge:
+        swarm = Swarm(HERE, connection=Connection(HERE, client=lambda: self.api))
+        return Edge(
+            spec=small_spec(hosts=hosts),
+            swarm=swarm,
+            say=self.said.append,
+            reach=self.reach,
+            ask=self.ask,
+            sleep=lambda _seconds: None,
+        )
+
+    @property
+    def fenced(self) -> list[str]:
+        return [name for name, labels in self.api.labels.items() if labels.get(LABEL) == "fenced"]
+
+
+def test_what_can_be_told_is_not_fenced() -> None:
+    hosts = Hosts()
+    assert hosts.edge().fence_lost() == ()
+    assert hosts.fenced == []
+
+
+def test_what_cannot_be_told_is_fenced_after_a_second_question() -> None:
+    hosts = Hosts(gone={"lb2": "connect to host 10.0.0.2 port 22: No route to host"})
+    [told] = hosts.edge().fence_lost()
+    assert hosts.fenced == ["lb2"]
+    assert hosts.asked.count("lb2") == 2, "a slow answer would cost its users"
+    assert hosts.api.labels["lb2"]["other"] == "stays", "labels of others are theirs"
+    assert told.startswith("Load balancer lb2 (10.0.0.2) cannot be told to go back (connect to host 10.0.0.2 port 22")
+    assert told.endswith("still has users, take 10.0.0.2 out of DNS."), "what the swarm cannot do, a person can"
+    assert hosts.edge().fence_lost() == (), "it is, already"
+
+
+def test_the_last_load_balancer_is_never_fenced() -> None:
+    hosts = Hosts(gone={"lb1": "no", "lb2": "no"})
+    assert hosts.edge().fence_lost() == (), "there would be nobody to go back to"
+    assert hosts.fenced == []
+    hosts = Hosts(gone={"lb2": "no"})
+    hosts.edge().fence_lost()
+    hosts.gone["lb1"] = "no"
+    assert hosts.edge().fence_lost() == ()
+    assert hosts.fenced == ["lb2"]
+
+
+def test_labels_that_change_meanwhile_are_no_trouble() -> None:
+    hosts = Hosts(gone={"lb2": "no"})
+    hosts.api.collisions = 3
+    hosts.edge().fence_lost()
+    assert hosts.fenced == ["lb2"]
+
+
+def test_a_manager_that_is_silent_says_so() -> None:
+    hosts = Hosts()
+    hosts.api.trouble = ConnectionRefusedError(111, "Connection refused")
+    with pytest.raises(NoAnswerError):
+        hosts.edge().fence_lost()
+
+
+def test_this_machine_asks_nobody() -> None:
+    hosts = Hosts()
+    edge = hosts.edge(hosts=THIS_MACHINE)
+    assert edge.fence_lost() == edge.let_in() == ()
+    assert hosts.api.asked == [], "each question is time of every `up`"
+
+
+def test_one_that_comes_back_gets_what_the_others_serve_before_it_is_let_in() -> None:
+    hosts = Hosts(gone={"lb2": "no"})
+    hosts.edge().fence_lost()
+    assert hosts.edge().let_in() == ("lb2",), "it is left out"
+    assert hosts.fenced == ["lb2"]
+    hosts.gone.clear()
+    assert hosts.edge().let_in() == ()
+    assert hosts.given == {"lb2": SERVED}
+    assert hosts.fenced == []
+    assert hosts.said[-1] == "load balancer lb2 is let in again; it serves what the others serve"
+
+
+def test_one_whose_check_fails_stays_fenced_with_the_reason() -> None:
+    hosts = Hosts(gone={"lb2": "no"})
+    hosts.edge().fence_lost()
+    hosts.gone.clear()
+    hosts.refuses = "nginx: [emerg] no certificate"
+    with pytest.raises(
+        ColorwayError, match=r"lb2 is fenced and cannot be let in again: nginx: \[emerg\] no certificate"
+    ):
+        hosts.edge().let_in()
+    assert hosts.fenced == ["lb2"]
+
+
+def test_one_that_does_not_serve_what_it_was_given_is_fenced_again(monkeypatch) -> None:
+    monkeypatch.setattr("colorway.engine.fencing._HEALTHY_WITHIN", 0)
+    hosts = Hosts(gone={"lb2": "no"})
+    hosts.edge().fence_lost()
+    hosts.gone.clear()
+    hosts.ask = Stuck
+    with pytest.raises(ColorwayError, match=r"serves generation old and not abc, so it is fenced again"):
+        hosts.edge().let_in()
+    assert hosts.fenced == ["lb2"]
+
+
+class Stuck(Swarm):
+    def file_of(self, service: str, path: str) -> str:
+        return SERVED
+
+    def live_generation(self, service: str) -> str | None:
+        return "old"
+
+
+def test_only_what_is_on_the_host_is_left_out() -> None:
+    names = [
+        "lb-lb2-service",
+        "lb-lb2-directory-run",
+        "lb-lb2-secrets-run",
+        "routing-check-lb2-run",
+        "routing-apply-lb2-run",
+        "mtail-lb2-service",
+    ]
+    others = ["lb-lb1-service", "routing-check-lb1-run", "web-blue-service", "lb-lb22-service", "routing-apply-lb1-run"]
+    urns = [f"urn:pulumi:test::colorway::x:y:Z::{name}" for name in [*names, *others]]
+    deployed = read_deployment({"resources": [{"urn": urn, "type": "x:y:Z", "custom": True} for urn in urns]})
+    left_out = resources_of(["lb2"], deployed)
+    assert sorted(urn.rpartition("::")[2] for urn in left_out) == sorted(names)
