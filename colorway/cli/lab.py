@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from colorway.config import stack_files
+from colorway.lab.faults import Fault, Faults
 from colorway.machine import daemon
 from colorway.machine.progress import TerminalProgress
 
@@ -56,6 +57,21 @@ class Commands:
         """Run a command as root on a host, past SSH and network."""
         raise typer.Exit(self._lab(stack).enter(host, command))
 
+    def fault(
+        self,
+        kind: Annotated[Fault, typer.Argument(help="What befalls the host.", show_default=False)],
+        host: Host,
+        what: Annotated[str, typer.Argument(help="The path of read-only, the service of kill-task.")] = "",
+        *,
+        undo: Annotated[bool, typer.Option("--undo", help="Let it be over.")] = False,
+        stack: Stack = "lab",
+    ) -> None:
+        """Let something befall a host, or undo it; `down` undoes all."""
+        lab = self._lab(stack)
+        faults = Faults(host=lab.host(host), switch=lab.switch)
+        (faults.end if undo else faults.begin)(kind, what)
+        typer.echo(f"{host}: {kind}{f' {what}' if what else ''}{' is over' if undo else ''}")
+
     def _lab(self, stack: str) -> Lab:
         from colorway.lab.lab import Lab  # noqa: PLC0415 - what only these commands need
 
@@ -72,7 +88,7 @@ def register(app: typer.Typer, *, root: Callable[[], Path]) -> None:
     """
     commands = Commands(root)
     group = typer.Typer(help="The hosts of a stack as namespaces of this machine.", no_args_is_help=True)
-    for command in (commands.up, commands.down, commands.status):
+    for command in (commands.up, commands.down, commands.status, commands.fault):
         group.command()(command)
     group.command(context_settings={"ignore_unknown_options": True})(commands.exec)
     app.add_typer(group, name="lab")

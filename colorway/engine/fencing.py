@@ -69,6 +69,13 @@ def resources_of(hosts: Sequence[str], deployed: Deployed) -> frozenset[str]:
     return frozenset(found)
 
 
+def services_of(hosts: Sequence[str], stack: str) -> frozenset[str]:
+    """Return the services that only run on load balancers' hosts, by their names in the swarm."""
+    return frozenset(
+        names.service(stack, name) for host in hosts for name in (names.load_balancer(host), names.mtail(host))
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Edge:
     """The load balancers of a stack on several hosts."""

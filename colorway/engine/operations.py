@@ -166,13 +166,15 @@ class Engine:
         hint = f"Nothing was rolled back. `colorway status {name}` says what is live; `colorway up {name}` tries again."
         with self._claimed("up", create=True) as (stack, deployed):
             self._refuse_illegal(deployed, in_place)
-            fenced = self.edge.let_in()
+            edge = self.edge
+            before, fenced = edge.fenced(), edge.let_in()
             without = fencing.resources_of(fenced, deployed)
+            idle = fencing.services_of(fenced, name)
             with (
-                watched_tasks(self.swarm, stack=name, say=self.say) as failures,
+                watched_tasks(self.swarm, stack=name, say=self.say, without=idle) as failures,
                 explained(log, failures, hint=hint, why_no_image=self.swarm.why_no_image),
             ):
-                replace = [urn for urn in self._recover(stack, deployed, fenced=fenced) if urn not in without]
+                replace = [urn for urn in self._recover(stack, deployed, fenced=before) if urn not in without]
                 self._repeated(
                     stack,
                     log,

@@ -11,7 +11,7 @@ from colorway.config.stack_files import SECRETS
 from colorway.engine import fencing
 from colorway.engine.ending import EngineError
 from colorway.engine.operations import Engine, Say
-from colorway.engine.session import build_images, engine_for
+from colorway.engine.session import engine_for, provide_images
 from colorway.errors import ColorwayError
 from colorway.machine.progress import Progress
 from colorway.outputs import TOKEN_OUTPUT, PlatformOutputs
@@ -54,7 +54,7 @@ class ReleasePort:
         engine = self._engine(spec)
         if not continue_on_error:
             self._refuse_lost(spec, engine)
-        build_images(spec, root=self.root, progress=self.progress)
+        provide_images(spec, root=self.root, progress=self.progress)
         try:
             engine.up(continue_on_error=continue_on_error)
         except EngineError as error:

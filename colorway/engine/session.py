@@ -51,11 +51,9 @@ def set_up_hosts(spec: PlatformSpec, *, root: Path, progress: Progress, say: Cal
         ColorwayError: a host is not what it should be, and nothing was changed; or it does not do what it is told.
     """
     bootstrap.make_ready(spec, progress=progress, say=say)
-    if spec.settings.environment is not Environment.LAB:
-        return
-    daemon.ensure_docker(progress)
-    build_images(spec, root=root, progress=progress)
-    Lab(spec=spec, root=root).bring(_built_by_host(spec), progress=progress)
+    if spec.settings.environment is Environment.LAB:
+        daemon.ensure_docker(progress)
+        provide_images(spec, root=root, progress=progress)
 
 
 def _built_by_host(spec: PlatformSpec) -> dict[str, set[str]]:
@@ -73,11 +71,18 @@ def _built_by_host(spec: PlatformSpec) -> dict[str, set[str]]:
 
 
 def build_images(spec: PlatformSpec, *, root: Path, progress: Progress) -> None:
-    """Build the images of a platform with `images: local` that are not there yet."""
+    """Build the images of a platform with `images: local` that are not there yet; see `provide_images`."""
     if spec.platform.images is not ImageSource.LOCAL:
         return
     for reference, (folder, version) in spec.builds().items():
         images.ensure_image(reference=reference, version=version, context=root / "images" / folder, progress=progress)
+
+
+def provide_images(spec: PlatformSpec, *, root: Path, progress: Progress) -> None:
+    """Build the images of a platform with `images: local` that are not there yet, and bring them to a lab's hosts."""
+    build_images(spec, root=root, progress=progress)
+    if spec.settings.environment is Environment.LAB and spec.builds():
+        Lab(spec=spec, root=root).bring(_built_by_host(spec), progress=progress)
 
 
 def engine_for(spec: PlatformSpec, *, root: Path, say: Callable[[str], None], progress: Progress) -> Engine:

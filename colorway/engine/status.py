@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from colorway.engine.fencing import services_of
 from colorway.engine.watch import FailingTask
 from colorway.outputs import PlatformOutputs
 from colorway.spec import names
@@ -106,7 +107,7 @@ class Status:
 
     @property
     def _sick_rows(self) -> list[tuple[str, str]]:
-        fenced = {names.service(self.stack, names.load_balancer(host)) for host in self.fenced}
+        fenced = services_of(self.fenced, self.stack)
         return [
             (
                 f"{row.service}: {row.running} of {row.wanted} tasks run{f': {row.why}' if row.why else ''}",

@@ -7,7 +7,7 @@ did not converge, and waits minutes before it says so.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from time import monotonic
@@ -48,7 +48,7 @@ def _nothing(_line: str) -> None:
 
 @contextmanager
 def watched_tasks(
-    swarm: Swarm, *, stack: str, say: Callable[[str], None] = _nothing
+    swarm: Swarm, *, stack: str, say: Callable[[str], None] = _nothing, without: Collection[str] = ()
 ) -> Iterator[dict[str, FailingTask]]:
     """Collect tasks of a stack that do not start or do not last while the block runs, by service.
 
@@ -58,8 +58,9 @@ def watched_tasks(
         swarm: Its swarm.
         stack: Name of the stack.
         say: Told each reason within seconds, once per service and reason.
+        without: Services that cannot start now, as everybody knows.
     """
-    watch = _Watcher(swarm=swarm, stack=stack, say=say)
+    watch = _Watcher(swarm=swarm, stack=stack, say=say, without=frozenset(without))
     stop = threading.Event()
     thread = threading.Thread(target=_look_until, args=(watch, stop), daemon=True)
     thread.start()
@@ -86,6 +87,7 @@ class _Watcher:
     swarm: Swarm
     stack: str
     say: Callable[[str], None]
+    without: frozenset[str] = frozenset()
     failures: dict[str, FailingTask] = field(default_factory=dict)
     _ended: set[str] | None = None
     """Tasks whose end is known; none = nobody has looked yet."""
@@ -99,7 +101,7 @@ class _Watcher:
 
     def look(self) -> None:
         """Ask the swarm once."""
-        tasks = self.swarm.tasks(self.stack)
+        tasks = [task for task in self.swarm.tasks(self.stack) if task.service not in self.without]
         ended = {task.id: task for task in tasks if task.has_ended}
         if self._ended is None:
             self._ended = set(ended)

@@ -70,10 +70,14 @@ class Switch:
     def connect(self, pid: int, name: str) -> None:
         """Plug a host in; its end is called `eth0`."""
         holder, what = self.namespaces.pid, self.namespaces.what
-        cable = f"host-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+        cable = self.port(name)
         peer = ("peer", "name", "eth0", "netns", str(pid))
         run(["ip", "link", "add", cable, "netns", str(holder), "type", "veth", *peer], what=what)
         self.namespaces.run("ip", "link", "set", cable, "master", _BRIDGE, "up")
+
+    def port(self, name: str) -> str:
+        """Return this end of a host's cable."""
+        return f"host-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
     def stop(self) -> None:
         """Take it away, with all cables."""

@@ -1,0 +1,91 @@
+"""What can befall a lab's host, each with its undo; nothing of it is left once the lab is down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from colorway.errors import ColorwayError
+from colorway.lab.host import LabHost
+from colorway.lab.switch import Switch
+
+
+class Fault(StrEnum):
+    """A kind of trouble."""
+
+    CUT = "cut"
+    """Its cable is pulled: nobody reaches it, and it reaches nobody."""
+    PAUSE = "pause"
+    """It stands still, as a virtual machine that is moved: connections stay, and nothing answers."""
+    KILL_DOCKER = "kill-docker"
+    """Its Docker engine is killed; its containers run on."""
+    STOP_SSHD = "stop-sshd"
+    """Its SSH server is gone, with all sessions."""
+    FILL_DISK = "fill-disk"
+    """Not a byte is free."""
+    READ_ONLY = "read-only"
+    """Nothing can be written below a path."""
+    KILL_TASK = "kill-task"
+    """A service's containers on this host are killed; Swarm starts others."""
+
+
+_INSIDE = {
+    Fault.KILL_DOCKER: ("pkill -KILL -x dockerd; pkill -KILL -x containerd; true", "service docker start >/dev/null"),
+    Fault.STOP_SSHD: (
+        "pkill -KILL -x sshd; pkill -KILL -x sshd-session; true",
+        "pgrep -x sshd >/dev/null || /usr/sbin/sshd -o HostKey=/etc/ssh/lab-host-key",
+    ),
+    Fault.FILL_DISK: (
+        # Not written: the disk is a file of this machine, and would grow.
+        "fallocate --length $(df --output=avail --block-size=1 /var/lib/docker | tail -n 1) /var/lib/docker/.full",
+        "rm -f /var/lib/docker/.full",
+    ),
+    Fault.READ_ONLY: (
+        'mount --bind "$1" "$1"; mount -o remount,ro,bind "$1"',
+        'umount "$1"',
+    ),
+    Fault.KILL_TASK: (
+        'docker ps -q --filter "label=com.docker.swarm.service.name=$1" | xargs -r docker kill >/dev/null',
+        "true",
+    ),
+}
+_WANTS = {Fault.READ_ONLY: "the path", Fault.KILL_TASK: "the service's name in the swarm"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Faults:
+    """The faults of one host."""
+
+    host: LabHost
+    switch: Switch
+
+    def begin(self, fault: Fault, what: str = "") -> None:
+        """Let a fault happen; twice is no more than once.
+
+        Args:
+            fault: Which.
+            what: The path or the service that it is about.
+
+        Raises:
+            ColorwayError: `what` is missing, or the host does not run.
+        """
+        self._do(fault, what, undo=False)
+
+    def end(self, fault: Fault, what: str = "") -> None:
+        """Undo a fault; see `begin`."""
+        self._do(fault, what, undo=True)
+
+    def _do(self, fault: Fault, what: str, *, undo: bool) -> None:
+        name = self.host.spec.name
+        if fault in _WANTS and not what:
+            raise ColorwayError(f"{fault} {name}: needs {_WANTS[fault]} behind it")
+        if fault is Fault.CUT:
+            self.switch.namespaces.run("ip", "link", "set", self.switch.port(name), "up" if undo else "down")
+        elif fault is Fault.PAUSE:
+            self.host.stand_still(on=not undo)
+        else:
+            self._run(_INSIDE[fault][undo], [what] if what else [])
+
+    def _run(self, script: str, arguments: Sequence[str]) -> None:
+        self.host.namespaces.run("/bin/sh", "-euc", script, "fault", *arguments)
