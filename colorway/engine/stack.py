@@ -30,6 +30,7 @@ from colorway.engine.state import (
     restore_checkpoint,
 )
 from colorway.errors import ColorwayError
+from colorway.lab.host import has_published_key
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stack import PUBLISHED_PASSPHRASE, is_published
 
@@ -102,6 +103,12 @@ def refuse_examples(spec: PlatformSpec, *, root: Path, offline: bool, given: Map
         reasons.append(
             "its secrets are under the published passphrase (choose your own with "
             f"`pulumi stack change-secrets-provider passphrase --stack {spec.stack}`, and set {PASSPHRASE})"
+        )
+    published = [host.name for host in spec.settings.hosts if has_published_key(host)]
+    if published:
+        reasons.append(
+            f"the host keys of {', '.join(published)} are those of a lab, which everybody has (write what "
+            "`ssh-keyscan -t ed25519 ADDRESS` prints)"
         )
     if offline:
         reasons.append(

@@ -114,6 +114,11 @@ def private_host_key(name: str) -> str:
     return f"-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n"
 
 
+def has_published_key(host: HostSpec) -> bool:
+    """Return whether a stack's file names the key of a lab's host, whose private part everybody has."""
+    return bool(host.host_key) and (host.host_key or "").split()[:2] == public_host_key(host.name).split()
+
+
 def public_host_key(name: str) -> str:
     """Return the public key of a lab's host as the stack's file has it: `ssh-ed25519 AAAA…`.
 

@@ -10,20 +10,26 @@ import time
 from collections.abc import Iterator
 from ipaddress import IPv4Network
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from colorway.config import stack_files
 from colorway.lab.lab import Lab
 from colorway.lab.switch import Switch
+from colorway.spec import names
 from colorway.swarm.ssh import docker_command
 from tests.support.clone import Clone
+from tests.support.command import Command
+from tests.support.load import Load, LoadPlan, Target
 from tests.support.places import Place
+from tests.support.releasing import add_versions
 
 # In the gate once the whole way, with its load, is short enough for it.
 pytestmark = [pytest.mark.area("lab"), pytest.mark.needs("losetup"), pytest.mark.full]
 
 FEW = ("lb1", "app1", "db1")
+FOUR = ("lb1", "lb2", "app1", "db1")
 ALL = ("lb1", "lb2", "app1", "app2", "db1", "db2", "mon1")
 OURS = Place(name="labtest", http_port=0, https_port=0, monitoring_port=0, network="10.90.0.0/16")
 DOMAIN = "colorway.example"
@@ -39,8 +45,11 @@ def clone(request: pytest.FixtureRequest, empty_machine: None, pulumi_cli: Path,
     other = re.compile(rf"^ +- {{name: (?!{'|'.join(request.param)},).*\n", re.MULTILINE)
     # Somebody has to watch.
     roles = ("", "") if "mon1" in request.param else ("database]", "database, monitoring]")
+    text = text.replace('green: "2.0.0"}', "green: null}") if request.param == FOUR else text
     made.stack_file.write_text(other.sub("", text).replace("10.77.0", NETWORK).replace(*roles), encoding="utf-8")
     made.commit("Have a lab")
+    if request.param == FOUR:
+        add_versions(made)
     # Of a run that was killed.
     lab(made, "down")
     yield made
@@ -100,6 +109,49 @@ def test_bare_hosts_are_up_reached_apart_and_gone(clone: Clone):
     assert left() == []
 
 
+SHIM = 'printf "#!/bin/sh\\n{}\\n" >/usr/local/bin/{name}; chmod +x /usr/local/bin/{name}'
+"""Makes a program that says something else to whoever comes over SSH."""
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("clone", [ALL], indirect=True, ids=["seven hosts"])
+def test_all_that_is_wrong_with_hosts_is_one_table_and_nothing_is_changed(clone: Clone):
+    lab(clone, "up")
+    lab(clone, "fault", "cut", "lb1")
+    lab(clone, "exec", "lb2", "--", "sh", "-c", SHIM.format("[ \\$1 != -m ] || exec echo riscv64", name="uname"))
+    lab(clone, "fault", "fill-disk", "app1")
+    other = re.compile(r"(name: app2,.*host-key: )(ssh-ed25519 \S+)(})")
+    key = re.search(r"name: app1,.*host-key: (ssh-ed25519 [^}\s]+)", clone.stack_file.read_text(encoding="utf-8"))
+    assert key
+    text = other.sub(rf"\g<1>{key[1]}\g<3>", clone.stack_file.read_text(encoding="utf-8"))
+    text = re.sub(r"(name: db1,.*)(roles:)", r"\1user: deploy, \2", text)
+    clone.stack_file.write_text(text, encoding="utf-8")
+    clone.commit("Have a user without rights, and a wrong key")
+    deploy = (
+        "useradd -m deploy; mkdir ~deploy/.ssh; cp ~root/.ssh/authorized_keys ~deploy/.ssh/; chown -R deploy: ~deploy"
+    )
+    lab(clone, "exec", "db1", "--", "sh", "-ec", deploy)
+    lab(clone, "exec", "db2", "--", "sh", "-c", SHIM.format("echo $(( \\$(/bin/date +%%s) + 3600 ))", name="date"))
+
+    for command in (("hosts", "check"), ("up",)):
+        said = clone.run(*command, clone.stack, code=1).output
+        table = {(row[0], row[1]): row for row in (line.split() for line in said.splitlines()) if len(row) > 1}
+        for found in (
+            ("lb1", "SSH"),
+            ("lb2", "architecture"),
+            ("app1", "disk"),
+            ("app2", "SSH"),
+            ("db1", "rights"),
+            ("db2", "clock"),
+        ):
+            assert found in table, f"{found} is missing:\n{said}"
+        assert not any(host == "mon1" for host, _ in table), f"nothing is wrong with it:\n{said}"
+        assert "6 hosts are not ready; nothing was changed" in said
+        assert "Host key verification failed" in said, "another key is no host that is gone"
+    for host in ("app2", "db2", "mon1"):
+        lab(clone, "exec", host, "--", "pgrep", "dockerd", code=1)
+
+
 def asked(address: str) -> dict[str, object]:
     """Return what the application says of itself through one load balancer."""
     url = f"https://{DOMAIN}:8443/whoami"
@@ -142,3 +194,88 @@ def test_seven_bare_hosts_carry_the_platform_and_traffic_moves_on_both_load_bala
         for number in (11, 12):
             assert asked(f"{NETWORK}.{number}")["color"] == answers, "both load balancers are in step"
     clone.down()
+
+
+GENTLE = LoadPlan(
+    rate_total=25,
+    fresh_per_second=6,
+    returning_per_second=5,
+    posts_per_second=4,
+    keep_alive_connections=8,
+    max_in_flight=50,
+    request_timeout=60,
+)
+"""For each load balancer: four engines and their platform share the machine with it."""
+
+
+def loaded(clone: Clone, number: int) -> Load:
+    """Return a load on one load balancer."""
+    cookie = names.color_cookie(clone.stack)
+    return Load(target=Target(host=f"{NETWORK}.{number}", server_name=DOMAIN, cookie_name=cookie), plan=GENTLE)
+
+
+def percent(clone: Clone) -> int:
+    """Return green's share as the last commit has it."""
+    text = clone.git("show", f"HEAD:{clone.stack_file.name}")
+    found = re.search(r"^ *colorway:traffic: .*green: (\d+)", text, re.MULTILINE)
+    assert found
+    return int(found[1])
+
+
+@pytest.mark.timeout(2400)
+@pytest.mark.parametrize("clone", [FOUR], indirect=True, ids=["four hosts"])
+def test_releases_move_both_load_balancers_and_a_lost_one_does_not_block_the_way_back(clone: Clone):
+    lab(clone, "up")
+    clone.up()
+    stack = ("--stack", clone.stack)
+
+    # A release and its rollback under load on both load balancers: nothing is lost on either.
+    with loaded(clone, 11) as first, loaded(clone, 12) as second:
+        loads = (first, second)
+        for load in loads:
+            load.wait_for(lambda report: len(report.users("start")) >= 10, timeout=120)
+        clone.run("release", "2.0.0", "--stages", "50", "--bake", "20s", "--yes", *stack)
+        assert percent(clone) == 100
+        clone.run("rollback", "--yes", *stack)
+        assert percent(clone) == 0
+        reports = [load.stop() for load in loads]
+    for report in reports:
+        print(report.summary())
+    assert [report.problems() for report in reports] == [[], []]
+
+    # A bad moment: half of the users are on green, and one load balancer's cable is pulled.
+    begun = Command.start(clone, "release", "2.0.0", "--stages", "50", "--bake", "30m", "--yes", *stack)
+    begun.wait_for("watching green at 50 %", limit=900)
+    lab(clone, "fault", "cut", "lb2")
+    begun.process.terminate()
+    begun.process.wait(300)
+    with loaded(clone, 11) as left:
+        left.wait_for(lambda report: len(report.users("start")) >= 5, timeout=120)
+        back = clone.run("rollback", "--yes", *stack, code=5).output
+        report = left.stop()
+    assert report.problems() == [], "who is on the other one loses nothing"
+    assert "Load balancer lb2" in back
+    assert "is fenced" in back
+    assert asked(f"{NETWORK}.11")["color"] == "blue", "everybody who can be reached is back"
+    assert "lb2" in clone.git("log", "-1", "--format=%b"), "git says so"
+    said = clone_says(clone)
+    assert "load balancer lb2 is fenced" in said["problems"][0]["what"]
+    refused = clone.run("release", "2.0.0", "--yes", *stack, code=1).output
+    assert "load balancer lb2 is fenced" in refused
+
+    # It comes back with what it had, and serves nobody until it has what the others serve.
+    lab(clone, "fault", "cut", "lb2", "--undo")
+    again = clone.up().output
+    assert "load balancer lb2 is let in again; it serves what the others serve" in again
+    for number in (11, 12):
+        assert asked(f"{NETWORK}.{number}")["color"] == "blue"
+    assert clone_says(clone)["healthy"]
+    assert clone.up().changed == {}
+    clone.down()
+
+
+def clone_says(clone: Clone) -> dict[str, Any]:
+    """Return what `status --json` says, whatever its exit code."""
+    output, _ = clone.start("status", clone.stack, "--json").communicate(timeout=300)
+    found: dict[str, Any] = json.loads(output)
+    return found

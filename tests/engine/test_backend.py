@@ -8,6 +8,7 @@ from colorway.engine.operations import Engine
 from colorway.engine.plugins import PluginChoice
 from colorway.engine.stack import QUIET, backend_environment, engine_environment, refuse_examples
 from colorway.errors import ColorwayError
+from colorway.lab.host import public_host_key
 from colorway.spec.stack import PUBLISHED_PASSPHRASE
 from tests.support.specs import REMOTE_HOSTS, small_spec
 
@@ -107,6 +108,15 @@ def test_the_example_stacks_hear_every_reason_at_once(tmp_path):
     said = refusal(project(tmp_path), given={}, offline=True)
     for reason in ("where its state is kept", "published passphrase", "offline plugins"):
         assert reason in said, f"three tries for three reasons; missing: {reason}"
+
+
+def test_a_key_that_everybody_has_guards_no_host(tmp_path):
+    hosts = [{**REMOTE_HOSTS[0], "host-key": public_host_key(REMOTE_HOSTS[0]["name"])}, *REMOTE_HOSTS[1:]]
+    root, given = project(tmp_path), {"HOME": str(tmp_path), **OWN}
+    guarded = small_spec(hosts=hosts, settings={"environment": "production"})
+    with pytest.raises(ColorwayError, match=rf"the host keys of {hosts[0]['name']} are those of a lab, .*ssh-keyscan"):
+        refuse_examples(guarded, root=root, offline=False, given=given)
+    refuse_examples(small_spec(hosts=hosts, settings={"environment": "lab"}), root=root, offline=False, given=given)
 
 
 @pytest.mark.parametrize("given", [OWN, {"PULUMI_BACKEND_URL": "s3://x", "PULUMI_CONFIG_PASSPHRASE_FILE": "/mine"}])
