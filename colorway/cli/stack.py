@@ -54,6 +54,11 @@ PlatformName = Annotated[
 ]
 Reason = Annotated[str | None, typer.Option(help="Apply a change that should be several commits; say why.")]
 
+Without = Annotated[
+    list[str] | None,
+    typer.Option(help="Fence the load balancer of a host that cannot be told; once it can, the next `up` lets it in."),
+]
+
 
 def _say(line: str) -> None:
     console.print(runnable(line), markup=False)
@@ -89,7 +94,7 @@ def setup(stack: StackName) -> None:
 
 
 @app.command()
-def up(stack: StackName, in_place: Reason = None) -> None:
+def up(stack: StackName, in_place: Reason = None, without: Without = None) -> None:
     """Make the swarm what the stack's files say."""
     started = time.monotonic()
     load_program_beside()
@@ -98,6 +103,8 @@ def up(stack: StackName, in_place: Reason = None) -> None:
         set_up(spec, root=project_root(), progress=progress)
         engine = _engine(spec, progress)
     engine.refuse_examples()
+    if without:
+        engine.edge.without(without)
     if not spec.is_local:
         with TerminalProgress() as progress:
             set_up_hosts(spec, root=project_root(), progress=progress, say=_say)

@@ -13,9 +13,10 @@ from colorway.hosts.reach import Reach, Said, everywhere, over_ssh
 from colorway.render.nginx import INSIDE, certificate
 from colorway.render.templates import host_script
 from colorway.spec import names
+from colorway.spec.base import hint
 from colorway.spec.hosts import HostSpec
 from colorway.spec.platform_spec import PlatformSpec
-from colorway.swarm.fences import Fences
+from colorway.swarm.nodes import Nodes
 from colorway.swarm.services import Swarm
 
 _TRIES = 2
@@ -89,8 +90,8 @@ class Edge:
     sleep: Callable[[float], None] = time.sleep
 
     @property
-    def _fences(self) -> Fences:
-        return Fences(self.swarm.client(), stack=self.spec.stack)
+    def _nodes(self) -> Nodes:
+        return Nodes(self.swarm.client(), stack=self.spec.stack)
 
     @property
     def _remote(self) -> list[HostSpec]:
@@ -120,18 +121,39 @@ class Edge:
         gone = lost(self.spec, reach=self.reach, among=asked)
         if len(gone) + len(before) == len(self.spec.load_balancers):
             return ()
-        told = []
-        for one in gone:
-            self._fences.put_up(one.host)
-            address = next(host.address for host in self._remote if host.name == one.host)
-            told.append(
-                f"Load balancer {one.host} ({address}) cannot be told to go back ({one.why}), so it is fenced: the "
-                f"swarm keeps it from serving. Where it is cut off from the swarm, too, and still has users, take "
-                f"{address} out of DNS."
-            )
-        for line in told:
-            self.say(line)
-        return tuple(told)
+        return tuple(self._fence(one.host, f"cannot be told to go back ({one.why}), so it is fenced") for one in gone)
+
+    def without(self, hosts: Collection[str]) -> tuple[str, ...]:
+        """Fence load balancers that somebody names.
+
+        Returns:
+            A sentence for each that is fenced now.
+
+        Raises:
+            ColorwayError: one is no load balancer on another host, or none would be left.
+            NoAnswerError: the manager does not answer.
+        """
+        known = [host.name for host in self._remote]
+        for host in hosts:
+            if host not in known:
+                raise ColorwayError(
+                    f"{self.spec.stack}: {host} is no load balancer that the others could go on without; "
+                    f"{hint(host, known)}"
+                )
+        before = self.fenced()
+        if not {host.name for host in self.spec.load_balancers} - set(before) - set(hosts):
+            raise ColorwayError(f"{self.spec.stack}: no load balancer would be left without {', '.join(hosts)}")
+        return tuple(self._fence(host, "is fenced, as asked for") for host in hosts if host not in before)
+
+    def _fence(self, host: str, why: str) -> str:
+        self._nodes.fence(host)
+        address = next(one.address for one in self._remote if one.name == host)
+        told = (
+            f"Load balancer {host} ({address}) {why}: the swarm keeps it from serving. Where it is cut off from the "
+            f"swarm, too, and still has users, take {address} out of DNS."
+        )
+        self.say(told)
+        return told
 
     def let_in(self) -> tuple[str, ...]:
         """Let those in again that can be told what the others serve; return those that stay fenced.
@@ -155,7 +177,7 @@ class Edge:
         text = next(self._served(others), None)
         if text is None:
             # Then none of them serves, and what it has may be as good as anything.
-            self._fences.take_down(host.name)
+            self._nodes.unfence(host.name)
             return
         image = self.swarm.client().ask(f"the image of {service}", lambda api: api.inspect_service(service))
         certified = certificate(self.spec)
@@ -175,7 +197,7 @@ class Edge:
                 f"{stack}: load balancer {host.name} is fenced and cannot be let in again: {said.last_words}; repair "
                 f"that, then `colorway up {stack}`"
             )
-        self._fences.take_down(host.name)
+        self._nodes.unfence(host.name)
         self._await(host, service, wanted=generation_of(text))
         self.say(f"load balancer {host.name} is let in again; it serves what the others serve")
 
@@ -192,7 +214,7 @@ class Edge:
         swarm, deadline = self.ask(host), time.monotonic() + _HEALTHY_WITHIN
         while (live := _live(swarm, service)) != wanted:
             if time.monotonic() >= deadline:
-                self._fences.put_up(host.name)
+                self._nodes.fence(host.name)
                 stack = self.spec.stack
                 raise ColorwayError(
                     f"{stack}: load balancer {host.name} was let in and serves generation {live or 'unknown'} and not "

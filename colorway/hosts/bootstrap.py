@@ -12,7 +12,8 @@ from colorway.machine.progress import Progress
 from colorway.render.templates import host_script
 from colorway.spec.hosts import HostSpec
 from colorway.spec.platform_spec import PlatformSpec
-from colorway.swarm.services import Swarm
+from colorway.swarm.connections import Connection
+from colorway.swarm.nodes import Nodes
 
 _INSTALL = 900
 """Seconds for packages and the engine's start."""
@@ -25,17 +26,39 @@ def check(spec: PlatformSpec, *, reach: Reach = over_ssh) -> list[preflight.Fact
         ColorwayError: one is not what it should be; all of it in one table, and nothing was changed.
     """
     facts, silent = preflight.ask(spec.settings.hosts, reach=reach)
-    fenced = _fenced(spec, facts) if silent else ()
-    silent = [one for one in silent if one.host not in fenced]
     preflight.refuse([*silent, *preflight.findings(facts)], file=stack_file(spec.stack))
     return facts
 
 
-def _fenced(spec: PlatformSpec, facts: Sequence[preflight.Facts]) -> tuple[str, ...]:
-    """Return the hosts of fenced load balancers, which the others go on without; asked of a manager that answers."""
-    managers = [one.host for one in facts if one.is_manager and one.host.name == spec.manager.name]
+def _check_left(spec: PlatformSpec, *, say: Callable[[str], None], reach: Reach) -> list[preflight.Facts]:
+    """Do the same, and go on without hosts that the swarm has lost, too: one that died must not end all work.
+
+    A load balancer's is another matter: half of the users would stay where they are, unless it is fenced.
+    """
+    facts, silent = preflight.ask(spec.settings.hosts, reach=reach)
+    spared = _spared(spec, facts) if silent else ()
+    for one in silent:
+        if one.host in spared:
+            say(f"{one.host}: is gone ({one.found}); the others go on without it")
+    silent = [one for one in silent if one.host not in spared]
+    edge = [host.name for host in spec.load_balancers]
+    lost = [one.host for one in silent if one.host in edge]
+    cure = ""
+    if lost and len(lost) < len(edge) and any(one.swarm_state == "active" for one in facts):
+        told = " ".join(f"--without {host}" for host in lost)
+        cure = f"To go on without a load balancer: colorway up {spec.stack} {told}"
+    preflight.refuse([*silent, *preflight.findings(facts)], file=stack_file(spec.stack), cure=cure)
+    return facts
+
+
+def _spared(spec: PlatformSpec, facts: Sequence[preflight.Facts]) -> tuple[str, ...]:
+    """Return the hosts that the others can go on without, as a manager that answers knows them."""
+    if not any(one.is_manager and one.host == spec.manager for one in facts):
+        return ()
+    nodes = Nodes(Connection(spec.manager), stack=spec.stack)
+    edge = {host.name for host in spec.load_balancers}
     try:
-        return Swarm(managers[0]).fenced(spec) if managers else ()
+        return (*nodes.fenced(), *(host for host in nodes.down() if host not in edge))
     except ColorwayError:
         return ()
 
@@ -47,12 +70,12 @@ def make_ready(spec: PlatformSpec, *, progress: Progress, say: Callable[[str], N
         ColorwayError: refused, and nothing was changed; or a host does not do it, and the next run goes on.
     """
     progress("Asking the hosts what they are")
-    facts = check(spec, reach=reach)
+    facts = _check_left(spec, say=say, reach=reach)
     silent = [one.host for one in facts if not one.docker_version]
     if silent:
         progress(f"Starting Docker on {', '.join(host.name for host in silent)}")
         _start_docker(spec, silent, say=say, reach=reach)
-        facts = check(spec, reach=reach)
+        facts = _check_left(spec, say=say, reach=reach)
     steps = membership.plan(facts)
     if steps:
         progress("Making the hosts one swarm")

@@ -143,8 +143,8 @@ def findings(facts: Sequence[Facts]) -> list[Finding]:
     return found
 
 
-def refuse(found: Sequence[Finding], *, file: str) -> None:
-    """Raise one error with all findings as a table; do nothing where there are none.
+def refuse(found: Sequence[Finding], *, file: str, cure: str = "") -> None:
+    """Raise one error with all findings as a table, and below it what helps; do nothing where there are none.
 
     Raises:
         ColorwayError: there is at least one; nothing was changed.
@@ -160,4 +160,5 @@ def refuse(found: Sequence[Finding], *, file: str) -> None:
     ]
     hosts = len({one.host for one in found})
     said = "a host is" if hosts == 1 else f"{hosts} hosts are"
-    raise ColorwayError("\n".join([f"{file}: {said} not ready; nothing was changed", *lines]))
+    helps = [cure] if cure else []
+    raise ColorwayError("\n".join([f"{file}: {said} not ready; nothing was changed", *lines, *helps]))

@@ -14,7 +14,7 @@ from colorway.spec.hosts import HostSpec
 from colorway.spec.names import COLOR_LABEL, ONE_OFF_LABEL, SERVICE_LABEL, STACK_LABEL, registry_host
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.swarm.connections import Connection, DockerError, MissingError, NoAnswerError, RefusedError
-from colorway.swarm.fences import Fences
+from colorway.swarm.nodes import Nodes
 from colorway.swarm.tasks import TaskState, task_state, why_refused
 
 SERVICE_OF_CONTAINER = "com.docker.swarm.service.name"
@@ -255,7 +255,7 @@ class Swarm:
     def fenced(self, spec: PlatformSpec) -> tuple[str, ...]:
         """Return the hosts whose load balancer is fenced; nobody is asked where it runs on this machine."""
         ours = {host.name for host in spec.load_balancers if not host.is_local}
-        return tuple(host for host in Fences(self._engine, stack=spec.stack).hosts() if host in ours) if ours else ()
+        return tuple(host for host in Nodes(self._engine, stack=spec.stack).fenced() if host in ours) if ours else ()
 
     def _live_on(self, host: HostSpec, stack: str) -> str | None:
         service = names.service(stack, names.load_balancer(host.name))

@@ -98,7 +98,7 @@ def _service(spec: PlatformSpec, *, host: HostSpec) -> SwarmServiceSpec:
         order=Order.STOP_FIRST,
         constraints=(
             f"node.labels.{names.host_label(spec.stack)}=={host.name}",
-            # A host that comes back must not serve what it served when it was lost; see colorway/swarm/fences.py.
+            # A host that comes back must not serve what it served when it was lost; see colorway/swarm/nodes.py.
             f"node.labels.{names.edge_label(spec.stack)}!={names.FENCED}",
         ),
         env={"COLORWAY_STATUS_PORT": str(STATUS_PORT)},

@@ -140,6 +140,19 @@ def test_the_last_load_balancer_is_never_fenced() -> None:
     assert hosts.fenced == ["lb2"]
 
 
+def test_somebody_can_go_on_without_one_by_name() -> None:
+    hosts = Hosts()
+    [told] = hosts.edge().without(["lb2"])
+    assert told.startswith("Load balancer lb2 (10.0.0.2) is fenced, as asked for: the swarm keeps it from serving.")
+    assert hosts.fenced == ["lb2"]
+    assert hosts.edge().without(["lb2"]) == (), "it is, already"
+    with pytest.raises(ColorwayError, match="no load balancer would be left without lb1"):
+        hosts.edge().without(["lb1"])
+    with pytest.raises(ColorwayError, match="app1 is no load balancer that the others could go on without; known: lb1"):
+        hosts.edge().without(["app1"])
+    assert hosts.fenced == ["lb2"], "and nothing was changed"
+
+
 def test_labels_that_change_meanwhile_are_no_trouble() -> None:
     hosts = Hosts(gone={"lb2": "no"})
     hosts.api.collisions = 3

@@ -13,7 +13,7 @@ from colorway.hosts import bootstrap, membership, preflight
 from colorway.hosts.preflight import Facts
 from colorway.hosts.reach import Said
 from colorway.render.templates import host_script
-from colorway.spec.hosts import HostSpec
+from colorway.spec.hosts import HostSpec, Role
 from tests.support.specs import HOST_KEY, ROOT
 
 ROLES = {"lb1": ("load-balancer",), "app1": ("web",), "db1": ("manager", "database"), "db2": ("manager",)}
@@ -212,6 +212,66 @@ def test_who_does_not_answer_is_in_the_same_table_with_the_last_words():
     assert "7 hosts are not ready" in text, "one that is silent does not hide what is wrong with the others"
     assert "Host key verification failed." in text
     assert text.count("memory") == 6
+
+
+@pytest.fixture
+def swarm_of_seven(monkeypatch):
+    """Make the lab's hosts ready, some of which do not answer; return what was said."""
+    spec = stack_files.from_file(root=ROOT, stack="lab")
+
+    def make_ready(*silent, fenced=(), down=()):
+        class Known:
+            def __init__(self, manager, *, stack):
+                assert manager.host == spec.manager
+                assert stack == "lab"
+
+            def fenced(self):
+                return fenced
+
+            def down(self):
+                return down
+
+        def reach(host, _text, *_arguments, **_options):
+            if host.name in silent:
+                return Said(host=host, code=255, output="", errors="No route to host", seconds=1)
+            known = member("db1", manager=host.has(Role.MANAGER))
+            facts = {"hostname": host.name, "architecture": "x86_64", "clock": "", "user": "root", "is-root": "yes"}
+            facts |= {"memory": "4000", "disk-free": "100000", "docker-installed": "yes", "docker-version": "28.5"}
+            facts |= {"swarm-state": "active", "swarm-manager": str(known.is_manager).lower(), "swarm-node": host.name}
+            facts |= {"swarm-cluster": known.cluster}
+            return Said(host=host, code=0, output="\n".join(f"{k}={v}" for k, v in facts.items()), errors="", seconds=0)
+
+        monkeypatch.setattr(bootstrap, "Nodes", Known)
+        heard = []
+        bootstrap.make_ready(spec, progress=lambda *_a, **_k: None, say=heard.append, reach=reach)
+        return heard
+
+    return make_ready
+
+
+def test_a_dead_host_does_not_block_the_others(swarm_of_seven):
+    assert swarm_of_seven() == []
+    assert swarm_of_seven("app2", down=("app2",)) == ["app2: is gone (No route to host); the others go on without it"]
+
+
+def test_one_that_the_swarm_still_has_is_no_dead_host(swarm_of_seven):
+    with pytest.raises(ColorwayError, match=r"app2 +SSH +No route to host"):
+        swarm_of_seven("app2")
+
+
+def test_a_dead_load_balancer_is_named_with_what_goes_on_without_it(swarm_of_seven):
+    with pytest.raises(ColorwayError) as refused:
+        swarm_of_seven("lb2", down=("lb2",))
+    assert str(refused.value).splitlines()[-1] == "To go on without a load balancer: colorway up lab --without lb2"
+    assert swarm_of_seven("lb2", down=("lb2",), fenced=("lb2",)) == [
+        "lb2: is gone (No route to host); the others go on without it"
+    ]
+
+
+def test_with_all_load_balancers_gone_there_is_nothing_to_go_on_with(swarm_of_seven):
+    with pytest.raises(ColorwayError, match="2 hosts are not ready") as refused:
+        swarm_of_seven("lb1", "lb2", down=("lb1", "lb2"))
+    assert "--without" not in str(refused.value)
 
 
 @pytest.mark.parametrize(("clock", "skew"), [(1000, 0), (1004, 0), (997, -3), (1007.5, 3.5)])
