@@ -76,6 +76,22 @@ def _spec(stack: str) -> PlatformSpec:
     return spec
 
 
+def _answering(spec: PlatformSpec) -> PlatformSpec:
+    """Return a stack whose commands go to the first manager that answers; so do those of all that this starts."""
+    managers = spec.hosts(Role.MANAGER)
+    if len(managers) == 1 or stack_files.MANAGER_VARIABLE in os.environ:
+        return spec
+    from colorway.hosts.reach import first_manager  # noqa: PLC0415 - what only several managers need
+
+    found = first_manager(managers)
+    if found in {None, managers[0]}:
+        return spec
+    # Beside what a program reads.
+    typer.echo(f"{managers[0].name} does not answer; commands to the swarm go to {found.name}", err=True)
+    os.environ[stack_files.MANAGER_VARIABLE] = found.name
+    return stack_files.from_file(root=project_root(), stack=spec.stack)
+
+
 def _use_lab(spec: PlatformSpec) -> None:
     if spec.settings.environment is Environment.LAB:
         from colorway.lab.lab import Lab  # noqa: PLC0415 - what only a lab needs
@@ -98,7 +114,7 @@ def up(stack: StackName, in_place: Reason = None, without: Without = None) -> No
     """Make the swarm what the stack's files say."""
     started = time.monotonic()
     load_program_beside()
-    spec = _spec(stack)
+    spec = _answering(_spec(stack))
     with TerminalProgress() as progress:
         set_up(spec, root=project_root(), progress=progress)
         engine = _engine(spec, progress)
@@ -157,7 +173,7 @@ def status(
     """
     from colorway.release.tell.status import read_release  # noqa: PLC0415 - what only this command needs
 
-    spec = _spec(stack)
+    spec = _answering(_spec(stack))
     with TerminalProgress() as progress:
         engine = engine_for(spec, root=project_root(), say=_say, progress=progress)
     _, deployed = engine.open()
@@ -184,7 +200,7 @@ def down(
     ] = False,
 ) -> None:
     """Remove everything that `up` made; data only with --data."""
-    spec = _spec(stack)
+    spec = _answering(_spec(stack))
     if orphans:
         refuse_orphans_elsewhere(spec)
     if not yes and sys.stdin.isatty():
@@ -213,7 +229,7 @@ def run(
     """Run one command beside a service, to its end; its exit code becomes this command's."""
     from colorway.swarm.one_off import run_once  # noqa: PLC0415 - what only this command needs
 
-    spec = _spec(stack)
+    spec = _answering(_spec(stack))
     code = run_once(
         Connection(spec.manager, logins=_logins(spec)),
         service=spec.service_name(service, color=color),
@@ -297,6 +313,7 @@ def _connect(spec: PlatformSpec) -> Backing:
     from colorway.release.run.wiring import Backing  # noqa: PLC0415
 
     _use_lab(spec)
+    spec = _answering(spec)
     if spec.settings.release.apply is Apply.HERE:
         # Before the first commit: `up` would refuse it when the line has moved already.
         engine_for(spec, root=project_root(), say=_say, progress=TerminalProgress()).refuse_examples()

@@ -51,6 +51,8 @@ from colorway.spec.stack import Environment, StackSettings
 
 NAMESPACE = "colorway:"
 """Prefix of our keys in a stack file."""
+MANAGER_VARIABLE = "COLORWAY_MANAGER"
+"""Environment variable that names the manager that commands go to, where the first one does not answer."""
 SECRETS = "secrets:"
 """Prefix of the platform's secrets in a stack file."""
 TOP_LEVEL = ("config", "encryptionsalt", "encryptedkey", "environment", "secretsprovider")
@@ -250,7 +252,7 @@ def load(*, root: Path, stack: str, settings: Document) -> PlatformSpec:
         files=config_files(root, [platform, *releases.values(), overrides]),
     )
     if parsed.environment is not Environment.LOCAL:
-        return spec
+        return spec.model_copy(update={"answering_manager": os.environ.get(MANAGER_VARIABLE)})
     # No root: what a stack of this machine keeps is its user's.
     return spec.model_copy(update={"directory": str(user_directory(stack))})
 

@@ -41,6 +41,8 @@ class Said:
 Reach = Callable[..., Said]
 """Runs a script's text on a host: `reach(host, script, *arguments, given="", limit=seconds)`."""
 _SSH_FAILED = 255
+_MANAGER_ANSWERS = 15
+"""Seconds until the next manager is taken."""
 
 
 def over_ssh(host: HostSpec, script: str, *arguments: str, given: str = "", limit: float = 120) -> Said:
@@ -69,3 +71,10 @@ def everywhere(hosts: Sequence[HostSpec], ask: Callable[[HostSpec], T]) -> Mappi
     """Ask all hosts at once; return the answers by name."""
     with ThreadPoolExecutor(max_workers=len(hosts)) as beside:
         return dict(zip((host.name for host in hosts), beside.map(ask, hosts), strict=True))
+
+
+def first_manager(managers: Sequence[HostSpec], *, reach: Reach = over_ssh) -> HostSpec | None:
+    """Return the first host that manages a swarm and can be asked now; None where none does, as on bare hosts."""
+    script = "timeout 10 docker node ls --quiet >/dev/null 2>&1"
+    answers = everywhere(managers, lambda host: reach(host, script, limit=_MANAGER_ANSWERS))
+    return next((host for host in managers if answers[host.name].code == 0), None)

@@ -43,6 +43,8 @@ class PlatformSpec(StrictSpec):
     """Text of each file of the project that a service's `config-files` name, by its path."""
     build_digests: dict[str, str]
     """Digest of each folder under images/ (12 hex digits), for a platform with `images: local`."""
+    answering_manager: str | None = None
+    """Name of the manager that commands go to, where the first one does not answer."""
 
     @property
     def colors_on(self) -> tuple[Color, ...]:
@@ -110,8 +112,9 @@ class PlatformSpec(StrictSpec):
 
     @property
     def manager(self) -> HostSpec:
-        """The manager that commands to the swarm are sent to: the first one."""
-        return self.hosts(Role.MANAGER)[0]
+        """The manager that commands to the swarm are sent to: the first one, or the one that answers instead of it."""
+        managers = self.hosts(Role.MANAGER)
+        return next((host for host in managers if host.name == self.answering_manager), managers[0])
 
     def places(self, service: ServiceSpec) -> tuple[HostSpec, ...]:
         """Return the hosts that a service may run on, as far as names say it."""

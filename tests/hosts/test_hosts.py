@@ -11,7 +11,7 @@ from colorway.config import stack_files
 from colorway.errors import ColorwayError
 from colorway.hosts import bootstrap, membership, preflight
 from colorway.hosts.preflight import Facts
-from colorway.hosts.reach import Said
+from colorway.hosts.reach import Said, first_manager
 from colorway.render.templates import host_script
 from colorway.spec.hosts import HostSpec, Role
 from tests.support.specs import HOST_KEY, ROOT
@@ -92,6 +92,30 @@ def test_roles_that_changed_are_changed_one_by_one_first_those_that_add_a_manage
     facts = [member("lb1", manager=True), member("app1", manager=False), member("db1", manager=True)]
     facts.append(member("db2", manager=False))
     assert steps(*facts) == ["db2 becomes a manager", "lb1 is no manager any more"]
+
+
+@pytest.mark.parametrize(
+    ("silent", "found"),
+    [((), "db1"), (("db1",), "db2"), (("db1", "db2"), None)],
+    ids=["all there", "first dead", "none"],
+)
+def test_commands_go_to_the_first_manager_that_answers(silent, found):
+    def reach(host, script, *, limit):
+        assert limit < 30, "it delays every command"
+        return Said(host=host, code=255 if host.name in silent else 0, output="", errors="", seconds=1)
+
+    chosen = first_manager([HOSTS["db1"], HOSTS["db2"]], reach=reach)
+    assert (chosen and chosen.name) == found
+
+
+def test_the_program_asks_the_same_manager_as_the_command(monkeypatch):
+    assert stack_files.from_file(root=ROOT, stack="lab").manager.name == "db1"
+    monkeypatch.setenv("COLORWAY_MANAGER", "db2")
+    assert stack_files.from_file(root=ROOT, stack="lab").manager.name == "db2"
+    monkeypatch.setenv("COLORWAY_MANAGER", "app1")
+    assert stack_files.from_file(root=ROOT, stack="lab").manager.name == "db1", "that one is no manager"
+    monkeypatch.setenv("COLORWAY_MANAGER", "mon1")
+    assert stack_files.from_file(root=ROOT, stack="local").manager.name == "localhost"
 
 
 def test_a_strangers_swarm_is_not_joined_and_not_left():
