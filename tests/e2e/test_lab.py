@@ -8,6 +8,7 @@ import re
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from tests.support.clone import Clone
 from tests.support.command import Command
 from tests.support.load import Load, LoadPlan, Target
 from tests.support.places import Place
+from tests.support.readme import blocks
 from tests.support.releasing import add_versions
 
 # In the gate once the whole way, with its load, is short enough for it.
@@ -222,28 +224,79 @@ def percent(clone: Clone) -> int:
     return int(found[1])
 
 
+@dataclass(kw_only=True)
+class Guide:
+    """The commands of docs/your-hosts.md, typed one after the other for the stack under test."""
+
+    clone: Clone
+    left: list[str]
+
+    @classmethod
+    def of(cls, clone: Clone) -> Guide:
+        return cls(clone=clone, left=blocks((clone.path / "docs/your-hosts.md").read_text(encoding="utf-8")))
+
+    def type(self, expected: str, code: int = 0) -> str:
+        """Type the next one, which has to be the one that the test is about."""
+        line = self.left.pop(0)
+        assert line.removeprefix(".venv/bin/colorway ") == expected, "the page says it in another order, or other words"
+        words = [OURS.name if word == "lab" and number else word for number, word in enumerate(expected.split())]
+        if words[0] == "lab":
+            words += ["--stack", OURS.name]
+        if words[0] == "release" or words[0] == "rollback":
+            # Where nobody can be asked, nobody is.
+            words.append("--yes")
+        return self.clone.run(*words, code=code).output
+
+
 @pytest.mark.timeout(2400)
 @pytest.mark.parametrize("clone", [FOUR], indirect=True, ids=["four hosts"])
-def test_releases_move_both_load_balancers_and_a_lost_one_does_not_block_the_way_back(clone: Clone):
-    lab(clone, "up")
-    clone.up()
-    stack = ("--stack", clone.stack)
+def test_the_guide_to_ones_own_hosts_a_release_and_a_load_balancer_lost(clone: Clone):
+    guide, stack = Guide.of(clone), ("--stack", clone.stack)
+    guide.type("lab up")
+    scan = guide.left.pop(0).replace("10.77.0", NETWORK).split()
+    key = subprocess.run(scan, capture_output=True, text=True, check=True).stdout.split(maxsplit=1)[1].strip()
+    assert f"host-key: {key}}}" in clone.stack_file.read_text(encoding="utf-8"), "as it is to be written down"
+    guide.type("hosts check lab")
+    guide.type("preview lab")
+    guide.type("up lab")
+    guide.type("status lab")
 
     # A release and its rollback under load on both load balancers: nothing is lost on either.
+    clone.edit(
+        "platforms/demo.yaml", r"bake: 10m(.*)bake: 6m", r"bake: 20s\1bake: 20s", subject="Bake for a shorter time"
+    )
     with loaded(clone, 11) as first, loaded(clone, 12) as second:
         loads = (first, second)
         for load in loads:
             load.wait_for(lambda report: len(report.users("start")) >= 10, timeout=120)
-        clone.run("release", "2.0.0", "--stages", "50", "--bake", "20s", "--yes", *stack)
+        guide.type("release 2.0.0 --stack lab")
         assert percent(clone) == 100
-        clone.run("rollback", "--yes", *stack)
+        guide.type("rollback --stack lab")
         assert percent(clone) == 0
         reports = [load.stop() for load in loads]
     for report in reports:
         print(report.summary())
     assert [report.problems() for report in reports] == [[], []]
 
-    # A bad moment: half of the users are on green, and one load balancer's cable is pulled.
+    lose_a_load_balancer_at_a_bad_moment(clone, stack)
+
+    # The same without a release, by name.
+    lab(clone, "fault", "stop-sshd", "lb2")
+    refused = clone.run("up", clone.stack, code=1).output
+    assert f"To go on without a load balancer: colorway up {clone.stack} --without lb2" in refused.replace(
+        ".venv/bin/", ""
+    )
+    assert "is fenced, as asked for" in guide.type("up lab --without lb2")
+    lab(clone, "fault", "stop-sshd", "lb2", "--undo")
+    assert "lb2 is let in again" in guide.type("up lab")
+    assert asked(f"{NETWORK}.12")["color"] == "blue"
+    guide.type("down lab")
+    guide.type("lab down")
+    assert guide.left == []
+
+
+def lose_a_load_balancer_at_a_bad_moment(clone: Clone, stack: tuple[str, str]) -> None:
+    """Half of the users are on green, and one load balancer's cable is pulled: back goes everybody on the other one."""
     begun = Command.start(clone, "release", "2.0.0", "--stages", "50", "--bake", "30m", "--yes", *stack)
     begun.wait_for("watching green at 50 %", limit=900)
     lab(clone, "fault", "cut", "lb2")
@@ -258,20 +311,17 @@ def test_releases_move_both_load_balancers_and_a_lost_one_does_not_block_the_way
     assert "is fenced" in back
     assert asked(f"{NETWORK}.11")["color"] == "blue", "everybody who can be reached is back"
     assert "lb2" in clone.git("log", "-1", "--format=%b"), "git says so"
-    said = clone_says(clone)
-    assert "load balancer lb2 is fenced" in said["problems"][0]["what"]
+    assert "load balancer lb2 is fenced" in clone_says(clone)["problems"][0]["what"]
     refused = clone.run("release", "2.0.0", "--yes", *stack, code=1).output
     assert "load balancer lb2 is fenced" in refused
 
     # It comes back with what it had, and serves nobody until it has what the others serve.
     lab(clone, "fault", "cut", "lb2", "--undo")
-    again = clone.up().output
-    assert "load balancer lb2 is let in again; it serves what the others serve" in again
+    assert "load balancer lb2 is let in again; it serves what the others serve" in clone.up().output
     for number in (11, 12):
         assert asked(f"{NETWORK}.{number}")["color"] == "blue"
     assert clone_says(clone)["healthy"]
     assert clone.up().changed == {}
-    clone.down()
 
 
 def clone_says(clone: Clone) -> dict[str, Any]:
