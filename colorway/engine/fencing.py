@@ -10,10 +10,11 @@ from colorway.engine.recover import generation_of
 from colorway.engine.state import Deployed
 from colorway.errors import ColorwayError
 from colorway.hosts.reach import Reach, Said, everywhere, over_ssh
-from colorway.render.nginx import INSIDE, certificate
-from colorway.render.templates import host_script
+from colorway.render.nginx import INSIDE, STATUS_PORT, certificate
+from colorway.render.templates import host_script, script
 from colorway.spec import names
 from colorway.spec.base import hint
+from colorway.spec.fields import whole_seconds
 from colorway.spec.hosts import HostSpec
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.swarm.nodes import Nodes
@@ -46,14 +47,14 @@ def lost(spec: PlatformSpec, *, reach: Reach = over_ssh, among: Collection[str] 
         reach: Runs a script on a host.
         among: Hosts that are asked; none = all.
     """
-    script = host_script("edge-probe")
+    probe = host_script("edge-probe")
     asked = [host for host in spec.load_balancers if not host.is_local and (among is None or host.name in among)]
     found: dict[str, str] = {}
     for _ in range(_TRIES):
         if not asked:
             break
         answers: Mapping[str, Said] = everywhere(
-            asked, lambda host: reach(host, script, spec.edge_directory, limit=_ANSWER)
+            asked, lambda host: reach(host, probe, spec.edge_directory, limit=_ANSWER)
         )
         found = {name: said.last_words for name, said in answers.items() if said.code}
         asked = [host for host in asked if host.name in found]
@@ -172,8 +173,57 @@ class Edge:
             self.say(f"load balancer {name} stays fenced ({why}); the others are told without it")
         return tuple(gone)
 
+    def serves(self, *, without: Collection[str] = ()) -> Mapping[str, str | None]:
+        """Return the generation of each load balancer, as far as each can be asked; empty where there is only one."""
+        there = [host for host in self._remote if host.name not in without]
+        if len(there) < 2:  # noqa: PLR2004 - it is in step with itself
+            return {}
+        return everywhere(there, lambda host: _live(self.ask(host), self._service(host)))
+
+    def step_back(self, before: Mapping[str, str | None]) -> tuple[str, ...]:
+        """Take back what only some load balancers serve, after an `up` that failed on its way.
+
+        Args:
+            before: What they served before it; nothing is done where that was not the same.
+
+        Returns:
+            A sentence for each that was to go back.
+        """
+        old, *others = set(before.values()) or {None}
+        if old is None or others:
+            return ()
+        now = self.serves(without={host.name for host in self._remote} - set(before))
+        ahead = [host for host in self._remote if now.get(host.name) not in {None, old}]
+        behind = ", ".join(name for name, live in now.items() if live in {None, old})
+        return tuple(self._take_back(host, old, behind=behind) for host in ahead) if behind else ()
+
+    def _take_back(self, host: HostSpec, generation: str, *, behind: str) -> str:
+        failed = f"load balancer {host.name} could not be taken back to generation {generation}"
+        try:
+            text = self.ask(host).file_of(self._service(host), f"{INSIDE}/generations/{generation}/nginx.conf")
+        except ColorwayError as error:
+            return f"{failed}: {error}"
+        said = self.reach(
+            host,
+            script("routing-apply"),
+            self.spec.edge_directory,
+            self._service(host),
+            str(STATUS_PORT),
+            str(whole_seconds(self.spec.drain)),
+            given=text,
+            limit=_LET_IN,
+        )
+        if said.code:
+            return f"{failed}: {said.last_words}"
+        return (
+            f"load balancer {host.name} serves generation {generation} again, because {behind} could not be told more"
+        )
+
+    def _service(self, host: HostSpec) -> str:
+        return names.service(self.spec.stack, names.load_balancer(host.name))
+
     def _let_in(self, host: HostSpec, *, others: Sequence[HostSpec]) -> None:
-        stack, service = self.spec.stack, names.service(self.spec.stack, names.load_balancer(host.name))
+        stack, service = self.spec.stack, self._service(host)
         text = next(self._served(others), None)
         if text is None:
             # Then none of them serves, and what it has may be as good as anything.
@@ -204,9 +254,8 @@ class Edge:
     def _served(self, others: Sequence[HostSpec]) -> Iterator[str]:
         """Return the text that other load balancers serve, of the first that says it."""
         for host in others:
-            service = names.service(self.spec.stack, names.load_balancer(host.name))
             try:
-                yield self.ask(host).file_of(service, f"{INSIDE}/current/nginx.conf")
+                yield self.ask(host).file_of(self._service(host), f"{INSIDE}/current/nginx.conf")
             except ColorwayError:
                 continue
 

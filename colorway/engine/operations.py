@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from colorway.config import stack_files
 from colorway.edits import refusals, sentence
 from colorway.engine import fencing
 from colorway.engine.claim import claimed
-from colorway.engine.ending import explained, patient
+from colorway.engine.ending import EngineError, explained, patient
 from colorway.engine.events import Change, EventLog
 from colorway.engine.plugins import PluginChoice
 from colorway.engine.recover import host_of_apply, plan_recovery
@@ -171,6 +171,7 @@ class Engine:
             without = fencing.resources_of(fenced, deployed)
             idle = fencing.services_of(fenced, name)
             with (
+                self._in_step(edge, fenced) if not continue_on_error else nullcontext(),
                 watched_tasks(self.swarm, stack=name, say=self.say, without=idle) as failures,
                 explained(log, failures, hint=hint, why_no_image=self.swarm.why_no_image),
             ):
@@ -187,6 +188,18 @@ class Engine:
                 )
         outputs = read_outputs(log.stack_outputs)
         return Finished(changes=tuple(log.changes), outputs=outputs, failing=tuple(failures.values()))
+
+    @contextmanager
+    def _in_step(self, edge: fencing.Edge, fenced: Sequence[str]) -> Iterator[None]:
+        """Let all load balancers serve what they served, where an `up` fails after it has told only some of them."""
+        before = edge.serves(without=fenced)
+        try:
+            yield
+        except EngineError as error:
+            told = edge.step_back(before) if before else ()
+            if told:
+                raise EngineError("\n".join([str(error), *told]), hint=error.hint) from None
+            raise
 
     def down(self, *, orphans: bool = False, data: bool = False) -> list[Change]:
         """Remove all resources of the stack, its state, and what they leave on this machine.

@@ -10,6 +10,7 @@ from colorway.engine.fencing import Edge, resources_of
 from colorway.engine.state import read_deployment
 from colorway.errors import ColorwayError
 from colorway.hosts.reach import Said
+from colorway.render.templates import host_script
 from colorway.spec.hosts import HostSpec
 from colorway.swarm.connections import Connection, NoAnswerError
 from colorway.swarm.services import Swarm
@@ -77,9 +78,12 @@ class Hosts:
         if host.name in self.gone:
             return Said(host=host, code=255, output="", errors=self.gone[host.name], seconds=1)
         if given:
-            assert LABEL in self.api.labels[host.name], "it would begin to serve before it has what the others serve"
             if self.refuses:
                 return Said(host=host, code=1, output="", errors=self.refuses, seconds=1)
+            if script == host_script("readmit"):
+                assert LABEL in self.api.labels[host.name], (
+                    "it would begin to serve before it has what the others serve"
+                )
             self.given[host.name] = given
             self.serves[host.name] = "abc"
         return Said(host=host, code=0, output="can be told", errors="", seconds=1)
@@ -92,6 +96,8 @@ class Hosts:
                 return SERVED
 
             def live_generation(self, service: str) -> str | None:
+                if host.name in serves.gone:
+                    raise NoAnswerError(f"{host.name}: Docker does not answer")
                 return serves.serves[host.name]
 
         return Served(host)
@@ -151,6 +157,42 @@ def test_somebody_can_go_on_without_one_by_name() -> None:
     with pytest.raises(ColorwayError, match="app1 is no load balancer that the others could go on without; known: lb1"):
         hosts.edge().without(["app1"])
     assert hosts.fenced == ["lb2"], "and nothing was changed"
+
+
+def test_an_up_that_told_only_some_is_taken_back_on_those() -> None:
+    hosts = Hosts(serves={"lb1": "abc", "lb2": "abc"})
+    before = hosts.edge().serves()
+    assert before == {"lb1": "abc", "lb2": "abc"}
+    hosts.serves["lb1"] = "new"
+    [told] = hosts.edge().step_back(before)
+    assert told == "load balancer lb1 serves generation abc again, because lb2 could not be told more"
+    assert hosts.given == {"lb1": SERVED}, "its own text, which it keeps"
+    hosts.refuses, hosts.serves["lb1"] = "no space left on device", "new"
+    [told] = hosts.edge().step_back(before)
+    assert told == "load balancer lb1 could not be taken back to generation abc: no space left on device"
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ({"lb1": "abc", "lb2": "abc"}, {"lb1": "new", "lb2": "new"}),
+        ({"lb1": "abc", "lb2": "abc"}, {"lb1": "abc", "lb2": "abc"}),
+        ({"lb1": "abc", "lb2": "old"}, {"lb1": "new", "lb2": "old"}),
+        ({"lb1": None, "lb2": None}, {"lb1": "new", "lb2": None}),
+        ({}, {"lb1": "new", "lb2": None}),
+    ],
+    ids=["all are told", "nobody is", "they were not in step", "a first up", "only one"],
+)
+def test_nothing_is_taken_back_where_there_is_nothing_to_go_back_to(before, now) -> None:
+    hosts = Hosts(serves=now)
+    assert hosts.edge().step_back(before) == ()
+    assert hosts.given == {}
+
+
+def test_one_that_is_lost_on_the_way_takes_the_others_back() -> None:
+    hosts = Hosts(serves={"lb1": "new", "lb2": "abc"}, gone={"lb2": "No route to host"})
+    [told] = hosts.edge().step_back({"lb1": "abc", "lb2": "abc"})
+    assert told.startswith("load balancer lb1 serves generation abc again")
 
 
 def test_labels_that_change_meanwhile_are_no_trouble() -> None:
