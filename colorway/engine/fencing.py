@@ -215,9 +215,7 @@ class Edge:
         )
         if said.code:
             return f"{failed}: {said.last_words}"
-        return (
-            f"load balancer {host.name} serves generation {generation} again, because {behind} could not be told more"
-        )
+        return f"load balancer {host.name} serves generation {generation} again: {behind} could not be told the new one"
 
     def _service(self, host: HostSpec) -> str:
         return names.service(self.spec.stack, names.load_balancer(host.name))

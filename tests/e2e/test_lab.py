@@ -195,7 +195,27 @@ def test_seven_bare_hosts_carry_the_platform_and_traffic_moves_on_both_load_bala
         clone.up()
         for number in (11, 12):
             assert asked(f"{NETWORK}.{number}")["color"] == answers, "both load balancers are in step"
+
+    clone.traffic(0)
+    edge = f"/var/lib/colorway/{clone.stack}/load-balancer"
+    lab(clone, "fault", "read-only", "lb2", edge)
+    failed = clone.up(code=1).output
+    assert "routing-check-lb2" in failed, f"the check is what fails:\n{failed}"
+    assert colors_of_both() == ["blue", "blue"], "one whose check fails: neither changes"
+    lab(clone, "fault", "read-only", "lb2", edge, "--undo")
+    # In the place of the link that the apply makes, and nothing that the check looks at.
+    lab(clone, "exec", "lb2", "--", "mkdir", "-p", f"{edge}/current.new/in-the-way")
+    failed = clone.up(code=1).output
+    assert re.search(r"load balancer lb1 serves generation \w+ again: lb2 could not be told the new one", failed)
+    assert colors_of_both() == ["blue", "blue"], "one whose apply fails: both go back"
+    lab(clone, "exec", "lb2", "--", "rm", "-r", f"{edge}/current.new")
+    clone.up()
+    assert colors_of_both() == ["green", "green"]
     clone.down()
+
+
+def colors_of_both() -> list[object]:
+    return [asked(f"{NETWORK}.{number}")["color"] for number in (11, 12)]
 
 
 GENTLE = LoadPlan(

@@ -165,7 +165,7 @@ def test_an_up_that_told_only_some_is_taken_back_on_those() -> None:
     assert before == {"lb1": "abc", "lb2": "abc"}
     hosts.serves["lb1"] = "new"
     [told] = hosts.edge().step_back(before)
-    assert told == "load balancer lb1 serves generation abc again, because lb2 could not be told more"
+    assert told == "load balancer lb1 serves generation abc again: lb2 could not be told the new one"
     assert hosts.given == {"lb1": SERVED}, "its own text, which it keeps"
     hosts.refuses, hosts.serves["lb1"] = "no space left on device", "new"
     [told] = hosts.edge().step_back(before)
