@@ -21,6 +21,7 @@ from colorway.lab.switch import Switch
 from colorway.machine.daemon import cache_directory, docker, install_packages, this_host
 from colorway.machine.images import ensure_image
 from colorway.machine.progress import Progress
+from colorway.spec.hosts import HostSpec
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stack import Environment
 
@@ -74,10 +75,17 @@ class Lab:
     @cached_property
     def hosts(self) -> tuple[LabHost, ...]:
         """All of them, in the order of the stack's file."""
-        return tuple(
-            LabHost(spec=host, stack=self.spec.stack, folder=self.folder / "hosts" / host.name, tree=self.tree)
-            for host in self.spec.settings.hosts
-        )
+        return tuple(self._host(host) for host in self.spec.settings.hosts)
+
+    def _host(self, host: HostSpec) -> LabHost:
+        return LabHost(spec=host, stack=self.spec.stack, folder=self.folder / "hosts" / host.name, tree=self.tree)
+
+    def _there(self) -> Iterator[LabHost]:
+        """Return the hosts that were ever started, also those that have left the file since."""
+        known = {host.spec.name: host for host in self.hosts}
+        folder, any_host = self.folder / "hosts", self.spec.settings.hosts[0]
+        for name in sorted(one.name for one in folder.iterdir()) if folder.exists() else ():
+            yield known.get(name) or self._host(any_host.model_copy(update={"name": name}))
 
     @cached_property
     def tree(self) -> Path:
@@ -121,8 +129,8 @@ class Lab:
         if not self.folder.exists():
             return []
         with self._alone():
-            found = [host.spec.name for host in self.hosts if host.folder.exists()]
-            for host in self.hosts:
+            there = {host.spec.name: host for host in self._there()}
+            for host in there.values():
                 host.stop()
             self.switch.stop()
             for group in GROUPS.glob(f"*/colorway-lab/{self.spec.stack}"):
@@ -130,7 +138,8 @@ class Lab:
                 if not any(one.is_dir() for one in group.parent.iterdir()):
                     group.parent.rmdir()
             shutil.rmtree(self.folder)
-        return found
+        ours = [host.spec.name for host in self.hosts]
+        return sorted(there, key=lambda name: ours.index(name) if name in ours else len(ours))
 
     def bring(self, wanted: Mapping[str, Collection[str]], *, progress: Progress) -> None:
         """Have images of this machine's engine on hosts; each is sent where it is missing.

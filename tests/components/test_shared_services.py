@@ -79,7 +79,7 @@ def test_the_directory_and_its_entry_script_are_there_before_nginx():
 def test_a_load_balancer_has_its_ports_on_its_own_host_and_joins_both_colors():
     spec = small_spec(hosts=REMOTE_HOSTS)
     service = load_balancer(spec, 1).one("lb-lb2-service")
-    assert constraints(service) == ["node.labels.colorway-test-host==lb2"]
+    assert constraints(service) == ["node.labels.colorway-test-host==lb2", "node.labels.colorway-test-edge!=fenced"]
     assert {port["publishedPort"]: port["targetPort"] for port in service.inputs["endpointSpec"]["ports"]} == {
         80: 80,
         443: 443,

@@ -9,7 +9,6 @@ import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -17,69 +16,31 @@ import pytest
 
 from colorway.config import stack_files
 from colorway.lab.lab import Lab
-from colorway.lab.switch import Switch
 from colorway.spec import names
 from colorway.swarm.ssh import docker_command
 from tests.support.clone import Clone
 from tests.support.command import Command
+from tests.support.labs import ALL, DOMAIN, FEW, FOUR, NETWORK, OURS, asked, lab, left, make
 from tests.support.load import Load, LoadPlan, Target
-from tests.support.places import Place
 from tests.support.readme import blocks
 from tests.support.releasing import add_versions
 
 # In the gate once the whole way, with its load, is short enough for it.
 pytestmark = [pytest.mark.area("lab"), pytest.mark.needs("losetup"), pytest.mark.full]
 
-FEW = ("lb1", "app1", "db1")
-FOUR = ("lb1", "lb2", "app1", "db1")
-ALL = ("lb1", "lb2", "app1", "app2", "db1", "db2", "mon1")
-OURS = Place(name="labtest", http_port=0, https_port=0, monitoring_port=0, network="10.90.0.0/16")
-DOMAIN = "colorway.example"
-NETWORK = "10.79.3"
-"""Not that of a developer's own lab."""
-
 
 @pytest.fixture
 def clone(request: pytest.FixtureRequest, empty_machine: None, pulumi_cli: Path, tmp_path: Path) -> Iterator[Clone]:
     """A checkout with a stack of such hosts; its lab is gone at the end."""
-    made = Clone.make(tmp_path / "clone", place=OURS)
-    text = (made.path / "Pulumi.lab.yaml").read_text(encoding="utf-8")
-    other = re.compile(rf"^ +- {{name: (?!{'|'.join(request.param)},).*\n", re.MULTILINE)
-    # Somebody has to watch.
-    roles = ("", "") if "mon1" in request.param else ("database]", "database, monitoring]")
-    text = text.replace('green: "2.0.0"}', "green: null}") if request.param == FOUR else text
-    made.stack_file.write_text(other.sub("", text).replace("10.77.0", NETWORK).replace(*roles), encoding="utf-8")
-    made.commit("Have a lab")
+    made = make(tmp_path / "clone", hosts=request.param)
     if request.param == FOUR:
+        made.versions(blue="1.0.0", green=None)
         add_versions(made)
     # Of a run that was killed.
     lab(made, "down")
     yield made
     lab(made, "down")
     assert left() == []
-
-
-def lab(clone: Clone, command: str, *more: str, code: int = 0) -> str:
-    return clone.run("lab", command, *more[:1], "--stack", clone.stack, *more[1:], code=code).output
-
-
-def left() -> list[str]:
-    """Return what a lab must not leave on the machine."""
-    cable = Switch(stack=OURS.name, folder=Path(), network=IPv4Network(f"{NETWORK}.0/24")).cable
-    links = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
-    loops = subprocess.run(["losetup", "--all"], capture_output=True, text=True, check=True).stdout
-    groups = Path("/sys/fs/cgroup").glob(f"*/colorway-lab/{OURS.name}")
-    mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8")
-    processes = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    return [
-        *re.findall(cable, links),
-        *(
-            line
-            for line in [*loops.splitlines(), *mounts.splitlines(), *processes.splitlines()]
-            if f"/{OURS.name}/" in line
-        ),
-        *map(str, groups),
-    ]
 
 
 @pytest.mark.timeout(900)
@@ -152,25 +113,6 @@ def test_all_that_is_wrong_with_hosts_is_one_table_and_nothing_is_changed(clone:
         assert "Host key verification failed" in said, "another key is no host that is gone"
     for host in ("app2", "db2", "mon1"):
         lab(clone, "exec", host, "--", "pgrep", "dockerd", code=1)
-
-
-def asked(address: str) -> dict[str, object]:
-    """Return what the application says of itself through one load balancer."""
-    url = f"https://{DOMAIN}:8443/whoami"
-    curl = [
-        "curl",
-        "--silent",
-        "--fail",
-        "--insecure",
-        "--max-time",
-        "20",
-        "--resolve",
-        f"{DOMAIN}:8443:{address}",
-        url,
-    ]
-    said = subprocess.run(curl, capture_output=True, text=True, check=True).stdout
-    answer: dict[str, object] = json.loads(said)
-    return answer
 
 
 @pytest.mark.timeout(1800)

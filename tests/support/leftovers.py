@@ -6,6 +6,8 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
+from colorway.machine.daemon import cache_directory
+from tests.support import labs
 from tests.support.clone import Clone
 from tests.support.demo import left_behind
 from tests.support.places import Place, every_free_place
@@ -21,6 +23,10 @@ def remove_leftovers() -> None:
         for place in every_free_place(taken):
             if left_behind(place.name):
                 remove(place)
+        if (cache_directory() / "lab" / labs.OURS.name).exists():
+            with tempfile.TemporaryDirectory() as folder:
+                labs.lab(labs.make(Path(folder) / "clone", hosts=labs.ALL), "down")
+            assert labs.left() == [], "a lab goes with all that is on it"
 
 
 def remove(place: Place) -> None:
