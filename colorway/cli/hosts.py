@@ -10,21 +10,26 @@ from rich.console import Console
 from rich.table import Table
 
 from colorway.errors import ColorwayError
+from colorway.spec.hosts import HostSpec
 from colorway.spec.platform_spec import PlatformSpec
 
 if TYPE_CHECKING:
     from colorway.hosts.preflight import Facts
+    from colorway.hosts.upkeep import Upkeep
 
 Stack = Annotated[str, typer.Argument(help="Name of the stack: Pulumi.<name>.yaml.", show_default=False)]
+Host = Annotated[str, typer.Argument(help="Name of the host in the stack's file.", show_default=False)]
 ReadSpec = Callable[[str], PlatformSpec]
 """Returns what the files say of a stack."""
+Restart = Callable[[PlatformSpec], Callable[[HostSpec], None] | None]
+"""Returns who restarts the hosts of a lab; none = they are real ones."""
 
 
 class Commands:
     """The commands."""
 
-    def __init__(self, read: ReadSpec) -> None:
-        self._read = read
+    def __init__(self, read: ReadSpec, restart: Restart) -> None:
+        self._read, self._restart = read, restart
 
     def check(self, stack: Stack) -> None:
         """Ask all hosts at once what they are; change nothing. Exit code 1 where one is not what it should be."""
@@ -34,6 +39,26 @@ class Commands:
         if spec.is_local:
             raise ColorwayError(f"Pulumi.{stack}.yaml: its only host is this machine, which is reached without SSH")
         Console(highlight=False).print(_table(check(spec)))
+
+    def drain(self, stack: Stack, host: Host) -> None:
+        """Let all tasks of a host move to others; refused where those could not do what it does."""
+        self._upkeep(stack).drain(host)
+
+    def activate(self, stack: Stack, host: Host) -> None:
+        """Let a host take tasks again."""
+        self._upkeep(stack).activate(host)
+
+    def reboot(self, stack: Stack, host: Host) -> None:
+        """Drain a host, restart it, and let it work again."""
+        self._upkeep(stack).reboot(host)
+
+    def _upkeep(self, stack: str) -> Upkeep:
+        from colorway.hosts.upkeep import Upkeep  # noqa: PLC0415 - what only these commands need
+
+        spec = self._read(stack)
+        if spec.is_local:
+            raise ColorwayError(f"Pulumi.{stack}.yaml: its only host is this machine, which cannot rest")
+        return Upkeep(spec=spec, say=typer.echo, restart=self._restart(spec))
 
 
 def _table(facts: list[Facts]) -> Table:
@@ -52,20 +77,16 @@ def _table(facts: list[Facts]) -> Table:
     return table
 
 
-def register(app: typer.Typer, *, read: ReadSpec) -> None:
+def register(app: typer.Typer, *, read: ReadSpec, restart: Restart) -> None:
     """Add `hosts` with its commands to a command line.
 
     Args:
         app: The command line.
         read: Asked for a stack.
+        restart: Asked who restarts its hosts.
     """
-    commands = Commands(read)
+    commands = Commands(read, restart)
     group = typer.Typer(help="The machines of a stack.", no_args_is_help=True)
-    group.command()(commands.check)
-    # With one command of its own a group is that command, unless it has a callback.
-    group.callback()(_group)
+    for command in (commands.check, commands.drain, commands.activate, commands.reboot):
+        group.command()(command)
     app.add_typer(group, name="hosts")
-
-
-def _group() -> None:
-    """The machines of a stack."""

@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -326,8 +326,17 @@ def _connect(spec: PlatformSpec) -> Backing:
     )
 
 
+def _restart(spec: PlatformSpec) -> Callable[[HostSpec], None] | None:
+    """Return who restarts a host: the lab its own; others restart themselves."""
+    if spec.settings.environment is not Environment.LAB:
+        return None
+    from colorway.lab.lab import Lab  # noqa: PLC0415 - what only a lab needs
+
+    return Lab(spec=spec, root=project_root()).restart
+
+
 register(app, root=project_root, connect=_connect)
-hosts_commands.register(app, read=_spec)
+hosts_commands.register(app, read=lambda stack: _answering(_spec(stack)), restart=_restart)
 lab_commands.register(app, root=project_root)
 
 

@@ -21,6 +21,7 @@ from colorway.lab.switch import Switch
 from colorway.machine.daemon import cache_directory, docker, install_packages, this_host
 from colorway.machine.images import ensure_image
 from colorway.machine.progress import Progress
+from colorway.render.templates import host_script
 from colorway.spec.hosts import HostSpec
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stack import Environment
@@ -119,6 +120,18 @@ class Lab:
                 progress(f"Starting {host.spec.name}")
                 host.start(self.switch, network=self.network, key=key)
         return [host.spec.name for host in ended]
+
+    def restart(self, host: HostSpec) -> None:
+        """Cut a host's power and start it again, its Docker engine, too, as on a machine that starts it by itself.
+
+        Raises:
+            ColorwayError: it does not start.
+        """
+        with self._alone():
+            found = self.host(host.name)
+            found.stop()
+            found.start(self.switch, network=self.network, key=self._key())
+        found.namespaces.run("/bin/sh", "-euc", host_script("docker-engine"))
 
     def down(self) -> list[str]:
         """End all hosts and throw their disks away, as who rents them does; return the names of those that were there.

@@ -38,6 +38,22 @@ class Nodes:
         """Return the hosts that the swarm has lost; see `fenced`."""
         return self._where(lambda node: node.get("Status", {}).get("State") == "down")
 
+    def ready(self) -> tuple[str, ...]:
+        """Return the hosts that the swarm has; see `fenced`."""
+        return self._where(lambda node: node.get("Status", {}).get("State") == "ready")
+
+    def resting(self) -> tuple[str, ...]:
+        """Return the hosts that take no tasks; see `fenced`."""
+        return self._where(lambda node: node["Spec"].get("Availability") == "drain")
+
+    def rest(self, host: str) -> None:
+        """Let a host's tasks move to others; see `fence`."""
+        self._change(host, lambda spec: {**spec, "Availability": "drain"})
+
+    def work(self, host: str) -> None:
+        """Let a host take tasks again; see `fence`."""
+        self._change(host, lambda spec: {**spec, "Availability": "active"})
+
     def fence(self, host: str) -> None:
         """Fence a host's load balancer; the swarm ends its task as soon as it reaches the host.
 

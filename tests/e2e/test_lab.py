@@ -138,6 +138,22 @@ def test_seven_bare_hosts_carry_the_platform_and_traffic_moves_on_both_load_bala
         for number in (11, 12):
             assert asked(f"{NETWORK}.{number}")["color"] == answers, "both load balancers are in step"
 
+    # A host rests, is restarted, and works again: who is served by another one notices nothing.
+    with loaded(clone, 11) as load:
+        load.wait_for(lambda report: len(report.users("start")) >= 10, timeout=120)
+        assert "app2 rests" in clone.run("hosts", "drain", clone.stack, "app2").output
+        refused = clone.run("hosts", "drain", clone.stack, "app1", code=1).output
+        assert "app2 rests already" in refused
+        clone.run("hosts", "activate", clone.stack, "app2")
+        clone.run("hosts", "reboot", clone.stack, "app1")
+        clone.run("hosts", "reboot", clone.stack, "lb2")
+        report = load.stop()
+    print(report.summary())
+    assert report.problems() == []
+    assert clone.up().changed == {}, "nobody has to do anything"
+    refused = clone.run("hosts", "drain", clone.stack, "db1", code=1).output
+    assert "run on db1 and nowhere else" in refused
+
     clone.traffic(0)
     edge = f"/var/lib/colorway/{clone.stack}/load-balancer"
     lab(clone, "fault", "read-only", "lb2", edge)
@@ -252,6 +268,9 @@ def test_the_guide_to_ones_own_hosts_a_release_and_a_load_balancer_lost(clone: C
     lab(clone, "fault", "stop-sshd", "lb2", "--undo")
     assert "lb2 is let in again" in guide.type("up lab")
     assert asked(f"{NETWORK}.12")["color"] == "blue"
+    assert "nowhere else" in guide.type("hosts drain lab app1", code=1), "it is the only one of its kind here"
+    guide.type("hosts activate lab app1")
+    guide.type("hosts reboot lab lb2")
     guide.type("down lab")
     guide.type("lab down")
     assert guide.left == []

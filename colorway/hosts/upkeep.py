@@ -1,0 +1,184 @@
+"""Hosts that have to rest: drained, rebooted, and back at work, one at a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+from colorway.errors import ColorwayError
+from colorway.hosts.reach import Reach, over_ssh
+from colorway.render.templates import host_script
+from colorway.spec import names
+from colorway.spec.base import hint
+from colorway.spec.hosts import HostSpec, Role
+from colorway.spec.platform_spec import PlatformSpec
+from colorway.swarm.connections import Connection
+from colorway.swarm.nodes import Nodes
+from colorway.swarm.services import Swarm
+
+MOVED_WITHIN = 600
+"""Seconds until all tasks that rested elsewhere run; an image may have to be pulled."""
+BACK_WITHIN = 600
+"""Seconds that a machine may take to start."""
+_PAUSE = 1.0
+_TASK = "com.docker.swarm.task.id"
+"""Label of each container that is a task."""
+_ANSWER = 20
+
+
+def why_not(
+    spec: PlatformSpec, host: HostSpec, *, stops: bool, resting: Collection[str], down: Collection[str]
+) -> str | None:
+    """Return why a host must not rest now; None where others do all that it does.
+
+    Args:
+        spec: The stack.
+        host: One of its hosts.
+        stops: Whether its Docker engine stops, too; then it is no manager meanwhile.
+        resting: Hosts that take no tasks now.
+        down: Hosts that the swarm has lost.
+    """
+    if others := sorted(set(resting) - {host.name}):
+        return f"{others[0]} rests already, and one host at a time is enough; `colorway hosts activate` ends that"
+    there = [one for one in spec.settings.hosts if one.name not in {host.name, *down}]
+    managers = [one for one in there if one.has(Role.MANAGER)]
+    if stops and host.has(Role.MANAGER) and 2 * len(managers) <= len(spec.hosts(Role.MANAGER)):
+        return (
+            f"{host.name} is one of {len(spec.hosts(Role.MANAGER))} managers, and the {len(managers)} others would be "
+            "no majority: nothing could be changed until it is back"
+        )
+    edge = [one.name for one in there if one.has(Role.LOAD_BALANCER)]
+    if host.has(Role.LOAD_BALANCER) and not edge:
+        return f"{host.name} is the only load balancer that is there"
+    ours = {names.load_balancer(host.name), names.mtail(host.name)}
+    alone = [
+        service.name
+        for service in spec.inventory().declared
+        if service.runs
+        and service.logical not in ours
+        and (
+            service.host == host.name
+            or (service.host is None and host.has(service.role) and not any(one.has(service.role) for one in there))
+        )
+    ]
+    run = "run" if len(alone) > 1 else "runs"
+    return f"{', '.join(alone)} {run} on {host.name} and nowhere else" if alone else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upkeep:
+    """Lets hosts of one stack rest."""
+
+    spec: PlatformSpec
+    say: Callable[[str], None]
+    reach: Reach = over_ssh
+    connect: Callable[[HostSpec], Connection] = Connection
+    restart: Callable[[HostSpec], None] | None = None
+    """Restarts a machine of a lab and returns once it is back; none = over SSH."""
+    sleep: Callable[[float], None] = time.sleep
+
+    def _manager(self, host: HostSpec) -> Connection:
+        """Return a manager that is still there when the host is not."""
+        others = [one for one in self.spec.hosts(Role.MANAGER) if one.name != host.name]
+        return self.connect(others[0] if others and self.spec.manager.name == host.name else self.spec.manager)
+
+    def _nodes(self, host: HostSpec) -> Nodes:
+        return Nodes(self._manager(host), stack=self.spec.stack)
+
+    def drain(self, name: str) -> None:
+        """Let all tasks of a host move to others, those of other stacks, too, and wait until they run there.
+
+        Raises:
+            ColorwayError: the others could not do what it does, and nothing was changed; or tasks did not move.
+        """
+        self._drain(self._known(name), stops=False)
+
+    def _drain(self, host: HostSpec, *, stops: bool) -> None:
+        nodes = self._nodes(host)
+        down = nodes.down()
+        if reason := why_not(self.spec, host, stops=stops, resting=nodes.resting(), down=down):
+            raise ColorwayError(f"{self.spec.stack}: {reason}")
+        nodes.rest(host.name)
+        if host.name not in down:
+            self._await(f"tasks still run on {host.name}", lambda: not self._tasks_on(host), within=MOVED_WITHIN)
+        self._await_services(host, rests=True)
+        self.say(f"{host.name} rests: its tasks run on other hosts")
+
+    def activate(self, name: str) -> None:
+        """Let a host take tasks again, and wait until those that belong there run.
+
+        Raises:
+            ColorwayError: they do not.
+        """
+        host = self._known(name)
+        self._nodes(host).work(name)
+        self._await_services(host, rests=False)
+        self.say(f"{name} is at work again")
+
+    def reboot(self, name: str) -> None:
+        """Drain a host, restart it, and let it work again; where that is cut off, `activate` goes on.
+
+        Raises:
+            ColorwayError: as for `drain`; or it did not come back in time.
+        """
+        host = self._known(name)
+        self._drain(host, stops=True)
+        if self.restart is not None:
+            self.restart(host)
+        else:
+            self._restart(host)
+        cure = f"once it is there: `colorway hosts activate {self.spec.stack} {name}`"
+        self._await(
+            f"{name} is not back in the swarm; {cure}", lambda: name in self._nodes(host).ready(), within=BACK_WITHIN
+        )
+        self.activate(name)
+
+    def _restart(self, host: HostSpec) -> None:
+        before = self._boot(host)
+        # Answered before it goes: a connection that it ends itself would look like one that failed.
+        self.reach(host, "nohup sh -c 'sleep 1; systemctl reboot || reboot' >/dev/null 2>&1 &", limit=_ANSWER)
+        self._await(
+            f"{host.name} has not started anew",
+            lambda: self._boot(host) not in {None, before},
+            within=BACK_WITHIN,
+        )
+        self.reach(host, host_script("docker-engine"), limit=BACK_WITHIN)
+
+    def _boot(self, host: HostSpec) -> str | None:
+        said = self.reach(host, "cat /proc/sys/kernel/random/boot_id", limit=_ANSWER)
+        return said.output.strip() if said.code == 0 else None
+
+    def _known(self, name: str) -> HostSpec:
+        found = next((host for host in self.spec.settings.hosts if host.name == name), None)
+        if found is None:
+            known = hint(name, [host.name for host in self.spec.settings.hosts])
+            raise ColorwayError(f"{self.spec.stack}: has no host {name}; {known}")
+        return found
+
+    def _tasks_on(self, host: HostSpec) -> list[str]:
+        found: list[Any] = self.connect(host).ask("its tasks", lambda api: api.containers(filters={"label": _TASK}))
+        return [one["Id"] for one in found]
+
+    def _await_services(self, host: HostSpec, *, rests: bool) -> None:
+        """Wait until all services have the tasks that they want, but for those of a load balancer that rests."""
+        own = {
+            names.service(self.spec.stack, name) for name in (names.load_balancer(host.name), names.mtail(host.name))
+        }
+        idle = own if rests else set()
+        swarm = Swarm(self.spec.manager, connection=self._manager(host))
+
+        def lacking() -> list[str]:
+            services = swarm.services(self.spec.stack)
+            return [one.name for one in services if one.running < one.wanted and one.name not in idle]
+
+        self._await("not everything runs", lambda: not lacking(), within=MOVED_WITHIN)
+
+    def _await(self, what: str, holds: Callable[[], bool], *, within: float) -> None:
+        deadline = time.monotonic() + within
+        while not holds():
+            if time.monotonic() >= deadline:
+                status = f"`colorway status {self.spec.stack}` says what runs"
+                raise ColorwayError(f"{self.spec.stack}: {what} after {within:g} s; {status}")
+            self.sleep(_PAUSE)

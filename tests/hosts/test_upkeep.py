@@ -1,0 +1,134 @@
+"""Hosts that rest: refused where the others could not do what they do, and waited for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from colorway.config import stack_files
+from colorway.errors import ColorwayError
+from colorway.hosts.reach import Said
+from colorway.hosts.upkeep import Upkeep, why_not
+from colorway.spec.hosts import HostSpec
+from colorway.swarm.connections import Connection
+from tests.support.specs import ROOT
+from tests.swarm.fake_api import FakeApi
+
+SPEC = stack_files.from_file(root=ROOT, stack="lab")
+HOSTS = {host.name: host for host in SPEC.settings.hosts}
+
+
+@pytest.mark.parametrize(
+    ("host", "stops", "resting", "down", "reason"),
+    [
+        ("app2", True, (), (), None),
+        ("lb2", True, (), (), None),
+        ("db2", True, (), (), None),
+        ("app2", True, ("app1",), (), "app1 rests already"),
+        ("app2", True, ("app2",), (), None),
+        ("app2", True, (), ("app1",), "lab-web-blue"),
+        ("lb2", True, (), ("lb1",), "lb2 is the only load balancer that is there"),
+        ("db1", False, (), (), "lab-postgres, lab-redis run on db1 and nowhere else"),
+        ("mon1", False, (), (), "lab-prometheus runs on mon1 and nowhere else"),
+        ("db2", True, (), ("db1",), "db2 is one of 3 managers, and the 1 others would be no majority"),
+        ("db2", False, (), ("db1",), None),
+    ],
+)
+def test_a_host_rests_only_where_others_do_what_it_does(host, stops, resting, down, reason) -> None:
+    found = why_not(SPEC, HOSTS[host], stops=stops, resting=resting, down=down)
+    assert found is None if reason is None else (found and reason in found)
+
+
+class Manager(FakeApi):
+    def __init__(self) -> None:
+        super().__init__()
+        self.availability = dict.fromkeys(HOSTS, "active")
+        self.state = dict.fromkeys(HOSTS, "ready")
+
+    def nodes(self):
+        return [
+            {
+                "ID": name,
+                "Version": {"Index": 1},
+                "Spec": {"Availability": self.availability[name], "Labels": {"colorway-lab-host": name}},
+                "Status": {"State": self.state[name]},
+            }
+            for name in HOSTS
+        ]
+
+    def update_node(self, node, version, spec):
+        self.asked.append(f"{node} {spec['Availability']}")
+        self.availability[node] = spec["Availability"]
+
+
+@dataclass
+class World:
+    api: Manager = field(default_factory=Manager)
+    asked: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    restarted: list[str] = field(default_factory=list)
+    tasks: int = 2
+    """Looks until a host's tasks are gone."""
+
+    def connect(self, host: HostSpec) -> Connection:
+        world = self
+
+        class Own(Manager):
+            def containers(self, *, filters):
+                world.tasks -= 1
+                return [{"Id": "one"}] if world.tasks > 0 else []
+
+        self.asked.append(host.name)
+        api = self.api if "manager" in host.roles else Own()
+        return Connection(host, client=lambda: api)
+
+    def upkeep(self) -> Upkeep:
+        return Upkeep(
+            spec=SPEC,
+            say=self.said.append,
+            reach=lambda host, *_arguments, limit: Said(host=host, code=0, output="", errors="", seconds=limit),
+            connect=self.connect,
+            restart=lambda host: self.restarted.append(host.name),
+            sleep=lambda _seconds: None,
+        )
+
+
+def test_a_drain_waits_until_the_tasks_run_elsewhere() -> None:
+    world = World()
+    world.upkeep().drain("app2")
+    assert world.tasks <= 0
+    assert world.api.availability["app2"] == "drain"
+    assert world.said == ["app2 rests: its tasks run on other hosts"]
+    world.upkeep().activate("app2")
+    assert world.api.availability["app2"] == "active"
+
+
+def test_a_refused_drain_changes_nothing() -> None:
+    world = World()
+    with pytest.raises(ColorwayError, match="lab-postgres, lab-redis run on db1 and nowhere else"):
+        world.upkeep().drain("db1")
+    with pytest.raises(ColorwayError, match="has no host app3; did you mean app2"):
+        world.upkeep().drain("app3")
+    assert set(world.api.availability.values()) == {"active"}
+
+
+def test_a_dead_host_is_not_asked_for_its_tasks() -> None:
+    world = World(tasks=1000)
+    world.api.state["app2"] = "down"
+    world.upkeep().drain("app2")
+    assert "app2" not in world.asked
+
+
+def test_a_reboot_is_a_drain_a_restart_and_work_again() -> None:
+    world = World()
+    world.upkeep().reboot("app2")
+    assert world.restarted == ["app2"]
+    assert world.api.availability["app2"] == "active"
+
+
+def test_what_rests_is_commanded_by_a_manager_that_stays() -> None:
+    world = World()
+    with pytest.raises(ColorwayError, match="nowhere else"):
+        world.upkeep().reboot("db1")
+    assert "db1" not in world.asked, "it would be gone in the middle"
