@@ -80,7 +80,8 @@ class ReleasePort:
 
     def fenced(self) -> tuple[str, ...]:
         """Return the hosts whose load balancer is fenced; see the port."""
-        return self._engine(self._spec()).edge.fenced()
+        spec = self._spec()
+        return Swarm(spec.manager).fenced(spec)
 
     def outputs(self) -> PlatformOutputs | None:
         """Return what was last applied; see the port."""
@@ -90,8 +91,8 @@ class ReleasePort:
         """Return the generation of each load balancer; see the port."""
         spec = self._spec()
         try:
-            fenced = self._engine(spec).edge.fenced()
-            served = Swarm(spec.manager).live_generations(spec, without=fenced)
+            swarm = Swarm(spec.manager)
+            served = swarm.live_generations(spec, without=swarm.fenced(spec))
         except NoAnswerError:
             return dict.fromkeys((host.name for host in spec.load_balancers), None)
         return served
