@@ -63,6 +63,19 @@ def test_bare_hosts_are_up_reached_apart_and_gone(clone: Clone):
     reach = "timeout 5 bash -c '</dev/tcp/{}/22'"
     lab(clone, "exec", "lb1", "--", "sh", "-c", reach.format(f"{NETWORK}.21"))
 
+    for fault in ("cut", "pause", "stop-sshd"):
+        assert offered(f"{NETWORK}.21"), "it is well before"
+        lab(clone, "fault", fault, "app1")
+        lab(clone, "fault", fault, "app1")
+        assert not offered(f"{NETWORK}.21"), f"{fault} keeps everybody out, twice no more than once"
+        assert offered(f"{NETWORK}.31"), "and only there"
+        lab(clone, "fault", fault, "app1", "--undo")
+    assert offered(f"{NETWORK}.21")
+    refused = lab(clone, "fault", "read-only", "app1", code=1)
+    assert "read-only app1: needs the path behind it" in refused
+    # A lab is taken down also while a host stands still.
+    lab(clone, "fault", "pause", "app1")
+
     made.host("lb1").stop()
     assert re.search(r"lb1 .* does not run", lab(clone, "status", code=1)), "one that lost its power"
     assert "started: lb1" in lab(clone, "up")
@@ -70,6 +83,12 @@ def test_bare_hosts_are_up_reached_apart_and_gone(clone: Clone):
     assert re.search(r"lb1 .* runs", lab(clone, "status"))
     assert f"gone, with their disks: {', '.join(FEW)}" in lab(clone, "down")
     assert left() == []
+
+
+def offered(address: str) -> str:
+    """Return the SSH host key that an address offers; empty where it offers none."""
+    scan = ["ssh-keyscan", "-T", "3", "-t", "ed25519", address]
+    return subprocess.run(scan, capture_output=True, text=True, check=False).stdout
 
 
 SHIM = 'printf "#!/bin/sh\\n{}\\n" >/usr/local/bin/{name}; chmod +x /usr/local/bin/{name}'
