@@ -42,7 +42,7 @@ _INSIDE = {
         "rm -f /var/lib/docker/.full",
     ),
     Fault.READ_ONLY: (
-        'mount --bind "$1" "$1"; mount -o remount,ro,bind "$1"',
+        'mountpoint -q "$1" || mount --bind "$1" "$1"; mount -o remount,ro,bind "$1"',
         'umount "$1"',
     ),
     Fault.KILL_TASK: (
