@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
@@ -14,9 +15,10 @@ from colorway.spec import names
 from colorway.spec.base import hint
 from colorway.spec.hosts import HostSpec, Role
 from colorway.spec.platform_spec import PlatformSpec
+from colorway.spec.services import ServiceKind
 from colorway.swarm.connections import Connection
 from colorway.swarm.nodes import Nodes
-from colorway.swarm.services import Swarm
+from colorway.swarm.services import SERVICE_OF_CONTAINER, Swarm
 
 MOVED_WITHIN = 600
 """Seconds until all tasks that rested elsewhere run; an image may have to be pulled."""
@@ -100,6 +102,8 @@ class Upkeep:
         down = nodes.down()
         if reason := why_not(self.spec, host, stops=stops, resting=nodes.resting(), down=down):
             raise ColorwayError(f"{self.spec.stack}: {reason}")
+        if host.name not in down:
+            self._refuse_last_tasks(host)
         nodes.rest(host.name)
         if host.name not in down:
             self._await(f"tasks still run on {host.name}", lambda: not self._tasks_on(host), within=MOVED_WITHIN)
@@ -135,6 +139,23 @@ class Upkeep:
         )
         self.activate(name)
 
+    def _refuse_last_tasks(self, host: HostSpec) -> None:
+        """Refuse where all tasks of a service that answers requests are there: a drain ends them all at once."""
+        here = Counter(self._tasks_on(host).values())
+        answer = {
+            one.name for one in self.spec.inventory().declared if one.kind in {ServiceKind.WEB, ServiceKind.SHARED}
+        }
+        swarm = Swarm(self.spec.manager, connection=self._manager(host))
+        for service in swarm.services(self.spec.stack):
+            if service.name in answer and 0 < service.running <= here[service.name]:
+                cure = "more replicas do"
+                if service.wanted > 1:
+                    cure = f"`docker service update --force {service.name}` spreads them"
+                raise ColorwayError(
+                    f"{self.spec.stack}: all tasks of {service.name} run on {host.name}, and none would be left while "
+                    f"they move; {cure}"
+                )
+
     def _restart(self, host: HostSpec) -> None:
         before = self._boot(host)
         # Answered before it goes: a connection that it ends itself would look like one that failed.
@@ -157,9 +178,10 @@ class Upkeep:
             raise ColorwayError(f"{self.spec.stack}: has no host {name}; {known}")
         return found
 
-    def _tasks_on(self, host: HostSpec) -> list[str]:
+    def _tasks_on(self, host: HostSpec) -> dict[str, str]:
+        """Return the containers that are tasks on a host, each with its service."""
         found: list[Any] = self.connect(host).ask("its tasks", lambda api: api.containers(filters={"label": _TASK}))
-        return [one["Id"] for one in found]
+        return {one["Id"]: one["Labels"].get(SERVICE_OF_CONTAINER, "") for one in found}
 
     def _await_services(self, host: HostSpec, *, rests: bool) -> None:
         """Wait until all services have the tasks that they want, but for those of a load balancer that rests."""

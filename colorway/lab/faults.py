@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -31,9 +30,12 @@ class Fault(StrEnum):
 
 
 _INSIDE = {
-    Fault.KILL_DOCKER: ("pkill -KILL -x dockerd; pkill -KILL -x containerd; true", "service docker start >/dev/null"),
+    Fault.KILL_DOCKER: (
+        "pkill -KILL -x dockerd || :; pkill -KILL -x containerd || :",
+        "service docker start >/dev/null",
+    ),
     Fault.STOP_SSHD: (
-        "pkill -KILL -x sshd; pkill -KILL -x sshd-session; true",
+        "pkill -KILL -x sshd || :; pkill -KILL -x sshd-session || :",
         "pgrep -x sshd >/dev/null || /usr/sbin/sshd -o HostKey=/etc/ssh/lab-host-key",
     ),
     Fault.FILL_DISK: (
@@ -85,7 +87,4 @@ class Faults:
         elif fault is Fault.PAUSE:
             self.host.stand_still(on=not undo)
         else:
-            self._run(_INSIDE[fault][undo], [what] if what else [])
-
-    def _run(self, script: str, arguments: Sequence[str]) -> None:
-        self.host.namespaces.run("/bin/sh", "-euc", script, "fault", *arguments)
+            self.host.run(_INSIDE[fault][undo], what)

@@ -75,7 +75,15 @@ class LabHost:
         inside("ip", "address", "add", f"{self.spec.address}/{network.prefixlen}", "dev", "eth0")
         inside("ip", "link", "set", "eth0", "up")
         inside("ip", "route", "add", "default", "via", str(switch.machine))
-        inside("/bin/sh", "-euc", _ACCESS, "access", key, given=private_host_key(self.spec.name))
+        self.run(_ACCESS, key, given=private_host_key(self.spec.name))
+
+    def run(self, script: str, *arguments: str, given: str = "") -> str:
+        """Run a script's text as root on it, past network and SSH, and return what it printed.
+
+        Raises:
+            ColorwayError: it failed, or the host does not run.
+        """
+        return self.namespaces.run("/bin/sh", "-euc", f"{_JOIN}{script}", "colorway", *arguments, given=given)
 
     def stop(self) -> None:
         """Cut its power; the disk stays."""
@@ -94,6 +102,8 @@ class LabHost:
             freezer.write_text("FROZEN" if on else "THAWED", encoding="ascii")
 
 
+_JOIN = 'for group in /sys/fs/cgroup/*/cgroup.procs; do echo $$ >"$group" || :; done\n'
+"""Has what a script starts count as the host's: it stands still with it, and ends with it."""
 _ACCESS = """
 umask 077
 mkdir -p ~root/.ssh

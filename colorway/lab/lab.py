@@ -131,7 +131,7 @@ class Lab:
             found = self.host(host.name)
             found.stop()
             found.start(self.switch, network=self.network, key=self._key())
-        found.namespaces.run("/bin/sh", "-euc", host_script("docker-engine"))
+        found.run(host_script("docker-engine"))
 
     def down(self) -> list[str]:
         """End all hosts and throw their disks away, as who rents them does; return the names of those that were there.

@@ -12,6 +12,7 @@ from colorway.hosts.reach import Said
 from colorway.hosts.upkeep import Upkeep, why_not
 from colorway.spec.hosts import HostSpec
 from colorway.swarm.connections import Connection
+from colorway.swarm.services import SERVICE_OF_CONTAINER
 from tests.support.specs import ROOT
 from tests.swarm.fake_api import FakeApi
 
@@ -68,7 +69,9 @@ class World:
     asked: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     restarted: list[str] = field(default_factory=list)
-    tasks: int = 2
+    web: int = 1
+    """Tasks of a service on the host."""
+    tasks: int = 3
     """Looks until a host's tasks are gone."""
 
     def connect(self, host: HostSpec) -> Connection:
@@ -77,7 +80,8 @@ class World:
         class Own(Manager):
             def containers(self, *, filters):
                 world.tasks -= 1
-                return [{"Id": "one"}] if world.tasks > 0 else []
+                there = [{"Id": str(n), "Labels": {SERVICE_OF_CONTAINER: "lab-web-blue"}} for n in range(world.web)]
+                return there if world.tasks > 0 else []
 
         self.asked.append(host.name)
         api = self.api if "manager" in host.roles else Own()
@@ -111,6 +115,17 @@ def test_a_refused_drain_changes_nothing() -> None:
     with pytest.raises(ColorwayError, match="has no host app3; did you mean app2"):
         world.upkeep().drain("app3")
     assert set(world.api.availability.values()) == {"active"}
+
+
+@pytest.mark.parametrize(("wanted", "cure"), [(2, "docker service update --force lab-web-blue"), (1, "more replicas")])
+def test_the_last_tasks_of_what_answers_requests_are_not_moved(wanted, cure) -> None:
+    world = World(web=wanted)
+    world.api.add_service("lab-web-blue", stack="lab", wanted=wanted, running=wanted, color="blue")
+    with pytest.raises(ColorwayError, match=f"all tasks of lab-web-blue run on app2, .*{cure}"):
+        world.upkeep().drain("app2")
+    assert set(world.api.availability.values()) == {"active"}
+    world.web = wanted - 1
+    world.upkeep().drain("app2")
 
 
 def test_a_dead_host_is_not_asked_for_its_tasks() -> None:
