@@ -31,8 +31,12 @@ LONGEST_BODY = 65536
 """Bytes of a body that are read."""
 NOT_YET = frozenset({502, 503, 504})
 """What a load balancer answers while it has not found the color's tasks yet."""
-PATIENCE = timedelta(seconds=15)
-"""How long a test may be repeated while nothing but that comes back."""
+PATIENCE = timedelta(seconds=65)
+"""How long a test may be repeated while nothing but that comes back.
+
+Swarm's hosts tell each other of new tasks by gossip; what a busy host misses comes with the next full exchange, which
+is made every 30 s (`bulkSyncInterval` of moby's networkdb). Seen: 502 for more than 15 s from one load balancer.
+"""
 PAUSE = timedelta(seconds=1)
 
 
