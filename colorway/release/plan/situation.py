@@ -274,7 +274,12 @@ class Situation:
 
     @property
     def remains(self) -> tuple[str, ...]:
-        """Services of a color that HEAD has off: a start that failed half-way leaves them, and no output says so."""
+        """Services of a color that HEAD has off: a start that failed half-way leaves them, and no output says so.
+
+        Those that stay while a load balancer is fenced are no leftovers: the `up` that lets it in removes them.
+        """
+        if self.fenced:
+            return ()
         off = {color for color in Color if self.committed.versions.of(color) is None}
         return tuple(row.service for row in self.health if row.color in off)
 
