@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.table import Table
 
 from colorway.errors import ColorwayError
-from colorway.spec.hosts import HostSpec
 from colorway.spec.platform_spec import PlatformSpec
 
 if TYPE_CHECKING:
@@ -21,15 +20,15 @@ Stack = Annotated[str, typer.Argument(help="Name of the stack: Pulumi.<name>.yam
 Host = Annotated[str, typer.Argument(help="Name of the host in the stack's file.", show_default=False)]
 ReadSpec = Callable[[str], PlatformSpec]
 """Returns what the files say of a stack."""
-Restart = Callable[[PlatformSpec], Callable[[HostSpec], None] | None]
-"""Returns who restarts the hosts of a lab; none = they are real ones."""
+MakeUpkeep = Callable[[PlatformSpec], "Upkeep"]
+"""Returns who lets a stack's hosts rest."""
 
 
 class Commands:
     """The commands."""
 
-    def __init__(self, read: ReadSpec, restart: Restart) -> None:
-        self._read, self._restart = read, restart
+    def __init__(self, read: ReadSpec, upkeep: MakeUpkeep) -> None:
+        self._read, self._make = read, upkeep
 
     def check(self, stack: Stack) -> None:
         """Ask all hosts at once what they are; change nothing. Exit code 1 where one is not what it should be."""
@@ -53,12 +52,10 @@ class Commands:
         self._upkeep(stack).reboot(host)
 
     def _upkeep(self, stack: str) -> Upkeep:
-        from colorway.hosts.upkeep import Upkeep  # noqa: PLC0415 - what only these commands need
-
         spec = self._read(stack)
         if spec.is_local:
             raise ColorwayError(f"Pulumi.{stack}.yaml: its only host is this machine, which cannot rest")
-        return Upkeep(spec=spec, say=typer.echo, restart=self._restart(spec))
+        return self._make(spec)
 
 
 def _table(facts: list[Facts]) -> Table:
@@ -77,15 +74,15 @@ def _table(facts: list[Facts]) -> Table:
     return table
 
 
-def register(app: typer.Typer, *, read: ReadSpec, restart: Restart) -> None:
+def register(app: typer.Typer, *, read: ReadSpec, upkeep: MakeUpkeep) -> None:
     """Add `hosts` with its commands to a command line.
 
     Args:
         app: The command line.
         read: Asked for a stack.
-        restart: Asked who restarts its hosts.
+        upkeep: Asked who lets its hosts rest.
     """
-    commands = Commands(read, restart)
+    commands = Commands(read, upkeep)
     group = typer.Typer(help="The machines of a stack.", no_args_is_help=True)
     for command in (commands.check, commands.drain, commands.activate, commands.reboot):
         group.command()(command)

@@ -7,7 +7,8 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,7 @@ from colorway.cli.invocation import project_root, runnable
 from colorway.cli.release import register
 from colorway.cli.status import as_json, show
 from colorway.config import manifests, stack_files
+from colorway.engine.claim import claimed
 from colorway.engine.ending import EngineError
 from colorway.engine.events import Change
 from colorway.engine.operations import Engine
@@ -38,6 +40,7 @@ from colorway.swarm.connections import Connection, Logins, no_logins
 from colorway.swarm.services import Swarm
 
 if TYPE_CHECKING:
+    from colorway.hosts.upkeep import Upkeep
     from colorway.release.ports.lock import StackLock
     from colorway.release.run.wiring import Backing
 
@@ -119,16 +122,16 @@ def up(stack: StackName, in_place: Reason = None, without: Without = None) -> No
         set_up(spec, root=project_root(), progress=progress)
         engine = _engine(spec, progress)
     engine.refuse_examples()
-    if without:
-        engine.edge.without(without)
+    left_out = without or ()
+    engine.edge.refuse_without(left_out)
     if not spec.is_local:
         with TerminalProgress() as progress:
-            set_up_hosts(spec, root=project_root(), progress=progress, say=_say)
+            set_up_hosts(spec, root=project_root(), progress=progress, say=_say, without=left_out)
     refuse_taken(spec, engine.swarm)
     if spec.settings.release.apply is Apply.HERE:
         # Where CI applies, a release waits for exactly this run.
         _lock(spec, engine.swarm).refuse_beside_a_release()
-    done = engine.up(in_place=in_place)
+    done = engine.up(in_place=in_place, without=left_out)
     _say(f"{_count(done.changes)} in {time.monotonic() - started:.1f} s")
     found = read_status(spec, outputs=done.outputs, swarm=engine.swarm)
     show(console, found, None)
@@ -326,17 +329,26 @@ def _connect(spec: PlatformSpec) -> Backing:
     )
 
 
-def _restart(spec: PlatformSpec) -> Callable[[HostSpec], None] | None:
-    """Return who restarts a host: the lab its own; others restart themselves."""
-    if spec.settings.environment is not Environment.LAB:
-        return None
-    from colorway.lab.lab import Lab  # noqa: PLC0415 - what only a lab needs
+def _upkeep(spec: PlatformSpec) -> Upkeep:
+    from colorway.hosts.upkeep import Upkeep  # noqa: PLC0415 - what only `hosts` needs
 
-    return Lab(spec=spec, root=project_root()).restart
+    restart = None
+    if spec.settings.environment is Environment.LAB:
+        from colorway.lab.lab import Lab  # noqa: PLC0415 - what only a lab needs
+
+        restart = Lab(spec=spec, root=project_root()).restart
+
+    @contextmanager
+    def hold(swarm: Swarm, reason: str) -> Iterator[None]:
+        _lock(spec, swarm).refuse_beside_a_release()
+        with claimed(spec.stack, root=project_root(), swarm=swarm, reason=reason):
+            yield
+
+    return Upkeep(spec=spec, say=_say, hold=hold, restart=restart)
 
 
 register(app, root=project_root, connect=_connect)
-hosts_commands.register(app, read=lambda stack: _answering(_spec(stack)), restart=_restart)
+hosts_commands.register(app, read=lambda stack: _answering(_spec(stack)), upkeep=_upkeep)
 lab_commands.register(app, root=project_root)
 
 

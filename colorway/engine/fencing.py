@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from colorway.engine.recover import generation_of
@@ -28,7 +29,8 @@ _LET_IN = 180
 """Seconds for the script that gives a load balancer its text."""
 _HEALTHY_WITHIN = 60
 """Seconds until a load balancer that was let in serves."""
-_PARTS = ("", "-run", "-service", "-directory", "-directory-run", "-secrets", "-secrets-run", "-program")
+_PAUSE = 0.5
+"""Seconds between two looks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,43 +41,24 @@ class Lost:
     why: str
 
 
-def lost(spec: PlatformSpec, *, reach: Reach = over_ssh, among: Collection[str] | None = None) -> tuple[Lost, ...]:
-    """Return the load balancers that cannot be told what to serve now; this machine's can.
-
-    Args:
-        spec: The stack.
-        reach: Runs a script on a host.
-        among: Hosts that are asked; none = all.
-    """
-    probe = host_script("edge-probe")
-    asked = [host for host in spec.load_balancers if not host.is_local and (among is None or host.name in among)]
-    found: dict[str, str] = {}
-    for _ in range(_TRIES):
-        if not asked:
-            break
-        answers: Mapping[str, Said] = everywhere(
-            asked, lambda host: reach(host, probe, spec.edge_directory, limit=_ANSWER)
-        )
-        found = {name: said.last_words for name, said in answers.items() if said.code}
-        asked = [host for host in asked if host.name in found]
-    return tuple(Lost(host=name, why=why) for name, why in found.items())
-
-
 def resources_of(hosts: Sequence[str], deployed: Deployed) -> frozenset[str]:
-    """Return the URNs of what an `up` would do on load balancers' hosts, to leave it out."""
-    found = set()
-    for host in hosts:
-        whole = (names.load_balancer(host), names.mtail(host), f"routing-check-{host}", f"routing-apply-{host}")
-        wanted = {f"{name}{part}" for name in whole for part in _PARTS}
-        found |= {urn for urn in deployed.urns if urn.rpartition("::")[2] in wanted}
-    return frozenset(found)
+    """Return the URNs of what an `up` would do on load balancers' hosts, to leave it out.
 
+    That is whatever is within the components of their load balancers and of their steps of `Routing`.
+    """
+    within = {
+        name
+        for host in hosts
+        for name in (names.load_balancer(host), names.mtail(host), f"routing-check-{host}", f"routing-apply-{host}")
+    }
+    # Beside its service and not within it, and what that service still uses could not be deleted.
+    within |= {f"{names.mtail(host)}-program" for host in hosts}
+    parents = {str(one["urn"]): str(one.get("parent") or "") for one in deployed.resources}
 
-def services_of(hosts: Sequence[str], stack: str) -> frozenset[str]:
-    """Return the services that only run on load balancers' hosts, by their names in the swarm."""
-    return frozenset(
-        names.service(stack, name) for host in hosts for name in (names.load_balancer(host), names.mtail(host))
-    )
+    def is_within(urn: str) -> bool:
+        return bool(urn) and (urn.rpartition("::")[2] in within or is_within(parents.get(urn, "")))
+
+    return frozenset(urn for urn in parents if is_within(urn))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,14 +98,28 @@ class Edge:
         Raises:
             NoAnswerError: the manager does not answer.
         """
-        if len(self.spec.load_balancers) < 2:  # noqa: PLR2004 - there is no way back without it
-            return ()
-        before = self.fenced()
-        asked = {host.name for host in self._remote} - set(before)
-        gone = lost(self.spec, reach=self.reach, among=asked)
-        if len(gone) + len(before) == len(self.spec.load_balancers):
+        gone = self.lost()
+        if len(gone) + len(self.fenced()) == len(self.spec.load_balancers):
             return ()
         return tuple(self._fence(one.host, f"cannot be told to go back ({one.why}), so it is fenced") for one in gone)
+
+    def lost(self) -> tuple[Lost, ...]:
+        """Return the load balancers, none that is fenced, that cannot be told what to serve; this machine's can."""
+        fenced = self.fenced()
+        return self._lost([host for host in self._remote if host.name not in fenced])
+
+    def _lost(self, asked: Sequence[HostSpec]) -> tuple[Lost, ...]:
+        probe = host_script("edge-probe")
+        found: dict[str, str] = {}
+        for _ in range(_TRIES if asked else 0):
+            answers: Mapping[str, Said] = everywhere(
+                asked, lambda host: self.reach(host, probe, self.spec.edge_directory, limit=_ANSWER)
+            )
+            found = {name: said.last_words for name, said in answers.items() if said.code}
+            asked = [host for host in asked if host.name in found]
+            if not asked:
+                break
+        return tuple(Lost(host=name, why=why) for name, why in found.items())
 
     def without(self, hosts: Collection[str]) -> tuple[str, ...]:
         """Fence load balancers that somebody names.
@@ -134,6 +131,18 @@ class Edge:
             ColorwayError: one is no load balancer on another host, or none would be left.
             NoAnswerError: the manager does not answer.
         """
+        self.refuse_without(hosts)
+        before = self.fenced() if hosts else ()
+        if hosts and not {host.name for host in self.spec.load_balancers} - set(before) - set(hosts):
+            raise ColorwayError(f"{self.spec.stack}: no load balancer would be left without {', '.join(hosts)}")
+        return tuple(self._fence(host, "is fenced, as asked for") for host in hosts if host not in before)
+
+    def refuse_without(self, hosts: Collection[str]) -> None:
+        """Refuse names of hosts that have no load balancer; asks nobody.
+
+        Raises:
+            ColorwayError: there is one.
+        """
         known = [host.name for host in self._remote]
         for host in hosts:
             if host not in known:
@@ -141,10 +150,6 @@ class Edge:
                     f"{self.spec.stack}: {host} is no load balancer that the others could go on without; "
                     f"{hint(host, known)}"
                 )
-        before = self.fenced()
-        if not {host.name for host in self.spec.load_balancers} - set(before) - set(hosts):
-            raise ColorwayError(f"{self.spec.stack}: no load balancer would be left without {', '.join(hosts)}")
-        return tuple(self._fence(host, "is fenced, as asked for") for host in hosts if host not in before)
 
     def _fence(self, host: str, why: str) -> str:
         self._nodes.fence(host)
@@ -156,8 +161,11 @@ class Edge:
         self.say(told)
         return told
 
-    def let_in(self) -> tuple[str, ...]:
+    def let_in(self, *, without: Collection[str] = ()) -> tuple[str, ...]:
         """Let those in again that can be told what the others serve; return those that stay fenced.
+
+        Args:
+            without: Hosts that are left out even where they can be told.
 
         Raises:
             ColorwayError: one can be reached and does not serve what it was given; it is fenced again.
@@ -165,13 +173,17 @@ class Edge:
         fenced = self.fenced()
         if not fenced:
             return ()
-        gone = {one.host: one.why for one in lost(self.spec, reach=self.reach, among=fenced)}
-        for host in self._remote:
-            if host.name in fenced and host.name not in gone:
-                self._let_in(host, others=[one for one in self.spec.load_balancers if one.name not in fenced])
+        back = [host for host in self._remote if host.name in fenced and host.name not in without]
+        gone = {one.host: one.why for one in self._lost(back)}
+        text = self._served([host for host in self.spec.load_balancers if host.name not in fenced])
+        if text is None:
+            gone |= dict.fromkeys((host.name for host in back), "nobody says what the others serve")
+        for host in back:
+            if host.name not in gone and text is not None:
+                self._let_in(host, text)
         for name, why in gone.items():
             self.say(f"load balancer {name} stays fenced ({why}); the others are told without it")
-        return tuple(gone)
+        return (*gone, *(host for host in fenced if host in without))
 
     def serves(self, *, without: Collection[str] = ()) -> Mapping[str, str | None]:
         """Return the generation of each load balancer, as far as each can be asked; empty where there is only one."""
@@ -192,7 +204,12 @@ class Edge:
         old, *others = set(before.values()) or {None}
         if old is None or others:
             return ()
-        now = self.serves(without={host.name for host in self._remote} - set(before))
+        without = {host.name for host in self._remote} - set(before)
+        now = self.serves(without=without)
+        if None in now.values():
+            # A slow answer must not take those back that are in step.
+            self.sleep(_PAUSE)
+            now = self.serves(without=without)
         ahead = [host for host in self._remote if now.get(host.name) not in {None, old}]
         behind = ", ".join(name for name, live in now.items() if live in {None, old})
         return tuple(self._take_back(host, old, behind=behind) for host in ahead) if behind else ()
@@ -220,13 +237,8 @@ class Edge:
     def _service(self, host: HostSpec) -> str:
         return names.service(self.spec.stack, names.load_balancer(host.name))
 
-    def _let_in(self, host: HostSpec, *, others: Sequence[HostSpec]) -> None:
+    def _let_in(self, host: HostSpec, text: str) -> None:
         stack, service = self.spec.stack, self._service(host)
-        text = next(self._served(others), None)
-        if text is None:
-            # Then none of them serves, and what it has may be as good as anything.
-            self._nodes.unfence(host.name)
-            return
         image = self.swarm.client().ask(f"the image of {service}", lambda api: api.inspect_service(service))
         certified = certificate(self.spec)
         said = self.reach(
@@ -249,13 +261,12 @@ class Edge:
         self._await(host, service, wanted=generation_of(text))
         self.say(f"load balancer {host.name} is let in again; it serves what the others serve")
 
-    def _served(self, others: Sequence[HostSpec]) -> Iterator[str]:
-        """Return the text that other load balancers serve, of the first that says it."""
+    def _served(self, others: Sequence[HostSpec]) -> str | None:
+        """Return the text that other load balancers serve, of the first that says it; None where none does."""
         for host in others:
-            try:
-                yield self.ask(host).file_of(self._service(host), f"{INSIDE}/current/nginx.conf")
-            except ColorwayError:
-                continue
+            with suppress(ColorwayError):
+                return self.ask(host).file_of(self._service(host), f"{INSIDE}/current/nginx.conf")
+        return None
 
     def _await(self, host: HostSpec, service: str, *, wanted: str | None) -> None:
         swarm, deadline = self.ask(host), time.monotonic() + _HEALTHY_WITHIN
@@ -267,7 +278,7 @@ class Edge:
                     f"{stack}: load balancer {host.name} was let in and serves generation {live or 'unknown'} and not "
                     f"{wanted}, so it is fenced again; `docker service ps --no-trunc {service}` says why"
                 )
-            self.sleep(0.5)
+            self.sleep(_PAUSE)
 
 
 def _live(swarm: Swarm, service: str) -> str | None:

@@ -33,6 +33,7 @@ from colorway.engine.watch import FailingTask, watched_tasks
 from colorway.errors import ColorwayError
 from colorway.machine.teardown import remove_leftovers, remove_orphans
 from colorway.outputs import PlatformOutputs, platform_outputs
+from colorway.spec import names
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.swarm.connections import Login
 from colorway.swarm.services import Swarm
@@ -149,11 +150,14 @@ class Engine:
             self._refuse_illegal(deployed, in_place=None)
         return Previewed(changes=tuple(log.changes), sentence=sentence(deployed.outputs, self._wanted))
 
-    def up(self, *, in_place: str | None = None, continue_on_error: bool = False) -> Finished:
+    def up(
+        self, *, in_place: str | None = None, without: Sequence[str] = (), continue_on_error: bool = False
+    ) -> Finished:
         """Make the swarm what the files say.
 
         Args:
             in_place: Reason for applying a change that one commit may not make; None = refuse it.
+            without: Hosts whose load balancer is fenced before, and left out.
             continue_on_error: Whether what does not depend on a failure is done all the same.
 
         Raises:
@@ -167,22 +171,23 @@ class Engine:
         with self._claimed("up", create=True) as (stack, deployed):
             self._refuse_illegal(deployed, in_place)
             edge = self.edge
-            before, fenced = edge.fenced(), edge.let_in()
-            without = fencing.resources_of(fenced, deployed)
-            idle = fencing.services_of(fenced, name)
+            edge.without(without)
+            before, fenced = edge.fenced(), edge.let_in(without=without)
+            left_out = fencing.resources_of(fenced, deployed)
+            idle = [service for host in fenced for service in names.edge_services(name, host)]
             with (
                 self._in_step(edge, fenced) if not continue_on_error else nullcontext(),
                 watched_tasks(self.swarm, stack=name, say=self.say, without=idle) as failures,
                 explained(log, failures, hint=hint, why_no_image=self.swarm.why_no_image),
             ):
-                replace = [urn for urn in self._recover(stack, deployed, fenced=before) if urn not in without]
+                replace = [urn for urn in self._recover(stack, deployed, fenced=before) if urn not in left_out]
                 self._repeated(
                     stack,
                     log,
                     lambda: stack.up(
                         on_event=log,
                         replace=replace or None,
-                        exclude=sorted(without) or None,
+                        exclude=sorted(left_out) or None,
                         continue_on_error=continue_on_error or None,
                     ),
                 )

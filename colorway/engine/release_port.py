@@ -8,7 +8,6 @@ from pathlib import Path
 
 from colorway.config import stack_files
 from colorway.config.stack_files import SECRETS
-from colorway.engine import fencing
 from colorway.engine.ending import EngineError
 from colorway.engine.operations import Engine, Say
 from colorway.engine.session import engine_for, provide_images
@@ -53,7 +52,7 @@ class ReleasePort:
         self._tokens.clear()
         engine = self._engine(spec)
         if not continue_on_error:
-            self._refuse_lost(spec, engine)
+            self._refuse_lost(engine)
         provide_images(spec, root=self.root, progress=self.progress)
         try:
             engine.up(continue_on_error=continue_on_error)
@@ -64,10 +63,9 @@ class ReleasePort:
                 raise NoAnswerError(f"Docker stopped answering while `up` ran: {first}") from None
             raise
 
-    def _refuse_lost(self, spec: PlatformSpec, engine: Engine) -> None:
+    def _refuse_lost(self, engine: Engine) -> None:
         """Refuse to go on where a load balancer cannot be told; half of the users would stay where they are."""
-        lost = fencing.lost(spec, among={host.name for host in spec.load_balancers} - set(engine.edge.fenced()))
-        if lost:
+        if lost := engine.edge.lost():
             told = ", ".join(f"{host} serves generation {live or 'unknown'}" for host, live in self.live().items())
             raise LostError(
                 f"load balancer {lost[0].host} cannot be told what to serve ({lost[0].why}), so nothing was applied: "

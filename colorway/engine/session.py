@@ -44,13 +44,15 @@ def set_up(spec: PlatformSpec, *, root: Path, progress: Progress) -> None:
     build_images(spec, root=root, progress=progress)
 
 
-def set_up_hosts(spec: PlatformSpec, *, root: Path, progress: Progress, say: Callable[[str], None]) -> None:
+def set_up_hosts(
+    spec: PlatformSpec, *, root: Path, progress: Progress, say: Callable[[str], None], without: Collection[str] = ()
+) -> None:
     """Make the hosts of a stack one swarm; those of a lab get the images that are built here, too.
 
     Raises:
         ColorwayError: a host is not what it should be, and nothing was changed; or it does not do what it is told.
     """
-    bootstrap.make_ready(spec, progress=progress, say=say)
+    bootstrap.make_ready(spec, progress=progress, say=say, without=without)
     if spec.settings.environment is Environment.LAB:
         daemon.ensure_docker(progress)
         provide_images(spec, root=root, progress=progress)

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from colorway.engine.fencing import services_of
 from colorway.engine.watch import FailingTask
 from colorway.outputs import PlatformOutputs
 from colorway.spec import names
@@ -107,7 +106,7 @@ class Status:
 
     @property
     def _sick_rows(self) -> list[tuple[str, str]]:
-        fenced = services_of(self.fenced, self.stack)
+        fenced = {name for host in self.fenced for name in names.edge_services(self.stack, host)}
         return [
             (
                 f"{row.service}: {row.running} of {row.wanted} tasks run{f': {row.why}' if row.why else ''}",

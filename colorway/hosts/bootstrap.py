@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from colorway.config.stack_files import stack_file
 from colorway.errors import ColorwayError
@@ -30,13 +30,15 @@ def check(spec: PlatformSpec, *, reach: Reach = over_ssh) -> list[preflight.Fact
     return facts
 
 
-def _check_left(spec: PlatformSpec, *, say: Callable[[str], None], reach: Reach) -> list[preflight.Facts]:
+def _check_left(
+    spec: PlatformSpec, *, say: Callable[[str], None], reach: Reach, without: Collection[str]
+) -> list[preflight.Facts]:
     """Do the same, and go on without hosts that the swarm has lost, too: one that died must not end all work.
 
     A load balancer's is another matter: half of the users would stay where they are, unless it is fenced.
     """
     facts, silent = preflight.ask(spec.settings.hosts, reach=reach)
-    spared = _spared(spec, facts) if silent else ()
+    spared = {*without, *(_spared(spec, facts) if silent else ())}
     for one in silent:
         if one.host in spared:
             say(f"{one.host}: is gone ({one.found}); the others go on without it")
@@ -63,19 +65,33 @@ def _spared(spec: PlatformSpec, facts: Sequence[preflight.Facts]) -> tuple[str, 
         return ()
 
 
-def make_ready(spec: PlatformSpec, *, progress: Progress, say: Callable[[str], None], reach: Reach = over_ssh) -> None:
+def make_ready(
+    spec: PlatformSpec,
+    *,
+    progress: Progress,
+    say: Callable[[str], None],
+    reach: Reach = over_ssh,
+    without: Collection[str] = (),
+) -> None:
     """Make the hosts of a stack one swarm; does nothing where they are.
+
+    Args:
+        spec: The stack.
+        progress: Told what is being done.
+        say: Told what was done.
+        reach: Runs a script on a host.
+        without: Hosts that need not answer: their load balancers are left out.
 
     Raises:
         ColorwayError: refused, and nothing was changed; or a host does not do it, and the next run goes on.
     """
     progress("Asking the hosts what they are")
-    facts = _check_left(spec, say=say, reach=reach)
+    facts = _check_left(spec, say=say, reach=reach, without=without)
     silent = [one.host for one in facts if not one.docker_version]
     if silent:
         progress(f"Starting Docker on {', '.join(host.name for host in silent)}")
         _start_docker(spec, silent, say=say, reach=reach)
-        facts = _check_left(spec, say=say, reach=reach)
+        facts = _check_left(spec, say=say, reach=reach, without=without)
     steps = membership.plan(facts)
     if steps:
         progress("Making the hosts one swarm")

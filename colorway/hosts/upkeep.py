@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,8 @@ _PAUSE = 1.0
 _TASK = "com.docker.swarm.task.id"
 """Label of each container that is a task."""
 _ANSWER = 20
+Hold = Callable[[Swarm, str], AbstractContextManager[object]]
+"""Holds a stack's lock in a swarm, for a reason in words."""
 
 
 def why_not(
@@ -54,12 +57,12 @@ def why_not(
     edge = [one.name for one in there if one.has(Role.LOAD_BALANCER)]
     if host.has(Role.LOAD_BALANCER) and not edge:
         return f"{host.name} is the only load balancer that is there"
-    ours = {names.load_balancer(host.name), names.mtail(host.name)}
+    ours = names.edge_services(spec.stack, host.name)
     alone = [
         service.name
         for service in spec.inventory().declared
         if service.runs
-        and service.logical not in ours
+        and service.name not in ours
         and (
             service.host == host.name
             or (service.host is None and host.has(service.role) and not any(one.has(service.role) for one in there))
@@ -77,6 +80,8 @@ class Upkeep:
     say: Callable[[str], None]
     reach: Reach = over_ssh
     connect: Callable[[HostSpec], Connection] = Connection
+    hold: Hold
+    """Holds the stack's lock, so that no `up` and no release runs meanwhile."""
     restart: Callable[[HostSpec], None] | None = None
     """Restarts a machine of a lab and returns once it is back; none = over SSH."""
     sleep: Callable[[float], None] = time.sleep
@@ -85,6 +90,9 @@ class Upkeep:
         """Return a manager that is still there when the host is not."""
         others = [one for one in self.spec.hosts(Role.MANAGER) if one.name != host.name]
         return self.connect(others[0] if others and self.spec.manager.name == host.name else self.spec.manager)
+
+    def _swarm(self, host: HostSpec) -> Swarm:
+        return Swarm(self.spec.manager, connection=self._manager(host))
 
     def _nodes(self, host: HostSpec) -> Nodes:
         return Nodes(self._manager(host), stack=self.spec.stack)
@@ -95,7 +103,9 @@ class Upkeep:
         Raises:
             ColorwayError: the others could not do what it does, and nothing was changed; or tasks did not move.
         """
-        self._drain(self._known(name), stops=False)
+        host = self._known(name)
+        with self.hold(self._swarm(host), f"drain {name}"):
+            self._drain(host, stops=False)
 
     def _drain(self, host: HostSpec, *, stops: bool) -> None:
         nodes = self._nodes(host)
@@ -117,9 +127,13 @@ class Upkeep:
             ColorwayError: they do not.
         """
         host = self._known(name)
-        self._nodes(host).work(name)
+        with self.hold(self._swarm(host), f"activate {name}"):
+            self._activate(host)
+
+    def _activate(self, host: HostSpec) -> None:
+        self._nodes(host).work(host.name)
         self._await_services(host, rests=False)
-        self.say(f"{name} is at work again")
+        self.say(f"{host.name} is at work again")
 
     def reboot(self, name: str) -> None:
         """Drain a host, restart it, and let it work again; where that is cut off, `activate` goes on.
@@ -128,6 +142,11 @@ class Upkeep:
             ColorwayError: as for `drain`; or it did not come back in time.
         """
         host = self._known(name)
+        with self.hold(self._swarm(host), f"reboot {name}"):
+            self._reboot(host)
+
+    def _reboot(self, host: HostSpec) -> None:
+        name = host.name
         self._drain(host, stops=True)
         if self.restart is not None:
             self.restart(host)
@@ -137,7 +156,7 @@ class Upkeep:
         self._await(
             f"{name} is not back in the swarm; {cure}", lambda: name in self._nodes(host).ready(), within=BACK_WITHIN
         )
-        self.activate(name)
+        self._activate(host)
 
     def _refuse_last_tasks(self, host: HostSpec) -> None:
         """Refuse where all tasks of a service that answers requests are there: a drain ends them all at once."""
@@ -145,8 +164,7 @@ class Upkeep:
         answer = {
             one.name for one in self.spec.inventory().declared if one.kind in {ServiceKind.WEB, ServiceKind.SHARED}
         }
-        swarm = Swarm(self.spec.manager, connection=self._manager(host))
-        for service in swarm.services(self.spec.stack):
+        for service in self._swarm(host).services(self.spec.stack):
             if service.name in answer and 0 < service.running <= here[service.name]:
                 cure = "more replicas do"
                 if service.wanted > 1:
@@ -185,11 +203,8 @@ class Upkeep:
 
     def _await_services(self, host: HostSpec, *, rests: bool) -> None:
         """Wait until all services have the tasks that they want, but for those of a load balancer that rests."""
-        own = {
-            names.service(self.spec.stack, name) for name in (names.load_balancer(host.name), names.mtail(host.name))
-        }
-        idle = own if rests else set()
-        swarm = Swarm(self.spec.manager, connection=self._manager(host))
+        idle = names.edge_services(self.spec.stack, host.name) if rests else frozenset[str]()
+        swarm = self._swarm(host)
 
         def lacking() -> list[str]:
             services = swarm.services(self.spec.stack)

@@ -64,6 +64,11 @@ def mtail(host: str) -> str:
     return f"mtail-{host}"
 
 
+def edge_services(stack: str, host: str) -> frozenset[str]:
+    """Return the services that run on a load balancer's host and nowhere else, by their names in the swarm."""
+    return frozenset(service(stack, logical) for logical in (load_balancer(host), mtail(host)))
+
+
 def migration(identifier: str) -> str:
     """Return the logical service name of the one-shot service that applies a migration: by its number alone.
 

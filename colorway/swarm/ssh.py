@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -53,8 +53,9 @@ def kept(host: HostSpec) -> Iterator[None]:
     if host.is_local:
         yield
         return
-    # Where `ssh` keeps what is this user's; it would end if it could not make the socket there.
-    (Path.home() / ".ssh").mkdir(mode=0o700, exist_ok=True)
+    # Where `ssh` keeps what is this user's; where it cannot be made, nothing is shared.
+    with suppress(OSError):
+        (Path.home() / ".ssh").mkdir(mode=0o700, exist_ok=True)
     # `cat` ends when this process is gone, and with it the connection. A session of its own: see transport.
     held = subprocess.Popen(
         ssh_to(host, "cat", keep=True),

@@ -6,8 +6,10 @@ import pytest
 
 from colorway.engine import release_port
 from colorway.engine.ending import EngineError
+from colorway.engine.fencing import Lost
 from colorway.engine.release_port import ReleasePort
 from colorway.machine.progress import silent
+from colorway.release.ports.protocols import LostError
 from colorway.swarm.connections import Login, NoAnswerError
 from tests.support.specs import REMOTE_HOSTS, ROOT, small_spec
 
@@ -24,10 +26,10 @@ class FailingEngine:
 
     def __init__(self, words):
         self.words = words
-        self.edge = self
+        self.edge, self.gone = self, ()
 
-    def fenced(self):
-        return ()
+    def lost(self):
+        return self.gone
 
     def logins(self):
         self.asked = getattr(self, "asked", 0) + 1
@@ -55,6 +57,19 @@ def test_an_up_that_lost_docker_on_the_way_is_nobodys_fault(port):
 def test_an_up_that_failed_by_what_it_made_is_told_as_it_is(port):
     with pytest.raises(EngineError, match="task failed"):
         port("local-web-green: task failed: exit code 1").up(continue_on_error=False)
+
+
+def test_nothing_is_applied_where_a_load_balancer_cannot_be_told_but_on_the_way_back(port, monkeypatch):
+    engine = FailingEngine("the way back was begun")
+    engine.gone = (Lost(host="lb2", why="No route to host"),)
+    made = port("")
+    monkeypatch.setattr(release_port, "engine_for", lambda *_args, **_given: engine)
+    monkeypatch.setattr(ReleasePort, "live", lambda _port: {"lb1": "abc", "lb2": None})
+    told = r"lb2 cannot be told .*No route to host.*lb1 serves generation abc, lb2 serves generation unknown"
+    with pytest.raises(LostError, match=told):
+        made.up(continue_on_error=False)
+    with pytest.raises(EngineError, match="the way back was begun"):
+        made.up(continue_on_error=True)
 
 
 @pytest.mark.parametrize("settings", [REGISTRIES, {}], ids=["with registries", "without"])

@@ -243,7 +243,7 @@ def swarm_of_seven(monkeypatch):
     """Make the lab's hosts ready, some of which do not answer; return what was said."""
     spec = stack_files.from_file(root=ROOT, stack="lab")
 
-    def make_ready(*silent, fenced=(), down=()):
+    def make_ready(*silent, fenced=(), down=(), without=()):
         class Known:
             def __init__(self, manager, *, stack):
                 assert manager.host == spec.manager
@@ -267,7 +267,7 @@ def swarm_of_seven(monkeypatch):
 
         monkeypatch.setattr(bootstrap, "Nodes", Known)
         heard = []
-        bootstrap.make_ready(spec, progress=lambda *_a, **_k: None, say=heard.append, reach=reach)
+        bootstrap.make_ready(spec, progress=lambda *_a, **_k: None, say=heard.append, reach=reach, without=without)
         return heard
 
     return make_ready
@@ -290,6 +290,10 @@ def test_a_dead_load_balancer_is_named_with_what_goes_on_without_it(swarm_of_sev
     assert swarm_of_seven("lb2", down=("lb2",), fenced=("lb2",)) == [
         "lb2: is gone (No route to host); the others go on without it"
     ]
+
+
+def test_one_that_is_named_need_not_answer(swarm_of_seven):
+    assert swarm_of_seven("lb2", without=("lb2",)) == ["lb2: is gone (No route to host); the others go on without it"]
 
 
 def test_with_all_load_balancers_gone_there_is_nothing_to_go_on_with(swarm_of_seven):

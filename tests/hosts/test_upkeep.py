@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -12,7 +13,7 @@ from colorway.hosts.reach import Said
 from colorway.hosts.upkeep import Upkeep, why_not
 from colorway.spec.hosts import HostSpec
 from colorway.swarm.connections import Connection
-from colorway.swarm.services import SERVICE_OF_CONTAINER
+from colorway.swarm.services import SERVICE_OF_CONTAINER, Swarm
 from tests.support.specs import ROOT
 from tests.swarm.fake_api import FakeApi
 
@@ -68,6 +69,7 @@ class World:
     api: Manager = field(default_factory=Manager)
     asked: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
     restarted: list[str] = field(default_factory=list)
     web: int = 1
     """Tasks of a service on the host."""
@@ -87,12 +89,20 @@ class World:
         api = self.api if "manager" in host.roles else Own()
         return Connection(host, client=lambda: api)
 
+    @contextmanager
+    def hold(self, swarm: Swarm, reason: str):
+        assert set(self.api.availability.values()) == {"active"} or "activate" in reason, "before anything is changed"
+        self.held.append(reason)
+        yield
+        self.held.append("given back")
+
     def upkeep(self) -> Upkeep:
         return Upkeep(
             spec=SPEC,
             say=self.said.append,
             reach=lambda host, *_arguments, limit: Said(host=host, code=0, output="", errors="", seconds=limit),
             connect=self.connect,
+            hold=self.hold,
             restart=lambda host: self.restarted.append(host.name),
             sleep=lambda _seconds: None,
         )
@@ -139,6 +149,7 @@ def test_a_reboot_is_a_drain_a_restart_and_work_again() -> None:
     world = World()
     world.upkeep().reboot("app2")
     assert world.restarted == ["app2"]
+    assert world.held == ["reboot app2", "given back"], "no `up` and no release runs meanwhile"
     assert world.api.availability["app2"] == "active"
 
 
