@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from colorway.cli.hosts import Host
 from colorway.config import stack_files
 from colorway.lab.faults import Fault, Faults
 from colorway.machine import daemon
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from colorway.lab.lab import Lab
 
 Stack = Annotated[str, typer.Option("--stack", help="The stack whose hosts they are.")]
-Host = Annotated[str, typer.Argument(help="Name of the host in the stack's file.", show_default=False)]
 
 
 class Commands:
