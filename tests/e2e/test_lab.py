@@ -283,9 +283,8 @@ def test_the_guide_to_ones_own_hosts_a_release_and_a_load_balancer_lost(clone: C
     # The same without a release, by name.
     lab(clone, "fault", "stop-sshd", "lb2")
     refused = clone.run("up", clone.stack, code=1).output
-    assert f"To go on without a load balancer: colorway up {clone.stack} --without lb2" in refused.replace(
-        ".venv/bin/", ""
-    )
+    told = rf"^To go on without a load balancer: \S*colorway up {clone.stack} --without lb2$"
+    assert re.search(told, refused, re.MULTILINE), refused
     assert "is fenced, as asked for" in guide.type("up lab --without lb2")
     lab(clone, "fault", "stop-sshd", "lb2", "--undo")
     assert "lb2 is let in again" in guide.type("up lab")
