@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -239,6 +240,23 @@ def test_a_refused_connection_is_a_failure():
     assert refused, f"the reason is the system's: {report.summary()}"
     assert refused[-1].mark == "shut", "each failure names its stage"
     assert {failure.progress for failure in refused} == {Progress.CONNECTING}, "and how far it got: nobody listened"
+
+
+def test_who_knows_a_second_address_loses_nothing_when_the_first_is_silent_or_gone():
+    silent = Event()
+    stalls = lambda _: Sickness.STALL if silent.is_set() else Sickness.NONE  # noqa: E731 - a condition
+    with LoopbackPlatform(sick=stalls) as first, LoopbackPlatform() as second:
+        aim = Target(port=first.port, tls=False, second=("127.0.0.1", second.port))
+        with Load(target=aim, plan=small(first_try=0.5)) as load:
+            load.wait_for(done(keep_alive=10, fresh=10, post=10), timeout=PATIENCE)
+            silent.set()
+            load.wait_for(lambda report: report.snapshot.second_tries >= 50, timeout=PATIENCE)
+            tried = load.snapshot().snapshot.second_tries
+            first.shut()
+            load.wait_for(lambda report: report.snapshot.second_tries >= tried + 50, timeout=PATIENCE)
+            report = load.stop()
+    assert report.failures == [], f"the second one answered everything: {report.summary()}"
+    assert second.seen, "and was asked for it"
 
 
 def test_lost_and_doubled_posts_are_told_apart():

@@ -43,7 +43,7 @@ def summary_of(report: Report) -> str:
         f"{kinds} in {snapshot.ended - snapshot.started:.1f} s; {failed}",
         f"  {report.rate:.0f} of {report.plan.rate_total:.0f} requests/s ({reached}), {report.cpu_share:.0%} of a core",
         f"  longest gap {report.longest_gap():.3f} s; {snapshot.idle_closes} connections closed while idle"
-        f"; {snapshot.sent_again} sent again over HTTP/2 as unprocessed",
+        f"; {snapshot.sent_again} sent again over HTTP/2 as unprocessed, {snapshot.second_tries} to the second address",
         f"  generator late by {report.generator_lag()}; control target {report.latency(kind=Kind.CONTROL)}",
     ]
     lines += [f"  {_stage_line(report, mark)}" for mark in report.marks]

@@ -24,6 +24,8 @@ class Target:
         host_header: Host header, where it differs from `server_name`.
         cookie_name: The load balancer's cookie that keeps a user on one color.
         headers: Further headers of every request; never printed, since one may hold the preview token.
+        second: Another address and its port, which DNS has beside the first: who gets no answer from the first in
+            `LoadPlan.first_try` takes it, as a client does that may repeat its request.
     """
 
     host: str = "127.0.0.1"
@@ -33,6 +35,7 @@ class Target:
     host_header: str | None = None
     cookie_name: str = "rel"
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    second: tuple[str, int] | None = None
 
     def request(
         self, method: str, path: str, *, cookie: str | None = None, agent: str | None = None, body: bytes = b""
@@ -72,6 +75,7 @@ class LoadPlan:
         control: Whether to probe a tiny server outside the platform: a sick machine makes it fail too.
         control_per_second: Rate of those probes.
         request_timeout: Seconds after which a request without a complete response failed.
+        first_try: Seconds after which a client that knows a second address takes that.
         max_in_flight: Requests on new connections under way at once; what is over is counted as not sent.
         max_seconds: The load ends by itself after so long.
         max_requests: The load ends by itself after so many requests (26 bytes of memory for each).
@@ -92,6 +96,7 @@ class LoadPlan:
     control: bool = True
     control_per_second: float = 5.0
     request_timeout: float = 15.0
+    first_try: float = 5.0
     max_in_flight: int = 500
     max_seconds: float = 1800.0
     max_requests: int = 800_000

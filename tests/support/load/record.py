@@ -184,3 +184,5 @@ class Snapshot:
     cpu_seconds: float
     sent_again: int = 0
     """Requests over HTTP/2 that the server had said it did not process."""
+    second_tries: int = 0
+    """Requests that the first address did not answer, and the second one was asked for."""

@@ -42,7 +42,7 @@ class Request:
     """One request of the load, from its scheduled time to its row."""
 
     __slots__ = (
-        "_finished", "connection", "deadline", "idle", "keep_body", "kind", "newcomer",
+        "_again", "_finished", "connection", "deadline", "idle", "keep_body", "kind", "newcomer",
         "path", "payload", "post_number", "scheduled", "served", "started", "user",
     )  # fmt: skip
 
@@ -70,10 +70,20 @@ class Request:
         self.idle = 0.0
         self.served = 0
         self.connection: Connection | Stream | None = None
+        self._again: Callable[[], None] | None = None
         self._finished = finished
 
-    def begin(self, *, timeout: float, connection: Connection | None = None) -> None:
-        """Start the clock; `connection` is the one that is reused, if any."""
+    def begin(
+        self, *, timeout: float, connection: Connection | None = None, again: Callable[[], None] | None = None
+    ) -> None:
+        """Start the clock.
+
+        Args:
+            timeout: Seconds for a complete answer.
+            connection: The one that is reused, if any.
+            again: Sends it elsewhere, once, if there is none.
+        """
+        self._again = again
         self.started = max(time.monotonic(), self.scheduled)
         self.deadline = self.started + timeout
         if connection is not None:
@@ -88,6 +98,11 @@ class Request:
 
     def broke(self, connection: Connection | Stream, reason: str) -> None:
         """Take the reason why there is none."""
+        again, self._again = self._again, None
+        if again is not None:
+            self.idle, self.served = 0.0, 0
+            again()
+            return
         self.connection = connection
         self._finished(self, None, reason)
 
@@ -101,6 +116,7 @@ class Recorder:
         idle_closes: Idle connections that the server closed before they were to be reused (no failure).
         cookie_changes: Times that a user who has a cookie was given another one.
         sent_again: Requests over HTTP/2 that were sent once more, because the server had said it did not process them.
+        second_tries: Requests that were sent to the second address, because the first one gave no answer.
         abandoned: Requests that we ourselves cut off at the end.
         ended_by: Why sending ended; empty before.
     """
@@ -123,6 +139,7 @@ class Recorder:
         self.cookie_changes = 0
         self.abandoned = 0
         self.sent_again = 0
+        self.second_tries = 0
         self.handshakes = 0
         self.resumed = 0
 
@@ -197,6 +214,7 @@ class Recorder:
             cookie_changes=self.cookie_changes,
             abandoned=self.abandoned,
             sent_again=self.sent_again,
+            second_tries=self.second_tries,
             handshakes=self.handshakes,
             resumed=self.resumed,
             cpu_seconds=cpu_seconds() - self._cpu_before,

@@ -160,9 +160,9 @@ class Traffic:
         self._begin(request)
 
     def _begin(self, request: Request, *, user: User | None = None) -> None:
-        request.begin(timeout=self._plan.request_timeout)
         self._in_flight.add(request)
-        request.connection = self._dialer.dial(request, session=user.session if user else None)
+        session = user.session if user else None
+        self._dialer.begin(request, plan=self._plan, recorder=self._recorder, session=session)
 
     def _finished(self, request: Request, response: ResponseReader | None, reason: str | None) -> None:
         self._in_flight.discard(request)

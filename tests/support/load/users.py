@@ -178,12 +178,8 @@ class KeepAliveUsers:
             post_number=number,
         )
         user.busy = True
-        request.begin(timeout=self._plan.request_timeout, connection=connection)
         self._in_flight.add(request)
-        if connection is None:
-            request.connection = self._dialer.dial(request, session=user.session)
-        else:
-            connection.send(request)
+        self._dialer.begin(request, plan=self._plan, recorder=self._recorder, session=user.session, kept=connection)
 
     def _finished(self, request: Request, response: ResponseReader | None, reason: str | None) -> None:
         user = self._users[request.user - 1]
