@@ -224,10 +224,26 @@ def test_what_is_no_answer_is_a_query_error_with_one_sentence(body, reason):
     assert found == QueryError(at=NOW, reason=reason), "neither a crash, nor zeros that look like silence"
 
 
-def test_figures_of_every_load_balancer_are_needed():
-    found = parse(answer(*alive("lb1")), at=NOW, load_balancers=("lb1", "lb2"))
-    assert isinstance(found, QueryError), "half of the traffic is not the traffic"
-    assert "load balancer lb2" in found.reason, found.reason
+def test_figures_of_some_load_balancers_say_whose_are_missing():
+    found = snapshot(*alive("lb1"), lbs=("lb1", "lb2"))
+    assert [one.load_balancer for one in found.figures] == ["lb1"]
+    assert "load balancer lb2" in found.missing, found.missing
+    before = snapshot(*alive("lb1", at=-5), *alive("lb2", at=-5), lbs=("lb1", "lb2"))
+    seen = window(before, found.over(before))
+    assert seen.missing == found.missing, "half of the traffic is not the traffic"
+    assert seen.length == timedelta(seconds=7.5) - timedelta(seconds=2.5), "by the clock of the one that is there"
+
+
+def test_what_a_load_balancer_counted_while_it_could_not_be_asked_is_counted_afterwards():
+    both = ("lb1", "lb2")
+    first = snapshot(*alive(), *alive("lb2"), requests(10, lb="lb2"), lbs=both)
+    alone = snapshot(*alive(at=5), lbs=both).over(first)
+    last = snapshot(*alive(at=10), *alive("lb2", at=10), requests(17, lb="lb2", at=10), lbs=both)
+    assert window(first, alone).of("web").green.attempts == 0
+    assert window(alone, last).of("web").green.attempts == 7
+    assert not window(alone, last).missing
+    unknown = snapshot(*alive(), lbs=both)
+    assert window(unknown, last).of("web").green.attempts == 0, "nobody knows since when it had counted"
 
 
 def test_load_balancers_with_different_buckets_are_refused():

@@ -32,13 +32,14 @@ class Stage:
         self.pending = Counts(), Counts()
         self.decisions = []
 
-    def read(self, *, times=1, **fields):
+    def read(self, *, times=1, missing="", **fields):
         """Record good or bad steps of green; a query error's requests are counted at the next good reading."""
         for _ in range(times):
             self._count(**fields)
             blue, green = self.pending
             self.pending = Counts(), Counts()
-            step = Window(self.begin, self.now - self.begin, (ServiceCounts("web", blue=blue, green=green),))
+            pair = ServiceCounts("web", blue=blue, green=green)
+            step = Window(self.begin, self.now - self.begin, (pair,), missing)
             self.begin = self.now
             self._record(step)
         return self.decisions[-1]
@@ -281,3 +282,31 @@ def test_histograms_that_change_their_buckets_are_unreadable_and_no_crash():
     watch = stage.watch.record(Window(stage.now, STEP, (ServiceCounts("web", blue=other, green=other),)))
     assert isinstance(watch.history[-1], QueryError), "two histograms with different buckets have no sum"
     assert "begin the release anew" in watch.history[-1].reason, watch.history[-1].reason
+
+
+LOST = "there are no figures of load balancer lb2"
+
+
+def test_a_bad_color_goes_back_although_a_load_balancer_is_lost():
+    stage = Stage()
+    stage.read(times=20)
+    stage.read(times=60, missing=LOST, ratio=0.2)
+    assert Course.ROLL_BACK in stage.actions, "what is bad on one load balancer is bad"
+    alone = Stage()
+    alone.read(times=20)
+    alone.read(times=60, ratio=0.2)
+    first = [[one.action for one in every.decisions].index(Course.ROLL_BACK) for every in (alone, stage)]
+    assert first[0] == first[1], "and no later"
+
+
+def test_no_stage_passes_while_a_load_balancer_is_lost():
+    stage = Stage()
+    stage.read(times=60)
+    assert stage.read(times=3, missing=LOST).action is Course.WAIT, "some scrapes may fail"
+    held = stage.read(times=1, missing=LOST)
+    assert (held.action, held.reason) == (Course.HOLD, f"4 readings in a row failed: {LOST}")
+    assert stage.read(times=60, missing=LOST).action is Course.HOLD, "half of the traffic is not the traffic"
+    back = stage.read()
+    assert back.action is Course.HOLD
+    assert "could be watched" in back.reason, "nobody has seen the other half"
+    assert stage.read(times=64).action is Course.GO_ON, "until all was seen for as long as it had to be"

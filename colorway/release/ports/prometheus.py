@@ -62,7 +62,7 @@ class PrometheusMeter:
     prometheus: Prometheus
     clock: Clock
     load_balancers: Sequence[str]
-    """Hosts whose counters must all be there."""
+    """Hosts whose counters should all be there."""
     scrape_interval: timedelta
     _services: Sequence[str] = field(default=(), init=False)
     _last: Snapshot | None = field(default=None, init=False)
@@ -78,11 +78,15 @@ class PrometheusMeter:
         found = self._snapshot()
         if isinstance(found, QueryError):
             return found
-        before, self._last = self._last, found
+        before = self._last
         if before is None:
+            self._last = found
             return QueryError(at=self.clock.now(), reason="nothing was read before, so nothing can be compared yet")
-        is_new = found.scraped > before.scraped
-        return window_between(before, found, services=self._services, own=own if is_new else None)
+        if found.scraped <= before.scraped:
+            # Nothing new, or one was scraped later than the mean of those that are here now: the next reading has it.
+            return window_between(before, before, services=self._services)
+        self._last = found.over(before)
+        return window_between(before, self._last, services=self._services, own=own)
 
     def _snapshot(self) -> Snapshot | QueryError:
         now = self.clock.now()

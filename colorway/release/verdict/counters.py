@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
@@ -67,15 +67,19 @@ class Figures:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The counters of all load balancers, each at its last scrape."""
+    """The counters of the load balancers that there are figures of, each at its last scrape."""
 
     figures: tuple[Figures, ...]
+    scraped: datetime
+    """The mean of the scrapes: whenever any of them is newer, it is."""
+    missing: str = ""
+    """Why there are none of another one; empty where all are here."""
 
-    @property
-    def scraped(self) -> datetime:
-        """The mean of the scrapes: whenever any of them is newer, it is."""
-        first = self.figures[0].scraped
-        return first + sum((one.scraped - first for one in self.figures), timedelta()) / len(self.figures)
+    def over(self, before: Snapshot) -> Snapshot:
+        """Return this one with the last figures of those that are missing, so that what they count later is kept."""
+        here = {one.load_balancer for one in self.figures}
+        kept = tuple(one for one in before.figures if one.load_balancer not in here)
+        return replace(self, figures=(*self.figures, *kept))
 
     @property
     def bounds(self) -> tuple[float, ...]:
@@ -113,12 +117,12 @@ def counters_query(scrape_interval: timedelta) -> str:
 
 
 def parse(body: str | bytes, *, at: datetime, load_balancers: Sequence[str]) -> Snapshot | QueryError:
-    """Return the snapshot in an answer of `/api/v1/query`, or why there is none.
+    """Return the snapshot in an answer of `/api/v1/query`, or why there is none: of no load balancer.
 
     Args:
         body: what Prometheus answered, whatever the status.
         at: the time that was asked about.
-        load_balancers: names of the hosts that must be in it, all of them.
+        load_balancers: names of the hosts that should be in it.
     """
     try:
         answer = _Answer.model_validate_json(body)
@@ -127,17 +131,21 @@ def parse(body: str | bytes, *, at: datetime, load_balancers: Sequence[str]) -> 
         return QueryError(at=at, reason=f"the answer does not look like Prometheus's ({where})")
     if answer.status != "success":
         return QueryError(at=at, reason=f"Prometheus refused the query: {answer.error[:_SHOWN] or answer.status}")
-    figures = []
-    for name in load_balancers:
-        found = _figures(name, [one for one in answer.data.result if one.metric.get("load_balancer") == name])
-        if isinstance(found, str):
-            return QueryError(at=at, reason=found)
-        figures.append(found)
+    found = [
+        _figures(name, [one for one in answer.data.result if one.metric.get("load_balancer") == name])
+        for name in load_balancers
+    ]
+    figures = tuple(one for one in found if isinstance(one, Figures))
+    missing = next((one for one in found if isinstance(one, str)), "")
+    if not figures:
+        return QueryError(at=at, reason=missing)
     if len({one.bounds for one in figures if one.bounds}) > 1:
         return QueryError(
             at=at, reason="the load balancers' response times have different buckets; apply the stack again"
         )
-    return Snapshot(tuple(figures))
+    first = figures[0].scraped
+    mean = first + sum((one.scraped - first for one in figures), timedelta()) / len(figures)
+    return Snapshot(figures, mean, missing)
 
 
 def _figures(name: str, matrices: list[_Matrix]) -> Figures | str:
@@ -197,20 +205,23 @@ def window_between(
 ) -> Window | QueryError:
     """Return what was counted between two snapshots, all load balancers together.
 
-    A counter that appears was zero before. Where one fell or vanished, mtail was restarted, and what its load
-    balancer has counted since is all that is known: a restart loses failures and successes alike.
+    One that is new in the second counts nothing yet: since when it has counted, nobody knows. A counter that appears
+    was zero before. Where one fell or vanished, mtail was restarted, and what its load balancer has counted since is
+    all that is known: a restart loses failures and successes alike.
 
     Args:
         first: the earlier snapshot.
-        last: the later one, of the same load balancers.
+        last: the later one.
         services: every service that users can ask, in the order wanted.
         own: the release tool's own requests between the two.
     """
     if first.bounds and first.bounds != last.bounds:
         return QueryError(at=last.scraped, reason="the buckets of the response times changed; begin the stage anew")
     grown: Counter[Series] = Counter()
-    for before, after in zip(first.figures, last.figures, strict=True):
-        grown.update(_growth(before, after))
+    earlier = {one.load_balancer: one for one in first.figures}
+    for after in last.figures:
+        if before := earlier.get(after.load_balancer):
+            grown.update(_growth(before, after))
     pairs = tuple(
         ServiceCounts(
             service,
@@ -219,7 +230,7 @@ def window_between(
         )
         for service in services
     )
-    return Window(first.scraped, last.scraped - first.scraped, pairs)
+    return Window(first.scraped, last.scraped - first.scraped, pairs, last.missing)
 
 
 def _growth(before: Figures, after: Figures) -> dict[Series, int]:

@@ -51,13 +51,17 @@ class Watch:
 
     @property
     def watched(self) -> timedelta:
-        """How long the stage was really watched; what a gap longer than a window hides is counted, but unseen."""
-        return sum((step.length for step in self.steps if step.length <= self.gate.window), timedelta())
+        """How long the stage was really watched, on every load balancer.
+
+        What a gap longer than a window hides is counted, but unseen.
+        """
+        seen = (step.length for step in self.steps if step.length <= self.gate.window and not step.missing)
+        return sum(seen, timedelta())
 
     @property
     def errors_in_a_row(self) -> int:
-        """Readings that failed since the last good one."""
-        good = (index for index, one in enumerate(reversed(self.history)) if not isinstance(one, QueryError))
+        """Readings without all figures since the last good one."""
+        good = (index for index, one in enumerate(reversed(self.history)) if not _unread(one))
         return next(good, len(self.history))
 
     @property
@@ -77,6 +81,11 @@ class Watch:
         total = self.totals[-1]
         earlier = bisect_right(self.totals, total.end - length, key=lambda one: one.end)
         return total.since(self.totals[earlier - 1]) if earlier else total
+
+
+def _unread(reading: WindowVerdict | QueryError) -> str:
+    """Return why not all figures were there; empty where they were."""
+    return reading.reason if isinstance(reading, QueryError) else reading.missing
 
 
 @dataclass(frozen=True)
@@ -200,9 +209,9 @@ class Decision:
 def decide(watch: Watch, *, now: datetime, bake: timedelta, hold_deadline: timedelta) -> Decision:
     """Decide about the stage that `watch` has seen so far.
 
-    In this order: failed windows roll back; a passed stage whose bake is over goes on; the deadline, `hold_deadline`
-    after the end of the bake, rolls back; four failed readings in a row hold; an unfinished bake waits; and
-    everything else holds.
+    In this order: failed windows roll back, also those of a part of the load balancers; a passed stage whose bake is
+    over goes on; the deadline, `hold_deadline` after the end of the bake, rolls back; four failed readings in a row
+    hold; an unfinished bake waits; and everything else holds.
     """
     if failure := _two_in_a_row(watch) or _failed_stretch(watch):
         return failure
@@ -255,8 +264,8 @@ def _doubts(watch: Watch, *, bake: timedelta) -> _Doubts:
     total, last = watch.total, watch.history[-1] if watch.history else None
     if total is None or last is None:
         return _Doubts(("nothing could be read since the stage began",))
-    if isinstance(last, QueryError):
-        return _Doubts((f"the last reading failed: {last.reason}",))
+    if isinstance(last, QueryError) or last.missing:
+        return _Doubts((f"the last reading failed: {_unread(last)}",))
     if last.outcome is Outcome.FAIL:
         return _Doubts((f"the last window failed: {last.reasons[0].sentence}",), last.reasons)
     reasons = judge(total, policy=watch.gate, rising=watch.rising).reasons
@@ -283,9 +292,7 @@ def _asks(watch: Watch, *, bake: timedelta, now: datetime) -> tuple[Ask, ...]:
 
 
 def _unreadable(watch: Watch) -> str:
-    last = watch.history[-1]
-    reason = last.reason if isinstance(last, QueryError) else ""
-    return f"{watch.errors_in_a_row} readings in a row failed: {reason}"
+    return f"{watch.errors_in_a_row} readings in a row failed: {_unread(watch.history[-1])}"
 
 
 def _roll_back(why: str, broken: Sequence[Evidence]) -> Decision:

@@ -34,6 +34,8 @@ class WindowVerdict:
     length: timedelta
     reasons: tuple[Evidence, ...]
     """What speaks against a pass, failures first; empty after a pass."""
+    missing: str = ""
+    """Why a load balancer's figures are not in it."""
 
     @property
     def end(self) -> datetime:
@@ -51,7 +53,13 @@ def judge(window: Window, *, policy: GateSpec, rising: Color) -> WindowVerdict:
     reasons = breaches(window, policy=policy, rising=rising)
     for judged in _judged(window, policy=policy, rising=rising):
         reasons += requests.unproven(judged) + latency.unproven(judged)
-    return WindowVerdict(outcome=_outcome(reasons), start=window.start, length=window.length, reasons=tuple(reasons))
+    return WindowVerdict(
+        outcome=_outcome(reasons),
+        start=window.start,
+        length=window.length,
+        reasons=tuple(reasons),
+        missing=window.missing,
+    )
 
 
 def breaches(window: Window, *, policy: GateSpec, rising: Color) -> list[Evidence]:

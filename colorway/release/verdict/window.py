@@ -166,6 +166,8 @@ class Window:
     length: timedelta
     services: tuple[ServiceCounts, ...]
     """Every service that users can ask, in the same order in all windows of a stage; with zeros if nobody asked it."""
+    missing: str = ""
+    """Why a load balancer's figures are not in it: what is bad here is bad, and what is good says nothing of it."""
 
     @property
     def end(self) -> datetime:
@@ -182,15 +184,15 @@ class Window:
 
     def since(self, earlier: Window) -> Window:
         """Return what came after an earlier window that began together with this one."""
-        return Window(earlier.end, self.length - earlier.length, self._combined(earlier, sub))
+        return Window(earlier.end, self.length - earlier.length, self._combined(earlier, sub), self.missing)
 
     def then(self, later: Window) -> Window:
         """Return this window and the one right after it as one."""
-        return Window(self.start, later.end - self.start, self._combined(later, add))
+        return Window(self.start, later.end - self.start, self._combined(later, add), later.missing)
 
     def without(self, part: Window) -> Window:
         """Return this window with a part of it set aside; it keeps its place and loses the part's length."""
-        return Window(self.start, self.length - part.length, self._combined(part, sub))
+        return Window(self.start, self.length - part.length, self._combined(part, sub), self.missing)
 
     def _combined(self, other: Window, how: Callable[[int, int], int]) -> tuple[ServiceCounts, ...]:
         pairs = zip(self.services, other.services, strict=True)
