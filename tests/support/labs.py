@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from ipaddress import IPv4Network
 from pathlib import Path
+from typing import Any
 
 from colorway.lab.switch import Switch
+from colorway.spec import names
 from tests.support.clone import Clone
+from tests.support.load import Load, LoadPlan, Target
 from tests.support.places import Place
+from tests.support.releasing import add_versions
 
 FEW = ("lb1", "app1", "db1")
 FOUR = ("lb1", "lb2", "app1", "db1")
@@ -20,6 +26,49 @@ OURS = Place(name="labtest", http_port=0, https_port=0, monitoring_port=0, netwo
 DOMAIN = "colorway.example"
 NETWORK = "10.79.3"
 """Not that of a developer's own lab."""
+GENTLE = LoadPlan(
+    rate_total=25,
+    fresh_per_second=6,
+    returning_per_second=5,
+    posts_per_second=4,
+    keep_alive_connections=8,
+    max_in_flight=50,
+    request_timeout=60,
+)
+"""For each load balancer: all the engines and their platform share the machine with it."""
+BUSY = replace(
+    GENTLE,
+    rate_total=100,
+    fresh_per_second=12,
+    returning_per_second=10,
+    posts_per_second=8,
+    http2_per_second=20,
+    download_seconds=30,
+)
+"""As many as make a proof."""
+LEAST = BUSY.rate_total / 4
+"""Requests a second that it must reach: a busy machine makes a test slower, not red."""
+PATIENT = replace(
+    GENTLE, keep_alive_connections=20, posts_per_second=0, first_try=3.0, max_in_flight=200, download_seconds=None
+)
+"""Of clients that know both addresses; nobody but an application could repeat a POST."""
+
+
+@contextmanager
+def bare(path: Path, *, hosts: Collection[str]) -> Iterator[Clone]:
+    """Yield a checkout with a stack of such hosts; its lab is gone at the end."""
+    made = make(path, hosts=hosts)
+    # Of a run that was killed.
+    lab(made, "down")
+    yield made
+    lab(made, "down")
+    assert left() == []
+
+
+def with_one_color(clone: Clone) -> None:
+    """Commit that blue is alone, and the versions that can be released."""
+    clone.versions(blue="1.0.0", green=None)
+    add_versions(clone)
 
 
 def make(path: Path, *, hosts: Collection[str]) -> Clone:
@@ -74,3 +123,29 @@ def asked(address: str) -> dict[str, object]:
     said = subprocess.run(curl, capture_output=True, text=True, check=True).stdout
     answer: dict[str, object] = json.loads(said)
     return answer
+
+
+def address(number: int) -> str:
+    """Return a host's address."""
+    return f"{NETWORK}.{number}"
+
+
+def colors() -> list[object]:
+    """Return which color each of the two load balancers asks for a newcomer."""
+    return [asked(address(number))["color"] for number in (11, 12)]
+
+
+def loaded(clone: Clone, number: int, *, plan: LoadPlan = GENTLE, second: int | None = None) -> Load:
+    """Return a load on one load balancer; `second` is the one that its clients know, too."""
+    cookie = names.color_cookie(clone.stack)
+    target = Target(host=address(number), server_name=DOMAIN, cookie_name=cookie)
+    if second is not None:
+        target = replace(target, second=(address(second), target.port))
+    return Load(target=target, plan=plan)
+
+
+def says(clone: Clone) -> dict[str, Any]:
+    """Return what `status --json` says, whatever its exit code."""
+    output, _ = clone.start("status", clone.stack, "--json").communicate(timeout=300)
+    found: dict[str, Any] = json.loads(output)
+    return found

@@ -1,0 +1,91 @@
+"""Seven bare hosts, a release, its rollback, and a load balancer lost: nobody loses a request."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.support.clone import Clone
+from tests.support.labs import ALL, BUSY, LEAST, PATIENT, bare, colors, lab, loaded, says, with_one_color
+
+pytestmark = [pytest.mark.area("lab"), pytest.mark.needs("losetup")]
+
+
+@pytest.fixture
+def clone(empty_machine: None, pulumi_cli: Path, tmp_path: Path) -> Iterator[Clone]:
+    with bare(tmp_path / "clone", hosts=ALL) as made:
+        with_one_color(made)
+        yield made
+
+
+class Watch:
+    """Says how long each part took."""
+
+    def __init__(self) -> None:
+        self._since = time.monotonic()
+
+    def lap(self, what: str) -> None:
+        now = time.monotonic()
+        print(f"{what}: {now - self._since:.0f} s", flush=True)
+        self._since = now
+
+
+@pytest.mark.timeout(2400)
+def test_seven_bare_hosts_a_release_a_rollback_and_a_load_balancer_lost(clone: Clone):
+    watch = Watch()
+    lab(clone, "up")
+    watch.lap("seven bare hosts")
+    first = clone.up()
+    watch.lap(f"the platform on them, {first.changed}")
+    assert "a swarm" in first.output, "Docker and swarm are the first step"
+    assert clone.up().changed == {}, "nothing is left to do"
+    watch.lap("the second up")
+    clone.edit("platforms/demo.yaml", r"^  stages: .*$", "  stages: [{percent: 50, bake: 20s}]", subject="Be quick")
+    stack = ("--yes", "--stack", clone.stack)
+    with ExitStack() as running:
+        loads = [running.enter_context(loaded(clone, number, plan=BUSY)) for number in (11, 12)]
+        for load in loads:
+            load.wait_for(lambda report: len(report.users("start")) >= 10, timeout=120)
+        clone.run("release", "2.0.0", *stack)
+        watch.lap("a release")
+        assert colors() == ["green", "green"], "both load balancers are in step"
+        clone.run("rollback", *stack)
+        watch.lap("its rollback")
+        reports = [load.stop() for load in loads]
+    for report in reports:
+        print(report.summary())
+    assert [report.problems(least_rate=LEAST) for report in reports] == [[], []]
+    assert colors() == ["blue", "blue"]
+
+    # Half of the users are on green, and one load balancer's cable is pulled.
+    clone.versions(blue="1.0.0", green="2.0.0")
+    clone.traffic(50)
+    clone.up()
+    watch.lap("half of the users on green")
+    with loaded(clone, 11) as others, loaded(clone, 12, plan=PATIENT, second=11) as its:
+        for load in (others, its):
+            load.wait_for(lambda report: len(report.users("start")) >= 10, timeout=120)
+        lab(clone, "fault", "cut", "lb2")
+        back = clone.run("rollback", *stack, code=5).output
+        watch.lap("back without a load balancer")
+        its.wait_for(lambda report: report.snapshot.second_tries > 0, timeout=120)
+        reports = [load.stop() for load in (others, its)]
+    for report in reports:
+        print(report.summary())
+    assert reports[0].problems() == [], "who is on the other one loses nothing"
+    assert reports[1].failures == [], "nor does who knows the other one's address"
+    assert "lb2" in back
+    assert "lb2" in clone.git("log", "-1", "--format=%b"), "git says so"
+    assert "load balancer lb2 is fenced" in says(clone)["problems"][0]["what"]
+
+    # It comes back with what it had, and serves nobody until it has what the others serve.
+    lab(clone, "fault", "cut", "lb2", "--undo")
+    assert "load balancer lb2 is let in again; it serves what the others serve" in clone.up().output
+    watch.lap("let in again")
+    assert colors() == ["blue", "blue"]
+    assert says(clone)["healthy"]
+    assert clone.up().changed == {}
