@@ -10,7 +10,19 @@ from pathlib import Path
 import pytest
 
 from tests.support.clone import Clone
-from tests.support.labs import ALL, BUSY, LEAST, PATIENT, bare, colors, lab, loaded, says, with_one_color
+from tests.support.labs import (
+    ALL,
+    BUSY,
+    LEAST,
+    PATIENT,
+    bare,
+    colors,
+    lab,
+    loaded,
+    on_both_colors,
+    says,
+    with_one_color,
+)
 
 pytestmark = [pytest.mark.area("lab"), pytest.mark.needs("losetup")]
 
@@ -62,9 +74,7 @@ def test_seven_bare_hosts_a_release_a_rollback_and_a_load_balancer_lost(clone: C
     assert colors() == ["blue", "blue"]
 
     # Half of the users are on green, and one load balancer's cable is pulled.
-    clone.versions(blue="1.0.0", green="2.0.0")
-    clone.traffic(50)
-    clone.up()
+    on_both_colors(clone, 50)
     watch.lap("half of the users on green")
     with loaded(clone, 11) as others, loaded(clone, 12, plan=PATIENT, second=11) as its:
         for load in (others, its):

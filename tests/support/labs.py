@@ -62,7 +62,8 @@ def bare(path: Path, *, hosts: Collection[str]) -> Iterator[Clone]:
     lab(made, "down")
     yield made
     lab(made, "down")
-    assert left() == []
+    rest = left()
+    assert rest == [], f"nothing is left of it: {rest}"
 
 
 def with_one_color(clone: Clone) -> None:
@@ -123,6 +124,14 @@ def asked(address: str) -> dict[str, object]:
     said = subprocess.run(curl, capture_output=True, text=True, check=True).stdout
     answer: dict[str, object] = json.loads(said)
     return answer
+
+
+def on_both_colors(clone: Clone, blue: int) -> None:
+    """Bring both colors up, and split the users."""
+    clone.versions(blue="1.0.0", green="2.0.0")
+    clone.up()
+    clone.traffic(blue)
+    clone.up()
 
 
 def address(number: int) -> str:
