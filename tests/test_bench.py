@@ -24,6 +24,7 @@ def test_the_table_is_printed_last_and_whole(monkeypatch, capsys):
     monkeypatch.setattr(bench, "Clone", SimpleNamespace(make=lambda *_, **__: clone))
     monkeypatch.setattr(bench, "free_place", lambda: nullcontext(None))
     monkeypatch.setattr(bench, "measure", measure)
+    monkeypatch.setattr(bench, "measure_hosts", lambda _folder, figures: figures.say("four hosts: measured"))
     monkeypatch.setattr(
         bench_throughput, "measure", lambda *_: {name: [round_of(900)] for name in ("colorway", "bare", "bare-logs")}
     )
@@ -39,6 +40,7 @@ def test_the_table_is_printed_last_and_whole(monkeypatch, capsys):
         "requests/s to bare nginx with its log",
         "the same per second of its processor",
         "requests/s to kamal-proxy: not measured, COL",
+        "four hosts: measured",
     ], "whoever looks at the end of the output sees the figures"
     assert "median   2.00 s  min   1.00   max   3.00   of 3" in lines[3]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import tempfile
@@ -10,7 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from colorway.config.stack_files import user_directory
-from tests.e2e import bench_throughput
+from tests.e2e import bench_lab, bench_throughput
+from tests.support import labs
 from tests.support.clone import Clone
 from tests.support.demo import Demo, docker
 from tests.support.figures import Figures
@@ -66,7 +68,7 @@ def current(demo: Demo) -> str:
 
 
 def main() -> None:
-    """Bring the demo up in a clone, measure, remove it, measure its load balancer's text alone, and print the table."""
+    """Measure the demo in a clone, its load balancer's text alone, and the demo on hosts of a lab; print the table."""
     figures = Figures()
     with tempfile.TemporaryDirectory() as folder, free_place() as place:
         clone = Clone.make(Path(folder) / "clone", place=place)
@@ -76,7 +78,17 @@ def main() -> None:
         finally:
             clone.down()
         bench_throughput.add_figures(bench_throughput.measure(Path(folder) / "stage", clone), figures)
+        measure_hosts(Path(folder) / "lab", figures)
     print("\n".join(figures.rows))
+
+
+def measure_hosts(folder: Path, figures: Figures) -> None:
+    """Measure the demo on hosts of its own, each figure a row."""
+    if os.geteuid() != 0:
+        figures.say("four hosts: not measured, because only root can make a lab")
+        return
+    with labs.bare(folder, hosts=labs.FOUR) as clone:
+        bench_lab.measure(clone, figures)
 
 
 def measure(clone: Clone, row: Callable[..., None]) -> None:

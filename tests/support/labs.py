@@ -44,8 +44,9 @@ BUSY = replace(
     posts_per_second=8,
     http2_per_second=20,
     download_seconds=30,
+    max_in_flight=25,
 )
-"""As many as make a proof."""
+"""As many as make a proof; a machine that cannot carry them sends fewer, instead of piling them up."""
 LEAST = BUSY.rate_total / 4
 """Requests a second that it must reach: a busy machine makes a test slower, not red."""
 PATIENT = replace(
