@@ -11,7 +11,7 @@ from components.remote import HostScript
 
 
 class Hosts(pulumi.ComponentResource):
-    """Labels the swarm's nodes with their names and roles, so that services can be placed by role.
+    """Labels the swarm's nodes with their names and roles, so that services can be placed by role, and by no other.
 
     It does not install Docker or join hosts to the swarm; a host that is no node of the swarm is an error.
     """
@@ -21,8 +21,9 @@ class Hosts(pulumi.ComponentResource):
         arguments = []
         for host in spec.settings.hosts:
             node = "self" if host.is_local else host.name
-            labels = [f"{names.role_label(spec.stack, role.value)}=true" for role in host.roles]
-            arguments.append(f"{node} {names.host_label(spec.stack)}={host.name} {' '.join(labels)}")
+            labels = names.node_labels(spec.stack, host=host.name, roles=host.roles)
+            words = (f"{label}={value}" if value else f"-{label}" for label, value in labels.items())
+            arguments.append(" ".join([node, *words]))
         HostScript(
             f"{name}-labels",
             spec.manager,

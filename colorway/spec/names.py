@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from colorway.spec.fields import LABEL_LIMIT
+from colorway.spec.hosts import Role
 from colorway.spec.traffic import Color
 
 STACK_LABEL = "colorway.stack"
@@ -131,6 +134,18 @@ def role_label(stack: str, role: str) -> str:
 def host_label(stack: str) -> str:
     """Return the Swarm node label whose value is the host's name in the stack file."""
     return f"colorway-{stack}-host"
+
+
+def stack_of_host_label(label: str) -> str | None:
+    """Return the stack whose `host_label` a node's label is; None where it is no such label."""
+    stack = label.removeprefix("colorway-").removesuffix("-host")
+    return stack if label == host_label(stack) else None
+
+
+def node_labels(stack: str, *, host: str, roles: Collection[Role]) -> dict[str, str | None]:
+    """Return what a host's node is labelled with for a stack; None = a label that it must not have."""
+    of_roles = {role_label(stack, role.value): "true" if role in roles else None for role in Role}
+    return {host_label(stack): host, **of_roles}
 
 
 FENCED = "fenced"

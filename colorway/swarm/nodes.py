@@ -1,30 +1,85 @@
-"""The nodes of a swarm as a stack's hosts: who is gone, who is fenced, who takes no tasks.
+"""The nodes of a swarm as a stack's hosts: who is gone, who is fenced, who takes no tasks, who has left the file.
 
-A fence is a label of the node, and each load balancer's service has a constraint against it. So a host that comes
-back does not begin to serve what it served when it was lost, and its other tasks and other stacks run on.
+A node is known by its id: a host that was installed anew is a second one of its name. A fence is a label of the node,
+and each load balancer's service has a constraint against it. So a host that comes back does not begin to serve what it
+served when it was lost, and its other tasks and other stacks run on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from colorway.errors import ColorwayError
 from colorway.spec import names
-from colorway.swarm.connections import Connection, RefusedError
+from colorway.spec.hosts import HostSpec
+from colorway.swarm.connections import Connection, MissingError, RefusedError
 
 _TRIES = 5
 """How often a change is made that another one came before: nodes change whenever somebody labels them."""
 Change = Callable[[dict[str, Any]], dict[str, Any]]
 """From a node's specification to another one."""
+_FORGOTTEN_WITHIN = 60
+"""Seconds until the managers have let a demoted one go; until then its node cannot be forgotten."""
+_STILL_MANAGER = "must be demoted"
+"""The swarm's words until then."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """A machine as the managers know it."""
+
+    id: str
+    hostname: str
+    host: str
+    """Its name in the stack's file, or what that was; empty where it was never labelled for the stack."""
+    address: str
+    state: str
+    """`ready`, `down`, `disconnected` or `unknown`."""
+    is_manager: bool
+    labels: Mapping[str, str]
+
+    @property
+    def is_down(self) -> bool:
+        """Whether the managers have lost it."""
+        return self.state == "down"
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.host or self.hostname
+
+    @property
+    def stacks(self) -> frozenset[str]:
+        """The stacks that have it among their hosts."""
+        return frozenset(stack for stack in map(names.stack_of_host_label, self.labels) if stack)
 
 
 class Nodes:
     """The hosts of one stack, as a manager knows them."""
 
-    def __init__(self, manager: Connection, *, stack: str) -> None:
-        """Take a manager's engine."""
-        self._manager, self._stack = manager, stack
+    def __init__(self, manager: Connection, *, stack: str, sleep: Callable[[float], None] = time.sleep) -> None:
+        """Take a manager's engine; `sleep` waits some seconds."""
+        self._manager, self._stack, self._sleep = manager, stack, sleep
+
+    def all(self) -> tuple[Node, ...]:
+        """Return all nodes, other stacks' and dead ones, too; see `fenced`."""
+        return tuple(map(self._node, self._raw()))
+
+    def of(self, host: str) -> Node | None:
+        """Return the node that a host of the stack is: of several of its name the one that is there; see `fenced`."""
+        found = self._of(self._raw(), host)
+        return None if found is None else self._node(found)
+
+    def outdated(self, hosts: Sequence[HostSpec]) -> tuple[str, ...]:
+        """Return the hosts whose node is labelled in another way than the stack's file says; see `fenced`."""
+        listed = self._raw()
+        found = ((host, self._of(listed, host.name)) for host in hosts)
+        return tuple(
+            host.name for host, node in found if node is not None and _differs(_labels(node), host, self._stack)
+        )
 
     def fenced(self) -> tuple[str, ...]:
         """Return the hosts whose load balancer is fenced, by their names in the stack's file.
@@ -36,11 +91,11 @@ class Nodes:
 
     def down(self) -> tuple[str, ...]:
         """Return the hosts that the swarm has lost; see `fenced`."""
-        return self._where(lambda node: node.get("Status", {}).get("State") == "down")
+        return self._where(lambda node: _state(node) == "down")
 
     def ready(self) -> tuple[str, ...]:
         """Return the hosts that the swarm has; see `fenced`."""
-        return self._where(lambda node: node.get("Status", {}).get("State") == "ready")
+        return self._where(lambda node: _state(node) == "ready")
 
     def resting(self) -> tuple[str, ...]:
         """Return the hosts that take no tasks; see `fenced`."""
@@ -67,27 +122,94 @@ class Nodes:
         """Let a host's load balancer run again; see `fence`."""
         self._change(host, lambda spec: self._with_fence(spec, {}))
 
+    def label(self, host: HostSpec) -> None:
+        """Label the node of a host as the stack's file says, and take from it what that says no more; see `fence`."""
+
+        def labelled(spec: dict[str, Any]) -> dict[str, Any]:
+            wanted = names.node_labels(self._stack, host=host.name, roles=host.roles)
+            labels = {**(spec.get("Labels") or {}), **wanted}
+            return {**spec, "Labels": {label: value for label, value in labels.items() if value is not None}}
+
+        self._change(host.name, labelled)
+
+    def release(self, node: Node) -> None:
+        """Take all labels of the stack from a node that other stacks go on using; see `fence`."""
+        ours = {*names.node_labels(self._stack, host="", roles=()), names.edge_label(self._stack)}
+
+        def without(spec: dict[str, Any]) -> dict[str, Any]:
+            labels = spec.get("Labels") or {}
+            return {**spec, "Labels": {label: value for label, value in labels.items() if label not in ours}}
+
+        self._update(node.id, node.host, without)
+
+    def forget(self, node: Node) -> None:
+        """Take a node out of the swarm that is dead, has left, or cannot be told to; gone already is no error.
+
+        Raises:
+            ColorwayError: the managers do not let it go; without it there might be no majority of them.
+            NoAnswerError: the manager does not answer.
+        """
+        if node.is_manager:
+            self.demote(node)
+        for left in reversed(range(_FORGOTTEN_WITHIN)):
+            try:
+                self._manager.ask(f"forgetting {node.hostname}", lambda api: api.remove_node(node.id, force=True))
+            except MissingError:
+                return
+            except RefusedError as error:
+                if not left or _STILL_MANAGER not in error.said:
+                    raise
+                self._sleep(1)
+            else:
+                return
+
+    def demote(self, node: Node) -> None:
+        """Let a node be no manager any more; see `forget`."""
+        self._update(node.id, node.hostname, lambda spec: {**spec, "Role": "worker"})
+
     def _with_fence(self, spec: dict[str, Any], fence: Mapping[str, str]) -> dict[str, Any]:
         label = names.edge_label(self._stack)
         others = {key: value for key, value in (spec.get("Labels") or {}).items() if key != label}
         return {**spec, "Labels": {**others, **fence}}
 
     def _where(self, holds: Callable[[Mapping[str, Any]], bool]) -> tuple[str, ...]:
-        return tuple(sorted(host for host, node in self._nodes().items() if holds(node)))
+        listed, label = self._raw(), names.host_label(self._stack)
+        hosts = {_labels(node)[label] for node in listed if label in _labels(node)}
+        found = ((host, self._of(listed, host)) for host in sorted(hosts))
+        return tuple(host for host, node in found if node is not None and holds(node))
 
-    def _nodes(self) -> dict[str, Any]:
-        label = names.host_label(self._stack)
-        found: list[Any] = self._manager.ask("the nodes of the swarm", lambda api: api.nodes())
-        # A host that was installed anew is a second node of that name; the one that is there counts.
-        found.sort(key=lambda node: bool(node.get("Status", {}).get("State") == "ready"))
-        return {_labels(node)[label]: node for node in found if label in _labels(node)}
+    def _raw(self) -> list[dict[str, Any]]:
+        return list(self._manager.ask("the nodes of the swarm", lambda api: api.nodes()))
+
+    def _of(self, listed: Sequence[dict[str, Any]], host: str) -> dict[str, Any] | None:
+        named = [node for node in listed if host in {self._node(node).host, self._node(node).hostname}]
+        # One that is there, and of those one that is labelled: another stack's host could have the name.
+        return max(named, key=lambda node: (_state(node) == "ready", bool(self._node(node).host)), default=None)
+
+    def _node(self, raw: Mapping[str, Any]) -> Node:
+        labels = _labels(raw)
+        return Node(
+            id=raw["ID"],
+            hostname=str((raw.get("Description") or {}).get("Hostname", "")),
+            host=labels.get(names.host_label(self._stack), ""),
+            address=str((raw.get("Status") or {}).get("Addr", "")),
+            state=_state(raw),
+            is_manager=raw["Spec"].get("Role") == "manager",
+            labels=labels,
+        )
 
     def _change(self, host: str, change: Change) -> None:
+        node = self.of(host)
+        if node is None:
+            raise ColorwayError(f"{host}: no node of the swarm is this host")
+        self._update(node.id, host, change)
+
+    def _update(self, node: str, host: str, change: Change) -> None:
         for left in reversed(range(_TRIES)):
-            node = self._nodes().get(host)
-            if node is None:
-                raise ColorwayError(f"{host}: no node of the swarm is this host")
-            update = _update(node["ID"], node["Version"]["Index"], change(node["Spec"]))
+            raw = next((one for one in self._raw() if one["ID"] == node), None)
+            if raw is None:
+                raise ColorwayError(f"{host}: its node has left the swarm")
+            update = _updating(node, raw["Version"]["Index"], change(raw["Spec"]))
             try:
                 self._manager.ask(f"a change of {host}", update)
             except RefusedError as error:
@@ -101,5 +223,14 @@ def _labels(node: Mapping[str, Any]) -> dict[str, str]:
     return dict(node["Spec"].get("Labels") or {})
 
 
-def _update(node: str, version: int, spec: Mapping[str, Any]) -> Callable[[Any], object]:
+def _state(node: Mapping[str, Any]) -> str:
+    return str((node.get("Status") or {}).get("State", ""))
+
+
+def _differs(labels: Mapping[str, str], host: HostSpec, stack: str) -> bool:
+    wanted = names.node_labels(stack, host=host.name, roles=host.roles)
+    return any(labels.get(label) != value for label, value in wanted.items())
+
+
+def _updating(node: str, version: int, spec: Mapping[str, Any]) -> Callable[[Any], object]:
     return lambda api: api.update_node(node, version, spec)

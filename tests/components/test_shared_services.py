@@ -222,7 +222,10 @@ def test_nodes_are_labelled_with_the_roles_of_the_stack_file():
     made = run_program(lambda: Hosts("hosts", spec)).one("hosts-labels-run")
     assert made.inputs["connection"]["host"] == "10.0.0.21", "a manager does it"
     lines = made.inputs["stdin"].splitlines()
-    assert lines[0] == "lb1 colorway-test-host=lb1 colorway-test-load-balancer=true"
+    assert lines[0] == (
+        "lb1 colorway-test-host=lb1 -colorway-test-manager -colorway-test-web -colorway-test-database "
+        "colorway-test-load-balancer=true -colorway-test-monitoring"
+    ), "a role that the file does not say is taken away; the fence is none"
     assert lines[2].split()[:2] == ["app1", "colorway-test-host=app1"]
     assert {f"colorway-test-{role.value}=true" for role in Role if role is not Role.LOAD_BALANCER} <= set(
         lines[2].split()
