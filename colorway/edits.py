@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from colorway.outputs import NetworkOutputs, PlatformOutputs, ServiceOutputs
+from colorway.spec.hosts import Role, is_majority
 from colorway.spec.services import ServiceKind
 from colorway.spec.traffic import Color, illegal_changes
 
@@ -33,6 +34,7 @@ def refusals(installed: PlatformOutputs | None, wanted: PlatformOutputs) -> list
         *_under_users(installed, wanted),
         *_under_callers(installed, wanted),
         *_moved_stores(installed, wanted),
+        *_hosts_that_leave(installed, wanted),
     ]
 
 
@@ -44,7 +46,12 @@ def sentence(installed: PlatformOutputs | None, wanted: PlatformOutputs) -> str:
             for color in wanted.versions.on
         )
         return f"first install: {on} of the traffic"
-    parts = [*_traffic_words(installed, wanted), *_version_words(installed, wanted), *_service_words(installed, wanted)]
+    parts = [
+        *_traffic_words(installed, wanted),
+        *_version_words(installed, wanted),
+        *_service_words(installed, wanted),
+        *_host_words(installed, wanted),
+    ]
     return "; ".join(parts) if parts else "nothing that users would notice"
 
 
@@ -130,6 +137,31 @@ def _moved_stores(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterat
                 "its data stays behind; leave it there (hosts with the role database keep their order), or move it "
                 "with a backup and a restore"
             )
+
+
+def _hosts_that_leave(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterator[str]:
+    """Yield whose leaving takes more away than those that stay can make up for."""
+    kept = {host.name for host in wanted.hosts}
+    managers = [host.name for host in installed.hosts if Role.MANAGER in host.roles]
+    gone = [name for name in managers if name not in kept]
+    left = len(managers) - len(gone)
+    if gone and not is_majority(left, of=len(managers)):
+        yield (
+            f"the managers {', '.join(gone)} leave, and the {left} that stay would be no majority of {len(managers)}: "
+            "nothing could be changed any more; take out one at a time, each with its own `up`"
+        )
+    edge = [one.host for one in installed.load_balancers]
+    if installed.hosts and not kept.intersection(edge):
+        yield (
+            f"with {', '.join(edge)} the last load balancer leaves that has users; add the new one first, and take the "
+            "old one out once its users have come over"
+        )
+
+
+def _host_words(installed: PlatformOutputs, wanted: PlatformOutputs) -> list[str]:
+    kept = {host.name for host in wanted.hosts}
+    gone = [host.name for host in installed.hosts if host.name not in kept]
+    return [f"the host {name} leaves: its tasks move to others, and it is taken out of the swarm" for name in gone]
 
 
 def _traffic_words(installed: PlatformOutputs, wanted: PlatformOutputs) -> list[str]:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from colorway.spec import names
 from colorway.spec.base import StrictSpec
+from colorway.spec.hosts import HostSpec, Role
 from colorway.spec.inventory import WantedService
 from colorway.spec.networks import store_slot
 from colorway.spec.platform_spec import PlatformSpec
@@ -68,6 +69,22 @@ class LoadBalancerOutputs(_Outputs):
     """Name in the swarm."""
 
 
+class HostOutputs(_Outputs):
+    """One host, as it can be reached also once it has left the stack's file."""
+
+    name: str
+    address: str
+    user: str
+    ssh_port: int
+    host_key: str | None
+    roles: tuple[Role, ...]
+
+    @property
+    def spec(self) -> HostSpec:
+        """The same as the stack's file said it."""
+        return HostSpec.model_validate({key.replace("_", "-"): value for key, value in self.model_dump().items()})
+
+
 class NetworkOutputs(_Outputs):
     """What was settled when the stack's networks were made."""
 
@@ -103,6 +120,8 @@ class PlatformOutputs(_Outputs):
     """How its networks were made; none = by a program from before they were made for good."""
     load_balancers: tuple[LoadBalancerOutputs, ...]
     services: tuple[ServiceOutputs, ...]
+    hosts: tuple[HostOutputs, ...] = ()
+    """Its hosts; none = it was applied by a program that did not say."""
 
     @property
     def installed(self) -> Installed:
@@ -143,6 +162,17 @@ def platform_outputs(spec: PlatformSpec, *, generation: str) -> dict[str, Any]:
             for lb in spec.load_balancers
         ),
         services=tuple(_service(spec, service, shared=shared) for service in spec.inventory().services),
+        hosts=tuple(
+            HostOutputs(
+                name=host.name,
+                address=str(host.address),
+                user=host.user,
+                ssh_port=host.ssh_port,
+                host_key=host.host_key,
+                roles=host.roles,
+            )
+            for host in settings.hosts
+        ),
     ).model_dump(mode="json", by_alias=False)
 
 

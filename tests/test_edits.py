@@ -165,6 +165,55 @@ def test_a_store_does_not_move_to_an_empty_volume():
     )
 
 
+LAB = {
+    "lb1": ["load-balancer"],
+    "lb2": ["load-balancer"],
+    "app1": ["web", "database"],
+    "m1": ["manager", "monitoring"],
+    "m2": ["manager"],
+    "m3": ["manager"],
+}
+
+
+def several(*names):
+    """Return a stack of some hosts."""
+    key = "ssh-ed25519 AAAA" + "B" * 64
+    numbered = enumerate(LAB, start=1)
+    return [
+        {"name": name, "address": f"10.0.0.{number}", "roles": LAB[name], "host-key": key}
+        for number, name in numbered
+        if name in names
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kept", "reason"),
+    [
+        (("lb1", "app1", "m1", "m2", "m3"), None),
+        (("lb1", "lb2", "app1", "m1"), "the managers m2, m3 leave, and the 1 that stay would be no majority of 3"),
+    ],
+    ids=["a load balancer of two", "two managers of three"],
+)
+def test_hosts_leave_while_the_others_can_do_what_they_did(kept, reason):
+    found = refusals(outputs(hosts=several(*LAB)), outputs(hosts=several(*kept)))
+    assert found == [] if reason is None else [reason in one for one in found] == [True]
+
+
+def test_the_last_load_balancer_that_has_users_stays():
+    found = refusals(outputs(hosts=several("lb1", "app1", "m1")), outputs(hosts=several("lb2", "app1", "m1")))
+    assert [one.partition(";")[0] for one in found] == ["with lb1 the last load balancer leaves that has users"]
+
+
+def test_a_host_that_leaves_is_said():
+    said = sentence(outputs(hosts=several(*LAB)), outputs(hosts=several("lb1", "app1", "m1", "m2", "m3")))
+    assert said == "the host lb2 leaves: its tasks move to others, and it is taken out of the swarm"
+
+
+def test_a_stack_of_an_older_program_lets_its_hosts_go():
+    before = outputs(hosts=several(*LAB)).model_copy(update={"hosts": ()})
+    assert refusals(before, outputs(hosts=several("lb1", "app1", "m1"))) == []
+
+
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [

@@ -51,6 +51,10 @@ class Commands:
         """Drain a host, restart it, and let it work again."""
         self._upkeep(stack).reboot(host)
 
+    def replace(self, stack: Stack, host: Host) -> None:
+        """Take a host out of the swarm, drained first where it is alive, so that another machine can have its name."""
+        self._upkeep(stack).replace(host)
+
     def _upkeep(self, stack: str) -> Upkeep:
         spec = self._read(stack)
         if spec.is_local:
@@ -84,6 +88,6 @@ def register(app: typer.Typer, *, read: ReadSpec, upkeep: MakeUpkeep) -> None:
     """
     commands = Commands(read, upkeep)
     group = typer.Typer(help="The machines of a stack.", no_args_is_help=True)
-    for command in (commands.check, commands.drain, commands.activate, commands.reboot):
+    for command in (commands.check, commands.drain, commands.activate, commands.reboot, commands.replace):
         group.command()(command)
     app.add_typer(group, name="hosts")

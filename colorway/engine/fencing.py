@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from colorway.engine.recover import generation_of
-from colorway.engine.state import Deployed
+from colorway.engine.state import COMMAND_TYPES, Deployed
 from colorway.errors import ColorwayError
 from colorway.hosts.reach import Reach, Said, everywhere, over_ssh
 from colorway.render.nginx import INSIDE, STATUS_PORT, certificate
@@ -29,6 +29,8 @@ _LET_IN = 180
 """Seconds for the script that gives a load balancer its text."""
 _HEALTHY_WITHIN = 60
 """Seconds until a load balancer that was let in serves."""
+_CRON = "colorway:web:CronLoop$"
+"""Part of the URN of what makes a cron's directory on its host; it may run again at any time."""
 _PAUSE = 0.5
 """Seconds between two looks."""
 
@@ -59,6 +61,17 @@ def resources_of(hosts: Sequence[str], deployed: Deployed) -> frozenset[str]:
         return bool(urn) and (urn.rpartition("::")[2] in within or is_within(parents.get(urn, "")))
 
     return frozenset(urn for urn in parents if is_within(urn))
+
+
+def to_run_again(hosts: Collection[str], deployed: Deployed) -> frozenset[str]:
+    """Return the URNs of the scripts whose work is not on hosts that were installed anew, whatever the state says."""
+    within = resources_of(sorted(hosts), deployed)
+    return frozenset(
+        urn
+        for resource in deployed.resources
+        if hosts and resource.get("custom") and str(resource.get("type")).startswith(COMMAND_TYPES)
+        if (urn := str(resource["urn"])) in within or _CRON in urn
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

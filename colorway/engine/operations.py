@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +14,11 @@ from colorway.config import stack_files
 from colorway.edits import refusals, sentence
 from colorway.engine import fencing
 from colorway.engine.claim import claimed
-from colorway.engine.ending import EngineError, explained, patient
+from colorway.engine.ending import EngineError, explained
 from colorway.engine.events import Change, EventLog
 from colorway.engine.plugins import PluginChoice
 from colorway.engine.recover import host_of_apply, plan_recovery
+from colorway.engine.runner import Runner
 from colorway.engine.stack import (
     Stack,
     engine_environment,
@@ -28,9 +28,10 @@ from colorway.engine.stack import (
     refuse_examples,
     stack_of,
 )
-from colorway.engine.state import Deployed, dead_owner, is_dead, read_outputs
+from colorway.engine.state import Deployed, read_outputs
 from colorway.engine.watch import FailingTask, watched_tasks
 from colorway.errors import ColorwayError
+from colorway.hosts.members import Members
 from colorway.machine.teardown import remove_leftovers, remove_orphans
 from colorway.outputs import PlatformOutputs, platform_outputs
 from colorway.spec import names
@@ -41,9 +42,6 @@ from colorway.swarm.ssh import kept
 
 Say = Callable[[str], None]
 """Prints one line."""
-_DELETING = re.compile(r"deleting (?P<urn>urn:\S+?):(?=\s|$)")
-FAILED_DELETE = ("context deadline exceeded", "not found")
-"""Ends of the docker plugin's errors after which a service may be gone although its delete failed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +81,14 @@ class Engine:
     def edge(self) -> fencing.Edge:
         """The stack's load balancers, as one may be lost and let in again."""
         return fencing.Edge(spec=self.spec, swarm=self.swarm, say=self.say)
+
+    @property
+    def _runner(self) -> Runner:
+        return Runner(stack=self.spec.stack, say=self.say)
+
+    def _members(self, deployed: Deployed) -> Members:
+        known = {host.name: host.spec for host in deployed.outputs.hosts} if deployed.outputs else {}
+        return Members(spec=self.spec, swarm=self.swarm, say=self.say, known=known)
 
     def open(self, *, create: bool = False) -> tuple[Stack, Deployed]:
         """Return the stack and its state, which is only read; see `read_state`."""
@@ -137,14 +143,14 @@ class Engine:
         with ThreadPoolExecutor(max_workers=1) as beside, explained(log, {}, hint=hint):
             asked = beside.submit(read_state, stack)
             try:
-                with self._patient():
+                with self._runner.patient():
                     stack.preview(on_event=log)
             except auto.CommandError as error:
                 if not is_unknown(error):
-                    self._refuse_dangling(asked.result())
+                    self._runner.refuse_dangling(asked.result())
                     raise
                 asked.result()
-                with self._patient():
+                with self._runner.patient():
                     stack.preview(on_event=log)
             deployed = asked.result()
             self._refuse_illegal(deployed, in_place=None)
@@ -170,6 +176,8 @@ class Engine:
         hint = f"Nothing was rolled back. `colorway status {name}` says what is live; `colorway up {name}` tries again."
         with self._claimed("up", create=True) as (stack, deployed):
             self._refuse_illegal(deployed, in_place)
+            members = self._members(deployed)
+            again = fencing.to_run_again(members.before(), deployed)
             edge = self.edge
             edge.without(without)
             before, fenced = edge.fenced(), edge.let_in(without=without)
@@ -180,8 +188,8 @@ class Engine:
                 watched_tasks(self.swarm, stack=name, say=self.say, without=idle) as failures,
                 explained(log, failures, hint=hint, why_no_image=self.swarm.why_no_image),
             ):
-                replace = [urn for urn in self._recover(stack, deployed, fenced=before) if urn not in left_out]
-                self._repeated(
+                replace = sorted(again.union(self._recover(stack, deployed, fenced=before)) - left_out)
+                self._runner.repeated(
                     stack,
                     log,
                     lambda: stack.up(
@@ -191,6 +199,8 @@ class Engine:
                         continue_on_error=continue_on_error or None,
                     ),
                 )
+            # Last: now nothing is placed by name on a host that leaves, and what comes in its place is there.
+            members.after(idle=idle)
         outputs = read_outputs(log.stack_outputs)
         return Finished(changes=tuple(log.changes), outputs=outputs, failing=tuple(failures.values()))
 
@@ -233,7 +243,7 @@ class Engine:
                 for made in self.swarm.one_off_tasks(name):
                     self.swarm.remove(made)
                 if not deployed.is_empty:
-                    self._repeated(stack, log, lambda: stack.destroy(on_event=log))
+                    self._runner.repeated(stack, log, lambda: stack.destroy(on_event=log))
             try:
                 stack.workspace.remove_stack(name, preserve_config=True)
             except auto.CommandError:
@@ -267,52 +277,17 @@ class Engine:
             claimed(self.spec.stack, root=self.root, swarm=self.swarm, reason=reason) as claim,
         ):
             stack = self._stack()
-            self._end_dead_locks(stack)
+            self._runner.end_dead_locks(stack)
             restored = stack.restore()
             if restored:
                 self.say(f"recovering: {restored}")
-            deployed = self._repaired(stack, read_state(stack, create=create))
+            deployed = self._runner.repaired(stack, read_state(stack, create=create))
             if not any_state:
                 claim.refuse_older(deployed.written)
             try:
                 yield stack, deployed
             finally:
                 claim.note(stack.written())
-
-    def _end_dead_locks(self, stack: Stack) -> None:
-        """Take away what a killed engine left of the engine's own lock.
-
-        Raises:
-            ColorwayError: an engine that lives holds it: plain `pulumi`, or the last run's that is just ending.
-        """
-        owners = stack.lock_owners()
-        living = [pid for host, pid in owners if not is_dead(host, pid)]
-        if living:
-            raise ColorwayError(
-                f"{self.spec.stack}: another run is working on this stack (process {living[0]}); wait until it ends"
-            )
-        if owners:
-            self._cancel(stack, owners[0][1])
-
-    def _cancel(self, stack: Stack, owner: int) -> None:
-        self.say(f"recovering: process {owner} held the stack's lock and is dead; the lock is taken away")
-        stack.cancel()
-
-    def _refuse_dangling(self, deployed: Deployed) -> None:
-        if deployed.dangling:
-            raise ColorwayError(
-                f"{self.spec.stack}: the last run failed half-way and left references to what is gone in the state; "
-                f"`colorway up {self.spec.stack}` takes them out and goes on"
-            )
-
-    def _repaired(self, stack: Stack, deployed: Deployed) -> Deployed:
-        """Return the state without references to what is gone; until they are taken out the engine reads none of it."""
-        if not deployed.dangling:
-            return deployed
-        gone = ", ".join(urn.rpartition("::")[2] for urn in deployed.dangling)
-        self.say(f"recovering: the last run left references to {gone} in the state, which is gone; they are taken out")
-        stack.repair()
-        return stack.deployed()
 
     def _recover(
         self, stack: Stack, deployed: Deployed, *, orphans: bool = False, fenced: Sequence[str] = ()
@@ -327,52 +302,10 @@ class Engine:
             self.say(f"recovering: {reason}")
         # The refresh first: it is refused where another engine holds the stack, and then nothing is removed.
         if recovery.refresh:
-            self._refresh(stack, recovery.refresh)
+            self._runner.refresh(stack, recovery.refresh)
         for made in recovery.remove:
             self.swarm.remove(made)
         return recovery.replace
-
-    def _refresh(self, stack: Stack, urns: Sequence[str]) -> None:
-        self._unlocked(stack, lambda: stack.refresh(target=list(urns), clear_pending_creates=True, run_program=False))
-
-    def _repeated(self, stack: Stack, log: EventLog, operation: Callable[[], object]) -> None:
-        """Run an operation, and again where deletes failed that may have worked, as long as they get fewer."""
-        failed: frozenset[str] | None = None
-        while True:
-            try:
-                self._unlocked(stack, operation)
-            except auto.CommandError:
-                before, failed = failed, _failed_deletes(log.errors)
-                if not failed or (before is not None and not failed - before and len(failed) >= len(before)):
-                    raise
-                self.say("recovering: a delete failed although the service may be gone; the swarm is asked what it has")
-                deployed = self._repaired(stack, stack.deployed())
-                left = sorted(failed & deployed.urns) or [urn for urn in [deployed.stack_urn] if urn]
-                if left:
-                    self._refresh(stack, left)
-                log.errors.clear()
-            else:
-                return
-
-    def _unlocked(self, stack: Stack, operation: Callable[[], object]) -> None:
-        """Run an operation; a lock whose process is dead is taken away first, one that lives is an error."""
-        try:
-            with self._patient():
-                operation()
-        except auto.ConcurrentUpdateError as error:
-            owner = dead_owner(str(error))
-            if owner is None:
-                raise ColorwayError(
-                    f"{self.spec.stack}: another run is working on this stack; wait until it ends "
-                    f"({last_line(str(error))})"
-                ) from None
-            self._cancel(stack, owner)
-            with self._patient():
-                operation()
-
-    def _patient(self) -> AbstractContextManager[None]:
-        name = self.spec.stack
-        return patient(self.say, ending=f"{name}: interrupted; `colorway status {name}` says what is live, what helps")
 
     @property
     def _wanted(self) -> PlatformOutputs:
@@ -392,9 +325,3 @@ class Engine:
 
 def _nothing(_line: str) -> None:
     return
-
-
-def _failed_deletes(errors: Sequence[str]) -> frozenset[str]:
-    """Return the URNs whose delete failed although they may be gone."""
-    found = [_DELETING.search(error) for error in errors if any(end in error for end in FAILED_DELETE)]
-    return frozenset(match["urn"] for match in found if match)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from colorway.config.stack_files import stack_file
 from colorway.errors import ColorwayError
 from colorway.hosts import membership, preflight
+from colorway.hosts.leaving import twins
 from colorway.hosts.reach import Reach, everywhere, over_ssh
 from colorway.machine.progress import Progress
 from colorway.render.templates import host_script
@@ -95,7 +96,24 @@ def make_ready(
     steps = membership.plan(facts)
     if steps:
         progress("Making the hosts one swarm")
+        _forget_twins(spec, facts, say=say)
         membership.carry_out(steps, facts, say=say)
+
+
+def _forget_twins(spec: PlatformSpec, facts: Sequence[preflight.Facts], *, say: Callable[[str], None]) -> None:
+    """Forget what hosts were before they were installed anew; they join then with the majority that there was.
+
+    Raises:
+        ColorwayError: the managers do not let one go.
+    """
+    if not any(one.is_manager and one.host == spec.manager for one in facts):
+        return
+    nodes = Nodes(Connection(spec.manager), stack=spec.stack)
+    # Their own word: an engine that says nothing may still be the node that it was.
+    here = {one.host.name: one.node for one in facts if one.swarm_state in {"inactive", "active"}}
+    for node in twins(nodes.all(), here):
+        nodes.forget(node)
+        say(f"{node.name} was installed anew; the swarm has forgotten what it was")
 
 
 def _start_docker(spec: PlatformSpec, silent: Sequence[HostSpec], *, say: Callable[[str], None], reach: Reach) -> None:

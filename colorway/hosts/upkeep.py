@@ -1,31 +1,29 @@
-"""Hosts that have to rest: drained, rebooted, and back at work, one at a time."""
+"""Hosts that have to rest: drained, rebooted, replaced, and back at work, one at a time."""
 
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
+from colorway.config.stack_files import stack_file
 from colorway.errors import ColorwayError
+from colorway.hosts.leaving import Leaving
+from colorway.hosts.moving import MOVED_WITHIN, Moving
 from colorway.hosts.reach import Reach, over_ssh
 from colorway.render.templates import host_script
 from colorway.spec import names
 from colorway.spec.base import hint
-from colorway.spec.hosts import HostSpec, Role
+from colorway.spec.hosts import HostSpec, Role, is_majority
 from colorway.spec.platform_spec import PlatformSpec
-from colorway.spec.services import ServiceKind
 from colorway.swarm.connections import Connection
 from colorway.swarm.nodes import Nodes
-from colorway.swarm.services import SERVICE_OF_CONTAINER, Swarm
+from colorway.swarm.services import Swarm
 
-MOVED_WITHIN = 600
-"""Seconds until all tasks that rested elsewhere run; an image may have to be pulled."""
 BACK_WITHIN = 600
 """Seconds that a machine may take to start."""
-_PAUSE = 1.0
 _TASK = "com.docker.swarm.task.id"
 """Label of each container that is a task."""
 _ANSWER = 20
@@ -49,7 +47,7 @@ def why_not(
         return f"{others[0]} rests already, and one host at a time is enough; `colorway hosts activate` ends that"
     there = [one for one in spec.settings.hosts if one.name not in {host.name, *down}]
     managers = [one for one in there if one.has(Role.MANAGER)]
-    if stops and host.has(Role.MANAGER) and 2 * len(managers) <= len(spec.hosts(Role.MANAGER)):
+    if stops and host.has(Role.MANAGER) and not is_majority(len(managers), of=len(spec.hosts(Role.MANAGER))):
         return (
             f"{host.name} is one of {len(spec.hosts(Role.MANAGER))} managers, and the {len(managers)} others would be "
             "no majority: nothing could be changed until it is back"
@@ -95,7 +93,10 @@ class Upkeep:
         return Swarm(self.spec.manager, connection=self._manager(host))
 
     def _nodes(self, host: HostSpec) -> Nodes:
-        return Nodes(self._manager(host), stack=self.spec.stack)
+        return Nodes(self._manager(host), stack=self.spec.stack, sleep=self.sleep)
+
+    def _moving(self, host: HostSpec) -> Moving:
+        return Moving(spec=self.spec, manager=self._manager(host), sleep=self.sleep)
 
     def drain(self, name: str) -> None:
         """Let all tasks of a host move to others, those of other stacks, too, and wait until they run there.
@@ -112,11 +113,14 @@ class Upkeep:
         down = nodes.down()
         if reason := why_not(self.spec, host, stops=stops, resting=nodes.resting(), down=down):
             raise ColorwayError(f"{self.spec.stack}: {reason}")
-        if host.name not in down:
-            self._refuse_last_tasks(host)
+        node = nodes.of(host.name)
+        if node is not None and host.name not in down:
+            self._moving(host).refuse_last([node])
         nodes.rest(host.name)
         if host.name not in down:
-            self._await(f"tasks still run on {host.name}", lambda: not self._tasks_on(host), within=MOVED_WITHIN)
+            self._moving(host).wait(
+                f"tasks still run on {host.name}", lambda: not self._tasks_on(host), within=MOVED_WITHIN
+            )
         self._await_services(host, rests=True)
         self.say(f"{host.name} rests: its tasks run on other hosts")
 
@@ -153,32 +157,48 @@ class Upkeep:
         else:
             self._restart(host)
         cure = f"once it is there: `colorway hosts activate {self.spec.stack} {name}`"
-        self._await(
+        self._moving(host).wait(
             f"{name} is not back in the swarm; {cure}", lambda: name in self._nodes(host).ready(), within=BACK_WITHIN
         )
         self._activate(host)
 
-    def _refuse_last_tasks(self, host: HostSpec) -> None:
-        """Refuse where all tasks of a service that answers requests are there: a drain ends them all at once."""
-        here = Counter(self._tasks_on(host).values())
-        answer = {
-            one.name for one in self.spec.inventory().declared if one.kind in {ServiceKind.WEB, ServiceKind.SHARED}
-        }
-        for service in self._swarm(host).services(self.spec.stack):
-            if service.name in answer and 0 < service.running <= here[service.name]:
-                cure = "more replicas do"
-                if service.wanted > 1:
-                    cure = f"`docker service update --force {service.name}` spreads them"
-                raise ColorwayError(
-                    f"{self.spec.stack}: all tasks of {service.name} run on {host.name}, and none would be left while "
-                    f"they move; {cure}"
+    def replace(self, name: str) -> None:
+        """Take a host out of the swarm, so that another machine can come under its name; then say what is next.
+
+        One that is alive is drained first. Of one that is dead, what only it had is lost, and said.
+
+        Raises:
+            ColorwayError: the others could not do what it does, and nothing was changed; or it could not be taken out,
+                and the same command goes on.
+        """
+        host = self._known(name)
+        with self.hold(self._swarm(host), f"replace {name}"):
+            nodes = self._nodes(host)
+            node = nodes.of(name)
+            if node is None:
+                self.say(f"{name} is not in the swarm")
+            else:
+                if not node.is_down:
+                    self._drain(host, stops=True)
+                elif lost := [volume.name for volume in self.spec.inventory().volumes if volume.host == host]:
+                    self.say(
+                        f"{name} is dead, and what only it had is lost: {', '.join(lost)}; restore it from a backup"
+                    )
+                leaving = Leaving(
+                    spec=self.spec, say=self.say, nodes=nodes, moving=self._moving(host), reach=self.reach
                 )
+                leaving.out(node, host)
+        stack = self.spec.stack
+        self.say(
+            f"next: write the new machine's address and host-key (ssh-keyscan -t ed25519 ADDRESS) into "
+            f"{stack_file(stack)} as {name}, or leave {name} out of it; then `colorway up {stack}`"
+        )
 
     def _restart(self, host: HostSpec) -> None:
         before = self._boot(host)
         # Answered before it goes: a connection that it ends itself would look like one that failed.
         self.reach(host, "nohup sh -c 'sleep 1; systemctl reboot || reboot' >/dev/null 2>&1 &", limit=_ANSWER)
-        self._await(
+        self._moving(host).wait(
             f"{host.name} has not started anew",
             lambda: self._boot(host) not in {None, before},
             within=BACK_WITHIN,
@@ -196,26 +216,11 @@ class Upkeep:
             raise ColorwayError(f"{self.spec.stack}: has no host {name}; {known}")
         return found
 
-    def _tasks_on(self, host: HostSpec) -> dict[str, str]:
-        """Return the containers that are tasks on a host, each with its service."""
-        found: list[Any] = self.connect(host).ask("its tasks", lambda api: api.containers(filters={"label": _TASK}))
-        return {one["Id"]: one["Labels"].get(SERVICE_OF_CONTAINER, "") for one in found}
+    def _tasks_on(self, host: HostSpec) -> list[Any]:
+        """Return the containers that are tasks on a host."""
+        return list(self.connect(host).ask("its tasks", lambda api: api.containers(filters={"label": _TASK})))
 
     def _await_services(self, host: HostSpec, *, rests: bool) -> None:
         """Wait until all services have the tasks that they want, but for those of a load balancer that rests."""
         idle = names.edge_services(self.spec.stack, host.name) if rests else frozenset[str]()
-        swarm = self._swarm(host)
-
-        def lacking() -> list[str]:
-            services = swarm.services(self.spec.stack)
-            return [one.name for one in services if one.running < one.wanted and one.name not in idle]
-
-        self._await("not everything runs", lambda: not lacking(), within=MOVED_WITHIN)
-
-    def _await(self, what: str, holds: Callable[[], bool], *, within: float) -> None:
-        deadline = time.monotonic() + within
-        while not holds():
-            if time.monotonic() >= deadline:
-                status = f"`colorway status {self.spec.stack}` says what runs"
-                raise ColorwayError(f"{self.spec.stack}: {what} after {within:g} s; {status}")
-            self.sleep(_PAUSE)
+        self._moving(host).await_services(idle=idle)

@@ -35,6 +35,11 @@ class Role(StrEnum):
     """Runs Prometheus and its friends."""
 
 
+def is_majority(left: int, *, of: int) -> bool:
+    """Return whether some of a swarm's managers can change anything without the others."""
+    return 2 * left > of
+
+
 class HostSpec(StrictSpec):
     """One machine."""
 

@@ -14,6 +14,7 @@ from colorway.hosts.preflight import Facts
 from colorway.hosts.reach import Said, first_manager
 from colorway.render.templates import host_script
 from colorway.spec.hosts import HostSpec, Role
+from colorway.swarm.nodes import Node
 from tests.support.specs import HOST_KEY, ROOT
 
 ROLES = {"lb1": ("load-balancer",), "app1": ("web",), "db1": ("manager", "database"), "db2": ("manager",)}
@@ -243,7 +244,7 @@ def swarm_of_seven(monkeypatch):
     """Make the lab's hosts ready, some of which do not answer; return what was said."""
     spec = stack_files.from_file(root=ROOT, stack="lab")
 
-    def make_ready(*silent, fenced=(), down=(), without=()):
+    def make_ready(*silent, fenced=(), down=(), without=(), changed=None, nodes=(), done=None):
         class Known:
             def __init__(self, manager, *, stack):
                 assert manager.host == spec.manager
@@ -255,6 +256,15 @@ def swarm_of_seven(monkeypatch):
             def down(self):
                 return down
 
+            def all(self):
+                return nodes
+
+            def forget(self, node):
+                done.append(node.id)
+
+        def joins(found, _facts, *, say):
+            done.extend(map(str, found))
+
         def reach(host, _text, *_arguments, **_options):
             if host.name in silent:
                 return Said(host=host, code=255, output="", errors="No route to host", seconds=1)
@@ -262,10 +272,11 @@ def swarm_of_seven(monkeypatch):
             facts = {"hostname": host.name, "architecture": "x86_64", "clock": "", "user": "root", "is-root": "yes"}
             facts |= {"memory": "4000", "disk-free": "100000", "docker-installed": "yes", "docker-version": "28.5"}
             facts |= {"swarm-state": "active", "swarm-manager": str(known.is_manager).lower(), "swarm-node": host.name}
-            facts |= {"swarm-cluster": known.cluster}
+            facts |= {"swarm-cluster": known.cluster, **(changed or {}).get(host.name, {})}
             return Said(host=host, code=0, output="\n".join(f"{k}={v}" for k, v in facts.items()), errors="", seconds=0)
 
         monkeypatch.setattr(bootstrap, "Nodes", Known)
+        monkeypatch.setattr(membership, "carry_out", joins)
         heard = []
         bootstrap.make_ready(spec, progress=lambda *_a, **_k: None, say=heard.append, reach=reach, without=without)
         return heard
@@ -300,6 +311,24 @@ def test_with_all_load_balancers_gone_there_is_nothing_to_go_on_with(swarm_of_se
     with pytest.raises(ColorwayError, match="2 hosts are not ready") as refused:
         swarm_of_seven("lb1", "lb2", down=("lb1", "lb2"))
     assert "--without" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("said_of_app2", "forgotten"),
+    [
+        ({"swarm-state": "inactive", "swarm-node": ""}, ["old"]),
+        ({"swarm-state": "", "swarm-node": "", "docker-version": "28.5"}, []),
+    ],
+    ids=["installed anew", "an engine that says nothing of its swarm"],
+)
+def test_what_a_host_was_is_forgotten_before_it_joins_by_its_own_word(swarm_of_seven, said_of_app2, forgotten):
+    done = []
+    swarm_of_seven(changed={"app2": said_of_app2}, nodes=[node_of("app2", "old")], done=done)
+    assert done[: len(forgotten) + 1] == [*forgotten, "app2 joins as a worker"]
+
+
+def node_of(name, identifier):
+    return Node(id=identifier, hostname=name, host=name, address="10.0.0.1", state="ready", is_manager=False, labels={})
 
 
 @pytest.mark.parametrize(("clock", "skew"), [(1000, 0), (1004, 0), (997, -3), (1007.5, 3.5)])

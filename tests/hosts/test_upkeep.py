@@ -13,7 +13,7 @@ from colorway.hosts.reach import Said
 from colorway.hosts.upkeep import Upkeep, why_not
 from colorway.spec.hosts import HostSpec
 from colorway.swarm.connections import Connection
-from colorway.swarm.services import SERVICE_OF_CONTAINER, Swarm
+from colorway.swarm.services import Swarm
 from tests.support.specs import ROOT
 from tests.swarm.fake_api import FakeApi
 
@@ -59,6 +59,10 @@ class Manager(FakeApi):
             for name in HOSTS
         ]
 
+    def tasks(self, *, filters):
+        found = super().__getattr__("tasks")(filters=filters)
+        return [task for task in found if task.get("NodeID") in filters.get("node", [task.get("NodeID")])]
+
     def update_node(self, node, version, spec):
         self.asked.append(f"{node} {spec['Availability']}")
         self.availability[node] = spec["Availability"]
@@ -72,7 +76,7 @@ class World:
     held: list[str] = field(default_factory=list)
     restarted: list[str] = field(default_factory=list)
     web: int = 1
-    """Tasks of a service on the host."""
+    """Tasks of a service on app2."""
     tasks: int = 3
     """Looks until a host's tasks are gone."""
 
@@ -82,7 +86,7 @@ class World:
         class Own(Manager):
             def containers(self, *, filters):
                 world.tasks -= 1
-                there = [{"Id": str(n), "Labels": {SERVICE_OF_CONTAINER: "lab-web-blue"}} for n in range(world.web)]
+                there = [{"Id": str(number)} for number in range(world.web)]
                 return there if world.tasks > 0 else []
 
         self.asked.append(host.name)
@@ -131,10 +135,12 @@ def test_a_refused_drain_changes_nothing() -> None:
 def test_the_last_tasks_of_what_answers_requests_are_not_moved(wanted, cure) -> None:
     world = World(web=wanted)
     world.api.add_service("lab-web-blue", stack="lab", wanted=wanted, running=wanted, color="blue")
+    for task in world.api.stored["tasks"]:
+        task["NodeID"] = "app2"
     with pytest.raises(ColorwayError, match=f"all tasks of lab-web-blue run on app2, .*{cure}"):
         world.upkeep().drain("app2")
     assert set(world.api.availability.values()) == {"active"}
-    world.web = wanted - 1
+    world.api.stored["tasks"][0]["NodeID"] = "app1"
     world.upkeep().drain("app2")
 
 

@@ -238,6 +238,45 @@ def test_a_docker_that_hangs_is_given_up_and_named(tmp_path, programs, name):
     assert re.search(r"docker (service|node|ps|info|network) did not answer within (60|0.3) s", run.stderr), run.stderr
 
 
+def test_labels_of_a_node_become_those_of_its_line_and_no_other_is_touched(tmp_path, programs):
+    fake(
+        programs,
+        f"""case "$2" in
+  ls) printf '%s\\n' 'Down old app2' 'Ready new app2' 'Ready other app22' 'Down lost db1' ;;
+  inspect) echo 'colorway-lab-host=app2 colorway-lab-web=true colorway-lab-edge=fenced colorway-lab-two-web=true ' ;;
+  update) echo "$*" >>{tmp_path}/asked ;;
+esac""",
+    )
+    line = "{} colorway-lab-host=app2 -colorway-lab-web -colorway-lab-manager colorway-lab-monitoring=true\n"
+    run = ran(script("label-nodes"), bin_=programs, stdin=line.format("app2") + line.format("db1"))
+    assert run.stdout == "nodes labelled\n", run.stderr
+    changes = "--label-rm colorway-lab-web --label-add colorway-lab-monitoring=true"
+    assert (tmp_path / "asked").read_text().splitlines() == [
+        f"node update {changes} new",
+        f"node update {changes} lost",
+    ], "of two nodes of a name the one that is there; a dead host's only one is labelled for when it comes back"
+    unknown = ran(script("label-nodes"), bin_=programs, stdin=line.format("app3"))
+    assert unknown.returncode == 1
+    assert unknown.stderr == "no node of the swarm has the hostname app3\n"
+
+
+def test_nodes_that_have_their_labels_are_left_alone(tmp_path, programs):
+    fake(
+        programs,
+        f"""case "$2" in
+  ls) echo 'Ready id app1' ;;
+  inspect) echo 'colorway-lab-host=app1 colorway-lab-web=true ' ;;
+  update) touch {tmp_path}/asked ;;
+esac""",
+    )
+    ran(
+        script("label-nodes"),
+        bin_=programs,
+        stdin="app1 colorway-lab-host=app1 colorway-lab-web=true -colorway-lab-x\n",
+    )
+    assert not (tmp_path / "asked").exists(), "every change of a node makes the swarm look at all its tasks"
+
+
 def test_secrets_of_nginx_are_replaced_whole_and_stay_where_nothing_runs_yet(tmp_path, programs):
     (tmp_path / "secrets").mkdir()
     for token in ("first", "second", "second"):

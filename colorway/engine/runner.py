@@ -1,0 +1,124 @@
+"""One operation of the engine: past locks of the dead, references to what is gone, deletes that only look failed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from pulumi import automation as auto
+
+from colorway.engine.ending import patient
+from colorway.engine.events import EventLog
+from colorway.engine.stack import Stack, last_line
+from colorway.engine.state import Deployed, dead_owner, is_dead
+from colorway.errors import ColorwayError
+
+_DELETING = re.compile(r"deleting (?P<urn>urn:\S+?):(?=\s|$)")
+FAILED_DELETE = ("context deadline exceeded", "not found")
+"""Ends of the docker plugin's errors after which a service may be gone although its delete failed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runner:
+    """Runs operations on one stack's state."""
+
+    stack: str
+    """Its name."""
+    say: Callable[[str], None]
+    """Prints one line."""
+
+    def end_dead_locks(self, stack: Stack) -> None:
+        """Take away what a killed engine left of the engine's own lock.
+
+        Raises:
+            ColorwayError: an engine that lives holds it: plain `pulumi`, or the last run's that is just ending.
+        """
+        owners = stack.lock_owners()
+        living = [pid for host, pid in owners if not is_dead(host, pid)]
+        if living:
+            raise ColorwayError(
+                f"{self.stack}: another run is working on this stack (process {living[0]}); wait until it ends"
+            )
+        if owners:
+            self._cancel(stack, owners[0][1])
+
+    def _cancel(self, stack: Stack, owner: int) -> None:
+        self.say(f"recovering: process {owner} held the stack's lock and is dead; the lock is taken away")
+        stack.cancel()
+
+    def refuse_dangling(self, deployed: Deployed) -> None:
+        """Refuse a state that refers to what is gone, where nothing may be written.
+
+        Raises:
+            ColorwayError: it does; with what takes such references out.
+        """
+        if deployed.dangling:
+            raise ColorwayError(
+                f"{self.stack}: the last run failed half-way and left references to what is gone in the state; "
+                f"`colorway up {self.stack}` takes them out and goes on"
+            )
+
+    def repaired(self, stack: Stack, deployed: Deployed) -> Deployed:
+        """Return the state without references to what is gone; until they are taken out the engine reads none of it."""
+        if not deployed.dangling:
+            return deployed
+        gone = ", ".join(urn.rpartition("::")[2] for urn in deployed.dangling)
+        self.say(f"recovering: the last run left references to {gone} in the state, which is gone; they are taken out")
+        stack.repair()
+        return stack.deployed()
+
+    def refresh(self, stack: Stack, urns: Sequence[str]) -> None:
+        """Have the engine ask the swarm what there is of some resources; see `unlocked`."""
+        self.unlocked(stack, lambda: stack.refresh(target=list(urns), clear_pending_creates=True, run_program=False))
+
+    def repeated(self, stack: Stack, log: EventLog, operation: Callable[[], object]) -> None:
+        """Run an operation, and again where deletes failed that may have worked, as long as they get fewer."""
+        failed: frozenset[str] | None = None
+        while True:
+            try:
+                self.unlocked(stack, operation)
+            except auto.CommandError:
+                before, failed = failed, _failed_deletes(log.errors)
+                if not failed or (before is not None and not failed - before and len(failed) >= len(before)):
+                    raise
+                self.say("recovering: a delete failed although the service may be gone; the swarm is asked what it has")
+                deployed = self.repaired(stack, stack.deployed())
+                left = sorted(failed & deployed.urns) or [urn for urn in [deployed.stack_urn] if urn]
+                if left:
+                    self.refresh(stack, left)
+                log.errors.clear()
+            else:
+                return
+
+    def unlocked(self, stack: Stack, operation: Callable[[], object]) -> None:
+        """Run an operation; a lock whose process is dead is taken away first.
+
+        Raises:
+            ColorwayError: a process that lives holds it.
+            auto.CommandError: the operation fails.
+        """
+        try:
+            with self.patient():
+                operation()
+        except auto.ConcurrentUpdateError as error:
+            owner = dead_owner(str(error))
+            if owner is None:
+                raise ColorwayError(
+                    f"{self.stack}: another run is working on this stack; wait until it ends ({last_line(str(error))})"
+                ) from None
+            self._cancel(stack, owner)
+            with self.patient():
+                operation()
+
+    def patient(self) -> AbstractContextManager[None]:
+        """Let the engine end by itself at Ctrl-C, and say what helps then."""
+        name = self.stack
+        return patient(self.say, ending=f"{name}: interrupted; `colorway status {name}` says what is live, what helps")
+
+
+def _failed_deletes(errors: Sequence[str]) -> frozenset[str]:
+    """Return the URNs whose delete failed although they may be gone."""
+    found = [_DELETING.search(error) for error in errors if any(end in error for end in FAILED_DELETE)]
+    return frozenset(match["urn"] for match in found if match)
