@@ -31,6 +31,7 @@ from colorway.engine.stack import (
 from colorway.engine.state import Deployed, read_outputs
 from colorway.engine.watch import FailingTask, watched_tasks
 from colorway.errors import ColorwayError
+from colorway.hosts.leftovers import Leftovers
 from colorway.hosts.members import Members
 from colorway.machine.teardown import remove_leftovers, remove_orphans
 from colorway.outputs import PlatformOutputs, platform_outputs
@@ -221,7 +222,7 @@ class Engine:
 
         Args:
             orphans: Whether what another checkout made goes, too; its state is not asked for.
-            data: Whether the volumes of the data stores go, too.
+            data: Whether the stack's volumes go, too, and on other machines its directories; without it they are named.
 
         Raises:
             ColorwayError: refused; nothing was changed.
@@ -251,8 +252,21 @@ class Engine:
             if orphans:
                 remove_orphans(self.spec, self.swarm, say=self.say)
             self._remove_autonamed()
-            remove_leftovers(self.spec, data=data, say=self.say)
+            self._end_data(data=data)
         return log.changes
+
+    def _end_data(self, *, data: bool) -> None:
+        """Remove the data that the stack has left, or say where it stays.
+
+        Raises:
+            ColorwayError: it cannot be removed from a host.
+        """
+        if self.spec.is_local:
+            remove_leftovers(self.spec, data=data, say=self.say)
+        elif data:
+            Leftovers(spec=self.spec, say=self.say).remove()
+        else:
+            Leftovers(spec=self.spec, say=self.say).tell()
 
     def _remove_autonamed(self) -> None:
         """Remove the secrets and configs that a killed run made and could not note; the state is gone, and no service.
