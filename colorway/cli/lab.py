@@ -72,6 +72,12 @@ class Commands:
         (faults.end if undo else faults.begin)(kind, what)
         typer.echo(f"{host}: {kind}{f' {what}' if what else ''}{' is over' if undo else ''}")
 
+    def renew(self, host: Host, stack: Stack = "lab") -> None:
+        """Throw a host's disk away and start it bare: another machine under its name."""
+        lab = self._lab(stack)
+        lab.renew(lab.host(host).spec)
+        typer.echo(f"{host}: a bare machine, with an empty disk")
+
     def _lab(self, stack: str) -> Lab:
         from colorway.lab.lab import Lab  # noqa: PLC0415 - what only these commands need
 
@@ -88,7 +94,7 @@ def register(app: typer.Typer, *, root: Callable[[], Path]) -> None:
     """
     commands = Commands(root)
     group = typer.Typer(help="The hosts of a stack as namespaces of this machine.", no_args_is_help=True)
-    for command in (commands.up, commands.down, commands.status, commands.fault):
+    for command in (commands.up, commands.down, commands.status, commands.fault, commands.renew):
         group.command()(command)
     group.command(context_settings={"ignore_unknown_options": True})(commands.exec)
     app.add_typer(group, name="lab")

@@ -133,6 +133,18 @@ class Lab:
             found.start(self.switch, network=self.network, key=self._key())
         found.run(host_script("docker-engine"))
 
+    def renew(self, host: HostSpec) -> None:
+        """Put another machine in a host's place: bare, with an empty disk, under the same name, address and key.
+
+        Raises:
+            ColorwayError: it does not start.
+        """
+        with self._alone():
+            found = self.host(host.name)
+            found.stop()
+            (found.folder / "disk").unlink(missing_ok=True)
+            found.start(self.switch, network=self.network, key=self._key())
+
     def down(self) -> list[str]:
         """End all hosts and throw their disks away, as who rents them does; return the names of those that were there.
 

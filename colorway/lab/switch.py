@@ -7,6 +7,7 @@ with the namespace all cables are gone.
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network
@@ -71,13 +72,22 @@ class Switch:
         """Plug a host in; its end is called `eth0`."""
         holder, what = self.namespaces.pid, self.namespaces.what
         cable = self.port(name)
-        peer = ("peer", "name", "eth0", "netns", str(pid))
+        # The kernel takes a cable away some time after the host at its end is gone.
+        with suppress(ColorwayError):
+            self.namespaces.run("ip", "link", "delete", cable)
+        peer = ("peer", "name", "eth0", "address", self._hardware_address(name), "netns", str(pid))
         run(["ip", "link", "add", cable, "netns", str(holder), "type", "veth", *peer], what=what)
         self.namespaces.run("ip", "link", "set", cable, "master", _BRIDGE, "up")
 
     def port(self, name: str) -> str:
         """Return this end of a host's cable."""
         return f"host-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+    def _hardware_address(self, name: str) -> str:
+        """Return the address that a host's card always has: for who has just talked to it, another one is no answer."""
+        digits = hashlib.sha256(f"{self.stack}/{name}".encode()).hexdigest()
+        # Of those that everybody may give away.
+        return ":".join(["02", *(digits[at : at + 2] for at in range(0, 10, 2))])
 
     def stop(self) -> None:
         """Take it away, with all cables."""
