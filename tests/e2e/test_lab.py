@@ -195,6 +195,101 @@ def test_seven_bare_hosts_carry_the_platform_and_traffic_moves_on_both_load_bala
     clone.down()
 
 
+ROLE = r"^ +- \{name: app2, .*\n"
+
+
+@pytest.mark.timeout(2400)
+@pytest.mark.parametrize("clone", [ALL], indirect=True, ids=["seven hosts"])
+def test_a_role_is_removed_a_host_is_replaced_and_leaves_the_file_and_nothing_is_lost(clone: Clone):
+    lab(clone, "up")
+    clone.up()
+    text = clone.stack_file.read_text(encoding="utf-8")
+    [line] = re.findall(ROLE, text, re.MULTILINE)
+    with loaded(clone, 11) as load:
+        load.wait_for(lambda report: len(report.users("start")) >= 10, timeout=120)
+
+        # Last in the file: the first host of a role has what there is once.
+        watches = line.replace("roles: [web]", "roles: [monitoring]")
+        write(
+            clone, text.replace(line, "").replace("\nencryptionsalt", f"\n{watches}encryptionsalt"), "Have one web host"
+        )
+        clone.up()
+        assert services_on(clone, "app2") == set(), "a role that goes leaves no task"
+        assert "colorway-labtest-web" not in lab(clone, "exec", "db1", "--", "docker", "node", "inspect", "app2")
+        write(clone, text, "Have two again")
+        clone.up()
+
+        # Another machine under its name.
+        spread(clone)
+        assert services_on(clone, "app2"), "there is something to lose"
+        replaced = clone.run("hosts", "replace", clone.stack, "app2").output
+        assert "app2 has left the swarm" in replaced
+        assert (
+            lab(clone, "exec", "app2", "--", "docker", "info", "-f", "{{.Swarm.LocalNodeState}}").strip() == "inactive"
+        )
+        lab(clone, "renew", "app2")
+        assert "app2 joins as a worker" in clone.up().output
+        assert "app2" in nodes(clone)
+        assert clone.up().changed == {}, "it is a host like the others"
+
+        # It dies, and comes back anew without a word to anybody.
+        lab(clone, "renew", "app2")
+        assert "app2 was installed anew; the swarm has forgotten what it was" in clone.up().output
+        assert nodes(clone).count("app2") == 1, "its name is not ambiguous"
+
+        spread(clone)
+        write(clone, text.replace(line, ""), "Do without app2")
+        assert "the host app2 leaves" in clone.run("preview", clone.stack).output
+        assert "app2 has left the swarm" in clone.up().output
+        assert "app2" not in nodes(clone)
+        assert clone.up().changed == {}
+        report = load.stop()
+    print(report.summary())
+    assert report.problems() == []
+
+    two = text.replace(line, "").replace("roles: [manager]", "roles: [manager, database]")
+    first, second = (re.findall(rf"^ +- \{{name: {name}, .*\n", two, re.MULTILINE)[0] for name in ("db1", "db2"))
+    write(clone, two.replace(second, "").replace(first, second + first), "Swap the database hosts")
+    assert "the data store postgres moves from the host db1 to db2" in clone.run("preview", clone.stack, code=1).output
+    write(clone, text.replace(line, ""), "Swap them back")
+
+    kept = clone.run("down", clone.stack, "--yes").output
+    assert f"kept on db1: {clone.stack}-postgres, {clone.stack}-redis" in kept
+    assert lab(clone, "exec", "db1", "--", "docker", "volume", "ls", "-q").split()
+    gone = clone.down().output
+    assert f"removed on db1: {clone.stack}-postgres, {clone.stack}-redis" in gone
+    for host in ("lb1", "db1", "mon1"):
+        assert (
+            lab(clone, "exec", host, "--", "sh", "-c", "docker volume ls -q; ls /var/lib/colorway 2>/dev/null || :")
+            == ""
+        )
+
+
+def write(clone: Clone, text: str, subject: str) -> None:
+    """Commit another text of the stack's file."""
+    clone.stack_file.write_text(text, encoding="utf-8")
+    clone.commit(subject)
+
+
+def nodes(clone: Clone) -> str:
+    """Return the swarm's nodes, each with its state."""
+    return lab(clone, "exec", "db1", "--", "docker", "node", "ls", "--format", "{{.Hostname}} {{.Status}}")
+
+
+def spread(clone: Clone) -> None:
+    """Let each web host have tasks of every colored service, as the tool says it where all are on one."""
+    for color in ("blue", "green"):
+        for service in ("api", "web"):
+            update = ("docker", "service", "update", "--quiet", "--force", f"{clone.stack}-{service}-{color}")
+            lab(clone, "exec", "db1", "--", *update)
+
+
+def services_on(clone: Clone, host: str) -> set[str]:
+    """Return the services that have a container on a host."""
+    label = '{{.Label "com.docker.swarm.service.name"}}'
+    return set(lab(clone, "exec", host, "--", "docker", "ps", "--format", label).split())
+
+
 def colors_of_both() -> list[object]:
     return [asked(f"{NETWORK}.{number}")["color"] for number in (11, 12)]
 
@@ -292,6 +387,15 @@ def test_the_guide_to_ones_own_hosts_a_release_and_a_load_balancer_lost(clone: C
     assert "nowhere else" in guide.type("hosts drain lab app1", code=1), "it is the only one of its kind here"
     guide.type("hosts activate lab app1")
     guide.type("hosts reboot lab lb2")
+    # Another machine under its name, and who is on the other one notices nothing.
+    with loaded(clone, 11) as other:
+        other.wait_for(lambda report: len(report.users("start")) >= 5, timeout=120)
+        assert "lb2 has left the swarm" in guide.type("hosts replace lab lb2")
+        guide.type("lab renew lb2")
+        assert "lb2 was installed anew and has its roles again" in guide.type("up lab")
+        report = other.stop()
+    assert report.problems() == []
+    assert asked(f"{NETWORK}.12")["color"] == "blue", "it serves what the others serve"
     guide.type("down lab")
     guide.type("lab down")
     assert guide.left == []
