@@ -215,7 +215,7 @@ def test_a_role_is_removed_a_host_is_replaced_and_leaves_the_file_and_nothing_is
         )
         clone.up()
         assert services_on(clone, "app2") == set(), "a role that goes leaves no task"
-        assert "colorway-labtest-web" not in lab(clone, "exec", "db1", "--", "docker", "node", "inspect", "app2")
+        assert f"colorway-{clone.stack}-web" not in lab(clone, "exec", "db1", "--", "docker", "node", "inspect", "app2")
         write(clone, text, "Have two again")
         clone.up()
 
