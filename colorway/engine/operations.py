@@ -177,8 +177,9 @@ class Engine:
         hint = f"Nothing was rolled back. `colorway status {name}` says what is live; `colorway up {name}` tries again."
         with self._claimed("up", create=True) as (stack, deployed):
             self._refuse_illegal(deployed, in_place)
-            members = self._members(deployed)
-            again = fencing.to_run_again(members.before(), deployed)
+            # The way back is not held up by hosts that come or go; the next `up` sees to them.
+            members = None if continue_on_error else self._members(deployed)
+            again = fencing.to_run_again(members.before() if members else (), deployed)
             edge = self.edge
             edge.without(without)
             before, fenced = edge.fenced(), edge.let_in(without=without)
@@ -200,8 +201,9 @@ class Engine:
                         continue_on_error=continue_on_error or None,
                     ),
                 )
-            # Last: now nothing is placed by name on a host that leaves, and what comes in its place is there.
-            members.after(idle=idle)
+            if members:
+                # Now nothing is placed by name on a host that leaves, and what comes in its place is there.
+                members.after(idle=idle)
         outputs = read_outputs(log.stack_outputs)
         return Finished(changes=tuple(log.changes), outputs=outputs, failing=tuple(failures.values()))
 

@@ -24,7 +24,12 @@ def twins(nodes: Sequence[Node], here: Mapping[str, str]) -> tuple[Node, ...]:
         nodes: What the managers know.
         here: Hosts of the stack's file, and which node each is now; empty = none.
     """
-    return tuple(node for node in nodes if node.name in here and here[node.name] != node.id)
+    return tuple(
+        node
+        for node in nodes
+        # One that lives and was never labelled may be another stack's, whose host has the same name.
+        if node.name in here and here[node.name] != node.id and (node.host or node.is_down)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +99,9 @@ class Leaving:
                 self.moving.await_services(idle=idle)
                 told = ", ".join(sorted(others))
                 self.say(f"{node.host} is no host of {self.spec.stack} any more; it stays in the swarm for {told}")
+                continue
+            if node.is_down:
+                self._forget(node, "has died and has left the stack's file")
                 continue
             self.nodes.rest(node.host)
             self.moving.await_gone(node)

@@ -21,7 +21,7 @@ from colorway.engine.state import read_deployment
 from colorway.errors import ColorwayError
 from colorway.outputs import OUTPUT, platform_outputs
 from colorway.swarm.services import SwarmObject
-from tests.support.specs import ROOT, small_spec
+from tests.support.specs import REMOTE_HOSTS, ROOT, small_spec
 
 SERVICE = "urn:pulumi:test::colorway::docker:index/service:Service::shop-green-service"
 APPLY = "urn:pulumi:test::colorway::command:local:Command::routing-apply-localhost-run"
@@ -334,6 +334,78 @@ def test_a_generation_that_is_not_live_is_applied_again(case):
     quiet = case(deployment=installed(small_spec(), apply), live="abc")
     quiet.engine.up()
     assert quiet.done == [("up", (), None)]
+
+
+@pytest.mark.parametrize("is_way_back", [False, True])
+def test_hosts_come_before_the_engine_and_leave_after_it_and_hold_no_way_back_up(case, monkeypatch, is_way_back):
+    spec = small_spec(hosts=REMOTE_HOSTS)
+    check = {
+        "urn": "urn:pulumi:test::colorway::command:remote:Command::routing-check-lb1-run",
+        "type": "command:remote:Command",
+        "custom": True,
+        "parent": "urn:pulumi:test::colorway::colorway:host:HostScript::routing-check-lb1",
+    }
+    parent = {"urn": check["parent"], "type": "colorway:host:HostScript"}
+    made = case(spec=spec, deployment=installed(spec, parent, check))
+
+    class Members:
+        def __init__(self, *, spec, swarm, say, known):
+            assert set(known) == {host.name for host in spec.settings.hosts}, "how those are reached that left the file"
+
+        def before(self):
+            assert made.is_held
+            made.events.append(("before",))
+            return ("lb1",)
+
+        def after(self, *, idle):
+            assert made.is_held
+            assert list(idle) == []
+            made.events.append(("after",))
+
+    monkeypatch.setattr(operations, "Members", Members)
+    monkeypatch.setattr(operations.fencing, "Edge", NoEdge)
+    made.engine.up(continue_on_error=is_way_back)
+    ups = ("up", (check["urn"],), None), ("up", (), True)
+    assert made.done == ([ups[1]] if is_way_back else [("before",), ups[0], ("after",)])
+
+
+class NoEdge:
+    """Load balancers that are all well."""
+
+    def __init__(self, **_given):
+        pass
+
+    def without(self, _hosts):
+        return ()
+
+    def fenced(self):
+        return ()
+
+    def let_in(self, *, without):
+        return ()
+
+    def serves(self, *, without):
+        return {}
+
+
+@pytest.mark.parametrize("data", [False, True])
+def test_down_asks_every_host_for_the_data_that_is_left_or_shall_go(case, monkeypatch, data):
+    asked = []
+
+    class Leftovers:
+        def __init__(self, *, spec, say):
+            pass
+
+        def remove(self):
+            asked.append("remove")
+
+        def tell(self):
+            asked.append("tell")
+
+    monkeypatch.setattr(operations, "Leftovers", Leftovers)
+    made = case(spec=small_spec(hosts=REMOTE_HOSTS))
+    made.engine.down(data=data)
+    assert asked == ["remove" if data else "tell"]
 
 
 BARRIER = {

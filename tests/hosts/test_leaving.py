@@ -176,6 +176,20 @@ def test_what_a_host_was_before_it_was_installed_anew_is_known_by_its_id(here, f
     assert [one.id for one in twins(nodes, here)] == found
 
 
+def test_another_stacks_host_of_the_same_name_is_not_what_ours_was():
+    assert twins([node("app2", "theirs", host="")], {"app2": "ours"}) == ()
+    assert [one.id for one in twins([node("app2", "old")], {"app2": "new"})] == ["old"], "it says so itself"
+
+
+def test_a_host_that_dies_while_the_engine_works_is_not_waited_for():
+    world = World(spec=without("app2"))
+    world.members().before()
+    world.api.known["id-app2"]["Status"]["State"] = "down"
+    world.web_on("id-app2")
+    world.members().after()
+    assert world.api.done == ["id-app2 forgotten"]
+
+
 def test_a_live_node_beside_another_one_of_its_name_is_not_forgotten_without_the_hosts_own_word():
     world = World()
     world.api.add("id-new", "app2", labels={})
