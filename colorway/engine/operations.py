@@ -179,7 +179,8 @@ class Engine:
             self._refuse_illegal(deployed, in_place)
             # The way back is not held up by hosts that come or go; the next `up` sees to them.
             members = None if continue_on_error else self._members(deployed)
-            again = fencing.to_run_again(members.before() if members else (), deployed)
+            anew = members.before() if members else ()
+            again = fencing.to_run_again(anew, deployed)
             edge = self.edge
             edge.without(without)
             before, fenced = edge.fenced(), edge.let_in(without=without)
@@ -203,7 +204,7 @@ class Engine:
                 )
             if members:
                 # Now nothing is placed by name on a host that leaves, and what comes in its place is there.
-                members.after(idle=idle)
+                members.after(anew, idle=idle)
         outputs = read_outputs(log.stack_outputs)
         return Finished(changes=tuple(log.changes), outputs=outputs, failing=tuple(failures.values()))
 

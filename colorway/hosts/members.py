@@ -80,24 +80,29 @@ class Members:
             node = nodes.of(host.name) if host.name in outdated else None
             if node is None:
                 continue
-            if not node.host and host.name in self.known:
+            is_anew = names.anew_label(self.spec.stack) in node.labels or (not node.host and host.name in self.known)
+            if is_anew:
                 anew.append(host)
                 self._make_directory(host)
-            nodes.label(host)
+            nodes.label(host, anew=is_anew)
         for host in anew:
             self._await_load_balancer(host)
             self.say(f"{host.name} was installed anew and has its roles again")
         return tuple(host.name for host in anew)
 
-    def after(self, *, idle: Collection[str] = ()) -> None:
+    def after(self, anew: Collection[str], *, idle: Collection[str] = ()) -> None:
         """Let hosts go that have left the file, now that nothing is placed there by name.
 
         Args:
+            anew: Hosts that `before` returned: they have all now.
             idle: Services that need not run.
 
         Raises:
             ColorwayError: tasks do not move; the next `up` goes on.
         """
+        for host in self.spec.settings.hosts:
+            if host.name in anew:
+                self._nodes.label(host)
         if not self.spec.is_local:
             self._leaving.take_out(idle=idle)
 

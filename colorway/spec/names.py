@@ -156,6 +156,11 @@ def edge_label(stack: str) -> str:
     return f"colorway-{stack}-edge"
 
 
+def anew_label(stack: str) -> str:
+    """Return the Swarm node label of a host that was installed anew, until it has what it had before."""
+    return f"colorway-{stack}-anew"
+
+
 def labels(stack: str, logical: str, color: Color | None = None) -> dict[str, str]:
     """Return the labels of a service: by them the swarm is read back."""
     found = {STACK_LABEL: stack, SERVICE_LABEL: logical}

@@ -74,7 +74,7 @@ class Nodes:
         return None if found is None else self._node(found)
 
     def outdated(self, hosts: Sequence[HostSpec]) -> tuple[str, ...]:
-        """Return the hosts whose node is labelled in another way than the stack's file says; see `fenced`."""
+        """Return the hosts whose node is labelled in another way than the file says, or still as anew; see `fenced`."""
         listed = self._raw()
         found = ((host, self._of(listed, host.name)) for host in hosts)
         return tuple(
@@ -122,11 +122,17 @@ class Nodes:
         """Let a host's load balancer run again; see `fence`."""
         self._change(host, lambda spec: self._with_fence(spec, {}))
 
-    def label(self, host: HostSpec) -> None:
-        """Label the node of a host as the stack's file says, and take from it what that says no more; see `fence`."""
+    def label(self, host: HostSpec, *, anew: bool = False) -> None:
+        """Label the node of a host as the stack's file says, and take from it what that says no more; see `fence`.
+
+        Args:
+            host: The host.
+            anew: Whether it was installed anew and has yet to get what it had; a run that is cut off leaves that.
+        """
+        wanted = names.node_labels(self._stack, host=host.name, roles=host.roles)
+        wanted[names.anew_label(self._stack)] = "true" if anew else None
 
         def labelled(spec: dict[str, Any]) -> dict[str, Any]:
-            wanted = names.node_labels(self._stack, host=host.name, roles=host.roles)
             labels = {**(spec.get("Labels") or {}), **wanted}
             return {**spec, "Labels": {label: value for label, value in labels.items() if value is not None}}
 
@@ -134,7 +140,8 @@ class Nodes:
 
     def release(self, node: Node) -> None:
         """Take all labels of the stack from a node that other stacks go on using; see `fence`."""
-        ours = {*names.node_labels(self._stack, host="", roles=()), names.edge_label(self._stack)}
+        ours = {*names.node_labels(self._stack, host="", roles=())}
+        ours |= {names.edge_label(self._stack), names.anew_label(self._stack)}
 
         def without(spec: dict[str, Any]) -> dict[str, Any]:
             labels = spec.get("Labels") or {}
@@ -229,7 +236,7 @@ def _state(node: Mapping[str, Any]) -> str:
 
 def _differs(labels: Mapping[str, str], host: HostSpec, stack: str) -> bool:
     wanted = names.node_labels(stack, host=host.name, roles=host.roles)
-    return any(labels.get(label) != value for label, value in wanted.items())
+    return names.anew_label(stack) in labels or any(labels.get(label) != value for label, value in wanted.items())
 
 
 def _updating(node: str, version: int, spec: Mapping[str, Any]) -> Callable[[Any], object]:

@@ -357,8 +357,9 @@ def test_hosts_come_before_the_engine_and_leave_after_it_and_hold_no_way_back_up
             made.events.append(("before",))
             return ("lb1",)
 
-        def after(self, *, idle):
+        def after(self, anew, *, idle):
             assert made.is_held
+            assert anew == ("lb1",)
             assert list(idle) == []
             made.events.append(("after",))
 

@@ -186,7 +186,7 @@ def test_a_host_that_dies_while_the_engine_works_is_not_waited_for():
     world.members().before()
     world.api.known["id-app2"]["Status"]["State"] = "down"
     world.web_on("id-app2")
-    world.members().after()
+    world.members().after(())
     assert world.api.done == ["id-app2 forgotten"]
 
 
@@ -202,18 +202,18 @@ def test_a_host_that_left_the_file_rests_leaves_and_is_forgotten_after_everythin
     world.web_on("id-app1", "id-app2")
     assert world.members().before() == ()
     assert world.api.done == [], "what comes in its place is not there yet"
-    world.members().after()
+    world.members().after(())
     assert world.api.done == ["id-app2 drain", "app2 told to leave", "id-app2 forgotten"]
     assert world.told == [("app2", "leave", "id-app2")], "never another swarm's node"
     assert world.said == ["app2 has left the swarm, its tasks run on other hosts"]
-    world.members().after()
+    world.members().after(())
     assert len(world.said) == 1, "the second time there is nothing to do"
 
 
 def test_a_manager_is_demoted_before_it_leaves_and_its_raft_is_waited_for():
     world = World(spec=without("db2"))
     world.members().before()
-    world.members().after()
+    world.members().after(())
     assert world.api.done == ["id-db2 drain", "id-db2 worker", "db2 told to leave", "id-db2 forgotten"]
 
 
@@ -233,7 +233,7 @@ def test_a_dead_host_that_left_the_file_is_forgotten_at_once():
 )
 def test_what_to_type_on_a_host_that_cannot_be_told_is_said(known, unreachable, why):
     world = World(spec=without("app2"), unreachable=unreachable)
-    world.members(known).after()
+    world.members(known).after(())
     assert world.api.done == ["id-app2 drain", "id-app2 forgotten"]
     address = HOSTS["app2"].address if known else "10.77.0.99"
     assert world.said == [
@@ -245,7 +245,7 @@ def test_a_host_that_another_stack_uses_too_only_loses_this_stacks_labels():
     world = World(spec=without("app2"))
     other = {"colorway-lab-two-host": "app2", "colorway-lab-two-web": "true", "disk": "ssd"}
     world.api.known["id-app2"]["Spec"]["Labels"].update(other)
-    world.members().after()
+    world.members().after(())
     assert world.api.known["id-app2"]["Spec"]["Labels"] == other, "the names of lab-two begin with those of lab"
     assert world.api.done == []
     assert world.said == ["app2 is no host of lab any more; it stays in the swarm for lab-two"]
@@ -293,6 +293,10 @@ def test_a_host_that_was_installed_anew_gets_its_roles_and_its_dead_twin_none():
     world.api.add_service("lab-lb-lb2", stack="lab")
     assert world.members().before() == ("lb2",)
     assert world.api.done == ["id-lb2 forgotten", "lb2 told to make-directory"], "its task mounts the directory"
+    mark = {"colorway-lab-anew": "true"}
+    assert world.api.known["id-new"]["Spec"]["Labels"] == {**labelled(HOSTS["lb2"]), **mark}
+    assert world.members().before() == ("lb2",), "a run that is cut off before all is there is gone on with"
+    world.members().after(("lb2",))
     assert world.api.known["id-new"]["Spec"]["Labels"] == labelled(HOSTS["lb2"])
     assert world.members().before() == (), "once"
 
