@@ -43,6 +43,11 @@ def host_script(name: str) -> str:
     return _without_comments(TEMPLATES / "hosts" / f"{name}.sh")
 
 
+def host_file(name: str) -> str:
+    """Return the text of `templates/hosts/<name>`, which becomes a file of a host, with its comments."""
+    return (TEMPLATES / "hosts" / name).read_text(encoding="utf-8")
+
+
 def entry(program: str) -> str:
     """Return the entry script of a program: `templates/entry/<program>.sh`, without its comment lines."""
     return _without_comments(TEMPLATES / "entry" / f"{program}.sh")

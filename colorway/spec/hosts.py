@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field, model_validator
 
-from colorway.spec.base import Mistake, StrictSpec, refuse
+from colorway.spec.base import Mistake, ShortSpec, StrictSpec, refuse
 from colorway.spec.fields import Address, Label, Port, Shape
+from colorway.spec.task.process import Protocol
 
 HOST_KEY_CURE = "write what `ssh-keyscan -t ed25519 ADDRESS` prints, without the address: ssh-ed25519 AAAA…"
 _HOST_KEY = re.compile(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]{40,}={0,3}( [^\n]*)?")
@@ -38,6 +39,42 @@ class Role(StrEnum):
 def is_majority(left: int, *, of: int) -> bool:
     """Return whether some of a swarm's managers can change anything without the others."""
     return 2 * left > of
+
+
+class Architecture(StrEnum):
+    """What the hosts' processors are, in the words of image registries."""
+
+    ARM64 = "arm64"
+    AMD64 = "amd64"
+
+    @property
+    def machine(self) -> str:
+        """What `uname -m` says on such a host."""
+        return {Architecture.ARM64: "aarch64", Architecture.AMD64: "x86_64"}[self]
+
+
+class OpenPort(ShortSpec):
+    """A port of every host that is not the stack's, and stays open: `51820`, or with what it speaks."""
+
+    short: ClassVar[str] = "port"
+
+    port: Port
+    """The port."""
+    protocol: Protocol = Protocol.TCP
+    """What it speaks."""
+
+
+class BootstrapSettings(StrictSpec):
+    """What `up` sets on the hosts beside Docker and the swarm; on this machine nothing, whatever it says."""
+
+    firewall: bool = True
+    """Whether only what the stack publishes, SSH, and the hosts among themselves come in."""
+    open: tuple[OpenPort, ...] = ()
+    """Ports that the firewall leaves open on every host for what else runs there."""
+    ssh: bool = True
+    """Whether SSH takes keys only, no passwords."""
+    upgrades: bool = True
+    """Whether the hosts install their distribution's security updates by themselves; Docker's never."""
 
 
 class HostSpec(StrictSpec):

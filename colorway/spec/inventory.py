@@ -15,6 +15,7 @@ from colorway.spec import names, networks
 from colorway.spec.hosts import HostSpec, Role
 from colorway.spec.networks import NetworkName
 from colorway.spec.services import ServiceKind, ServiceSpec
+from colorway.spec.task.process import PublishedPort, PublishMode
 from colorway.spec.traffic import Color
 
 if TYPE_CHECKING:
@@ -56,23 +57,6 @@ class Image:
     def short_digest(self) -> str:
         """What tells it from others of its name, 12 hex digits."""
         return self.reference.rpartition(":")[2].rpartition("-")[2][:12]
-
-
-@dataclass(frozen=True, kw_only=True)
-class PublishedPort:
-    """A port that a service takes on its host."""
-
-    port: int
-    """Port on the host."""
-    inside: int
-    """Port in the container."""
-    key: Path
-    """Key of the platform file that changes it."""
-
-    @property
-    def override(self) -> str:
-        """What to write below `colorway:overrides` for another port: `{edge: {http-port: …}}`."""
-        return "".join(f"{{{part}: " for part in self.key) + "…" + "}" * len(self.key)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,6 +175,12 @@ class Inventory:
         """The ports that are taken on the hosts; each once, however many hosts have it."""
         return tuple(dict.fromkeys(port for service in self.services for port in service.ports))
 
+    def ports_on(self, host: HostSpec) -> tuple[PublishedPort, ...]:
+        """Return the ports that a host may have: those of a color that is off, too, so that a release changes none."""
+        here = [one for one in self.declared if one.host in {None, host.name} and host.has(one.role)]
+        found = (port for one in self.declared for port in one.ports if port.is_everywhere or one in here)
+        return tuple(dict.fromkeys(found))
+
     @property
     def images(self) -> tuple[Image, ...]:
         """What the services run, each once."""
@@ -246,7 +236,13 @@ def _services(spec: PlatformSpec) -> Iterator[Wanted]:
             networks=networks.joined(service, color=color),
             image=spec.service_image(name, color),
             ports=tuple(
-                PublishedPort(port=one.port, inside=one.target, key=("services", name, "published"))
+                PublishedPort(
+                    port=one.port,
+                    inside=one.target,
+                    key=("services", name, "published"),
+                    protocol=one.protocol,
+                    is_everywhere=one.mode is PublishMode.INGRESS,
+                )
                 for one in service.published
             ),
             role=Role.WEB,
@@ -348,7 +344,7 @@ def _monitoring(spec: PlatformSpec) -> Iterator[Wanted]:
         owner="Prometheus",
         networks=(NetworkName.MONITORING,),
         image=spec.shared_image(build=wanted.build, image=wanted.image, path=("monitoring", "build")),
-        ports=(PublishedPort(port=wanted.port, inside=9090, key=("monitoring", "port")),),
+        ports=(PublishedPort(port=wanted.port, inside=9090, key=("monitoring", "port"), is_public=False),),
         role=Role.MONITORING,
         host=spec.monitoring_host.name,
     )

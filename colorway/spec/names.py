@@ -161,6 +161,11 @@ def anew_label(stack: str) -> str:
     return f"colorway-{stack}-anew"
 
 
+def firewall_chain(stack: str) -> str:
+    """Return the chain of nftables that says what a stack lets into a host; a file of this name keeps it."""
+    return f"stack-{stack}"
+
+
 def labels(stack: str, logical: str, color: Color | None = None) -> dict[str, str]:
     """Return the labels of a service: by them the swarm is read back."""
     found = {STACK_LABEL: stack, SERVICE_LABEL: logical}

@@ -21,6 +21,8 @@ LARGEST_PREFIX = 8
 """The largest private network is a /8."""
 DEFAULT_RANGE = IPv4Network("10.90.0.0/16")
 """Apart from what Docker and Swarm hand out by themselves."""
+DEFAULT_MTU = 1500
+"""Of a network between hosts whose stack says nothing, in bytes."""
 STORE_SLOTS = 26
 """Networks of data stores that a range has room for."""
 FIRST_STORE = 6

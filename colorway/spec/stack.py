@@ -10,7 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from colorway.spec.base import Mistake, StrictSpec, refuse
 from colorway.spec.fields import Domain, Label, Shape
-from colorway.spec.hosts import HostSpec, Role
+from colorway.spec.hosts import Architecture, BootstrapSettings, HostSpec, Role
 from colorway.spec.names import MAIN_DOMAIN
 from colorway.spec.networks import NetworkSettings
 from colorway.spec.traffic import Color, Traffic, Versions
@@ -118,6 +118,10 @@ class StackSettings(StrictSpec):
     """The one line that a release moves."""
     hosts: tuple[HostSpec, ...] = Field(min_length=1)
     """The machines."""
+    architecture: Architecture | None = None
+    """What the hosts' processors are; none = whatever all of them have."""
+    bootstrap: BootstrapSettings = BootstrapSettings()
+    """What `up` sets on the hosts beside Docker and the swarm."""
     network: NetworkSettings = Field(default=NetworkSettings(), validate_default=True)
     """The stack's overlay networks."""
     registries: dict[RegistryHost, RegistrySpec] = Field(default_factory=dict)

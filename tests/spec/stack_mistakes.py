@@ -350,8 +350,8 @@ CASES = (
         "  colorway:generate-secrets: true\n  colorway:versions",
         Line(
             (
-                "colorway:generate-secrets: is no known key; known: domains, environment, hosts, network, overrides, "
-                "platform, registries, release, traffic, versions, zone"
+                "colorway:generate-secrets: is no known key; known: architecture, bootstrap, domains, environment, hosts, "
+                "network, overrides, platform, registries, release, traffic, versions, zone"
             ),
             at="colorway:generate",
         ),
@@ -581,6 +581,28 @@ CASES = (
         "{range: 10.90.0.0/16}",
         "{range: 10.90.0.0/16, mtu: 15000}",
         Line("colorway:network.mtu: must be at most 9216", at="colorway:network"),
+    ),
+    Case(
+        "misspelt key of the bootstrap",
+        LOCAL,
+        "{range: 10.90.0.0/16}",
+        "{range: 10.90.0.0/16}\n  colorway:bootstrap: {firewal: false}",
+        Line("colorway:bootstrap.firewal: is no known key; did you mean firewall?", at="colorway:bootstrap"),
+    ),
+    Case(
+        "open port that is none",
+        LOCAL,
+        "{range: 10.90.0.0/16}",
+        "{range: 10.90.0.0/16}\n  colorway:bootstrap: {open: [70000, {port: 53, protocol: dns}]}",
+        Line("colorway:bootstrap.open.0: must be at most 65535", at="colorway:bootstrap"),
+        Line("colorway:bootstrap.open.1.protocol: must be tcp or udp", at="colorway:bootstrap"),
+    ),
+    Case(
+        "architecture that no image is built for",
+        LOCAL,
+        "{range: 10.90.0.0/16}",
+        "{range: 10.90.0.0/16}\n  colorway:architecture: aarch64",
+        Line("colorway:architecture: must be arm64 or amd64", at="colorway:architecture"),
     ),
     Case(
         "more tasks than a data store's network has addresses",

@@ -13,8 +13,9 @@ from colorway.machine import teardown
 from colorway.outputs import platform_outputs
 from colorway.spec import inventory
 from colorway.spec.hosts import Role
-from colorway.spec.inventory import Image, PublishedPort, WantedDirectory, WantedService, WantedVolume
+from colorway.spec.inventory import Image, WantedDirectory, WantedService, WantedVolume
 from colorway.spec.stores import RedisSpec, StoreMember
+from colorway.spec.task.process import PublishedPort
 from colorway.spec.traffic import Color
 from tests.support.specs import REMOTE_HOSTS, demo_spec, small_spec
 

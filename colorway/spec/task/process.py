@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -115,3 +116,26 @@ class PublishedSpec(StrictSpec):
     """What it speaks."""
     mode: PublishMode = PublishMode.HOST
     """Who listens: the host that a task runs on, or every host of the swarm."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedPort:
+    """A port that a service takes on its host."""
+
+    port: int
+    """Port on the host."""
+    inside: int
+    """Port in the container."""
+    key: tuple[str, ...]
+    """Key of the platform file that changes it."""
+    protocol: Protocol = Protocol.TCP
+    """What it speaks."""
+    is_everywhere: bool = False
+    """Whether every host of the swarm listens, and not only those that a task runs on."""
+    is_public: bool = True
+    """Whether it is for everybody; else for who has a private address."""
+
+    @property
+    def override(self) -> str:
+        """What to write below `colorway:overrides` for another port: `{edge: {http-port: …}}`."""
+        return "".join(f"{{{part}: " for part in self.key) + "…" + "}" * len(self.key)

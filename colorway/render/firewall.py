@@ -1,0 +1,74 @@
+"""What each host of a stack lets in, as text for nftables."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+
+from colorway.render.templates import fill_in
+from colorway.spec import names
+from colorway.spec.hosts import HostSpec
+from colorway.spec.platform_spec import PlatformSpec
+from colorway.spec.task.process import Protocol
+
+PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16")))
+"""Addresses that nobody has on the internet: who has one came by the private network, or by a VPN."""
+SWARM_PORTS = frozenset({(2377, Protocol.TCP), (7946, Protocol.TCP), (7946, Protocol.UDP), (4789, Protocol.UDP)})
+"""Ports of Swarm: its managers', its gossip, and the overlay networks'."""
+HARMLESS = frozenset({(68, Protocol.UDP), (546, Protocol.UDP), (5353, Protocol.UDP), (5355, Protocol.UDP)})
+"""Ports that need no opening though something listens: DHCP comes in, and names are looked up without neighbors."""
+
+Ports = frozenset[tuple[int, Protocol]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LetIn:
+    """What a host lets in."""
+
+    everybody: Ports
+    private: Ports
+    """From private addresses only."""
+    hosts: Ports
+    """From the stack's hosts only."""
+
+    @property
+    def ports(self) -> Ports:
+        """All ports that somebody may come in by."""
+        return self.everybody | self.private | self.hosts
+
+
+def let_in(spec: PlatformSpec, host: HostSpec) -> LetIn:
+    """Return what a host lets in: SSH, what the stack publishes there, what its file leaves open, and Swarm."""
+    published = spec.inventory().ports_on(host)
+    opened = {(one.port, one.protocol) for one in spec.settings.bootstrap.open}
+    return LetIn(
+        everybody=frozenset(
+            {(host.ssh_port, Protocol.TCP), *opened, *((one.port, one.protocol) for one in published if one.is_public)}
+        ),
+        private=frozenset((one.port, one.protocol) for one in published if not one.is_public),
+        hosts=SWARM_PORTS,
+    )
+
+
+def firewall(spec: PlatformSpec, host: HostSpec) -> str:
+    """Return what a stack adds to the firewall of one of its hosts."""
+    found = let_in(spec, host)
+    hosts = _from(str(one.address) for one in spec.settings.hosts)
+    rules = [
+        {"sources": sources, "protocol": protocol.value, "ports": ports}
+        for sources, wanted in (("", found.everybody), (_from(map(str, PRIVATE)), found.private), (hosts, found.hosts))
+        for protocol in Protocol
+        if (ports := _of(wanted, protocol))
+    ]
+    return fill_in(
+        "hosts/firewall.nft.j2", stack=spec.stack, chain=names.firewall_chain(spec.stack), rules=rules, hosts=hosts
+    )
+
+
+def _from(addresses: Iterable[str]) -> str:
+    return f"ip saddr {{ {', '.join(addresses)} }} "
+
+
+def _of(ports: Collection[tuple[int, Protocol]], protocol: Protocol) -> list[int]:
+    return sorted(port for port, spoken in ports if spoken is protocol)

@@ -1,0 +1,92 @@
+"""What each host lets in, from whom: the text as a whole, and what must hold in it."""
+
+from __future__ import annotations
+
+import pytest
+
+from colorway.render.firewall import SWARM_PORTS, firewall, let_in
+from colorway.render.templates import host_file
+from colorway.spec.platform_spec import PlatformSpec
+from colorway.spec.task.process import Protocol
+from tests.render.cases import GOLDEN
+from tests.support.specs import MAIL, REMOTE_HOSTS, small_spec
+
+PUBLISHED = [
+    {"port": 2525, "target": 25},
+    {"port": 5300, "target": 53, "protocol": "udp", "mode": "ingress"},
+]
+OPEN = [9100, {"port": 51820, "protocol": "udp"}]
+
+
+def spec_of(*, open_ports=(), services=None) -> PlatformSpec:
+    settings = {"environment": "staging", "bootstrap": {"open": list(open_ports)}}
+    return small_spec(hosts=REMOTE_HOSTS, settings=settings, overrides={"services": services or {}})
+
+
+def host(spec: PlatformSpec, name: str):
+    return next(one for one in spec.settings.hosts if one.name == name)
+
+
+@pytest.mark.parametrize("name", ["lb1", "lb2", "app1"])
+def test_the_text_is_the_committed_one(name, golden):
+    spec = spec_of(open_ports=OPEN, services={"mail": {**MAIL, "published": PUBLISHED}})
+    golden(
+        GOLDEN / f"firewall-{name}.nft",
+        firewall(spec, host(spec, name)),
+        cure="every host of every stack is set anew with it; if that is wanted, run pytest --update-golden and commit",
+    )
+
+
+def everybody(spec, name):
+    return {port for port, protocol in let_in(spec, host(spec, name)).everybody if protocol is Protocol.TCP}
+
+
+def test_a_host_lets_everybody_in_by_ssh_and_by_what_it_publishes():
+    spec = spec_of()
+    edge = {spec.platform.edge.http_port, spec.platform.edge.https_port}
+    assert everybody(spec, "lb1") == {22, *edge}
+    assert everybody(spec, "lb2") == {2222, *edge}, "its SSH is elsewhere"
+    assert everybody(spec, "app1") == {22}, "nobody from outside speaks to a data store, or to a service by itself"
+
+
+def test_prometheus_is_for_who_came_by_the_private_network():
+    spec = spec_of()
+    assert let_in(spec, host(spec, "app1")).private == {(spec.platform.monitoring.port, Protocol.TCP)}
+    assert let_in(spec, host(spec, "lb1")).private == frozenset()
+
+
+def test_a_port_that_every_host_listens_on_is_open_on_every_host():
+    spec = spec_of(services={"mail": {**MAIL, "published": PUBLISHED}})
+    assert all((5300, Protocol.UDP) in let_in(spec, one).everybody for one in spec.settings.hosts)
+    assert 2525 in everybody(spec, "app1")
+    assert 2525 not in everybody(spec, "lb1"), "no task of it runs there"
+
+
+def test_swarm_is_for_the_hosts_alone():
+    spec = spec_of(open_ports=OPEN)
+    for one in spec.settings.hosts:
+        found = let_in(spec, one)
+        assert found.hosts == SWARM_PORTS
+        assert not found.hosts & (found.everybody | found.private)
+
+
+def test_a_release_changes_no_host():
+    services = {"mail": {**MAIL, "published": PUBLISHED}}
+    texts = {
+        firewall(spec, host(spec, "app1"))
+        for spec in (
+            small_spec(
+                hosts=REMOTE_HOSTS, settings={"environment": "staging"}, overrides={"services": services}, **color
+            )
+            for color in ({}, {"traffic": "0:100"}, {"versions": {"blue": "1.0.0", "green": None}})
+        )
+    }
+    assert len(texts) == 1
+
+
+def test_what_all_stacks_share_drops_what_none_of_them_lets_in():
+    lines = [line.strip() for line in host_file("firewall.nft").splitlines()]
+    assert "type filter hook input priority filter - 5; policy drop;" in lines
+    assert lines.index("ct status dnat jump stacks") + 1 == lines.index("ct status dnat drop")
+    assert "flush ruleset" not in "\n".join(lines), "Docker's rules, and other people's, stay"
+    assert [line for line in lines if line.startswith("delete")] == ["delete table inet colorway"]
