@@ -7,11 +7,13 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from ipaddress import IPv4Network
 from pathlib import Path
 
 from colorway.config import stack_files
 from colorway.engine import cli_binary, plugins
+from colorway.engine.claim import claimed
 from colorway.engine.operations import Engine
 from colorway.errors import ColorwayError
 from colorway.hosts import bootstrap
@@ -52,7 +54,11 @@ def set_up_hosts(
     Raises:
         ColorwayError: a host is not what it should be, and nothing was changed; or it does not do what it is told.
     """
-    bootstrap.make_ready(spec, progress=progress, say=say, without=without)
+
+    def hold() -> AbstractContextManager[object]:
+        return claimed(spec.stack, root=root, swarm=Swarm(spec.manager), reason="up")
+
+    bootstrap.make_ready(spec, progress=progress, say=say, hold=hold, without=without)
     if spec.settings.environment is Environment.LAB:
         daemon.ensure_docker(progress)
         provide_images(spec, root=root, progress=progress)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from colorway.config.stack_files import stack_file
 from colorway.errors import ColorwayError
-from colorway.hosts import membership, preflight
+from colorway.hosts import membership, preflight, system
+from colorway.hosts.fit import misfits
 from colorway.hosts.leaving import twins
-from colorway.hosts.reach import Reach, everywhere, over_ssh
+from colorway.hosts.reach import Reach, over_ssh
 from colorway.machine.progress import Progress
-from colorway.render.templates import host_script
-from colorway.spec.hosts import HostSpec
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.swarm.connections import Connection
 from colorway.swarm.nodes import Nodes
 
-_INSTALL = 900
-"""Seconds for packages and the engine's start."""
+Hold = Callable[[], AbstractContextManager[object]]
+"""Holds the stack's lock, where there is a swarm that keeps it."""
 
 
 def check(spec: PlatformSpec, *, reach: Reach = over_ssh) -> list[preflight.Facts]:
@@ -26,9 +26,13 @@ def check(spec: PlatformSpec, *, reach: Reach = over_ssh) -> list[preflight.Fact
     Raises:
         ColorwayError: one is not what it should be; all of it in one table, and nothing was changed.
     """
-    facts, silent = preflight.ask(spec.settings.hosts, reach=reach)
-    preflight.refuse([*silent, *preflight.findings(facts)], file=stack_file(spec.stack))
+    facts, silent = preflight.ask(spec.settings.hosts, stack=spec.stack, reach=reach)
+    preflight.refuse([*silent, *_findings(spec, facts)], file=stack_file(spec.stack))
     return facts
+
+
+def _findings(spec: PlatformSpec, facts: Sequence[preflight.Facts]) -> list[preflight.Finding]:
+    return [*preflight.findings(facts, architecture=spec.settings.architecture), *misfits(spec, facts)]
 
 
 def _check_left(
@@ -38,7 +42,7 @@ def _check_left(
 
     A load balancer's is another matter: half of the users would stay where they are, unless it is fenced.
     """
-    facts, silent = preflight.ask(spec.settings.hosts, reach=reach)
+    facts, silent = preflight.ask(spec.settings.hosts, stack=spec.stack, reach=reach)
     spared = {*without, *(_spared(spec, facts) if silent else ())}
     for one in silent:
         if one.host in spared:
@@ -50,7 +54,7 @@ def _check_left(
     if lost and len(lost) < len(edge) and any(one.swarm_state == "active" for one in facts):
         told = " ".join(f"--without {host}" for host in lost)
         cure = f"To go on without a load balancer: colorway up {spec.stack} {told}"
-    preflight.refuse([*silent, *preflight.findings(facts)], file=stack_file(spec.stack), cure=cure)
+    preflight.refuse([*silent, *_findings(spec, facts)], file=stack_file(spec.stack), cure=cure)
     return facts
 
 
@@ -66,12 +70,13 @@ def _spared(spec: PlatformSpec, facts: Sequence[preflight.Facts]) -> tuple[str, 
         return ()
 
 
-def make_ready(
+def make_ready(  # noqa: PLR0913 - all but the stack have a name where it is called
     spec: PlatformSpec,
     *,
     progress: Progress,
     say: Callable[[str], None],
     reach: Reach = over_ssh,
+    hold: Hold = nullcontext,
     without: Collection[str] = (),
 ) -> None:
     """Make the hosts of a stack one swarm; does nothing where they are.
@@ -81,6 +86,7 @@ def make_ready(
         progress: Told what is being done.
         say: Told what was done.
         reach: Runs a script on a host.
+        hold: Held while hosts are changed that are in a swarm already.
         without: Hosts that need not answer: their load balancers are left out.
 
     Raises:
@@ -88,10 +94,11 @@ def make_ready(
     """
     progress("Asking the hosts what they are")
     facts = _check_left(spec, say=say, reach=reach, without=without)
-    silent = [one.host for one in facts if not one.docker_version]
-    if silent:
-        progress(f"Starting Docker on {', '.join(host.name for host in silent)}")
-        _start_docker(spec, silent, say=say, reach=reach)
+    pending = [one for one in facts if not (one.docker_version and system.wanted(spec, one.host).holds(one))]
+    if pending:
+        progress(f"Setting up {', '.join(one.host.name for one in pending)}")
+        with hold() if any(one.is_manager for one in facts) else nullcontext():
+            system.set_up(spec, facts, pending=pending, say=say, reach=reach)
         facts = _check_left(spec, say=say, reach=reach, without=without)
     steps = membership.plan(facts)
     if steps:
@@ -114,20 +121,3 @@ def _forget_twins(spec: PlatformSpec, facts: Sequence[preflight.Facts], *, say: 
     for node in twins(nodes.all(), here):
         nodes.forget(node)
         say(f"{node.name} was installed anew; the swarm has forgotten what it was")
-
-
-def _start_docker(spec: PlatformSpec, silent: Sequence[HostSpec], *, say: Callable[[str], None], reach: Reach) -> None:
-    """Install and start Docker on hosts, on all at once.
-
-    Raises:
-        ColorwayError: names each host that has none now, with its last words; on the others it runs.
-    """
-    text = host_script("docker-engine")
-    answers = everywhere(silent, lambda host: reach(host, text, limit=_INSTALL))
-    for name, said in answers.items():
-        if said.code == 0:
-            say(f"{name}: {', '.join(said.output.splitlines()) or 'Docker runs'}")
-    failed = [f"{name}: {said.last_words}" for name, said in answers.items() if said.code]
-    if failed:
-        told = "\n".join(failed)
-        raise ColorwayError(f"{stack_file(spec.stack)}: Docker does not run everywhere\n{told}")

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Network, ip_address
 
 from colorway.errors import ColorwayError
 from colorway.hosts.reach import Reach, Said, everywhere, over_ssh
 from colorway.render.templates import host_script
-from colorway.spec.hosts import HostSpec
+from colorway.spec import names
+from colorway.spec.hosts import Architecture, HostSpec
+from colorway.spec.task.process import Protocol
 
 MOST_SKEW = 2.0
 """Seconds that a host's clock may differ: certificates of a swarm and its logs are compared by time."""
@@ -20,6 +24,18 @@ LEAST_MEMORY = 900
 ROOT = "root, or sudo without a password"
 """What a host's user has to be."""
 _ANSWER = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listener:
+    """A program that waits for somebody to come in."""
+
+    port: int
+    protocol: Protocol
+    program: str
+    """Empty where it is the kernel."""
+    is_public: bool
+    """Whether others than the host itself reach it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +53,25 @@ class Facts:
     """MiB."""
     disk_free: int
     """MiB where Docker keeps its images."""
+    system: str
+    """Distribution and version: `debian 12`."""
+    kernel_lacks: frozenset[str]
+    """Modules of `overlay`, `vxlan`, `esp4` and `nf_tables` that it surely has not."""
+    device: str
+    """The interface that has the file's address; empty where none has."""
+    mtu: int
+    """Of that interface, in bytes."""
+    networks: tuple[IPv4Network, ...]
+    """What it has routes to, but for Docker's bridges."""
+    listeners: tuple[Listener, ...]
+    applied: str
+    """Digest of what it was last set to by the stack."""
+    in_place: frozenset[str]
+    """What of it is surely there still: `firewall`, `ssh`."""
+    has_firewall: bool
+    """Whether it has one of colorway's, of whatever stack."""
+    daemon_json: str
+    """Docker's settings as they stand in the file."""
     docker_installed: bool
     docker_version: str
     """Of the engine that answers; empty where none does."""
@@ -79,6 +114,16 @@ def read_facts(said: Said, *, now: float) -> Facts:
         is_root=found.get("is-root") == "yes",
         memory=int(found.get("memory") or 0),
         disk_free=int(found.get("disk-free") or 0),
+        system=found.get("system", "").strip(),
+        kernel_lacks=frozenset(found.get("kernel-lacks", "").split()),
+        device=found.get("device", ""),
+        mtu=int(found.get("mtu") or 0),
+        networks=tuple(IPv4Network(word, strict=False) for word in found.get("networks", "").split()),
+        listeners=tuple(_listener(line) for line in found.get("listeners", "").split(";") if line),
+        applied=found.get("applied", ""),
+        in_place=frozenset(found.get("in-place", "").split()),
+        has_firewall=found.get("has-firewall") == "yes",
+        daemon_json=b64decode(found.get("daemon-json", "")).decode(errors="replace"),
         docker_installed=found.get("docker-installed") == "yes",
         docker_version=found.get("docker-version", ""),
         swarm_state=found.get("swarm-state", ""),
@@ -88,12 +133,24 @@ def read_facts(said: Said, *, now: float) -> Facts:
     )
 
 
-def ask(hosts: Sequence[HostSpec], *, reach: Reach = over_ssh) -> tuple[list[Facts], list[Finding]]:
-    """Ask all hosts at once what they are; return what they say, and those that say nothing."""
+def _listener(line: str) -> Listener:
+    """Read a line of `ss`: protocol, address and port, program."""
+    protocol, place, program = (*line.split(" ", 2), "")[:3]
+    address, _, port = place.rpartition(":")
+    try:
+        is_public = not ip_address(address.strip("[]").partition("%")[0]).is_loopback
+    except ValueError:
+        # `*`, which is any.
+        is_public = True
+    return Listener(port=int(port), protocol=Protocol(protocol), program=program, is_public=is_public)
+
+
+def ask(hosts: Sequence[HostSpec], *, stack: str, reach: Reach = over_ssh) -> tuple[list[Facts], list[Finding]]:
+    """Ask all hosts of a stack at once what they are; return what they say, and those that say nothing."""
     text = host_script("facts")
 
     def one(host: HostSpec) -> tuple[Said, float]:
-        said = reach(host, text, limit=_ANSWER)
+        said = reach(host, text, str(host.address), stack, names.firewall_chain(stack), limit=_ANSWER)
         return said, time.time()
 
     answers: Mapping[str, tuple[Said, float]] = everywhere(hosts, one)
@@ -114,9 +171,16 @@ def ask(hosts: Sequence[HostSpec], *, reach: Reach = over_ssh) -> tuple[list[Fac
     return facts, silent
 
 
-def findings(facts: Sequence[Facts]) -> list[Finding]:
-    """Return all that is wrong with hosts that answered, in the order of the file."""
+def findings(facts: Sequence[Facts], *, architecture: Architecture | None = None) -> list[Finding]:
+    """Return all that is wrong with hosts that answered, in the order of the file.
+
+    Args:
+        facts: What they say.
+        architecture: What the stack's file says that they are; none = all the same.
+    """
     kinds = {one.architecture for one in facts}
+    machine = architecture.machine if architecture else next(iter(kinds)) if len(kinds) == 1 else ""
+    kind = f"{machine}, as colorway:architecture says" if architecture else "the same on all hosts"
     found: list[Finding] = []
     for one in facts:
         wrong = [
@@ -125,7 +189,7 @@ def findings(facts: Sequence[Facts]) -> list[Finding]:
             (abs(one.skew) > MOST_SKEW, "clock", f"{one.skew:+.1f} s", f"at most {MOST_SKEW:g} s"),
             (one.disk_free < LEAST_DISK, "disk", f"{one.disk_free} MiB free", f"at least {LEAST_DISK} MiB"),
             (one.memory < LEAST_MEMORY, "memory", f"{one.memory} MiB", f"at least {LEAST_MEMORY} MiB"),
-            (len(kinds) > 1, "architecture", one.architecture, "the same on all hosts"),
+            (one.architecture != machine, "architecture", one.architecture, kind),
             (one.swarm_state in {"locked", "error"}, "swarm", one.swarm_state, "active, or none"),
         ]
         found += [

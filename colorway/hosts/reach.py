@@ -39,13 +39,15 @@ class Said:
 
 
 Reach = Callable[..., Said]
-"""Runs a script's text on a host: `reach(host, script, *arguments, given="", limit=seconds)`."""
+"""Runs a script's text on a host: `reach(host, script, *arguments, given="", limit=seconds, alone=False)`."""
 _SSH_FAILED = 255
 _MANAGER_ANSWERS = 15
 """Seconds until the next manager is taken."""
 
 
-def over_ssh(host: HostSpec, script: str, *arguments: str, given: str = "", limit: float = 120) -> Said:
+def over_ssh(
+    host: HostSpec, script: str, *arguments: str, given: str = "", limit: float = 120, alone: bool = False
+) -> Said:
     """Run a script's text as root on a host.
 
     Args:
@@ -54,13 +56,19 @@ def over_ssh(host: HostSpec, script: str, *arguments: str, given: str = "", limi
         arguments: Its arguments; never a secret.
         given: Its standard input, the place of secrets.
         limit: Seconds after which it is given up.
+        alone: Whether it comes in by a connection of its own.
     """
     root = [] if host.user == "root" else ["sudo", "-n"]
     words = shlex.join([*root, "/bin/sh", "-euc", script, "colorway", *arguments])
     begun = time.monotonic()
     try:
         ran = subprocess.run(
-            ssh_to(host, words), input=given, capture_output=True, text=True, check=False, timeout=limit
+            ssh_to(host, words, alone=alone),
+            input=given,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=limit,
         )
     except subprocess.TimeoutExpired:
         return Said(host=host, code=_SSH_FAILED, output="", errors=f"no end within {limit:g} s", seconds=limit)

@@ -19,13 +19,14 @@ _PATIENCE = 2
 """Seconds for a connection to end by itself; it does as soon as nobody uses it."""
 
 
-def ssh_to(host: HostSpec, *words: str, keep: bool = False) -> list[str]:
+def ssh_to(host: HostSpec, *words: str, keep: bool = False, alone: bool = False) -> list[str]:
     """Return the command that runs a command on a host; every wait in it ends after some 15 seconds.
 
     Args:
         host: Whose host key the stack's file has.
         words: The command.
         keep: Whether others may share its connection while it runs.
+        alone: Whether it makes a connection of its own, even where one is kept.
 
     Raises:
         ColorwayError: this machine has no `ssh`.
@@ -33,6 +34,8 @@ def ssh_to(host: HostSpec, *words: str, keep: bool = False) -> list[str]:
     if shutil.which("ssh") is None:
         raise ColorwayError(f"{host.name}: is reached by SSH, and this machine has none; `apt install openssh-client`")
     options = (
+        # Of an option that is given twice, ssh takes the first.
+        *(["ControlPath=none"] if alone else []),
         *host.ssh_trust,
         f"ConnectTimeout={_CONNECT_TIMEOUT}",
         "ServerAliveInterval=5",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 from dataclasses import replace
+from ipaddress import IPv4Network
 
 import pytest
 
 from colorway.config import stack_files
 from colorway.errors import ColorwayError
-from colorway.hosts import bootstrap, membership, preflight
+from colorway.hosts import bootstrap, membership, preflight, system
 from colorway.hosts.preflight import Facts
 from colorway.hosts.reach import Said, first_manager
 from colorway.render.templates import host_script
@@ -41,6 +42,16 @@ def bare(name, **changes):
         is_root=True,
         memory=3900,
         disk_free=30_000,
+        system="debian 13",
+        kernel_lacks=frozenset(),
+        device="eth0",
+        mtu=1500,
+        networks=(IPv4Network("10.77.0.0/24"),),
+        listeners=(),
+        applied="",
+        in_place=frozenset(),
+        has_firewall=False,
+        daemon_json="",
         docker_installed=True,
         docker_version="28.5.2",
         swarm_state="inactive",
@@ -227,7 +238,7 @@ def test_who_does_not_answer_is_in_the_same_table_with_the_last_words():
         if host.name == "lb2":
             return Said(host=host, code=255, output="", errors="noise\nHost key verification failed.\n", seconds=1)
         facts = {"hostname": host.name, "architecture": "x86_64", "clock": "", "user": "root", "is-root": "yes"}
-        facts |= {"memory": "100", "disk-free": "100000"}
+        facts |= {"memory": "100", "disk-free": "100000", "system": "debian 13", "device": "eth0", "mtu": "1500"}
         lines = "\n".join(f"{key}={value}" for key, value in facts.items())
         return Said(host=host, code=0, output=lines, errors="", seconds=1)
 
@@ -272,7 +283,9 @@ def swarm_of_seven(monkeypatch):
             facts = {"hostname": host.name, "architecture": "x86_64", "clock": "", "user": "root", "is-root": "yes"}
             facts |= {"memory": "4000", "disk-free": "100000", "docker-installed": "yes", "docker-version": "28.5"}
             facts |= {"swarm-state": "active", "swarm-manager": str(known.is_manager).lower(), "swarm-node": host.name}
-            facts |= {"swarm-cluster": known.cluster, **(changed or {}).get(host.name, {})}
+            facts |= {"swarm-cluster": known.cluster, "system": "debian 13", "device": "eth0", "mtu": "1500"}
+            facts |= {"applied": system.wanted(spec, host).digest, "in-place": "firewall ssh", "has-firewall": "yes"}
+            facts |= (changed or {}).get(host.name, {})
             return Said(host=host, code=0, output="\n".join(f"{k}={v}" for k, v in facts.items()), errors="", seconds=0)
 
         monkeypatch.setattr(bootstrap, "Nodes", Known)
@@ -339,10 +352,16 @@ def test_a_clock_is_wrong_by_what_a_slow_answer_does_not_explain(clock, skew):
 
 def test_the_script_says_every_fact_of_this_machine_and_changes_nothing():
     ran = subprocess.run(
-        ["/bin/sh", "-euc", host_script("facts"), "colorway"], capture_output=True, text=True, check=True
+        ["/bin/sh", "-euc", host_script("facts"), "colorway", "127.0.0.1", "lab", "stack-lab"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     facts = preflight.read_facts(said("lb1", *ran.stdout.splitlines()), now=0)
     assert facts.hostname
     assert facts.architecture
     assert facts.memory > 0
     assert facts.disk_free > 0
+    assert (facts.device, facts.mtu > 0) == ("lo", True)
+    assert facts.applied == "", "nobody has set this machine to anything"
+    assert facts.system
