@@ -24,6 +24,10 @@ MakeUpkeep = Callable[[PlatformSpec], "Upkeep"]
 """Returns who lets a stack's hosts rest."""
 
 
+_WIDEST = 200
+"""Columns of a table, at most."""
+
+
 class Commands:
     """The commands."""
 
@@ -37,7 +41,8 @@ class Commands:
         spec = self._read(stack)
         if spec.is_local:
             raise ColorwayError(f"Pulumi.{stack}.yaml: its only host is this machine, which is reached without SSH")
-        Console(highlight=False).print(_table(check(spec)))
+        # A row is a line, also where it is longer than the terminal's, or goes to a program.
+        Console(highlight=False, width=_WIDEST).print(_table(check(spec)))
 
     def drain(self, stack: Stack, host: Host) -> None:
         """Let all tasks of a host move to others; refused where those could not do what it does."""
@@ -63,15 +68,18 @@ class Commands:
 
 
 def _table(facts: list[Facts]) -> Table:
-    table = Table("host", "address", "architecture", "memory", "disk free", "docker", "swarm", box=None, pad_edge=False)
+    columns = ("host", "address", "system", "architecture", "memory", "disk free", "MTU", "docker", "swarm")
+    table = Table(*columns, box=None, pad_edge=False)
     for one in facts:
         role = "manager" if one.is_manager else "worker"
         table.add_row(
             one.host.name,
             str(one.host.address),
+            one.system,
             one.architecture,
             f"{one.memory} MiB",
             f"{one.disk_free} MiB",
+            str(one.mtu),
             one.docker_version or ("is not running" if one.docker_installed else "is missing"),
             role if one.swarm_state == "active" else one.swarm_state or "none",
         )

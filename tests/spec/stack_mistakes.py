@@ -350,8 +350,8 @@ CASES = (
         "  colorway:generate-secrets: true\n  colorway:versions",
         Line(
             (
-                "colorway:generate-secrets: is no known key; known: architecture, bootstrap, domains, environment, hosts, "
-                "network, overrides, platform, registries, release, traffic, versions, zone"
+                "colorway:generate-secrets: is no known key; known: architecture, bootstrap, domains, environment, "
+                "hosts, network, overrides, platform, registries, release, traffic, versions, zone"
             ),
             at="colorway:generate",
         ),
