@@ -31,7 +31,7 @@ say kernel-lacks "${missing# }"
 device=$(ip -o -4 address show to "$address" 2>/dev/null | awk 'NR == 1 {print $2}')
 say device "$device"
 if [ -n "$device" ]; then say mtu "$(cat "/sys/class/net/$device/mtu")"; fi
-say networks "$(ip -4 route show 2>/dev/null | awk '$1 != "default" && $0 !~ / dev (docker|br-|veth)/ {printf "%s ", $1}')"
+say networks "$(ip -4 route show 2>/dev/null | awk '$1 ~ /^[0-9]/ && $0 !~ / dev (docker|br-|veth)/ {printf "%s ", $1}')"
 say listeners "$(ss -Hltunp 2>/dev/null | awk '{
   who = match($0, /\(\("[^"]+"/) ? substr($0, RSTART + 3, RLENGTH - 4) : ""
   printf "%s %s %s;", $1, $5, who
