@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
+from time import sleep
 from typing import Any
 
 from colorway.config.stack_files import stack_file
@@ -35,8 +36,10 @@ _POOLS = tuple(
 """Where Docker's bridges may have their addresses, the one that is liked best first."""
 _INSTALL = 1200
 """Seconds for packages and the engine's start."""
-_SEAL = 80
-"""Seconds for the connection that keeps what was set; the host takes it back after 60."""
+_SEAL = 15
+"""Seconds for one connection that is to keep what was set; the host takes it back after 60."""
+_TRIES = 4
+"""Such connections, a second apart: while sshd reads its settings anew it refuses everybody."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,27 +162,31 @@ def set_up(
     networks = [spec.settings.network.range, *(network for one in facts for network in one.networks)]
     daemons = {one.host.name: daemon_json(one.daemon_json, avoid=networks) for one in pending}
 
-    def one_host(host: HostSpec) -> tuple[Said, Said | None]:
-        setting = wanted(spec, host)
-        done = reach(host, _script(), *setting.told(daemons[host.name]), limit=_INSTALL)
-        if done.code:
-            return done, None
-        return done, reach(host, host_script("seal"), spec.stack, setting.digest, limit=_SEAL, alone=True)
-
     failed = []
-    for name, (done, sealed) in everywhere([one.host for one in pending], one_host).items():
+    answers = everywhere([one.host for one in pending], lambda host: _set(spec, host, daemons[host.name], reach))
+    for name, (done, complaint) in answers.items():
         if done.output.strip():
             say(f"{name}: {', '.join(done.output.splitlines())}")
-        if sealed is None:
-            failed.append(f"{name}: {done.last_words}")
-        elif sealed.code:
-            failed.append(
-                f"{name}: no new connection came in after it ({sealed.last_words}); within a minute the host takes the "
-                "firewall and SSH's settings back"
-            )
+        if complaint:
+            failed.append(f"{name}: {complaint}")
     if spec.settings.environment is Environment.LAB:
         say(f"left as they are in a lab: {', '.join(NOT_IN_A_LAB)}")
     if failed:
         told = "\n".join(failed)
         again = f"`colorway up {spec.stack}` goes on with them"
         raise ColorwayError(f"{stack_file(spec.stack)}: not every host is set up; {again}\n{told}")
+
+
+def _set(spec: PlatformSpec, host: HostSpec, daemon: str, reach: Reach) -> tuple[Said, str]:
+    """Set one host; return what it says of that, and what is wrong, empty where nothing is."""
+    setting = wanted(spec, host)
+    done = reach(host, _script(), *setting.told(daemon), limit=_INSTALL)
+    if done.code:
+        return done, done.last_words
+    for _ in range(_TRIES):
+        sealed = reach(host, host_script("seal"), spec.stack, setting.digest, limit=_SEAL, alone=True)
+        if sealed.reached:
+            return done, sealed.last_words if sealed.code else ""
+        sleep(1)
+    said = f"no new connection came in after it ({sealed.last_words})"
+    return done, f"{said}; within a minute the host takes the firewall and SSH's settings back"

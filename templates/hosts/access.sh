@@ -9,7 +9,7 @@ mkdir -p /run/colorway
 
 if [ -n "$ssh" ]; then
   grep -Eqi '^[[:space:]]*Include[[:space:]].*sshd_config\.d' /etc/ssh/sshd_config || {
-    echo "/etc/ssh/sshd_config does not begin with \`Include /etc/ssh/sshd_config.d/*.conf\`, so that nothing can be set beside it" >&2
+    echo "/etc/ssh/sshd_config has no \`Include /etc/ssh/sshd_config.d/*.conf\`; begin it with that, or write colorway:bootstrap: {ssh: false}" >&2
     exit 1
   }
   { printf '%s' "$ssh"; cat /etc/ssh/sshd_config; } >/run/colorway/sshd_config

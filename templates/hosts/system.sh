@@ -26,7 +26,7 @@ keeps_time() {
 missing=
 [ -z "$firewall" ] || command -v nft >/dev/null || missing="$missing nftables"
 [ -z "$upgrades" ] || command -v unattended-upgrade >/dev/null || missing="$missing unattended-upgrades"
-if [ -z "$clock" ] || ! has_systemd || keeps_time; then clock=; else missing="$missing systemd-timesyncd"; fi
+if [ -z "$clock" ] || ! has_systemd || systemd-detect-virt --quiet --container || keeps_time; then clock=; else missing="$missing systemd-timesyncd"; fi
 if [ -n "$missing" ]; then
   command -v apt-get >/dev/null || { echo "there is no$missing, and no apt-get to install it" >&2; exit 1; }
   # A new machine is often busy upgrading itself.

@@ -97,6 +97,11 @@ def test_dockers_bridges_are_where_no_host_and_no_network_is(avoid, pool):
     assert found["default-address-pools"] == [{"base": pool, "size": 24}]
 
 
+@pytest.fixture(autouse=True)
+def _in_no_time(monkeypatch):
+    monkeypatch.setattr(system, "sleep", lambda _seconds: None)
+
+
 @dataclass
 class Hosts:
     """Hosts that do as they are told; some of them fail."""
@@ -104,6 +109,8 @@ class Hosts:
     refuses: tuple[str, ...] = ()
     shut: tuple[str, ...] = ()
     """Let nobody in any more once they are set."""
+    slow: int = 0
+    """Connections that every host refuses while its sshd reads its settings."""
     asked: list = field(default_factory=list)
     held: list = field(default_factory=list)
     facts: dict = field(default_factory=dict)
@@ -123,7 +130,8 @@ class Hosts:
         if kind == "set" and host.name in self.refuses:
             return says(errors="noise\nE: Unable to locate package nftables\n", code=100)
         if kind == "seal":
-            if host.name in self.shut:
+            tried = self.asked.count((host.name, "seal", True))
+            if host.name in self.shut or tried <= self.slow:
                 return says(errors="ssh: connect to host: Connection timed out", code=255)
             self.facts.setdefault(host.name, {})
             self.facts[host.name] |= {"applied": arguments[1], "in-place": "firewall ssh", "docker-version": "28.5"}
@@ -177,6 +185,12 @@ def test_who_lets_nobody_in_anew_is_named_and_not_kept():
     assert told[1].startswith("lb2: no new connection came in after it (ssh: connect to host: Connection timed out)")
     assert told[1].endswith("takes the firewall and SSH's settings back")
     assert len(told) == 2, "the others are set"
+
+
+def test_one_that_is_reading_its_settings_is_asked_again():
+    hosts = Hosts(slow=2)
+    hosts.up()
+    assert hosts.asked.count(("lb1", "seal", True)) == 3
 
 
 def test_one_that_refuses_is_named_with_its_last_words_and_needs_no_seal():
