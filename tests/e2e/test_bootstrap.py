@@ -72,6 +72,8 @@ def test_a_firewall_lets_in_what_the_stack_publishes_and_locks_nobody_out(clone:
     sh(clone, "lb1", "pgrep dockerd", code=1)
     sh(clone, "app1", "kill $(cat /run/stranger.pid)")
 
+    mine = {"registry-mirrors": ["https://mirror.example"], "log-driver": "json-file"}
+    sh(clone, "db1", f"mkdir -p /etc/docker; echo '{json.dumps(mine)}' >/etc/docker/daemon.json")
     # A mistake that locks everybody out is over after a minute, and the next run goes on.
     sh(clone, "app1", FORGETFUL)
     said = clone.run("up", clone.stack, code=1).output
@@ -81,8 +83,6 @@ def test_a_firewall_lets_in_what_the_stack_publishes_and_locks_nobody_out(clone:
     assert "stack" not in sh(clone, "app1", "ls /etc/colorway/firewall")
     sh(clone, "app1", "rm /usr/local/bin/nft")
 
-    mine = {"registry-mirrors": ["https://mirror.example"], "log-driver": "json-file"}
-    sh(clone, "db1", f"mkdir -p /etc/docker; echo '{json.dumps(mine)}' >/etc/docker/daemon.json")
     clone.up()
     listen(clone, "lb1")
     for address, port, open_to_all in (
