@@ -100,7 +100,7 @@ def test_a_firewall_lets_in_what_the_stack_publishes_and_locks_nobody_out(clone:
     kept = json.loads(sh(clone, "db1", "cat /etc/docker/daemon.json"))
     assert kept | mine == kept, "what somebody set stays"
     assert "default-address-pools" in kept
-    assert "passwordauthentication no" in sh(clone, "lb1", "/usr/sbin/sshd -T")
+    assert "passwordauthentication no" in sh(clone, "lb1", "/usr/sbin/sshd -T").lower()
 
     # Where somebody takes it away, the next run sees it; a host that starts anew has it at once.
     sh(clone, "lb1", "nft delete table inet colorway")
