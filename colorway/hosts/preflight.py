@@ -69,7 +69,7 @@ class Facts:
     in_place: frozenset[str]
     """What of it is surely there still: `firewall`, `ssh`."""
     has_firewall: bool
-    """Whether it has one of colorway's, of whatever stack."""
+    """Whether it was given one of colorway's, of whatever stack; somebody may have taken the table away since."""
     daemon_json: str
     """Docker's settings as they stand in the file."""
     docker_installed: bool

@@ -41,7 +41,7 @@ say applied "$(cat "/var/lib/colorway/.applied/$stack" 2>/dev/null)"
 nft list chain inet colorway "$chain" >/dev/null 2>&1 && there=firewall || there=
 if [ -e "/etc/ssh/sshd_config.d/00-colorway-$stack.conf" ]; then there="$there ssh"; fi
 say in-place "$there"
-if nft list table inet colorway >/dev/null 2>&1; then say has-firewall yes; fi
+if ls /etc/colorway/firewall/stack-*.nft >/dev/null 2>&1; then say has-firewall yes; fi
 say daemon-json "$(base64 -w 0 /etc/docker/daemon.json 2>/dev/null)"
 
 if command -v dockerd >/dev/null; then say docker-installed yes; else say docker-installed no; fi
