@@ -110,7 +110,8 @@ def test_a_firewall_lets_in_what_the_stack_publishes_and_locks_nobody_out(clone:
     Lab(spec=stack_files.from_file(root=clone.path, stack=clone.stack), root=clone.path).host("lb1").stop()
     lab(clone, "up")
     listen(clone, "lb1")
-    assert comes_in(LB1, 22)
+    # This machine has yet to learn its new interface's address.
+    wait_until(lambda: comes_in(LB1, 22), limit=90, what="the host that started anew lets SSH in", every=1)
     assert not comes_in(LB1, STRANGER)
 
     # What is left open by name is open, and all hosts are told.
