@@ -10,6 +10,7 @@ import typer
 
 from colorway.cli.hosts import Host
 from colorway.config import stack_files
+from colorway.errors import ColorwayError
 from colorway.lab.faults import Fault, Faults
 from colorway.machine import daemon
 from colorway.machine.progress import TerminalProgress
@@ -26,14 +27,36 @@ class Commands:
     def __init__(self, root: Callable[[], Path]) -> None:
         self._root = root
 
-    def up(self, stack: Stack = "lab") -> None:
+    def up(
+        self,
+        stack: Stack = "lab",
+        like: Annotated[
+            str | None,
+            typer.Option("--like", help="A stack whose hosts are to be rehearsed; its lab is the stack LIKE-lab."),
+        ] = None,
+    ) -> None:
         """Start the hosts that do not run: bare, each with an SSH server, on a network of their own."""
+        if like is not None:
+            stack = self._rehearsed(like, stack)
         lab = self._lab(stack)
         lab.refuse()
         with TerminalProgress() as progress:
             daemon.ensure_docker(progress)
             started = lab.up(progress=progress)
         typer.echo(f"started: {', '.join(started)}" if started else "all hosts of the lab run already")
+        if like is not None:
+            typer.echo(f"next: colorway up {stack}; the end of it: colorway lab down --stack {stack}")
+
+    def _rehearsed(self, like: str, stack: str) -> str:
+        from colorway.lab import rehearsal  # noqa: PLC0415 - what only this needs
+
+        name = rehearsal.stack_name(like)
+        if stack not in {"lab", name}:
+            raise ColorwayError(f"--like {like} is the lab of the stack {name}, and not of {stack}; leave --stack out")
+        file = stack_files.stack_file(name)
+        is_new = rehearsal.write(self._root(), like)
+        typer.echo(f"wrote {file}" if is_new else f"{file} is there already, and stays as it is")
+        return name
 
     def down(self, stack: Stack = "lab") -> None:
         """End the hosts, and throw their disks away."""
@@ -61,7 +84,9 @@ class Commands:
         self,
         kind: Annotated[Fault, typer.Argument(help="What befalls the host.", show_default=False)],
         host: Host,
-        what: Annotated[str, typer.Argument(help="The path of read-only, the service of kill-task.")] = "",
+        what: Annotated[
+            str, typer.Argument(help="The path of read-only, the service of kill-task, the bytes of mtu.")
+        ] = "",
         *,
         undo: Annotated[bool, typer.Option("--undo", help="Let it be over.")] = False,
         stack: Stack = "lab",

@@ -25,10 +25,16 @@ class Fault(StrEnum):
     """Not a byte is free."""
     READ_ONLY = "read-only"
     """Nothing can be written below a path."""
+    SLOW = "slow"
+    """Its line carries 10 Mbit/s each way, and loses one packet of a hundred that it is sent."""
+    MTU = "mtu"
+    """Its line takes no packet that is longer than so many bytes, and says nothing to who sends one."""
     KILL_TASK = "kill-task"
     """A service's containers on this host are killed; Swarm starts others."""
 
 
+_SLOW = "root tbf rate 10mbit burst 32kb latency 400ms"
+_LOSS = "iptables -w {} INPUT -i eth0 -m statistic --mode random --probability 0.01 -j DROP"
 _INSIDE = {
     Fault.KILL_DOCKER: (
         "pkill -KILL -x dockerd || :; pkill -KILL -x containerd || :",
@@ -47,12 +53,27 @@ _INSIDE = {
         'mountpoint -q "$1" || mount --bind "$1" "$1"; mount -o remount,ro,bind "$1"',
         'umount "$1"',
     ),
+    Fault.SLOW: (
+        f"tc qdisc replace dev eth0 {_SLOW}\n{_LOSS.format('-C')} 2>/dev/null || {_LOSS.format('-I')}",
+        f"tc qdisc delete dev eth0 root 2>/dev/null || :\n{_LOSS.format('-D')} 2>/dev/null || :",
+    ),
+    Fault.MTU: ('ip link set eth0 mtu "$1"', "ip link set eth0 mtu 1500"),
     Fault.KILL_TASK: (
         'docker ps -q --filter "label=com.docker.swarm.service.name=$1" | xargs -r docker kill >/dev/null',
         "true",
     ),
 }
-_WANTS = {Fault.READ_ONLY: "the path", Fault.KILL_TASK: "the service's name in the swarm"}
+_WANTS = {
+    Fault.READ_ONLY: "the path",
+    Fault.MTU: "the longest packet in bytes",
+    Fault.KILL_TASK: "the service's name in the swarm",
+}
+
+_SAME_UNDO = frozenset({Fault.MTU})
+"""Those whose undo need not be told what they are about."""
+_PORT = (f'tc qdisc replace dev "$1" {_SLOW}', 'tc qdisc delete dev "$1" root 2>/dev/null || :')
+_LEAST_MTU, _MTU = 576, 1500
+"""Bytes: what everybody must take by RFC 791, and what a cable of the lab takes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,10 +101,16 @@ class Faults:
 
     def _do(self, fault: Fault, what: str, *, undo: bool) -> None:
         name = self.host.spec.name
-        if fault in _WANTS and not what:
+        if fault in _WANTS and not what and not (undo and fault in _SAME_UNDO):
             raise ColorwayError(f"{fault} {name}: needs {_WANTS[fault]} behind it")
+        if fault is Fault.MTU and what and not (what.isdecimal() and _LEAST_MTU <= int(what) <= _MTU):
+            raise ColorwayError(f"{fault} {name}: {what} is no length of packets; {_LEAST_MTU} to {_MTU} bytes are")
         if fault is Fault.CUT:
             self.switch.namespaces.run("ip", "link", "set", self.switch.port(name), "up" if undo else "down")
+        elif fault is Fault.SLOW:
+            # What it is sent waits on the other end of its cable.
+            self.switch.namespaces.run("/bin/sh", "-euc", _PORT[undo], "colorway", self.switch.port(name))
+            self.host.run(_INSIDE[fault][undo])
         elif fault is Fault.PAUSE:
             self.host.stand_still(on=not undo)
         else:

@@ -71,6 +71,23 @@ def test_bare_hosts_are_up_reached_apart_and_gone(clone: Clone):
         assert offered(f"{NETWORK}.31"), "and only there"
         lab(clone, "fault", fault, "app1", "--undo")
     assert offered(f"{NETWORK}.21")
+    ping = ("exec", "lb1", "--", "ping", "-c", "3", "-W", "2", "-M", "do", "-s", "1450", f"{NETWORK}.21")
+    lab(clone, *ping)
+    lab(clone, "fault", "mtu", "app1", "1450")
+    lab(clone, *ping, code=1)
+    assert offered(f"{NETWORK}.21"), "what is short comes through"
+    lab(clone, "fault", "mtu", "app1", "--undo")
+    lab(clone, *ping)
+    assert "is no length of packets" in lab(clone, "fault", "mtu", "app1", "many", code=1)
+    line = ("exec", "app1", "--", "sh", "-c", "tc qdisc show dev eth0; iptables -S INPUT")
+    lab(clone, "fault", "slow", "app1")
+    lab(clone, "fault", "slow", "app1")
+    slow = lab(clone, *line)
+    assert "tbf" in slow
+    assert slow.count("--probability") == 1, slow
+    assert offered(f"{NETWORK}.21"), "a slow line is one"
+    lab(clone, "fault", "slow", "app1", "--undo")
+    assert not re.search("tbf|probability", lab(clone, *line))
     refused = lab(clone, "fault", "read-only", "app1", code=1)
     assert "read-only app1: needs the path behind it" in refused
     # A lab is taken down also while a host stands still.
@@ -83,6 +100,16 @@ def test_bare_hosts_are_up_reached_apart_and_gone(clone: Clone):
     assert re.search(r"lb1 .* runs", lab(clone, "status"))
     assert f"gone, with their disks: {', '.join(FEW)}" in lab(clone, "down")
     assert left() == []
+
+    try:
+        said = clone.run("lab", "up", "--like", "staging").output
+        assert "wrote Pulumi.staging-lab.yaml" in said
+        assert "started: lb1, app1, db1" in said
+        assert "stays as it is" in clone.run("lab", "up", "--like", "staging").output
+        checked = clone.run("hosts", "check", "staging-lab").output
+        assert [row.split()[0] for row in checked.splitlines()[1:]] == ["lb1", "app1", "db1"]
+    finally:
+        clone.run("lab", "down", "--stack", "staging-lab")
 
 
 def offered(address: str) -> str:

@@ -60,6 +60,7 @@ SHOWN: Mapping[str, str] = {
     "colorway up lab": LAB,
     "colorway lab status": LAB,
     "colorway lab exec lb1 -- ip address": LAB,
+    "colorway lab up --like production": LAB,
     "colorway lab fault cut lb2": LAB,
     "colorway lab fault cut lb2 --undo": LAB,
     "colorway lab down": LAB,

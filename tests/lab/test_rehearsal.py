@@ -1,0 +1,69 @@
+"""The lab of another stack: its hosts and settings, and nothing that is secret."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from colorway.config import stack_files
+from colorway.errors import ColorwayError
+from colorway.lab import rehearsal
+from colorway.lab.host import has_published_key
+from colorway.spec.stack import Environment
+
+ROOT = Path(__file__).resolve().parents[2]
+RENTED = ("production", "preproduction", "staging", "portal-production", "portal-staging")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    for folder in ("platforms", "releases", "images", "config"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
+    for file in ROOT.glob("Pulumi*.yaml"):
+        (tmp_path / file.name).write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize("like", RENTED)
+def test_a_rehearsal_has_the_hosts_roles_and_settings_of_its_stack(project: Path, like: str):
+    assert rehearsal.write(project, like)
+    name = rehearsal.stack_name(like)
+    theirs = stack_files.from_file(root=project, stack=like).settings
+    ours = stack_files.from_file(root=project, stack=name).settings
+    assert [(host.name, host.roles) for host in ours.hosts] == [(host.name, host.roles) for host in theirs.hosts]
+    for key in ("platform", "domains", "versions", "traffic", "overrides"):
+        assert getattr(ours, key) == getattr(theirs, key), f"{key} is what is rehearsed"
+    assert ours.environment is Environment.LAB
+    assert not ours.network.encrypted, "many a kernel in a container has no ESP"
+    assert all(has_published_key(host) for host in ours.hosts), "or the lab's hosts would be strangers"
+    text = (project / stack_files.stack_file(name)).read_text(encoding="utf-8")
+    assert "secure:" not in text, "no secret of theirs is in it"
+    assert not ours.registries
+
+
+def test_what_a_user_has_changed_in_it_stays(project: Path):
+    rehearsal.write(project, "staging")
+    file = project / "Pulumi.staging-lab.yaml"
+    file.write_text(file.read_text(encoding="utf-8") + "# mine\n", encoding="utf-8")
+    assert not rehearsal.write(project, "staging")
+    assert file.read_text(encoding="utf-8").endswith("# mine\n")
+
+
+@pytest.mark.parametrize(
+    ("like", "why"),
+    [("local", "is this machine's"), ("lab", "is a lab already"), ("nowhere", "Pulumi.nowhere.yaml")],
+)
+def test_what_has_no_hosts_of_its_own_cannot_be_rehearsed(project: Path, like: str, why: str):
+    with pytest.raises(ColorwayError, match=why):
+        rehearsal.write(project, like)
+    assert not (project / f"Pulumi.{like}-lab.yaml").exists(), "and nothing is written"
+
+
+def test_its_addresses_are_not_those_that_the_overlay_hides(project: Path):
+    settings = stack_files.from_file(root=project, stack="production").settings
+    hidden = settings.network.model_copy(update={"range": rehearsal._LABS[0].supernet(new_prefix=17)})
+    text = rehearsal.stack_text("production", settings.model_copy(update={"network": hidden}))
+    assert "address: 10.78." in text
+    first = int(text.split("address: 10.78.")[1].split(".")[0])
+    assert first >= 128, "10.78.0.0/17 is taken"
