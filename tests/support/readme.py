@@ -18,7 +18,10 @@ from tests.support.clone import ROOT, Clone
 README = ROOT / "README.md"
 HERE = "tests/e2e/test_readme.py"
 """Typed in as printed, in a clean clone, by that module."""
-LAB = "tests/e2e/test_lab.py::test_seven_bare_hosts_carry_the_platform_and_traffic_moves_on_both_load_balancers"
+HEART = "tests/e2e/test_lab_heart.py"
+LAB = (
+    "tests/e2e/test_lab_platform.py::test_seven_bare_hosts_carry_the_platform_and_traffic_moves_on_both_load_balancers"
+)
 SHOWN: Mapping[str, str] = {
     "make up": HERE,
     "make down": HERE,
@@ -60,9 +63,9 @@ SHOWN: Mapping[str, str] = {
     "colorway up lab": LAB,
     "colorway lab status": LAB,
     "colorway lab exec lb1 -- ip address": LAB,
-    "colorway lab up --like production": LAB,
-    "colorway lab fault cut lb2": LAB,
-    "colorway lab fault cut lb2 --undo": LAB,
+    "colorway lab up --like production": "tests/e2e/test_lab.py::test_the_hosts_of_another_stack_are_rehearsed",
+    "colorway lab fault cut lb2": HEART,
+    "colorway lab fault cut lb2 --undo": HEART,
     "colorway lab down": LAB,
     "make test": ".ci/run",
     "make e2e": ".ci/run",

@@ -1,0 +1,176 @@
+"""The platform on seven hosts of its own: in step, at rest, with roles that go and hosts that come anew."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.clone import Clone
+from tests.support.labs import ALL, NETWORK, asked, bare, colors, lab, loaded
+
+pytestmark = [pytest.mark.area("lab"), pytest.mark.needs("losetup"), pytest.mark.full]
+
+
+@pytest.fixture
+def clone(request: pytest.FixtureRequest, empty_machine: None, pulumi_cli: Path, tmp_path: Path) -> Iterator[Clone]:
+    with bare(tmp_path / "clone", hosts=request.param) as made:
+        yield made
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("clone", [ALL], indirect=True, ids=["seven hosts"])
+def test_seven_bare_hosts_carry_the_platform_and_traffic_moves_on_both_load_balancers(clone: Clone):
+    lab(clone, "up")
+    begun = time.monotonic()
+    first = clone.up()
+    print(f"from bare hosts to the platform: {time.monotonic() - begun:.0f} s, {first.changed}")
+    assert "a swarm" in first.output, "Docker and swarm are the first step"
+    again = clone.up()
+    assert again.changed == {}, f"nothing is left to do:\n{again.output}"
+    clone.run("status", clone.stack)
+    checked = clone.run("hosts", "check", clone.stack).output
+    assert [row.split()[0] for row in checked.splitlines()[1:]] == list(ALL)
+    assert re.search(r"^db1 .* manager$", checked.replace(" \n", "\n"), re.MULTILINE), "what is in the swarm as what"
+    lab(clone, "status")
+    assert f"{NETWORK}.11" in lab(clone, "exec", "lb1", "--", "ip", "address")
+
+    for blue, answers in ((0, "green"), (100, "blue")):
+        clone.traffic(blue)
+        clone.up()
+        for number in (11, 12):
+            assert asked(f"{NETWORK}.{number}")["color"] == answers, "both load balancers are in step"
+
+    # A host rests, is restarted, and works again: who is served by another one notices nothing.
+    with loaded(clone, 11) as load:
+        load.wait_for(lambda report: len(report.users("start")) >= 10, timeout=120)
+        assert "app2 rests" in clone.run("hosts", "drain", clone.stack, "app2").output
+        refused = clone.run("hosts", "drain", clone.stack, "app1", code=1).output
+        assert "app2 rests already" in refused
+        clone.run("hosts", "activate", clone.stack, "app2")
+        # Swarm leaves all where it is.
+        refused = clone.run("hosts", "reboot", clone.stack, "app1", code=1).output
+        assert re.search(r"all tasks of labtest-\w+-blue run on app1, and none would be left while they move", refused)
+        clone.run("hosts", "reboot", clone.stack, "app2")
+        clone.run("hosts", "reboot", clone.stack, "lb2")
+        report = load.stop()
+    print(report.summary())
+    assert report.problems() == []
+    assert clone.up().changed == {}, "nobody has to do anything"
+    refused = clone.run("hosts", "drain", clone.stack, "db1", code=1).output
+    assert "run on db1 and nowhere else" in refused
+
+    clone.traffic(0)
+    edge = f"/var/lib/colorway/{clone.stack}/load-balancer"
+    lab(clone, "fault", "read-only", "lb2", edge)
+    failed = clone.up(code=1).output
+    assert "routing-check-lb2" in failed, f"the check is what fails:\n{failed}"
+    assert colors() == ["blue", "blue"], "one whose check fails: neither changes"
+    lab(clone, "fault", "read-only", "lb2", edge, "--undo")
+    # In the place of the link that the apply makes, and nothing that the check looks at.
+    lab(clone, "exec", "lb2", "--", "mkdir", "-p", f"{edge}/current.new/in-the-way")
+    failed = clone.up(code=1).output
+    assert re.search(r"load balancer lb1 serves generation \w+ again: lb2 could not be told the new one", failed)
+    assert colors() == ["blue", "blue"], "one whose apply fails: both go back"
+    lab(clone, "exec", "lb2", "--", "rm", "-r", f"{edge}/current.new")
+    clone.up()
+    assert colors() == ["green", "green"]
+    clone.down()
+
+
+ROLE = r"^ +- \{name: app2, .*\n"
+
+
+@pytest.mark.timeout(2400)
+@pytest.mark.parametrize("clone", [ALL], indirect=True, ids=["seven hosts"])
+def test_a_role_is_removed_a_host_is_replaced_and_leaves_the_file_and_nothing_is_lost(clone: Clone):
+    lab(clone, "up")
+    clone.up()
+    text = clone.stack_file.read_text(encoding="utf-8")
+    [line] = re.findall(ROLE, text, re.MULTILINE)
+    with loaded(clone, 11) as load:
+        load.wait_for(lambda report: len(report.users("start")) >= 10, timeout=120)
+
+        # Last in the file: the first host of a role has what there is once.
+        watches = line.replace("roles: [web]", "roles: [monitoring]")
+        write(
+            clone, text.replace(line, "").replace("\nencryptionsalt", f"\n{watches}encryptionsalt"), "Have one web host"
+        )
+        clone.up()
+        assert services_on(clone, "app2") == set(), "a role that goes leaves no task"
+        assert f"colorway-{clone.stack}-web" not in lab(clone, "exec", "db1", "--", "docker", "node", "inspect", "app2")
+        write(clone, text, "Have two again")
+        clone.up()
+
+        # Another machine under its name.
+        spread(clone)
+        assert services_on(clone, "app2"), "there is something to lose"
+        replaced = clone.run("hosts", "replace", clone.stack, "app2").output
+        assert "app2 has left the swarm" in replaced
+        assert (
+            lab(clone, "exec", "app2", "--", "docker", "info", "-f", "{{.Swarm.LocalNodeState}}").strip() == "inactive"
+        )
+        lab(clone, "renew", "app2")
+        assert "app2 joins as a worker" in clone.up().output
+        assert "app2" in nodes(clone)
+        assert clone.up().changed == {}, "it is a host like the others"
+
+        # It dies, and comes back anew without a word to anybody.
+        lab(clone, "renew", "app2")
+        assert "app2 was installed anew; the swarm has forgotten what it was" in clone.up().output
+        assert nodes(clone).count("app2") == 1, "its name is not ambiguous"
+
+        spread(clone)
+        write(clone, text.replace(line, ""), "Do without app2")
+        assert "the host app2 leaves" in clone.run("preview", clone.stack).output
+        assert "app2 has left the swarm" in clone.up().output
+        assert "app2" not in nodes(clone)
+        assert clone.up().changed == {}
+        report = load.stop()
+    print(report.summary())
+    assert report.problems() == []
+
+    two = text.replace(line, "").replace("roles: [manager]", "roles: [manager, database]")
+    first, second = (re.findall(rf"^ +- \{{name: {name}, .*\n", two, re.MULTILINE)[0] for name in ("db1", "db2"))
+    write(clone, two.replace(second, "").replace(first, second + first), "Swap the database hosts")
+    assert "the data store postgres moves from the host db1 to db2" in clone.run("preview", clone.stack, code=1).output
+    write(clone, text.replace(line, ""), "Swap them back")
+
+    kept = clone.run("down", clone.stack, "--yes").output
+    assert f"kept on db1: {clone.stack}-postgres, {clone.stack}-redis" in kept
+    assert lab(clone, "exec", "db1", "--", "docker", "volume", "ls", "-q").split()
+    gone = clone.down().output
+    assert f"removed on db1: {clone.stack}-postgres, {clone.stack}-redis" in gone
+    for host in ("lb1", "db1", "mon1"):
+        assert (
+            lab(clone, "exec", host, "--", "sh", "-c", "docker volume ls -q; ls /var/lib/colorway 2>/dev/null || :")
+            == ""
+        )
+
+
+def write(clone: Clone, text: str, subject: str) -> None:
+    """Commit another text of the stack's file."""
+    clone.stack_file.write_text(text, encoding="utf-8")
+    clone.commit(subject)
+
+
+def nodes(clone: Clone) -> str:
+    """Return the swarm's nodes, each with its state."""
+    return lab(clone, "exec", "db1", "--", "docker", "node", "ls", "--format", "{{.Hostname}} {{.Status}}")
+
+
+def spread(clone: Clone) -> None:
+    """Let each web host have tasks of every colored service, as the tool says it where all are on one."""
+    for color in ("blue", "green"):
+        for service in ("api", "web"):
+            update = ("docker", "service", "update", "--quiet", "--force", f"{clone.stack}-{service}-{color}")
+            lab(clone, "exec", "db1", "--", *update)
+
+
+def services_on(clone: Clone, host: str) -> set[str]:
+    """Return the services that have a container on a host."""
+    label = '{{.Label "com.docker.swarm.service.name"}}'
+    return set(lab(clone, "exec", host, "--", "docker", "ps", "--format", label).split())
