@@ -92,6 +92,9 @@ class Switch:
     def stop(self) -> None:
         """Take it away, with all cables."""
         self.namespaces.end()
+        # The kernel takes this machine's away, too, but some time later.
+        with suppress(ColorwayError):
+            run(["ip", "link", "delete", self.cable], what=self.namespaces.what)
 
     def _refuse_taken(self) -> None:
         for line in run(["ip", "-4", "-o", "address"], what=self.namespaces.what).splitlines():
