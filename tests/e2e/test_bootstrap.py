@@ -13,7 +13,7 @@ import pytest
 from colorway.config import stack_files
 from colorway.lab.lab import Lab
 from tests.support.clone import Clone
-from tests.support.labs import FEW, NETWORK, asked, lab, left, make
+from tests.support.labs import FEW, NETWORK, asked, bare, lab
 from tests.support.wait import wait_until
 
 pytestmark = [pytest.mark.area("lab"), pytest.mark.needs("losetup"), pytest.mark.full]
@@ -24,14 +24,9 @@ STRANGER = 2299
 
 @pytest.fixture
 def clone(empty_machine: None, pulumi_cli: Path, tmp_path: Path) -> Iterator[Clone]:
-    """A checkout with a stack of three bare hosts; its lab is gone at the end."""
-    made = make(tmp_path / "clone", hosts=FEW)
-    # Of a run that was killed.
-    lab(made, "down")
-    lab(made, "up")
-    yield made
-    lab(made, "down")
-    assert left() == []
+    with bare(tmp_path / "clone", hosts=FEW) as made:
+        lab(made, "up")
+        yield made
 
 
 def comes_in(address: str, port: int) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import re
 import subprocess
+import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -56,15 +58,28 @@ PATIENT = replace(
 
 
 @contextmanager
+def turn(*, wait: bool) -> Iterator[bool]:
+    """Hold the one lab under test of this machine; say whether it could be had without waiting for another run."""
+    with (Path(tempfile.gettempdir()) / "colorway-test-lab.lock").open("w", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+@contextmanager
 def bare(path: Path, *, hosts: Collection[str]) -> Iterator[Clone]:
     """Yield a checkout with a stack of such hosts; its lab is gone at the end."""
-    made = make(path, hosts=hosts)
-    # Of a run that was killed.
-    lab(made, "down")
-    yield made
-    lab(made, "down")
-    rest = left()
-    assert rest == [], f"nothing is left of it: {rest}"
+    with turn(wait=True):
+        made = make(path, hosts=hosts)
+        # Of a run that was killed.
+        lab(made, "down")
+        yield made
+        lab(made, "down")
+        rest = left()
+        assert rest == [], f"nothing is left of it: {rest}"
 
 
 def with_one_color(clone: Clone) -> None:

@@ -23,7 +23,8 @@ def remove_leftovers() -> None:
         for place in every_free_place(taken):
             if left_behind(place.name):
                 remove(place)
-        if (cache_directory() / "lab" / labs.OURS.name).exists():
+        is_ours = taken.enter_context(labs.turn(wait=False))
+        if is_ours and (cache_directory() / "lab" / labs.OURS.name).exists():
             with tempfile.TemporaryDirectory() as folder:
                 labs.lab(labs.make(Path(folder) / "clone", hosts=labs.ALL), "down")
             assert labs.left() == [], "a lab goes with all that is on it"
