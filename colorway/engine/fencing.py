@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -21,8 +22,8 @@ from colorway.spec.platform_spec import PlatformSpec
 from colorway.swarm.nodes import Nodes
 from colorway.swarm.services import Swarm
 
-_TRIES = 2
-"""How often a host is asked until it counts as lost: being wrong costs one more load balancer."""
+_PATIENCE = 3
+"""Seconds until a host is asked a second time; being wrong would cost one more load balancer."""
 _ANSWER = 15
 """Seconds for its answer; the way back has a minute in all."""
 _LET_IN = 180
@@ -122,17 +123,23 @@ class Edge:
         return self._lost([host for host in self._remote if host.name not in fenced])
 
     def _lost(self, asked: Sequence[HostSpec]) -> tuple[Lost, ...]:
+        answers: Mapping[str, Said] = everywhere(asked, self._asked_twice) if asked else {}
+        return tuple(Lost(host=name, why=said.last_words) for name, said in answers.items() if said.code)
+
+    def _asked_twice(self, host: HostSpec) -> Said:
+        """Return what a host says, of two questions the better; the second does not wait until the first has failed."""
         probe = host_script("edge-probe")
-        found: dict[str, str] = {}
-        for _ in range(_TRIES if asked else 0):
-            answers: Mapping[str, Said] = everywhere(
-                asked, lambda host: self.reach(host, probe, self.spec.edge_directory, limit=_ANSWER)
-            )
-            found = {name: said.last_words for name, said in answers.items() if said.code}
-            asked = [host for host in asked if host.name in found]
-            if not asked:
-                break
-        return tuple(Lost(host=name, why=why) for name, why in found.items())
+
+        def ask() -> Said:
+            return self.reach(host, probe, self.spec.edge_directory, limit=_ANSWER)
+
+        with ThreadPoolExecutor(max_workers=2) as beside:
+            first = beside.submit(ask)
+            with suppress(TimeoutError):
+                if first.result(_PATIENCE).code == 0:
+                    return first.result()
+            second = beside.submit(ask)
+            return first.result() if first.result().code == 0 else second.result()
 
     def without(self, hosts: Collection[str]) -> tuple[str, ...]:
         """Fence load balancers that somebody names.

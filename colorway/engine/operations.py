@@ -183,7 +183,9 @@ class Engine:
             again = fencing.to_run_again(anew, deployed)
             edge = self.edge
             edge.without(without)
-            before, fenced = edge.fenced(), edge.let_in(without=without)
+            before = edge.fenced()
+            # Nor by one that is lost: whether it is back would have to be waited for.
+            fenced = edge.let_in(without=before if continue_on_error else without)
             left_out = fencing.resources_of(fenced, deployed)
             idle = [service for host in fenced for service in names.edge_services(name, host)]
             with (

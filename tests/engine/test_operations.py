@@ -370,6 +370,23 @@ def test_hosts_come_before_the_engine_and_leave_after_it_and_hold_no_way_back_up
     assert made.done == ([ups[1]] if is_way_back else [("before",), ups[0], ("after",)])
 
 
+def test_a_way_back_waits_for_no_load_balancer_that_is_fenced(case, monkeypatch):
+    asked = []
+
+    class Edge(NoEdge):
+        def fenced(self):
+            return ("lb2",)
+
+        def let_in(self, *, without):
+            asked.append(tuple(without))
+            return tuple(without)
+
+    monkeypatch.setattr(operations.fencing, "Edge", Edge)
+    made = case(spec=small_spec(hosts=REMOTE_HOSTS))
+    made.engine.up(continue_on_error=True)
+    assert asked == [("lb2",)], "whether it is back would take 15 s to find out"
+
+
 class NoEdge:
     """Load balancers that are all well."""
 
