@@ -112,6 +112,6 @@ class Faults:
             self.switch.namespaces.run("/bin/sh", "-euc", _PORT[undo], "colorway", self.switch.port(name))
             self.host.run(_INSIDE[fault][undo])
         elif fault is Fault.PAUSE:
-            self.host.stand_still(on=not undo)
+            self.host.group.stand_still(on=not undo)
         else:
             self.host.run(_INSIDE[fault][undo], what)

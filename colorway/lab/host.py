@@ -6,12 +6,14 @@ import base64
 import hashlib
 import struct
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import IPv4Network
 from pathlib import Path
 
 from colorway.errors import ColorwayError
+from colorway.lab.groups import INIT, ControlGroup
 from colorway.lab.namespaces import Namespaces, run
 from colorway.lab.switch import Switch
 from colorway.render.templates import TEMPLATES
@@ -19,8 +21,6 @@ from colorway.spec.hosts import HostSpec
 
 DISK_SIZE = "8G"
 """Most that a host's files and Docker's may take together; only what is used is there."""
-GROUPS = Path("/sys/fs/cgroup")
-"""Where the machine's control groups are, by controller."""
 KINDS = ("--net", "--mount", "--uts", "--ipc", "--pid")
 _PKCS8 = bytes.fromhex("302e020100300506032b657004220420")
 """What stands before the 32 bytes of an Ed25519 key (RFC 8410, section 7)."""
@@ -42,10 +42,10 @@ class LabHost:
         """What it runs in."""
         return Namespaces(what=f"{self.stack}: the lab's host {self.spec.name}", folder=self.folder)
 
-    @property
-    def group(self) -> str:
-        """Its control group, below each controller's root."""
-        return f"colorway-lab/{self.stack}/{self.spec.name}"
+    @cached_property
+    def group(self) -> ControlGroup:
+        """What its processes and containers count as."""
+        return ControlGroup(name=f"colorway-lab/{self.stack}/{self.spec.name}", what=self.namespaces.what)
 
     def start(self, switch: Switch, *, network: IPv4Network, key: str) -> None:
         """Start it as it was left; the first time with an empty disk.
@@ -66,8 +66,10 @@ class LabHost:
             run(["truncate", "--size", DISK_SIZE, str(new)], what=self.namespaces.what)
             run(["mkfs.ext4", "-q", "-O", "^has_journal", str(new)], what=self.namespaces.what)
             new.rename(disk)
+        # Of one that was killed: in version 2 nobody enters a group that has groups.
+        self.group.remove()
         script = str(TEMPLATES / "lab" / "init.sh")
-        arguments = [self.spec.name, str(self.tree), str(disk), str(place), self.group]
+        arguments = [self.spec.name, str(self.tree), str(disk), str(place), self.group.name, INIT]
         pid = self.namespaces.start(["/bin/sh", "-eu", script, "groups", *arguments], kinds=KINDS)
         switch.connect(pid, self.spec.name)
         inside = self.namespaces.run
@@ -81,29 +83,33 @@ class LabHost:
         """Run a script's text as root on it, past network and SSH, and return what it printed.
 
         Raises:
-            ColorwayError: it failed, or the host does not run.
+            ColorwayError: it failed, or the host does not run, or stands still.
         """
-        return self.namespaces.run("/bin/sh", "-euc", f"{_JOIN}{script}", "colorway", *arguments, given=given)
+        command = self.entering(["/bin/sh", "-euc", script, "colorway", *arguments])
+        return run(command, what=self.namespaces.what, given=given)
+
+    def entering(self, command: Sequence[str]) -> list[str]:
+        """Return the command line that runs a command as one of its own: it stands still with it, and ends with it.
+
+        Raises:
+            ColorwayError: the host does not run, or stands still.
+        """
+        entering = self.namespaces.entering(command)
+        if self.group.stands_still:
+            undo = f"colorway lab fault pause {self.spec.name} --undo --stack {self.stack}"
+            raise ColorwayError(f"{self.namespaces.what} stands still; let it go on: {undo}")
+        return ["/bin/sh", "-euc", _JOIN, "colorway", *map(str, self.group.members), "--", *entering]
 
     def stop(self) -> None:
         """Cut its power; the disk stays."""
         # What stands still does not even end.
-        self.stand_still(on=False)
+        self.group.stand_still(on=False)
         self.namespaces.end()
-        for controller in GROUPS.glob(f"*/{self.group}"):
-            for folder in sorted(controller.rglob("*/"), reverse=True):
-                folder.rmdir()
-            controller.rmdir()
-
-    def stand_still(self, *, on: bool) -> None:
-        """Let all its processes stand still, or go on."""
-        freezer = GROUPS / "freezer" / self.group / "freezer.state"
-        if freezer.exists():
-            freezer.write_text("FROZEN" if on else "THAWED", encoding="ascii")
+        self.group.remove()
 
 
-_JOIN = 'for group in /sys/fs/cgroup/*/cgroup.procs; do echo $$ >"$group" || :; done\n'
-"""Has what a script starts count as the host's: it stands still with it, and ends with it."""
+_JOIN = 'while [ "$1" != -- ]; do echo $$ >"$1"; shift; done; shift; exec "$@"'
+"""Goes into groups, and then on. From outside: a namespace of groups lets nobody in who is in none of its own."""
 _ACCESS = """
 umask 077
 mkdir -p ~root/.ssh

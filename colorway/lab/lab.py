@@ -15,7 +15,8 @@ from pathlib import Path
 
 from colorway.config.stack_files import digest_of, stack_file
 from colorway.errors import ColorwayError
-from colorway.lab.host import GROUPS, LabHost, public_host_key
+from colorway.lab.groups import can_limit
+from colorway.lab.host import LabHost, public_host_key
 from colorway.lab.namespaces import run
 from colorway.lab.switch import Switch
 from colorway.machine.daemon import cache_directory, docker, install_packages, this_host
@@ -158,10 +159,6 @@ class Lab:
             for host in there.values():
                 host.stop()
             self.switch.stop()
-            for group in GROUPS.glob(f"*/colorway-lab/{self.spec.stack}"):
-                group.rmdir()
-                if not any(one.is_dir() for one in group.parent.iterdir()):
-                    group.parent.rmdir()
             shutil.rmtree(self.folder)
         ours = [host.spec.name for host in self.hosts]
         return sorted(there, key=lambda name: ours.index(name) if name in ours else len(ours))
@@ -210,10 +207,10 @@ class Lab:
         """Run a command as root on a host, with this terminal; return how it ended.
 
         Raises:
-            ColorwayError: the host does not run, or there is none of that name.
+            ColorwayError: the host does not run, stands still, or there is none of that name.
         """
         # Not by SSH: it must also work where the host's network or SSH server is what is looked at.
-        entering = self.host(name).namespaces.entering(["/usr/bin/env", "--chdir=/root", "HOME=/root", *command])
+        entering = self.host(name).entering(["/usr/bin/env", "--chdir=/root", "HOME=/root", *command])
         return subprocess.run(entering, check=False).returncode
 
     def refuse(self) -> None:
@@ -240,10 +237,10 @@ class Lab:
         missing = _missing()
         if missing and not this_host().is_debian:
             raise ColorwayError(f"{spec.stack}: the lab needs {', '.join(missing)}; install them, and run this again")
-        if not (GROUPS / "memory").is_dir():
+        if not can_limit("memory"):
             raise ColorwayError(
-                f"{spec.stack}: the lab knows control groups of version 1 only, and this machine has version 2; "
-                "boot it with systemd.unified_cgroup_hierarchy=0"
+                f"{spec.stack}: the lab's hosts are control groups, and this machine has none that limit memory; "
+                "boot it with cgroup_enable=memory, or mount them below /sys/fs/cgroup"
             )
 
     def _refuse_other_keys(self) -> None:

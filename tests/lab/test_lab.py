@@ -28,9 +28,9 @@ def _folder_of_its_own(monkeypatch, tmp_path):
     # Tests need not be root's.
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(shutil, "which", lambda tool: f"/usr/bin/{tool}")
-    # Nor need their machine have control groups of version 1.
+    # Nor need their machine have control groups.
     (tmp_path / "groups" / "memory").mkdir(parents=True)
-    monkeypatch.setattr("colorway.lab.lab.GROUPS", tmp_path / "groups")
+    monkeypatch.setattr("colorway.lab.groups.GROUPS", tmp_path / "groups")
 
 
 @pytest.fixture
@@ -101,9 +101,9 @@ def test_on_debian_what_is_missing_is_installed_before_anything_is_made(lab, mon
     assert not lab.tree.exists()
 
 
-def test_a_machine_with_other_control_groups_is_refused(lab, tmp_path):
+def test_a_machine_that_cannot_limit_memory_is_refused(lab, tmp_path):
     (tmp_path / "groups" / "memory").rmdir()
-    with pytest.raises(ColorwayError, match=r"^lab: the lab knows control groups of version 1 only, "):
+    with pytest.raises(ColorwayError, match=r"^lab: the lab's hosts are control groups, and .* none that limit memory"):
         lab.refuse()
 
 
