@@ -56,6 +56,8 @@ class Commands:
         file = stack_files.stack_file(name)
         is_new = rehearsal.write(self._root(), like)
         typer.echo(f"wrote {file}" if is_new else f"{file} is there already, and stays as it is")
+        if rehearsal.is_behind(self._root(), like):
+            typer.echo(f"its hosts are not those of {like}; take the lab down and the file away, to have them again")
         return name
 
     def down(self, stack: Stack = "lab") -> None:

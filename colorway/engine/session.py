@@ -49,7 +49,7 @@ def set_up(spec: PlatformSpec, *, root: Path, progress: Progress) -> None:
 def set_up_hosts(
     spec: PlatformSpec, *, root: Path, progress: Progress, say: Callable[[str], None], without: Collection[str] = ()
 ) -> None:
-    """Make the hosts of a stack one swarm; those of a lab get the images that are built here, too.
+    """Make the hosts of a stack one swarm; those of a lab get the images that are built here, too, and no others.
 
     Raises:
         ColorwayError: a host is not what it should be, and nothing was changed; or it does not do what it is told.
@@ -58,6 +58,9 @@ def set_up_hosts(
     def hold() -> AbstractContextManager[object]:
         return claimed(spec.stack, root=root, swarm=Swarm(spec.manager), reason="up")
 
+    if spec.settings.environment is Environment.LAB:
+        pulled = {image.reference for image in spec.inventory().images} - set(spec.builds())
+        Lab(spec=spec, root=root).refuse_unreached(pulled)
     bootstrap.make_ready(spec, progress=progress, say=say, hold=hold, without=without)
     if spec.settings.environment is Environment.LAB:
         daemon.ensure_docker(progress)

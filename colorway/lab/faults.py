@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from colorway.errors import ColorwayError
 from colorway.lab.host import LabHost
-from colorway.lab.switch import Switch
+from colorway.lab.switch import MTU, Switch
 
 
 class Fault(StrEnum):
@@ -57,7 +57,7 @@ _INSIDE = {
         f"tc qdisc replace dev eth0 {_SLOW}\n{_LOSS.format('-C')} 2>/dev/null || {_LOSS.format('-I')}",
         f"tc qdisc delete dev eth0 root 2>/dev/null || :\n{_LOSS.format('-D')} 2>/dev/null || :",
     ),
-    Fault.MTU: ('ip link set eth0 mtu "$1"', "ip link set eth0 mtu 1500"),
+    Fault.MTU: ('ip link set eth0 mtu "$1"', f"ip link set eth0 mtu {MTU}"),
     Fault.KILL_TASK: (
         'docker ps -q --filter "label=com.docker.swarm.service.name=$1" | xargs -r docker kill >/dev/null',
         "true",
@@ -72,8 +72,8 @@ _WANTS = {
 _SAME_UNDO = frozenset({Fault.MTU})
 """Those whose undo need not be told what they are about."""
 _PORT = (f'tc qdisc replace dev "$1" {_SLOW}', 'tc qdisc delete dev "$1" root 2>/dev/null || :')
-_LEAST_MTU, _MTU = 576, 1500
-"""Bytes: what everybody must take by RFC 791, and what a cable of the lab takes."""
+_LEAST_MTU = 576
+"""Bytes that everybody must take by RFC 791."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,8 +103,8 @@ class Faults:
         name = self.host.spec.name
         if fault in _WANTS and not what and not (undo and fault in _SAME_UNDO):
             raise ColorwayError(f"{fault} {name}: needs {_WANTS[fault]} behind it")
-        if fault is Fault.MTU and what and not (what.isdecimal() and _LEAST_MTU <= int(what) <= _MTU):
-            raise ColorwayError(f"{fault} {name}: {what} is no length of packets; {_LEAST_MTU} to {_MTU} bytes are")
+        if fault is Fault.MTU and what and not (what.isdecimal() and _LEAST_MTU <= int(what) <= MTU):
+            raise ColorwayError(f"{fault} {name}: {what} is no length of packets; {_LEAST_MTU} to {MTU} bytes are")
         if fault is Fault.CUT:
             self.switch.namespaces.run("ip", "link", "set", self.switch.port(name), "up" if undo else "down")
         elif fault is Fault.SLOW:

@@ -24,6 +24,7 @@ from colorway.machine.images import ensure_image
 from colorway.machine.progress import Progress
 from colorway.render.templates import host_script
 from colorway.spec.hosts import HostSpec
+from colorway.spec.names import registry_host
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stack import Environment
 
@@ -43,6 +44,17 @@ TOOLS = {
     "openssl": "openssl",
 }
 """Programs of this machine that a lab uses, and Debian's package of each."""
+
+_ANSWERS = """
+for scheme in https http; do
+  # Whose certificate it is, and who may come in, is Docker's matter.
+  if curl --silent --insecure --output /dev/null --max-time 5 "$scheme://$1/v2/"; then echo yes; exit; fi
+done
+"""
+"""Says yes where a registry answers."""
+_HUB = "docker.io"
+_SERVERS = {_HUB: "registry-1.docker.io"}
+"""Who answers for a registry that is called otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,6 +198,29 @@ class Lab:
                 raise ColorwayError(
                     f"{host.spec.name}: {', '.join(missing)} cannot be brought there: {loaded.stderr.strip()}"
                 )
+
+    def refuse_unreached(self, images: Collection[str]) -> None:
+        """Refuse images that hosts would have to pull, and from where they do not get to; nothing was changed.
+
+        Args:
+            images: References with a registry.
+
+        Raises:
+            ColorwayError: names the registries, what is wanted of them, and the ways out.
+        """
+        there = [host for host in self.hosts if host.namespaces.pid is not None and not host.group.stands_still]
+        asked = {image: registry_host(image) or _HUB for image in sorted(images)}
+        silent = [
+            one for one in sorted({*asked.values()}) if there and not there[0].run(_ANSWERS, _SERVERS.get(one, one))
+        ]
+        if silent:
+            wanted = [image.partition("@")[0] for image, registry in asked.items() if registry in silent]
+            raise ColorwayError(
+                f"{stack_file(self.spec.stack)}: the lab's hosts get no answer from {', '.join(silent)}, where "
+                f"{', '.join(wanted)} would come from, and nothing was changed; give them a way there through this "
+                f"machine ({self.switch.machine}), or rehearse with a platform that has images: local, "
+                "which are built here and brought to them"
+            )
 
     def status(self) -> dict[str, bool]:
         """Return which hosts run, by name."""

@@ -15,6 +15,7 @@ from colorway.config import stack_files
 from colorway.config.stack_files import stack_file
 from colorway.errors import ColorwayError
 from colorway.lab.host import public_host_key
+from colorway.lab.switch import MTU
 from colorway.spec.stack import Environment, StackSettings
 
 SALT = "v1:ooBGauC7QZ0=:v1:YOQN20s34oD3q9Rx:JbWDh83wZOWjfgVExnCbycH1H22OJg=="
@@ -37,15 +38,35 @@ def write(root: Path, like: str) -> bool:
         like: The other stack.
 
     Raises:
-        ColorwayError: the other one cannot be read, or has no hosts of its own.
+        ColorwayError: the other one cannot be read, or has no hosts of its own, or no such lab can be; there is no
+            file then that was not there before.
     """
     text = stack_text(like, stack_files.from_file(root=root, stack=like).settings)
+    file = root / stack_file(stack_name(like))
     try:
-        with (root / stack_file(stack_name(like))).open("x", encoding="utf-8") as file:
-            file.write(text)
+        with file.open("x", encoding="utf-8") as written:
+            written.write(text)
     except FileExistsError:
         return False
+    try:
+        stack_files.from_file(root=root, stack=stack_name(like))
+    except ColorwayError:
+        file.unlink()
+        raise
     return True
+
+
+def is_behind(root: Path, like: str) -> bool:
+    """Return whether a rehearsal's hosts are not those of the stack that it was written for, or are no more.
+
+    Raises:
+        ColorwayError: one of the two cannot be read.
+    """
+    theirs, ours = (
+        [(host.name, frozenset(host.roles)) for host in stack_files.from_file(root=root, stack=stack).settings.hosts]
+        for stack in (like, stack_name(like))
+    )
+    return theirs != ours
 
 
 def stack_text(like: str, settings: StackSettings) -> str:
@@ -68,15 +89,19 @@ def stack_text(like: str, settings: StackSettings) -> str:
         for number, host in enumerate(settings.hosts)
     ]
     said = settings.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    network = {**said.get("network", {}), "encrypted": False}
+    if (settings.network.mtu or 0) > MTU:
+        network["mtu"] = MTU
     lines = [
         f"# The hosts of {like} on this machine, to rehearse on. `colorway lab up --like {like}` wrote it, once.",
         "# Nothing here is secret: the passphrase is a published constant, the hosts' keys are made of their names,",
-        "# and secrets are made up. The hosts reach no registry: images that are built here are brought to them.",
+        "# and secrets are made up. Images that are built here are brought to the hosts; the others they must get to.",
         "config:",
         f"  colorway:environment: {Environment.LAB.value}",
         *(f"  colorway:{key}: {_flow(said[key])}" for key in ("platform", "domains", "versions", "traffic")),
-        "  # Many a kernel in a container has no ESP, and all hosts are one machine.",
-        f"  colorway:network: {_flow({**said.get('network', {}), 'encrypted': False})}",
+        f"  # Many a kernel in a container has no ESP, all hosts are one machine, and no cable has an MTU above {MTU}.",
+        f"  colorway:network: {_flow(network)}",
+        *([f"  colorway:bootstrap: {_flow(said['bootstrap'])}"] if "bootstrap" in said else []),
         *(["  colorway:overrides:", *_block(settings.overrides)] if settings.overrides else []),
         "  colorway:hosts:",
         *hosts,
@@ -94,6 +119,8 @@ def _flow(value: object) -> str:
     """Return a value on one line."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {_flow(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_flow, value)) + "]"
     return json.dumps(value, ensure_ascii=False) if not isinstance(value, str) or not value.isidentifier() else value
 
 

@@ -16,6 +16,8 @@ from pathlib import Path
 from colorway.errors import ColorwayError
 from colorway.lab.namespaces import Namespaces, run
 
+MTU = 1500
+"""Bytes of the longest packet that a cable takes."""
 _BRIDGE = "lab"
 
 

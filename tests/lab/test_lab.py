@@ -12,7 +12,7 @@ import pytest
 
 from colorway.config import stack_files
 from colorway.errors import ColorwayError
-from colorway.lab.host import private_host_key, public_host_key
+from colorway.lab.host import LabHost, private_host_key, public_host_key
 from colorway.lab.lab import Lab
 from colorway.lab.namespaces import Namespaces
 from colorway.machine.daemon import Host
@@ -119,6 +119,36 @@ def test_without_a_lab_nothing_runs_and_there_is_nothing_to_take_away(lab):
     assert lab.down() == []
     with pytest.raises(ColorwayError, match=r"^lab: the lab's host lb1 does not run$"):
         lab.enter("lb1", ["true"])
+
+
+IMAGES = ("registry.example.com/web:1@sha256:ab", "localhost:5000/redis:8", "nginx:1")
+
+
+@pytest.mark.parametrize(
+    ("answering", "silent", "wanted"),
+    [
+        (
+            (),
+            "docker.io, localhost:5000, registry.example.com",
+            "localhost:5000/redis:8, nginx:1, registry.example.com/",
+        ),
+        (("localhost:5000", "registry-1.docker.io"), "registry.example.com", "registry.example.com/web:1"),
+    ],
+)
+def test_images_that_no_host_gets_to_are_refused_by_name(lab, monkeypatch, answering, silent, wanted):
+    monkeypatch.setattr(Namespaces, "pid", 1)
+    monkeypatch.setattr(LabHost, "run", lambda _self, _script, registry: "yes\n" if registry in answering else "")
+    with pytest.raises(ColorwayError) as caught:
+        lab.refuse_unreached(IMAGES)
+    assert f"{FILE}: the lab's hosts get no answer from {silent}, where {wanted}" in str(caught.value)
+    assert "sha256" not in str(caught.value)
+
+
+def test_images_that_hosts_get_to_are_not_refused(lab, monkeypatch):
+    monkeypatch.setattr(LabHost, "run", lambda *_said: "yes\n")
+    lab.refuse_unreached(IMAGES)
+    monkeypatch.setattr(Namespaces, "pid", 1)
+    lab.refuse_unreached(IMAGES)
 
 
 def test_a_published_key_is_one_that_openssl_reads_and_each_host_has_its_own():

@@ -50,6 +50,35 @@ def test_what_a_user_has_changed_in_it_stays(project: Path):
     assert file.read_text(encoding="utf-8").endswith("# mine\n")
 
 
+def test_hosts_that_are_no_longer_those_of_the_stack_are_said(project: Path):
+    rehearsal.write(project, "staging")
+    assert not rehearsal.is_behind(project, "staging")
+    file = project / "Pulumi.staging.yaml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("roles: [database]", "roles: [database, web]"), encoding="utf-8")
+    assert rehearsal.is_behind(project, "staging")
+
+
+def test_what_is_set_on_hosts_is_rehearsed_and_what_no_cable_carries_is_not(project: Path):
+    file = project / "Pulumi.staging.yaml"
+    more = "  colorway:network: {mtu: 8950}\n  colorway:bootstrap: {ssh: false, open: [{port: 9100, protocol: udp}]}\n"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("  colorway:hosts:\n", f"{more}  colorway:hosts:\n"), encoding="utf-8")
+    rehearsal.write(project, "staging")
+    theirs = stack_files.from_file(root=project, stack="staging").settings
+    ours = stack_files.from_file(root=project, stack="staging-lab").settings
+    assert ours.bootstrap == theirs.bootstrap
+    assert ours.network.mtu == 1500
+
+
+def test_a_name_that_has_no_room_for_its_lab_leaves_no_file(project: Path):
+    like = "s" * 38
+    (project / "Pulumi.staging.yaml").rename(project / f"Pulumi.{like}.yaml")
+    with pytest.raises(ColorwayError, match=rf"^Pulumi.{like}-lab.yaml: the stack's name must be .*, at most 40$"):
+        rehearsal.write(project, like)
+    assert not (project / f"Pulumi.{like}-lab.yaml").exists()
+
+
 @pytest.mark.parametrize(
     ("like", "why"),
     [("local", "is this machine's"), ("lab", "is a lab already"), ("nowhere", "Pulumi.nowhere.yaml")],
