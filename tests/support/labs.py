@@ -109,7 +109,8 @@ def left() -> list[str]:
     cable = Switch(stack=OURS.name, folder=Path(), network=IPv4Network(f"{NETWORK}.0/24")).cable
     links = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
     loops = subprocess.run(["losetup", "--all"], capture_output=True, text=True, check=True).stdout
-    groups = Path("/sys/fs/cgroup").glob(f"*/colorway-lab/{OURS.name}")
+    # One tree, or one for each controller.
+    groups = [group for tree in ("", "*/") for group in Path("/sys/fs/cgroup").glob(f"{tree}colorway-lab/{OURS.name}")]
     mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8")
     processes = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     return [
