@@ -82,9 +82,9 @@ def stack_text(like: str, settings: StackSettings) -> str:
     if settings.hosts[0].is_local or settings.environment is Environment.LAB:
         kind = "is this machine's" if settings.hosts[0].is_local else "is a lab already"
         raise ColorwayError(f"{stack_file(like)}: {kind}; what can be rehearsed is a stack of other machines")
-    network = _network(like, settings.network.range)
+    addresses = _network(like, settings.network.range)
     hosts = [
-        f"    - {{name: {host.name}, address: {network[_FIRST_HOST + number]}, "
+        f"    - {{name: {host.name}, address: {addresses[_FIRST_HOST + number]}, "
         f"roles: [{', '.join(host.roles)}], host-key: {public_host_key(host.name)}}}"
         for number, host in enumerate(settings.hosts)
     ]
