@@ -11,6 +11,8 @@ from colorway.errors import ColorwayError
 from colorway.lab import rehearsal
 from colorway.lab.host import has_published_key
 from colorway.spec.stack import Environment
+from tests.program.stacks import run_spec, run_stack
+from tests.support.recorder import SERVICE, Recording
 
 ROOT = Path(__file__).resolve().parents[2]
 RENTED = ("production", "preproduction", "staging", "portal-production", "portal-staging")
@@ -40,6 +42,17 @@ def test_a_rehearsal_has_the_hosts_roles_and_settings_of_its_stack(project: Path
     text = (project / stack_files.stack_file(name)).read_text(encoding="utf-8")
     assert "secure:" not in text, "no secret of theirs is in it"
     assert not ours.registries
+
+
+@pytest.mark.parametrize("like", RENTED)
+def test_the_program_makes_a_rehearsal_of_what_it_makes_of_the_stack(project: Path, like: str):
+    rehearsal.write(project, like)
+    ours = run_spec(stack_files.from_file(root=project, stack=rehearsal.stack_name(like)))
+
+    def services(found: Recording) -> set[str]:
+        return {one.name for one in found.resources if one.type == SERVICE}
+
+    assert services(ours) == services(run_stack(like))
 
 
 def test_what_a_user_has_changed_in_it_stays(project: Path):
