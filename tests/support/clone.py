@@ -126,6 +126,8 @@ class Clone:
         """Commit a new versions line."""
         said = {color: f'"{version}"' if version else "null" for color, version in (("blue", blue), ("green", green))}
         line = f"  colorway:versions: {{blue: {said['blue']}, green: {said['green']}}}"
+        if line in self.stack_file.read_text():
+            return
         self.edit(self.place.file, r"^  colorway:versions: .*$", line, subject="Change the versions")
 
     def environment(self) -> dict[str, str]:
