@@ -20,7 +20,7 @@ from colorway.machine import daemon
 from colorway.machine.progress import silent
 from tests.support.clone import Clone
 from tests.support.figures import Figures
-from tests.support.labs import FOUR, GENTLE, bare, lab, loaded
+from tests.support.labs import FOUR, GENTLE, aimed, bare, lab
 from tests.support.load import Load, Report, Target
 from tests.support.plot import Bar, plot
 from tests.support.usual import PORT, Usual
@@ -100,7 +100,7 @@ def measure(clone: Clone, figures: Figures, *, runs: int = RUNS) -> list[Way]:
         clone.traffic({"blue": 100, "green": 0}[color], active="blue")
         clone.up()
 
-    on_ours = loaded(clone, 11).target
+    on_ours = aimed(clone, 11)
     on_usual = replace(on_ours, port=PORT, tls=False)
     ways = [
         Way(name=OURS, target=on_ours, switch=ours),

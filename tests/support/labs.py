@@ -163,11 +163,15 @@ def colors() -> list[object]:
 
 def loaded(clone: Clone, number: int, *, plan: LoadPlan = GENTLE, second: int | None = None) -> Load:
     """Return a load on one load balancer; `second` is the one that its clients know, too."""
-    cookie = names.color_cookie(clone.stack)
-    target = Target(host=address(number), server_name=DOMAIN, cookie_name=cookie)
+    target = aimed(clone, number)
     if second is not None:
         target = replace(target, second=(address(second), target.port))
     return Load(target=target, plan=plan)
+
+
+def aimed(clone: Clone, number: int) -> Target:
+    """Return one load balancer as clients reach it."""
+    return Target(host=address(number), server_name=DOMAIN, cookie_name=names.color_cookie(clone.stack))
 
 
 def says(clone: Clone) -> dict[str, Any]:

@@ -25,6 +25,7 @@ http {
     map $host $color { default web-COLOR; }
     server {
         listen 80;
+        location = /alive { return 200; }
         location / {
             proxy_pass http://$color:8000;
             proxy_http_version 1.1;
@@ -45,7 +46,7 @@ services:
     networks: [blue, green]
     ports: [{target: 80, published: PORT}]
     configs: [{source: CONFIG, target: /etc/nginx/usual.conf}]
-    healthcheck: {test: [CMD, curl, -sf, -o, /dev/null, "http://127.0.0.1/health"], interval: 2s, start_period: 30s}
+    healthcheck: {test: [CMD, curl, -sf, -o, /dev/null, "http://127.0.0.1/alive"], interval: 2s, start_period: 30s}
     deploy:
       replicas: 2
       placement: {constraints: ["node.labels.ROLE == true"]}
