@@ -96,8 +96,8 @@ def measure(clone: Clone, figures: Figures, *, runs: int = RUNS) -> list[Way]:
     usual.deploy("blue")
 
     def ours(color: str) -> None:
-        # The workers stay with blue: what is compared is a switch of the load balancers.
-        clone.traffic({"blue": 100, "green": 0}[color], active="blue")
+        # The workers follow, too, which the others leave to somebody else.
+        clone.traffic({"blue": 100, "green": 0}[color])
         clone.up()
 
     on_ours = aimed(clone, 11)
