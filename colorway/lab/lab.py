@@ -45,6 +45,7 @@ TOOLS = {
 }
 """Programs of this machine that a lab uses, and Debian's package of each."""
 
+_CABLE = "cat /sys/class/net/eth0/operstate"
 _ANSWERS = """
 for scheme in https http; do
   # Whose certificate it is, and who may come in, is Docker's matter.
@@ -208,13 +209,15 @@ class Lab:
         Raises:
             ColorwayError: names the registries, what is wanted of them, and the ways out.
         """
-        there = [host for host in self.hosts if host.namespaces.pid is not None and not host.group.stands_still]
-        asked = {image: registry_host(image) or _HUB for image in sorted(images)}
-        silent = [
-            one for one in sorted({*asked.values()}) if there and not there[0].run(_ANSWERS, _SERVERS.get(one, one))
-        ]
+        running = [host for host in self.hosts if host.namespaces.pid is not None and not host.group.stands_still]
+        # Of one that is cut off nothing can be told about the others.
+        asked = next((host for host in running if host.run(_CABLE).strip() == "up"), None)
+        if asked is None:
+            return
+        registries = {image: registry_host(image) or _HUB for image in sorted(images)}
+        silent = [one for one in sorted({*registries.values()}) if not asked.run(_ANSWERS, _SERVERS.get(one, one))]
         if silent:
-            wanted = [image.partition("@")[0] for image, registry in asked.items() if registry in silent]
+            wanted = [image.partition("@")[0] for image, registry in registries.items() if registry in silent]
             raise ColorwayError(
                 f"{stack_file(self.spec.stack)}: the lab's hosts get no answer from {', '.join(silent)}, where "
                 f"{', '.join(wanted)} would come from, and nothing was changed; give them a way there through this "

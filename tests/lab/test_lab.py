@@ -137,7 +137,14 @@ IMAGES = ("registry.example.com/web:1@sha256:ab", "localhost:5000/redis:8", "ngi
 )
 def test_images_that_no_host_gets_to_are_refused_by_name(lab, monkeypatch, answering, silent, wanted):
     monkeypatch.setattr(Namespaces, "pid", 1)
-    monkeypatch.setattr(LabHost, "run", lambda _self, _script, registry: "yes\n" if registry in answering else "")
+
+    def run(host: LabHost, script: str, *registry: str) -> str:
+        if "operstate" in script:
+            return "down\n" if host.spec.name == "lb1" else "up\n"
+        assert host.spec.name == "lb2", "lb1 is cut off, and knows of no registry"
+        return "yes\n" if registry[0] in answering else ""
+
+    monkeypatch.setattr(LabHost, "run", run)
     with pytest.raises(ColorwayError) as caught:
         lab.refuse_unreached(IMAGES)
     assert f"{FILE}: the lab's hosts get no answer from {silent}, where {wanted}" in str(caught.value)
@@ -145,7 +152,7 @@ def test_images_that_no_host_gets_to_are_refused_by_name(lab, monkeypatch, answe
 
 
 def test_images_that_hosts_get_to_are_not_refused(lab, monkeypatch):
-    monkeypatch.setattr(LabHost, "run", lambda *_said: "yes\n")
+    monkeypatch.setattr(LabHost, "run", lambda *said: "yes\n" if len(said) > 2 else "up\n")
     lab.refuse_unreached(IMAGES)
     monkeypatch.setattr(Namespaces, "pid", 1)
     lab.refuse_unreached(IMAGES)
