@@ -85,6 +85,12 @@ def measure(clone: Clone, figures: Figures, *, runs: int = RUNS) -> list[Way]:
         figures: The table to fill.
         runs: How often each way switches there and back.
     """
+    clone.edit(
+        clone.place.file,
+        r"^(  colorway:network: .*)$",
+        rf"\1\n  colorway:bootstrap: {{open: [{PORT}]}}",
+        subject="Let in what stands beside the platform",
+    )
     lab(clone, "up")
     figures.add("four hosts: from bare to a running platform", [_seconds(clone.up)])
     figures.add("four hosts: preview", [_seconds(lambda: clone.run("preview", clone.stack)) for _ in range(runs)])
