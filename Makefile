@@ -39,7 +39,7 @@ up: set-up ## Everything, from a clean clone to a running platform on this machi
 down: set-up ## Remove the local stack; DATA=1 removes its data, too
 	@$(BIN)/python -m colorway down local $(if $(filter 1 yes true,$(DATA)),--data)
 
-test: lint ## All tests that need no Docker, within two minutes
+test: lint ## All tests that need no Docker, three to five minutes on two cores
 	$(BIN)/python -m pytest --ignore tests/e2e --numprocesses auto --maxprocesses 4 --dist loadfile
 
 e2e: set-up ## The gate: one test for each promise, on a real engine and swarm; installs and starts Docker

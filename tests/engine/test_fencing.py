@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from colorway.engine.fencing import Edge, resources_of
+from colorway.engine.fencing import Edge, resources_of, to_run_again
 from colorway.engine.state import read_deployment
 from colorway.errors import ColorwayError
 from colorway.hosts.reach import Said
@@ -302,6 +302,21 @@ def test_only_what_is_on_the_host_is_left_out() -> None:
         "routing-check-lb2-run",
         "routing-apply-lb2",
     }, "whatever a load balancer gets one day is left out, too; and nothing of the others"
+
+
+def test_the_scripts_of_a_host_that_was_installed_anew_run_again_and_no_others() -> None:
+    def script(parents: str, name: str) -> dict[str, object]:
+        urn = f"urn:pulumi:test::colorway::{parents}command:remote:Command::{name}"
+        parent = f"urn:pulumi:test::colorway::colorway:host:HostScript::{name.removesuffix('-run')}"
+        return {"urn": urn, "type": "command:remote:Command", "custom": True, "parent": parent}
+
+    check, other = script("", "routing-check-lb2-run"), script("", "routing-check-lb1-run")
+    cron = script("colorway:web:CronLoop$", "backup-directory-run")
+    above = [{"urn": one["parent"], "type": "colorway:host:HostScript"} for one in (check, other, cron)]
+    service = {"urn": "urn:pulumi:test::colorway::docker:index/service:Service::lb-lb2", "type": "docker:index/service"}
+    deployed = read_deployment({"resources": [*above, check, other, cron, service]})
+    assert to_run_again(["lb2"], deployed) == {check["urn"], cron["urn"]}, "a cron's directory may have been there"
+    assert to_run_again([], deployed) == frozenset()
 
 
 def test_one_that_is_named_stays_out_of_this_run_although_it_can_be_told() -> None:

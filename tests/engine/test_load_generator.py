@@ -244,7 +244,10 @@ def test_a_refused_connection_is_a_failure():
 
 def test_who_knows_a_second_address_loses_nothing_when_the_first_is_silent_or_gone():
     silent = Event()
-    stalls = lambda _: Sickness.STALL if silent.is_set() else Sickness.NONE  # noqa: E731 - a condition
+
+    def stalls(_ask):
+        return Sickness.STALL if silent.is_set() else Sickness.NONE
+
     with LoopbackPlatform(sick=stalls) as first, LoopbackPlatform() as second:
         aim = Target(port=first.port, tls=False, second=("127.0.0.1", second.port))
         with Load(target=aim, plan=small(first_try=0.5)) as load:

@@ -168,6 +168,29 @@ def test_an_apply_that_waits_for_another_says_who_it_is(tmp_path, programs):
     assert re.match(r"process \d+, which applies generation abc since 2", (tmp_path / "lock").read_text())
 
 
+YOUNG = """
+case "$*" in
+  *health=healthy*) [ ! -e {seen} ] || echo c1 ;;
+  *health=starting*) [ -e {seen} ] || echo c1; touch {seen} ;;
+  exec*) echo "the container was asked"; exit 7 ;;
+esac
+"""
+"""A docker whose one container is found healthy after it was once seen starting."""
+
+
+def test_an_apply_waits_until_a_task_that_has_just_begun_has_been_looked_at(tmp_path, programs):
+    text = "# colorway generation abc\n"
+    (tmp_path / "generations/abc").mkdir(parents=True)
+    (tmp_path / "generations/abc/nginx.conf").write_text(text)
+    arguments = (script("routing-apply"), str(tmp_path), "lb", "8081", "5")
+    run = ran(*arguments, bin_=programs, stdin=text)
+    assert "lb has 0 healthy containers on this host" in run.stderr, "where none begins, nothing is waited for"
+    fake(programs, YOUNG.format(seen=tmp_path / "seen"))
+    run = ran(*arguments, bin_=programs, stdin=text)
+    assert "0 healthy containers" not in run.stderr, "one that was let in a moment ago serves"
+    assert (tmp_path / "seen").exists(), "it was waited for"
+
+
 def test_a_migration_that_waits_for_another_says_who_it_is(tmp_path, programs):
     text = (
         script("run-once")
