@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from colorway.config import stack_files
+from colorway.lab.faults import Fault, Faults
 from colorway.lab.lab import Lab
 from tests.support.clone import Clone
 from tests.support.command import Command
@@ -38,12 +39,17 @@ def clone(empty_machine: None, pulumi_cli: Path, tmp_path_factory: pytest.TempPa
 def quiet(clone: Clone) -> Iterator[Clone]:
     """Blue alone, and all hosts well, whatever a test left."""
     yield clone
-    for host in ALL:
-        for fault in ("cut", "stop-sshd"):
-            lab(clone, "fault", fault, host, "--undo")
+    made = lab_of(clone)
+    for host in made.hosts:
+        for fault in (Fault.CUT, Fault.STOP_SSHD, Fault.FILL_DISK):
+            Faults(host=host, switch=made.switch).end(fault)
     clone.traffic(100)
     clone.versions(blue="1.0.0", green=None)
     clone.up("--in-place", "a test begins with one color")
+
+
+def lab_of(clone: Clone) -> Lab:
+    return Lab(spec=stack_files.from_file(root=clone.path, stack=clone.stack), root=clone.path)
 
 
 def release(clone: Clone, version: str, *more: str) -> Command:
@@ -121,7 +127,7 @@ def test_work_goes_on_by_another_manager_when_the_first_is_lost(quiet: Clone):
 @contextmanager
 def cable_pulled(clone: Clone) -> Iterator[None]:
     """Have nobody on this machine reach any host."""
-    cable = Lab(spec=stack_files.from_file(root=clone.path, stack=clone.stack), root=clone.path).switch.cable
+    cable = lab_of(clone).switch.cable
     subprocess.run(["ip", "link", "set", cable, "down"], check=True)
     try:
         yield
