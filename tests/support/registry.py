@@ -6,6 +6,8 @@ import base64
 import hashlib
 import json
 import re
+import ssl
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,12 +27,14 @@ _MANIFEST = re.compile(r"/v2/(?P<name>.+)/manifests/(?P<reference>[A-Za-z0-9_.:-
 
 @dataclass(kw_only=True)
 class Registry:
-    """A registry that runs on the loopback, which Docker asks without TLS."""
+    """A registry that runs on the loopback, which Docker asks without TLS, and where wanted on one address more."""
 
     folder: Path
     user: str
     password: str
     """May be changed while it runs."""
+    address: str = "127.0.0.1"
+    """Where hosts pull from."""
     port: int = 0
     refused: int = 0
     """Requests with a wrong password."""
@@ -43,6 +47,11 @@ class Registry:
     @property
     def host(self) -> str:
         """Its address as an image's reference begins."""
+        return f"{self.address}:{self.port}"
+
+    @property
+    def loopback(self) -> str:
+        """Its address as who pushes on this machine names it."""
         return f"127.0.0.1:{self.port}"
 
     def blob(self, digest: str) -> Path:
@@ -61,16 +70,40 @@ class Registry:
 
 @contextmanager
 def running_registry(folder: Path, *, user: str, password: str) -> Iterator[Registry]:
-    """Run a registry on a free port; its blobs are in a folder."""
+    """Run a registry on a free port of the loopback; its blobs are in a folder."""
     folder.mkdir(parents=True)
     registry = Registry(folder=folder, user=user, password=password)
-    handler = type("Handler", (_Handler,), {"registry": registry})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with _serving(registry, "127.0.0.1") as server:
         registry.port = server.server_address[1]
+        yield registry
+
+
+@contextmanager
+def also_at(registry: Registry, address: str, *, folder: Path) -> Iterator[str]:
+    """Let a registry be reached by TLS at an address, too; yield its certificate, which it has made itself."""
+    certificate, key = folder / "registry.crt", folder / "registry.key"
+    names = ["-subj", "/CN=registry", "-addext", f"subjectAltName=IP:{address}"]
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    made = ["openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-days", "2", *names, *files]
+    subprocess.run(made, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    registry.address = address
+    with _serving(registry, address, tls=context):
+        yield certificate.read_text(encoding="ascii")
+
+
+@contextmanager
+def _serving(registry: Registry, address: str, *, tls: ssl.SSLContext | None = None) -> Iterator[ThreadingHTTPServer]:
+    handler = type("Handler", (_Handler,), {"registry": registry})
+    with ThreadingHTTPServer((address, registry.port), handler) as server:
+        if tls is not None:
+            # The handshake is the thread's of the connection: one that says nothing must not stop all others.
+            server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:
-            yield registry
+            yield server
         finally:
             server.shutdown()
             thread.join(timeout=10)
