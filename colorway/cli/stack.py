@@ -38,6 +38,7 @@ from colorway.spec.stack import Apply, Environment
 from colorway.spec.traffic import Color
 from colorway.swarm.connections import Connection, Logins, no_logins
 from colorway.swarm.services import Swarm
+from colorway.swarm.ssh import kept
 
 if TYPE_CHECKING:
     from colorway.hosts.upkeep import Upkeep
@@ -55,6 +56,8 @@ StackName = Annotated[str, typer.Argument(help="Name of the stack: local for Pul
 PlatformName = Annotated[
     str | None, typer.Option("--platform", help="Platform of the version, where several have one of that name.")
 ]
+_COME_IN = 3.0
+"""Seconds that hosts may take to let an `up` in; who is slower is asked over connections of its own."""
 Reason = Annotated[str | None, typer.Option(help="Apply a change that should be several commits; say why.")]
 
 Without = Annotated[
@@ -117,12 +120,16 @@ def up(stack: StackName, in_place: Reason = None, without: Without = None) -> No
     """Make the swarm what the stack's files say."""
     started = time.monotonic()
     load_program_beside()
-    spec = _answering(_spec(stack))
+    spec, left_out = _spec(stack), without or ()
+    with kept(*(host for host in spec.settings.hosts if host.name not in left_out), within=_COME_IN):
+        _up(_answering(spec), started=started, in_place=in_place, left_out=left_out)
+
+
+def _up(spec: PlatformSpec, *, started: float, in_place: str | None, left_out: Sequence[str]) -> None:
     with TerminalProgress() as progress:
         set_up(spec, root=project_root(), progress=progress)
         engine = _engine(spec, progress)
     engine.refuse_examples()
-    left_out = without or ()
     engine.edge.refuse_without(left_out)
     if not spec.is_local:
         with TerminalProgress() as progress:
@@ -137,10 +144,10 @@ def up(stack: StackName, in_place: Reason = None, without: Without = None) -> No
     show(console, found, None)
     if short_lived := found.short_lived(done.failing):
         lines = [line for task in short_lived for line in task.lines()]
-        text = "\n".join([f"{stack}: applied, and not everything goes on running", *lines])
-        raise ColorwayError(f"{text}\nMend it and run `colorway up {stack}` again.")
+        text = "\n".join([f"{spec.stack}: applied, and not everything goes on running", *lines])
+        raise ColorwayError(f"{text}\nMend it and run `colorway up {spec.stack}` again.")
     if done.outputs:
-        following = "   ".join(f"colorway {command} {stack}" for command in ("status", "preview", "down"))
+        following = "   ".join(f"colorway {command} {spec.stack}" for command in ("status", "preview", "down"))
         _say(f"\nopen {done.outputs.url}\nnext: {following}")
 
 

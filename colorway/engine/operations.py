@@ -292,7 +292,7 @@ class Engine:
             ColorwayError: another run changes this stack, or the state is not the one that the swarm was left with.
         """
         with (
-            kept(self.spec.manager),
+            kept(self.spec.manager, *self.spec.load_balancers),
             claimed(self.spec.stack, root=self.root, swarm=self.swarm, reason=reason) as claim,
         ):
             stack = self._stack()

@@ -63,7 +63,6 @@ def set_up_hosts(
         Lab(spec=spec, root=root).refuse_unreached(pulled)
     bootstrap.make_ready(spec, progress=progress, say=say, hold=hold, without=without)
     if spec.settings.environment is Environment.LAB:
-        daemon.ensure_docker(progress)
         provide_images(spec, root=root, progress=progress)
 
 
@@ -90,10 +89,18 @@ def build_images(spec: PlatformSpec, *, root: Path, progress: Progress) -> None:
 
 
 def provide_images(spec: PlatformSpec, *, root: Path, progress: Progress) -> None:
-    """Build the images of a platform with `images: local` that are not there yet, and bring them to a lab's hosts."""
-    build_images(spec, root=root, progress=progress)
-    if spec.settings.environment is Environment.LAB and spec.builds():
-        Lab(spec=spec, root=root).bring(_built_by_host(spec), progress=progress)
+    """Build the images of a platform with `images: local` that are not there yet, and bring them to a lab's hosts.
+
+    Where all hosts of a lab have theirs, this machine is not asked.
+    """
+    if spec.settings.environment is not Environment.LAB:
+        build_images(spec, root=root, progress=progress)
+        return
+    lab = Lab(spec=spec, root=root)
+    if missing := lab.missing(_built_by_host(spec)):
+        daemon.ensure_docker(progress)
+        build_images(spec, root=root, progress=progress)
+        lab.bring(missing, progress=progress)
 
 
 def engine_for(spec: PlatformSpec, *, root: Path, say: Callable[[str], None], progress: Progress) -> Engine:

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -176,29 +177,45 @@ class Lab:
         ours = [host.spec.name for host in self.hosts]
         return sorted(there, key=lambda name: ours.index(name) if name in ours else len(ours))
 
-    def bring(self, wanted: Mapping[str, Collection[str]], *, progress: Progress) -> None:
-        """Have images of this machine's engine on hosts; each is sent where it is missing.
+    def missing(self, wanted: Mapping[str, Collection[str]]) -> dict[str, list[str]]:
+        """Return which images hosts do not have yet, by host; those that have all are left out.
 
         Args:
             wanted: References, by host.
+
+        Raises:
+            ColorwayError: an engine does not answer.
+        """
+
+        def ask(host: LabHost) -> list[str]:
+            there = host.namespaces.run("docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}").splitlines()
+            return sorted(set(wanted[host.spec.name]) - set(there))
+
+        asked = [host for host in self.hosts if wanted.get(host.spec.name)]
+        if not asked:
+            return {}
+        with ThreadPoolExecutor(max_workers=len(asked)) as beside:
+            found = zip((host.spec.name for host in asked), beside.map(ask, asked), strict=True)
+            return {name: images for name, images in found if images}
+
+    def bring(self, missing: Mapping[str, Collection[str]], *, progress: Progress) -> None:
+        """Send images of this machine's engine to hosts.
+
+        Args:
+            missing: References, by host; see `missing`.
             progress: Told each host.
 
         Raises:
             ColorwayError: an image or an engine is missing.
         """
-        for host in self.hosts:
-            there = host.namespaces.run("docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}").splitlines()
-            missing = sorted(set(wanted.get(host.spec.name, ())) - set(there))
-            if not missing:
-                continue
-            progress(f"Bringing {', '.join(missing)} to {host.spec.name}")
-            with subprocess.Popen(["docker", "save", *missing], stdout=subprocess.PIPE) as saved:
+        for name, images in missing.items():
+            host = self.host(name)
+            progress(f"Bringing {', '.join(images)} to {name}")
+            with subprocess.Popen(["docker", "save", *images], stdout=subprocess.PIPE) as saved:
                 entering = host.namespaces.entering(["docker", "load", "--quiet"])
                 loaded = subprocess.run(entering, stdin=saved.stdout, capture_output=True, text=True, check=False)
             if saved.returncode or loaded.returncode:
-                raise ColorwayError(
-                    f"{host.spec.name}: {', '.join(missing)} cannot be brought there: {loaded.stderr.strip()}"
-                )
+                raise ColorwayError(f"{name}: {', '.join(images)} cannot be brought there: {loaded.stderr.strip()}")
 
     def refuse_unreached(self, images: Collection[str]) -> None:
         """Refuse images that hosts would have to pull, and from where they do not get to; nothing was changed.

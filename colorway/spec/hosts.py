@@ -109,19 +109,27 @@ class HostSpec(StrictSpec):
         They name nothing of the machine that they are used on, since they are inputs of a provider, too. Where no
         connection is kept, or no more sessions fit into it, `ssh` makes one of its own.
         """
-        key = " ".join((self.host_key or "").split()[:2])
-        # Of the key, too: a connection to a host that has another one by now is nobody's. Short, because a socket's
-        # path may have some hundred bytes, of which ssh takes 17.
-        words = "\0".join([self.user, str(self.address), str(self.ssh_port), key])
         return (
             "BatchMode=yes",
             "StrictHostKeyChecking=yes",
             # %H is the name as ssh looks it up, another one where the port is not 22; a comment could hold a %.
-            f"KnownHostsCommand=/bin/echo %H {key}",
+            f"KnownHostsCommand=/bin/echo %H {self._pinned_key}",
             "UserKnownHostsFile=none",
             "GlobalKnownHostsFile=none",
-            f"ControlPath=~/.ssh/colorway-{hashlib.sha256(words.encode()).hexdigest()[:16]}",
+            f"ControlPath={self.ssh_socket}",
         )
+
+    @property
+    def ssh_socket(self) -> str:
+        """Where `ssh` finds a connection that is kept; `~` is the user's home."""
+        # Of the key, too: a connection to a host that has another one by now is nobody's. Short, because a socket's
+        # path may have some hundred bytes, of which ssh takes 17.
+        words = "\0".join([self.user, str(self.address), str(self.ssh_port), self._pinned_key])
+        return f"~/.ssh/colorway-{hashlib.sha256(words.encode()).hexdigest()[:16]}"
+
+    @property
+    def _pinned_key(self) -> str:
+        return " ".join((self.host_key or "").split()[:2])
 
     @model_validator(mode="after")
     def _is_one_machine(self) -> HostSpec:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import IPv4Network, ip_network
 from typing import Any, NamedTuple
@@ -250,7 +251,12 @@ class Swarm:
         Raises:
             NoAnswerError: this host's Docker does not answer.
         """
-        return {host.name: self._live_on(host, spec.stack) for host in spec.load_balancers if host.name not in without}
+        asked = [host for host in spec.load_balancers if host.name not in without]
+        if not asked:
+            return {}
+        with ThreadPoolExecutor(max_workers=len(asked)) as beside:
+            live = beside.map(lambda host: self._live_on(host, spec.stack), asked)
+            return dict(zip((host.name for host in asked), live, strict=True))
 
     def fenced(self, spec: PlatformSpec) -> tuple[str, ...]:
         """Return the hosts whose load balancer is fenced; nobody is asked where it runs on this machine."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ _CONNECT_TIMEOUT = 10
 _DIAL = ("docker", "system", "dial-stdio")
 _PATIENCE = 2
 """Seconds for a connection to end by itself; it does as soon as nobody uses it."""
+_POLL = 0.02
 
 
 def ssh_to(host: HostSpec, *words: str, keep: bool = False, alone: bool = False) -> list[str]:
@@ -47,36 +49,54 @@ def ssh_to(host: HostSpec, *words: str, keep: bool = False, alone: bool = False)
 
 
 @contextmanager
-def kept(host: HostSpec) -> Iterator[None]:
-    """Keep one connection to a host that everybody's `ssh` shares meanwhile; a handshake takes 0.2 s of both sides.
+def kept(*hosts: HostSpec, within: float = 0) -> Iterator[None]:
+    """Keep one connection to each host that everybody's `ssh` shares meanwhile; a handshake takes 0.2 s of both sides.
 
-    It is not waited for, and a host that does not answer is no error here: whoever needs it says so. It ends with
-    this process, however that ends, and with the last session of others in it.
+    A host that does not answer is no error here: whoever needs it says so. A connection ends with this process,
+    however that ends, and with the last session of others in it.
+
+    Args:
+        hosts: Those of other machines; this machine needs none.
+        within: Seconds that they may take to be there before the block begins. Who asks at once has otherwise made a
+            connection of its own by then.
     """
-    if host.is_local:
+    remote = {host.name: host for host in hosts if not host.is_local}.values()
+    if remote:
+        # Where `ssh` keeps what is this user's; where it cannot be made, nothing is shared.
+        with suppress(OSError):
+            (Path.home() / ".ssh").mkdir(mode=0o700, exist_ok=True)
+    held = [(host, _held(host)) for host in remote]
+    end = time.monotonic() + within
+    while time.monotonic() < end and any(one.poll() is None and not _is_there(host) for host, one in held):
+        time.sleep(_POLL)
+    try:
         yield
-        return
-    # Where `ssh` keeps what is this user's; where it cannot be made, nothing is shared.
-    with suppress(OSError):
-        (Path.home() / ".ssh").mkdir(mode=0o700, exist_ok=True)
+    finally:
+        for _, one in held:
+            if one.stdin is not None:
+                one.stdin.close()
+        end = time.monotonic() + _PATIENCE
+        for _, one in held:
+            try:
+                one.wait(max(0.0, end - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                # Somebody else's session is in it; with that it ends.
+                one.returncode = 0
+
+
+def _held(host: HostSpec) -> subprocess.Popen[bytes]:
     # `cat` ends when this process is gone, and with it the connection. A session of its own: see transport.
-    held = subprocess.Popen(
+    return subprocess.Popen(
         ssh_to(host, "cat", keep=True),
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    try:
-        yield
-    finally:
-        if held.stdin is not None:
-            held.stdin.close()
-        try:
-            held.wait(_PATIENCE)
-        except subprocess.TimeoutExpired:
-            # Somebody else's session is in it; with that it ends.
-            held.returncode = 0
+
+
+def _is_there(host: HostSpec) -> bool:
+    return Path(host.ssh_socket).expanduser().exists()
 
 
 def docker_command(host: HostSpec) -> list[str]:

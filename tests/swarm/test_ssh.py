@@ -77,6 +77,20 @@ def test_a_connection_ends_with_a_program_that_is_killed(ssh) -> None:
         time.sleep(0.01)
 
 
+def test_hosts_that_come_in_are_waited_for_and_one_that_does_not_holds_up_nobody(ssh) -> None:
+    program = ssh / "bin" / "ssh"
+    other = HostSpec.model_validate(REMOTE_HOSTS[1])
+    path = f'path=$(echo "$@" | sed "s|.*ControlPath=~/||; s| .*||"); touch "{ssh}/$path"'
+    gone = f'case "$*" in *{other.address}*) exit 255;; esac'
+    program.write_text(f"#!/bin/sh\n{gone}\nsleep 0.3; {path}\nexec cat\n")
+    with kept(REMOTE, other, within=60):
+        assert Path(REMOTE.ssh_socket).expanduser().exists(), "who asks at once would make a connection of its own"
+    program.write_text(f"#!/bin/sh\n{gone}\nexec cat\n")
+    Path(REMOTE.ssh_socket).expanduser().unlink()
+    with kept(REMOTE, other, within=0.1):
+        pass
+
+
 def test_a_machine_without_ssh_is_told_what_to_install(monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ColorwayError) as refused:
