@@ -66,16 +66,15 @@ def set_up_hosts(
         provide_images(spec, root=root, progress=progress)
 
 
-def _built_by_host(spec: PlatformSpec) -> dict[str, set[str]]:
+def built_by_host(spec: PlatformSpec) -> dict[str, set[str]]:
     """Return the images that are built here, by the hosts that may run them."""
     built = set(spec.builds())
+    # What comes from a registry has no reference while its color is off.
+    here = [service for service in spec.inventory().declared if service.image.folder]
     return {
-        host.name: {
-            service.image.reference
-            for service in spec.inventory().declared
-            if service.host in {None, host.name} and host.has(service.role)
-        }
-        & built
+        host.name: built.intersection(
+            service.image.reference for service in here if service.host in {None, host.name} and host.has(service.role)
+        )
         for host in spec.settings.hosts
     }
 
@@ -97,7 +96,7 @@ def provide_images(spec: PlatformSpec, *, root: Path, progress: Progress) -> Non
         build_images(spec, root=root, progress=progress)
         return
     lab = Lab(spec=spec, root=root)
-    if missing := lab.missing(_built_by_host(spec)):
+    if missing := lab.missing(built_by_host(spec)):
         daemon.ensure_docker(progress)
         build_images(spec, root=root, progress=progress)
         lab.bring(missing, progress=progress)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from colorway.config import stack_files
+from colorway.engine.session import built_by_host
 from colorway.errors import ColorwayError
 from colorway.lab import rehearsal
 from colorway.lab.host import has_published_key
@@ -53,6 +54,21 @@ def test_the_program_makes_a_rehearsal_of_what_it_makes_of_the_stack(project: Pa
         return {one.name for one in found.resources if one.type == SERVICE}
 
     assert services(ours) == services(run_stack(like))
+
+
+@pytest.mark.parametrize("like", RENTED)
+def test_nothing_is_brought_to_hosts_that_pull_from_a_registry(project: Path, like: str):
+    rehearsal.write(project, like)
+    spec = stack_files.from_file(root=project, stack=rehearsal.stack_name(like))
+    assert not any(built_by_host(spec).values()), "and what a color that is off would run has no reference at all"
+
+
+def test_what_is_built_here_is_brought_to_the_hosts_that_may_run_it():
+    spec = stack_files.from_file(root=ROOT, stack="lab")
+    wanted = {host: {image.partition(":")[0] for image in images} for host, images in built_by_host(spec).items()}
+    assert wanted["lb1"] == {"colorway/nginx", "colorway/mtail"}
+    assert wanted["app1"] == {"colorway/demo"}
+    assert wanted["db1"] == {"colorway/postgres", "colorway/redis"}
 
 
 def test_what_a_user_has_changed_in_it_stays(project: Path):
