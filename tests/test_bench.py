@@ -11,7 +11,7 @@ from tests.support.throughput.stage import Round
 
 
 def round_of(rate: float, *, processor: float = 50.0) -> Round:
-    return Round(rate=rate, processor=processor)
+    return Round(rate=rate, processor=processor, p50=1e9 / rate, p99=3e9 / rate)
 
 
 def test_the_table_is_printed_last_and_whole(monkeypatch, capsys):
@@ -37,8 +37,12 @@ def test_the_table_is_printed_last_and_whole(monkeypatch, capsys):
         "ratio of the two, pair by pair",
         "requests/s to bare nginx",
         "the same per second of its processor",
+        "time of an answer, p50",
+        "time of an answer, p99",
         "requests/s to bare nginx with its log",
         "the same per second of its processor",
+        "time of an answer, p50",
+        "time of an answer, p99",
         "requests/s to kamal-proxy: not measured, COL",
         "four hosts: measured",
     ], "whoever looks at the end of the output sees the figures"
@@ -53,9 +57,11 @@ def test_proxies_are_compared_within_a_round():
         "bare-logs": [round_of(1), round_of(1), round_of(1)],
     }
     bench_throughput.add_figures(turns, figures)
-    assert [" ".join(row.split()) for row in figures.rows[:2]] == [
+    assert [" ".join(row.split()) for row in figures.rows[:4]] == [
         "requests/s to bare nginx median 0.90 min 0.90 max 0.90 of 3",
         "the same per second of its processor median 0.80 min 0.80 max 0.80 of 3",
+        "time of an answer, p50 median 1.11 min 1.11 max 1.11 of 3",
+        "time of an answer, p99 median 1.11 min 1.11 max 1.11 of 3",
     ], "a machine that is busy in one round is so for both"
 
 

@@ -75,6 +75,8 @@ def add_figures(turns: Turns, figures: Figures) -> None:
         figures.add(
             "  the same per second of its processor", [other.processor / one.processor for one, other in pairs], unit=""
         )
+        figures.add("  time of an answer, p50", [one.p50 / other.p50 for one, other in pairs], unit="")
+        figures.add("  time of an answer, p99", [one.p99 / other.p99 for one, other in pairs], unit="")
 
 
 def main() -> None:

@@ -44,6 +44,10 @@ class Round:
     """Answers per second."""
     processor: float
     """Microseconds of processor that the proxy used for each."""
+    p50: float
+    """Microseconds that half of the answers took at most, on connections that always wait for one."""
+    p99: float
+    """Microseconds that 99 of 100 took at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +153,12 @@ class Stage:
         assert sum(by_color) >= seen["requests"], f"each answer is a target's; {what}"
         # What is under way at the end counts at a target, and for nobody else.
         assert min(by_color) + CONNECTIONS >= 0.45 * sum(by_color), f"both colors answer alike; {what}"
-        return Round(rate=seen["requests"] / seen["seconds"], processor=1e6 * used / seen["requests"])
+        return Round(
+            rate=seen["requests"] / seen["seconds"],
+            processor=1e6 * used / seen["requests"],
+            p50=seen["p50"],
+            p99=seen["p99"],
+        )
 
     def wrk(self, proxy: Proxy, *, seconds: int) -> dict[str, float]:
         """Run wrk on a proxy, and return what it saw: `cookies.lua` says it."""
