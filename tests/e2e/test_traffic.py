@@ -57,11 +57,14 @@ def test_ramps_and_returns_in_a_row_lose_nothing(demo: Demo):
                     if 0 < blue < 100:
                         counts = measure_shares(target, newcomers=NEWCOMERS, timeout=PATIENCE)
                         measured[blue] = 100 * counts.get("blue", 0) / sum(counts.values())
+        # nginx's old workers end theirs after a while: the load must have seen its users come back from that.
+        load.wait_for(lambda report: report.snapshot.websocket_closes > 0, timeout=PATIENCE)
         report = load.stop()
     assert report.problems(least_rate=LEAST) == [], (
         "no request may be lost, and the control target says whether the machine was sick"
     )
     assert report.requests[Kind.HTTP2] >= LEAST_HTTP2 * sum(report.requests.values()), "browsers speak HTTP/2"
+    assert report.requests[Kind.WEBSOCKET] > 0, "and keep WebSockets"
     posts = compare_posts(report, fetch_post_counts(target, prefix=report.snapshot.post_prefix))
     assert not posts.lost, "an acknowledged POST is in the database"
     assert not posts.doubled, "no POST was executed twice: nothing resends one"

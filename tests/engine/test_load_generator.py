@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -39,24 +38,6 @@ PATIENCE = 60
 REUSING = {Kind.KEEP_ALIVE, Kind.POST}
 
 pytestmark = pytest.mark.timeout(180)
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory):
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("openssl is not installed, so there is no certificate for the TLS cases")
-    folder = tmp_path_factory.mktemp("certificate")
-    key, cert = folder / "key.pem", folder / "cert.pem"
-    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    files = ["-keyout", str(key), "-out", str(cert), "-subj", "/CN=localhost", "-days", "2"]
-    subprocess.run([openssl, "req", "-x509", *curve, *files], check=True, capture_output=True)
-    return cert, key
-
-
-@pytest.fixture(params=["plain", "tls"])
-def transport(request):
-    return request.getfixturevalue("certificate") if request.param == "tls" else None
 
 
 def small(**changes):

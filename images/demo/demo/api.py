@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -13,11 +12,10 @@ from starlette.routing import Route
 
 from demo.asgi import Answer, App, with_shortcut
 from demo.health import ON_OUTAGE, health_routes
+from demo.ids import RIGHT, id_in
 from demo.jobs import JobQueue, VisitCache
 from demo.settings import Settings
 from demo.store import Store
-
-LONGEST_ID: Final = 200
 
 
 async def read_id(request: Request) -> str:
@@ -30,9 +28,9 @@ async def read_id(request: Request) -> str:
         content = await request.json()
     except ValueError:
         content = None
-    given = content.get("id") if isinstance(content, dict) else None
-    if not isinstance(given, str) or not given.isprintable() or not 1 <= len(given) <= LONGEST_ID:
-        raise HTTPException(422, 'the body must be JSON like {"id": "a-1"}, printable, 200 characters at most')
+    given = id_in(content)
+    if given is None:
+        raise HTTPException(422, f"the body must be {RIGHT}")
     return given
 
 

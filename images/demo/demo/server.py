@@ -27,7 +27,10 @@ LINGER_SECONDS: Final = 1.0
 
 
 class PoliteServer(uvicorn.Server):
-    """Stops in two steps: answers what still arrives with `Connection: close`, then closes what is idle."""
+    """Stops in two steps: answers what still arrives with `Connection: close`, then closes what is idle.
+
+    WebSockets are never idle: uvicorn closes them in the second step, with 1012, so that their clients come back.
+    """
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -54,7 +57,7 @@ async def serve(app: App, settings: Settings) -> None:
         host="0.0.0.0",  # noqa: S104 - a container's network is its own
         port=settings.port,
         http="httptools",
-        ws="none",
+        ws="wsproto",
         lifespan="off",
         access_log=False,
         log_level="warning",

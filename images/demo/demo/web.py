@@ -6,21 +6,23 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
 from demo.asgi import App
+from demo.echo import Echo
 from demo.health import ON_PEER_OUTAGE, health_routes
 from demo.jobs import JobQueue, VisitCache
 from demo.outage import UnavailableError
 from demo.page import render_page
 from demo.peer import Peer
-from demo.settings import Settings
+from demo.settings import Identity, Settings
 from demo.store import Store
 
 CHUNK: Final = b"colorway" * 128
@@ -51,12 +53,17 @@ async def download(request: Request) -> Response:
     return StreamingResponse(chunks(count), headers=headers, media_type="application/octet-stream")
 
 
+def said_identity(settings: Settings) -> Identity:
+    """Return who answers, as it is told to who asks: a release that is bad in that way names another version."""
+    return replace(settings.identity, version="broken") if settings.faults.smoke else settings.identity
+
+
 class Web:
     """The handlers, with what they need."""
 
     def __init__(self, settings: Settings, *, visits: VisitCache, peer: Peer) -> None:
         self._identity = settings.identity
-        self._smoke = settings.faults.smoke
+        self._said = said_identity(settings)
         self._visits = visits
         self._peer = peer
         self._seen: int | None = None
@@ -78,9 +85,7 @@ class Web:
             visits = self._seen = api.pop("visits")
         else:
             api, visits = await self._peer.get("/api/whoami"), await self._last_visits()
-        answer: dict[str, Any] = {**self._identity.as_json(), "visits": visits, "api": api}
-        if self._smoke:
-            answer["version"] = "broken"
+        answer: dict[str, Any] = {**self._said.as_json(), "visits": visits, "api": api}
         return JSONResponse(answer, headers={"Cache-Control": "no-store"})
 
     async def _last_visits(self) -> int | None:
@@ -102,6 +107,7 @@ def make_web(settings: Settings, *, store: Store, jobs: JobQueue, visits: VisitC
         Route("/", web.page),
         Route("/whoami", web.whoami),
         Route("/download", download),
+        WebSocketRoute("/ws", Echo(said_identity(settings))),
         *health_routes(needs, never_healthy=settings.faults.never_healthy),
     ]
     return Starlette(routes=routes, exception_handlers=ON_PEER_OUTAGE)

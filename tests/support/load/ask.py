@@ -30,7 +30,7 @@ class _Newcomers:
         self.payload = burst.request()
 
     def answered(self, connection: Connection, response: ResponseReader) -> None:
-        judgment = judge(kind=Kind.FRESH, path=Path.API_WHOAMI, post=None, response=response)
+        judgment = judge(kind=Kind.FRESH, path=Path.API_WHOAMI, sent=None, response=response)
         if judgment.wrong is not None:
             self._burst.failures.append(judgment.wrong)
         else:

@@ -46,6 +46,9 @@ def summary_of(report: Report) -> str:
         f"; {snapshot.sent_again} sent again over HTTP/2 as unprocessed, {snapshot.second_tries} to the second address",
         f"  generator late by {report.generator_lag()}; control target {report.latency(kind=Kind.CONTROL)}",
     ]
+    if report.plan.websockets:
+        again = f"{snapshot.messages_again} unanswered messages were sent again"
+        lines.append(f"  {snapshot.websocket_closes} times a server ended a WebSocket; {again}")
     lines += [f"  {_stage_line(report, mark)}" for mark in report.marks]
     reasons = Counter((str(failure.kind), failure.mark, failure.reason) for failure in report.failures)
     lines += [f"  {count} x {' / '.join(reason)}" for reason, count in reasons.most_common(MOST_REASONS)]

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from tests.support.load.response import ResponseReader
 
 EXCERPT = 80
+STATUS = {Path.POSTS: 201, Path.WEBSOCKET: 101}
+"""What is answered otherwise than with 200; both send an id, and get it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +26,10 @@ class Judgment:
     mixed: tuple[str, str] | None = None
 
 
-def judge(*, kind: Kind, path: Path, post: str | None, response: ResponseReader) -> Judgment:
-    """Judge one complete response."""
+def judge(*, kind: Kind, path: Path, sent: str | None, response: ResponseReader) -> Judgment:
+    """Judge one complete response, to a request that sent this id if it is one that sends any."""
     header = response.headers.get(COLOR_HEADER, b"").decode("latin-1")
-    wanted = 201 if path is Path.POSTS else 200
+    wanted = STATUS.get(path, 200)
     if response.status != wanted:
         excerpt = bytes(response.body[:EXCERPT]).decode("latin-1")
         return Judgment(header, f"status {response.status} instead of {wanted}: {excerpt!r}")
@@ -36,17 +38,17 @@ def judge(*, kind: Kind, path: Path, post: str | None, response: ResponseReader)
     if path in {Path.HOME, Path.DOWNLOAD} or kind is Kind.CONTROL:
         return Judgment(header)
     try:
-        return _judge_body(path=path, post=post, header=header, body=json.loads(response.body))
+        return _judge_body(path=path, sent=sent, header=header, body=json.loads(response.body))
     except (ValueError, KeyError, TypeError):
         excerpt = bytes(response.body[:EXCERPT]).decode("latin-1")
         return Judgment(header, f"the body is not the JSON that {path} promises: {excerpt!r}")
 
 
-def _judge_body(*, path: Path, post: str | None, header: str, body: dict[str, object]) -> Judgment:
+def _judge_body(*, path: Path, sent: str | None, header: str, body: dict[str, object]) -> Judgment:
     color = body["color"]
     if not isinstance(color, str) or not color:
         raise TypeError
-    if path is Path.POSTS and body["id"] != post:
+    if path in STATUS and body["id"] != sent:
         return Judgment(color, f"the answer is for id {body['id']!r}")
     if path is Path.WHOAMI:
         inner = body["api"]["color"]  # type: ignore[index]

@@ -15,6 +15,8 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Self
 from urllib.parse import parse_qs, urlsplit
 
+from tests.support.load.loopback_websocket import Sockets
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -67,6 +69,8 @@ class Ask:
     path: str
     query: dict[str, list[str]]
     cookie: str | None
+    headers: dict[str, str]
+    """By lower-case name."""
     body: bytes
     number: int
     """1 for the first request of its connection."""
@@ -83,6 +87,7 @@ class LoopbackPlatform:
         green: Percentage of users whom green answers; may be changed while it serves.
         executed: How often each post was executed.
         seen: Requests by path.
+        sockets: Its WebSockets.
     """
 
     def __init__(
@@ -97,6 +102,7 @@ class LoopbackPlatform:
         self.green = 0.0
         self.executed: Counter[str] = Counter()
         self.seen: Counter[str] = Counter()
+        self.sockets = Sockets()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -114,6 +120,10 @@ class LoopbackPlatform:
     def shut(self) -> None:
         """Refuse new connections from now on."""
         asyncio.run_coroutine_threadsafe(self._shut(), self._loop).result()
+
+    def end_sockets(self, code: int) -> None:
+        """End every open WebSocket with a code."""
+        self._loop.call_soon_threadsafe(self.sockets.end_all, code)
 
     async def _start(self) -> None:
         context = None
@@ -138,7 +148,13 @@ class LoopbackPlatform:
         try:
             while not writer.is_closing():
                 number += 1
-                await self._answer(await read_request(reader, number=number), writer)
+                ask = await read_request(reader, number=number)
+                if "upgrade" in ask.headers:
+                    self._requests += 1
+                    color, headers = self._met(ask)
+                    await self.sockets.serve(ask, reader, writer, color=color, headers=headers)
+                    return
+                await self._answer(ask, writer)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
             pass
@@ -174,13 +190,17 @@ class LoopbackPlatform:
         if sickness in {Sickness.TRUNCATE, Sickness.CLOSE_IDLE, Sickness.CLOSE_ANNOUNCED}:
             writer.close()
 
-    def _right_answer(self, ask: Ask, sickness: Sickness) -> tuple[int, bytes, list[str]]:
+    def _met(self, ask: Ask, sickness: Sickness = Sickness.NONE) -> tuple[str, list[str]]:
+        """Return the color that a user meets, and the headers of each of its answers."""
         user = ask.cookie or f"user-{self._requests}"
         headers = [] if ask.cookie else [f"Set-Cookie: rel={user}; Path=/; HttpOnly"]
         color = "green" if zlib.crc32(user.encode()) % 100 < self.green else "blue"
         if sickness is Sickness.FLIP:
             color = ("blue", "green")[self._requests % 2]
-        headers.append(f"X-Colorway-Color: {color}")
+        return color, [*headers, f"X-Colorway-Color: {color}"]
+
+    def _right_answer(self, ask: Ask, sickness: Sickness) -> tuple[int, bytes, list[str]]:
+        color, headers = self._met(ask, sickness)
         if ask.path == "/":
             return 200, b"<html>demo</html>", headers
         if ask.path == "/api/posts" and ask.method == "GET":
@@ -218,7 +238,15 @@ async def read_request(reader: asyncio.StreamReader, *, number: int) -> Ask:
     body = await reader.readexactly(int(headers.get("content-length", "0")))
     url = urlsplit(target)
     cookie = headers.get("cookie", "").removeprefix("rel=") or None
-    return Ask(method=method, path=url.path, query=parse_qs(url.query), cookie=cookie, body=body, number=number)
+    return Ask(
+        method=method,
+        path=url.path,
+        query=parse_qs(url.query),
+        cookie=cookie,
+        headers=headers,
+        body=body,
+        number=number,
+    )
 
 
 def encode(status: int, body: bytes, headers: list[str], sickness: Sickness) -> bytes:

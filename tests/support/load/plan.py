@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from colorway.errors import ColorwayError
 
+MESSAGES_PER_SECOND = 1.0
+"""On each WebSocket: often enough to be under way when something is switched, as rare as people's are."""
+
 
 class LoadError(ColorwayError):
     """A plan that cannot be carried out, or a generator that died: never a failed request of the platform."""
@@ -38,15 +41,22 @@ class Target:
     second: tuple[str, int] | None = None
 
     def request(
-        self, method: str, path: str, *, cookie: str | None = None, agent: str | None = None, body: bytes = b""
+        self,
+        method: str,
+        path: str,
+        *,
+        cookie: str | None = None,
+        agent: str | None = None,
+        more: tuple[tuple[str, str], ...] = (),
+        body: bytes = b"",
     ) -> bytes:
-        """Return the bytes of one HTTP/1.1 request that leaves the connection open.
+        """Return the bytes of one HTTP/1.1 request that leaves the connection open, with `more` headers.
 
         Who has no cookie is drawn by address and agent: all from here have one address, so each client needs its
         own agent.
         """
         lines = [f"{method} {path} HTTP/1.1", f"Host: {self.host_header or self.server_name}"]
-        lines += [f"{name}: {value}" for name, value in self.headers]
+        lines += [f"{name}: {value}" for name, value in (*self.headers, *more)]
         if agent is not None:
             lines.append(f"User-Agent: {agent}")
         if cookie is not None:
@@ -67,6 +77,7 @@ class LoadPlan:
         posts_per_second: POSTs with unique ids, in turn on new and on kept-alive connections.
         http2_per_second: Requests over HTTP/2, one in four of them a POST, on connections that are kept.
         http2_connections: Users that each keep one of these.
+        websockets: Users that each keep one WebSocket, and send a message on it about every second.
         keep_alive_connections: Users that each keep one connection: a burst of requests, an idle time, …
         idle_range: Seconds that a kept-alive connection idles, drawn from this range nine times of ten.
         idle_beyond: Upper end in seconds of the tenth draw, which starts where `idle_range` ends.
@@ -88,6 +99,7 @@ class LoadPlan:
     posts_per_second: float = 30.0
     http2_per_second: float = 0.0
     http2_connections: int = 6
+    websockets: int = 0
     keep_alive_connections: int = 20
     idle_range: tuple[float, float] = (0.0, 6.0)
     idle_beyond: float = 14.0
@@ -103,15 +115,15 @@ class LoadPlan:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        rates = (self.fresh_per_second, self.returning_per_second, self.posts_per_second, self.http2_per_second)
+        rates = self._other_rates
         if not math.isfinite(self.rate_total) or self.rate_total <= 0 or min(rates) < 0:
             raise LoadError(
                 "LoadPlan: rates are requests per second; rate_total must be above 0, the others at least 0."
             )
         if self.keep_alive_per_second < 0:
             raise LoadError(
-                f"LoadPlan: rate_total is {self.rate_total:g}, but fresh, returning, posts and http2 add up to"
-                f" {sum(rates):g}; raise rate_total or lower the others."
+                f"LoadPlan: rate_total is {self.rate_total:g}, but fresh, returning, posts, http2 and websockets"
+                f" add up to {sum(rates):g}; raise rate_total or lower the others."
             )
         if self.keep_alive_connections < 1 and self.keep_alive_per_second > 0:
             raise LoadError(
@@ -120,14 +132,25 @@ class LoadPlan:
             )
         if not 0 <= self.idle_range[0] <= self.idle_range[1] <= self.idle_beyond:
             raise LoadError("LoadPlan: idle_range and idle_beyond must rise, e.g. idle_range=(0, 6), idle_beyond=14.")
-        if self.keep_alive_connections + self.returning_users + self.http2_connections >= 2**16:
+        users = (self.keep_alive_connections, self.returning_users, self.http2_connections, self.websockets)
+        if sum(users) >= 2**16:
             raise LoadError(
-                "LoadPlan: keep_alive_connections, returning_users and http2_connections together must stay below"
-                " 65536."
+                "LoadPlan: keep_alive_connections, returning_users, http2_connections and websockets together must"
+                " stay below 65536."
             )
 
     @property
     def keep_alive_per_second(self) -> float:
         """Requests per second of all kept-alive connections together, without their posts."""
-        others = self.fresh_per_second + self.returning_per_second + self.posts_per_second + self.http2_per_second
-        return self.rate_total - others
+        return self.rate_total - sum(self._other_rates)
+
+    @property
+    def websocket_per_second(self) -> float:
+        """Messages per second of all WebSockets together."""
+        return self.websockets * MESSAGES_PER_SECOND
+
+    @property
+    def _other_rates(self) -> tuple[float, ...]:
+        """Return the rates of all but the kept-alive connections."""
+        new = (self.fresh_per_second, self.returning_per_second, self.posts_per_second)
+        return (*new, self.http2_per_second, self.websocket_per_second)

@@ -23,6 +23,8 @@ class Kind(StrEnum):
     """A write with a unique id."""
     HTTP2 = "http/2"
     """A user whose requests share one HTTP/2 connection; one in four is a write with a unique id."""
+    WEBSOCKET = "websocket"
+    """A message of a user who keeps a WebSocket, and its answer; on a new one the handshake is part of it."""
     DOWNLOAD = "download"
     """The one long response."""
     CONTROL = "control"
@@ -37,6 +39,7 @@ class Path(StrEnum):
     HOME = "/"
     POSTS = "/api/posts"
     DOWNLOAD = "/download"
+    WEBSOCKET = "/ws"
 
 
 class Progress(StrEnum):
@@ -186,3 +189,7 @@ class Snapshot:
     """Requests over HTTP/2 that the server had said it did not process."""
     second_tries: int = 0
     """Requests that the first address did not answer, and the second one was asked for."""
+    websocket_closes: int = 0
+    """Open WebSockets that the server ended as it may; their users came back at once."""
+    messages_again: int = 0
+    """Messages that were unanswered when their WebSocket ended, and that were sent once more on the next one."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tests.support.load.connection import Connection
     from tests.support.load.http2 import Stream
     from tests.support.load.response import ResponseReader
+    from tests.support.load.websocket import WebSocket
 
 DETAIL_LIMIT = 1000
 UNDER_WAY, ACKNOWLEDGED, FAILED = 0, 1, 2
@@ -42,7 +43,7 @@ class Request:
     """One request of the load, from its scheduled time to its row."""
 
     __slots__ = (
-        "_again", "_finished", "connection", "deadline", "idle", "keep_body", "kind", "newcomer",
+        "_again", "_finished", "connection", "deadline", "idle", "keep_body", "kind", "message", "newcomer",
         "path", "payload", "post_number", "scheduled", "served", "started", "user",
     )  # fmt: skip
 
@@ -57,6 +58,7 @@ class Request:
         user: int = 0,
         newcomer: bool = False,
         post_number: int | None = None,
+        message: str | None = None,
     ) -> None:
         self.kind = kind
         self.path = path
@@ -67,14 +69,19 @@ class Request:
         self.user = user
         self.newcomer = newcomer
         self.post_number = post_number
+        self.message = message
         self.idle = 0.0
         self.served = 0
-        self.connection: Connection | Stream | None = None
+        self.connection: Connection | Stream | WebSocket | None = None
         self._again: Callable[[], None] | None = None
         self._finished = finished
 
     def begin(
-        self, *, timeout: float, connection: Connection | None = None, again: Callable[[], None] | None = None
+        self,
+        *,
+        timeout: float,
+        connection: Connection | WebSocket | None = None,
+        again: Callable[[], None] | None = None,
     ) -> None:
         """Start the clock.
 
@@ -91,12 +98,12 @@ class Request:
             self.idle = self.started - connection.last_used
             self.served = connection.served
 
-    def answered(self, connection: Connection | Stream, response: ResponseReader) -> None:
+    def answered(self, connection: Connection | Stream | WebSocket, response: ResponseReader) -> None:
         """Take a complete response."""
         self.connection = connection
         self._finished(self, response, None)
 
-    def broke(self, connection: Connection | Stream, reason: str) -> None:
+    def broke(self, connection: Connection | Stream | WebSocket, reason: str) -> None:
         """Take the reason why there is none."""
         again, self._again = self._again, None
         if again is not None:
@@ -117,6 +124,8 @@ class Recorder:
         cookie_changes: Times that a user who has a cookie was given another one.
         sent_again: Requests over HTTP/2 that were sent once more, because the server had said it did not process them.
         second_tries: Requests that were sent to the second address, because the first one gave no answer.
+        websocket_closes: Open WebSockets that the server ended as it may (no failure).
+        messages_again: Messages that were sent once more on the next WebSocket.
         abandoned: Requests that we ourselves cut off at the end.
         ended_by: Why sending ended; empty before.
     """
@@ -140,6 +149,8 @@ class Recorder:
         self.abandoned = 0
         self.sent_again = 0
         self.second_tries = 0
+        self.websocket_closes = 0
+        self.messages_again = 0
         self.handshakes = 0
         self.resumed = 0
 
@@ -166,7 +177,7 @@ class Recorder:
         judgment = (
             Judgment(wrong=reason)
             if response is None
-            else judge(kind=request.kind, path=request.path, post=post, response=response)
+            else judge(kind=request.kind, path=request.path, sent=post or request.message, response=response)
         )
         self._count_handshake(request)
         flags = Flag(0)
@@ -215,6 +226,8 @@ class Recorder:
             abandoned=self.abandoned,
             sent_again=self.sent_again,
             second_tries=self.second_tries,
+            websocket_closes=self.websocket_closes,
+            messages_again=self.messages_again,
             handshakes=self.handshakes,
             resumed=self.resumed,
             cpu_seconds=cpu_seconds() - self._cpu_before,

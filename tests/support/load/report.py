@@ -34,9 +34,10 @@ if TYPE_CHECKING:
     from tests.support.load.record import Snapshot
 
 RATE_TOLERANCE = 0.02
-PACED = frozenset({Kind.KEEP_ALIVE, Kind.FRESH, Kind.RETURNING, Kind.POST, Kind.HTTP2})
+PACED = frozenset({Kind.KEEP_ALIVE, Kind.FRESH, Kind.RETURNING, Kind.POST, Kind.HTTP2, Kind.WEBSOCKET})
 PACED_NUMBERS = frozenset(KINDS.index(kind) for kind in PACED)
 CONTROL = KINDS.index(Kind.CONTROL)
+WEBSOCKET = KINDS.index(Kind.WEBSOCKET)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -135,11 +136,15 @@ class Report:
         )
 
     def users(self, mark: str) -> dict[int, UserHistory]:
-        """Return what each known user saw in the settled part of a stage; who sent nothing is missing."""
+        """Return what each known user saw in the settled part of a stage; who sent nothing is missing.
+
+        A WebSocket stays with the color that it was opened to for as long as an old worker may keep it, so of a
+        user who has one only the first answer on each counts.
+        """
         seen = (
             (row.user, Sighting(row.started - self.snapshot.started, self.snapshot.colors[row.color]))
             for row in self.rows(mark, settled=True)
-            if row.user and row.color
+            if row.user and row.color and (row.kind != WEBSOCKET or row.flags & Flag.NEW_CONNECTION)
         )
         return histories(mark, seen)
 
@@ -166,7 +171,7 @@ class Report:
         """Return the switch latency: seconds from a mark to the start of a color's last answered request.
 
         It is 0 if the color answered none in that stage. By default only requests on new connections count: on an
-        idle one an old nginx worker may lawfully answer one more.
+        idle one an old nginx worker may lawfully answer one more, and on a WebSocket many.
         """
         begin = self._stage(after_mark).mark.at
         number = self._color_number(color)

@@ -13,6 +13,7 @@ from tests.support.load.plan import Target
 from tests.support.load.record import Kind, Path
 from tests.support.load.recorder import Recorder, Request
 from tests.support.load.users import PATHS, KeepAliveUsers, User, color_cookie
+from tests.support.load.websocket_users import WebSocketUsers
 
 if TYPE_CHECKING:
     from tests.support.load.plan import LoadPlan
@@ -39,6 +40,7 @@ class Traffic:
             plan=plan, target=target, dialer=self._dialer, recorder=recorder, in_flight=self._in_flight
         )
         self._http2 = Http2Users(plan=plan, target=target, recorder=recorder, in_flight=self._in_flight)
+        self._websockets = WebSocketUsers(plan=plan, target=target, recorder=recorder, in_flight=self._in_flight)
         self._control = Target(port=control_port, tls=False) if control_port is not None else None
         self._control_dialer = Dialer(self._control, loop=self._loop) if self._control else None
         self._pool: list[User] = []
@@ -48,6 +50,7 @@ class Traffic:
             Kind.RETURNING: plan.returning_per_second,
             Kind.POST: plan.posts_per_second,
             Kind.HTTP2: plan.http2_per_second,
+            Kind.WEBSOCKET: plan.websocket_per_second,
         }
         self._credit = dict.fromkeys(self._weights, 0.0)
         self._slot = 0
@@ -71,6 +74,7 @@ class Traffic:
             self._running = False
             self._recorder.end(reason)
             self._keep_alive.close()
+            self._websockets.close()
 
     async def drain(self, *, finish_download: bool) -> None:
         """Wait until everything under way ended; each request has its own time limit."""
@@ -115,6 +119,8 @@ class Traffic:
             return self._keep_alive.offer(scheduled)
         if kind is Kind.HTTP2:
             return self._http2.offer(scheduled)
+        if kind is Kind.WEBSOCKET:
+            return self._websockets.offer(scheduled)
         if kind is Kind.POST and self._plan.keep_alive_connections:
             self._post_on_new = not self._post_on_new
             if not self._post_on_new:
