@@ -12,13 +12,18 @@ echo "process $$, which applies generation $hash since $(date -u +%FT%TZ)" >"$di
 [ -f "$directory/generations/$hash/nginx.conf" ] || { echo "generation $hash was not checked on this host" >&2; exit 1; }
 old=$(readlink "$directory/current" || :)
 before=$(sed -n 's/^# colorway generation //p' "$directory/current/nginx.conf" 2>/dev/null | head -n 1)
-of_health() { docker ps -q --filter "label=com.docker.swarm.service.name=$service" --filter "health=$1"; }
-container=$(of_health healthy)
+# One listing for both: between two of them it could turn from the one into the other.
+look() {
+  tasks=$(docker ps --filter "label=com.docker.swarm.service.name=$service" --format '{{.ID}} {{.Status}}')
+  container=$(printf '%s\n' "$tasks" | awk '/[(]healthy[)]/ {print $1}')
+}
+look
 # One that has just been let in serves, and has not been looked at yet.
 end=$(( $(date +%s) + 60 ))
-while [ -z "$container" ] && [ -n "$(of_health starting)" ] && [ "$(date +%s)" -lt "$end" ]; do
+while [ -z "$container" ] && [ "$(date +%s)" -lt "$end" ]; do
+  case $tasks in *"health: starting"*) ;; *) break ;; esac
   sleep 0.5
-  container=$(of_health healthy)
+  look
 done
 set -- $container
 [ $# -eq 1 ] || { echo "$service has $# healthy containers on this host; it needs exactly one" >&2; exit 1; }

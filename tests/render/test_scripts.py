@@ -170,12 +170,12 @@ def test_an_apply_that_waits_for_another_says_who_it_is(tmp_path, programs):
 
 YOUNG = """
 case "$*" in
-  *health=healthy*) [ ! -e {seen} ] || echo c1 ;;
-  *health=starting*) [ -e {seen} ] || echo c1; touch {seen} ;;
+  ps*) if [ -e {seen} ]; then echo "c1 Up 3 seconds (healthy)"; else echo "c1 Up 2 seconds (health: starting)"; fi
+       touch {seen} ;;
   exec*) echo "the container was asked"; exit 7 ;;
 esac
 """
-"""A docker whose one container is found healthy after it was once seen starting."""
+"""A docker whose one container is healthy from the second look on."""
 
 
 def test_an_apply_waits_until_a_task_that_has_just_begun_has_been_looked_at(tmp_path, programs):
@@ -185,9 +185,14 @@ def test_an_apply_waits_until_a_task_that_has_just_begun_has_been_looked_at(tmp_
     arguments = (script("routing-apply"), str(tmp_path), "lb", "8081", "5")
     run = ran(*arguments, bin_=programs, stdin=text)
     assert "lb has 0 healthy containers on this host" in run.stderr, "where none begins, nothing is waited for"
+    fake(programs, 'echo "c1 Up 2 minutes (unhealthy)"')
+    run = ran(*arguments, bin_=programs, stdin=text)
+    assert "lb has 0 healthy containers on this host" in run.stderr, "nor for one that was looked at"
     fake(programs, YOUNG.format(seen=tmp_path / "seen"))
     run = ran(*arguments, bin_=programs, stdin=text)
-    assert "0 healthy containers" not in run.stderr, "one that was let in a moment ago serves"
+    assert "0 healthy containers" not in run.stderr, (
+        "one that was let in a moment ago serves, and may turn from the one into the other between any two looks"
+    )
     assert (tmp_path / "seen").exists(), "it was waited for"
 
 
@@ -334,3 +339,31 @@ def test_a_falling_color_that_was_never_there_holds_nobody_up(programs):
     fake(programs, 'case "$1 $2" in "service inspect") echo; exit 1 ;; "service scale") exit 1 ;; esac')
     run = ran(script("await-no-tasks"), "5", "demo-worker-green", bin_=programs)
     assert run.returncode == 0, f"the first `up` of a stack with one color has no other workers: {run.stderr}"
+
+
+LOST = """
+case "$1 $2" in
+  "service ls") echo worker ;;
+  "service inspect") echo 0 ;;
+  "service ps") printf '%s\\n' 'worker.1|app1|Shutdown 4 seconds ago' '{task}' ;;
+  "node ls") printf '%s\\n' 'Ready app1' 'Down app2' 'Down app3' 'Ready app3' 'Unknown app4' ;;
+esac
+"""
+
+
+def test_what_ran_on_a_host_that_the_swarm_has_lost_is_not_waited_for(programs):
+    fake(programs, LOST.format(task="worker.2|app2|Running 3 minutes ago"))
+    run = ran(script("await-no-tasks"), "0", "worker", bin_=programs)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.splitlines() == [
+        "not waited for, because the swarm has lost the host: worker.2 on app2",
+        "no task is alive of: worker",
+    ], "nobody would ever hear of its end, and a release would end for it"
+
+
+@pytest.mark.parametrize("where", ["app1", "app3", "app4", ""], ids=["there", "anew", "nobody knows", "nowhere yet"])
+def test_what_may_still_work_is_waited_for(programs, where):
+    fake(programs, LOST.format(task=f"worker.2|{where}|Running 3 minutes ago"))
+    run = ran(script("await-no-tasks"), "0", "worker", bin_=programs)
+    assert run.returncode == 1, "two schedulers at once are worse than a release that stops"
+    assert "still alive after 0 s: worker.2 (Running)" in run.stderr
