@@ -72,6 +72,8 @@ class Migrations(pulumi.ComponentResource):
                     migration.id,
                 ],
                 stdin=registries.of_docker if registries else None,
+                # Its host may be the database's, too, and without that no migration would say that it is applied.
+                is_done_anywhere=spec.has_stand_in,
                 opts=pulumi.ResourceOptions(parent=self, depends_on=before),
             )
             before = [step]

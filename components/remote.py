@@ -31,8 +31,10 @@ class HostScript(pulumi.ComponentResource):
         script: str,
         arguments: Sequence[pulumi.Input[str]] = (),
         stdin: pulumi.Input[str] | None = None,
+        is_done_anywhere: bool = False,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        """Run it; one that `is_done_anywhere` does not run again merely because it would run on another host now."""
         super().__init__("colorway:host:HostScript", name, None, opts)
         line = _command_line(script, arguments)
         child = pulumi.ResourceOptions(parent=self)
@@ -55,7 +57,7 @@ class HostScript(pulumi.ComponentResource):
                 update=line,
                 stdin=stdin,
                 add_previous_output_in_env=False,
-                opts=child,
+                opts=pulumi.ResourceOptions(parent=self, ignore_changes=["connection"] if is_done_anywhere else None),
             )
             self.stdout = remote.stdout
         self.register_outputs({"stdout": self.stdout})

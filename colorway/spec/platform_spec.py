@@ -116,6 +116,11 @@ class PlatformSpec(StrictSpec):
         managers = self.hosts(Role.MANAGER)
         return next((host for host in managers if host.name == self.answering_manager), managers[0])
 
+    @property
+    def has_stand_in(self) -> bool:
+        """Whether commands to the swarm are sent to another manager than usual, because that one does not answer."""
+        return self.manager.name != self.hosts(Role.MANAGER)[0].name
+
     def places(self, service: ServiceSpec) -> tuple[HostSpec, ...]:
         """Return the hosts that a service may run on, as far as names say it."""
         wanted = service.placement.hosts

@@ -7,10 +7,11 @@ from functools import cache
 
 import pytest
 
+from colorway.config import stack_files
 from colorway.spec.services import STOP_MARGIN
 from tests.program.stacks import run_spec, value_of
 from tests.support.recorder import SECRET, SERVICE, Recording
-from tests.support.specs import HOST_KEY, MAIL, REMOTE_HOSTS, small_spec
+from tests.support.specs import HOST_KEY, MAIL, REMOTE_HOSTS, ROOT, small_spec
 
 STEPS = ("check", "apply")
 
@@ -187,3 +188,20 @@ def test_the_token_never_reaches_a_command_or_its_output(local):
 def test_the_token_is_exported_as_a_secret(local):
     assert local.outputs["preview-token"] == value_of("preview-token"), "smoke tests open the idle color with it"
     assert local.secret_outputs == {"preview-token"}, "and `platform` is plain: `status` reads it without a passphrase"
+
+
+def test_a_manager_that_stands_in_runs_no_migration_again():
+    usual = stack_files.from_file(root=ROOT, stack="lab")
+    stand_in = usual.model_copy(update={"answering_manager": "db2"})
+    ignored = {one.name: one.ignore_changes for one in run_spec(stand_in).commands}
+    migrations = {name for name in ignored if name.startswith("migrations-")}
+    assert migrations
+    assert all(ignored[name] == ("connection",) for name in migrations), (
+        "the first manager's host may be the database's, too, and a migration without it fails"
+    )
+    assert not any(found for name, found in ignored.items() if name not in migrations), (
+        "what has to change is told the manager that answers"
+    )
+    assert not any(one.ignore_changes for one in run_spec(usual).commands), (
+        "whoever takes a manager's place for good is asked from then on"
+    )
