@@ -54,17 +54,12 @@ class Leaving:
         kept = {host.name for host in self.spec.settings.hosts}
         return tuple(node for node in self.nodes.all() if node.host and node.host not in kept)
 
-    def refuse_last(self) -> None:
-        """Refuse where all tasks of what answers requests are on hosts that leave, or are for it no more.
-
-        Raises:
-            ColorwayError: names the service and what helps; nothing was changed.
-        """
+    def move_ahead(self) -> None:
+        """Move what answers requests and has all its tasks on hosts that leave, or are for it no more; see `Moving`."""
         listed, label = self.nodes.all(), names.role_label(self.spec.stack, Role.WEB.value)
         web = {host.name for host in self.spec.hosts(Role.WEB)}
-        self.moving.refuse_last(
-            [node for node in listed if label in node.labels and node.host not in web and not node.is_down]
-        )
+        leaving = [node for node in listed if label in node.labels and node.host not in web and not node.is_down]
+        self.moving.ahead(leaving, nodes=self.nodes)
 
     def forget_dead(self) -> None:
         """Forget the dead that nobody waits for: hosts that have left the file, and what hosts installed anew were.

@@ -72,7 +72,7 @@ class Members:
         """
         if self.spec.is_local or not self.known:
             return ()
-        self._leaving.refuse_last()
+        self._leaving.move_ahead()
         self._leaving.forget_dead()
         nodes, anew = self._nodes, list[HostSpec]()
         outdated = nodes.outdated(self.spec.settings.hosts)

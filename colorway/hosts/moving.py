@@ -12,8 +12,8 @@ from colorway.errors import ColorwayError
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.services import ServiceKind
 from colorway.swarm.connections import Connection
-from colorway.swarm.nodes import Node
-from colorway.swarm.services import Swarm
+from colorway.swarm.nodes import Node, Nodes
+from colorway.swarm.services import ServiceState, Swarm
 
 MOVED_WITHIN = 600
 """Seconds until all tasks that rested elsewhere run; an image may have to be pulled."""
@@ -35,31 +35,54 @@ class Moving:
     def _swarm(self) -> Swarm:
         return Swarm(self.spec.manager, connection=self.manager)
 
-    def refuse_last(self, nodes: Sequence[Node]) -> None:
-        """Refuse where all tasks of a service that answers requests are on some nodes: they would all end at once.
+    def ahead(self, leaving: Sequence[Node], *, nodes: Nodes) -> None:
+        """Move what answers requests and has all its tasks on nodes that leave: Swarm would end them all at once.
+
+        Each begins elsewhere first, as at an update; so does one that a swarm has put on one host by chance.
 
         Args:
-            nodes: Those that will take no more tasks of services.
+            leaving: Those that will take no more tasks of services.
+            nodes: As a manager that stays knows them; those that leave take tasks as before, when this is over.
 
         Raises:
-            ColorwayError: names the service and what helps.
+            ColorwayError: a service has one task, which ends before another begins, and nothing was changed; or what
+                moves does not run elsewhere after 600 s.
         """
-        if not nodes:
+        alone = self._alone_on(leaving)
+        for service in alone:
+            if service.wanted == 1 and not service.starts_first:
+                where = ", ".join(node.name for node in leaving)
+                raise ColorwayError(
+                    f"{self.spec.stack}: all tasks of {service.name} run on {where}, and none would be left while they "
+                    "move; more replicas do"
+                )
+        if not alone:
             return
+        names = {service.name for service in alone}
+        try:
+            for node in leaving:
+                nodes.pause(node)
+            for service in alone:
+                self._swarm.begin_anew(service.name)
+            self.wait(
+                f"{', '.join(sorted(names))} did not move to other hosts",
+                lambda: not names & set(self._services_on(leaving)),
+                within=MOVED_WITHIN,
+            )
+        finally:
+            for node in leaving:
+                nodes.resume(node)
+
+    def _alone_on(self, nodes: Sequence[Node]) -> list[ServiceState]:
+        """Return what answers requests, and has all its tasks on some nodes."""
+        if not nodes:
+            return []
         answer = {
             one.name for one in self.spec.inventory().declared if one.kind in {ServiceKind.WEB, ServiceKind.SHARED}
         }
         here = Counter(self._services_on(nodes))
-        for service in self._swarm.services(self.spec.stack):
-            if service.name in answer and 0 < service.running <= here[service.name]:
-                cure = "more replicas do"
-                if service.wanted > 1:
-                    cure = f"`docker service update --force {service.name}` spreads them"
-                hosts = ", ".join(node.name for node in nodes)
-                raise ColorwayError(
-                    f"{self.spec.stack}: all tasks of {service.name} run on {hosts}, and none would be left while they "
-                    f"move; {cure}"
-                )
+        found = self._swarm.services(self.spec.stack)
+        return [one for one in found if one.name in answer and 0 < one.running <= here[one.name]]
 
     def await_gone(self, node: Node) -> None:
         """Wait until no task runs on a node.

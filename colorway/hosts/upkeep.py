@@ -115,7 +115,7 @@ class Upkeep:
             raise ColorwayError(f"{self.spec.stack}: {reason}")
         node = nodes.of(host.name)
         if node is not None and host.name not in down:
-            self._moving(host).refuse_last([node])
+            self._moving(host).ahead([node], nodes=nodes)
         nodes.rest(host.name)
         if host.name not in down:
             self._moving(host).wait(

@@ -109,6 +109,14 @@ class Nodes:
         """Let a host take tasks again; see `fence`."""
         self._change(host, lambda spec: {**spec, "Availability": "active"})
 
+    def pause(self, node: Node) -> None:
+        """Let a node take no new tasks, and keep those that it has; see `fence`."""
+        self._update(node.id, node.name, lambda spec: {**spec, "Availability": "pause"})
+
+    def resume(self, node: Node) -> None:
+        """Let a node take tasks again that was paused; see `fence`."""
+        self._update(node.id, node.name, lambda spec: {**spec, "Availability": "active"})
+
     def fence(self, host: str) -> None:
         """Fence a host's load balancer; the swarm ends its task as soon as it reaches the host.
 

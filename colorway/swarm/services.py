@@ -36,6 +36,10 @@ class SwarmObject(NamedTuple):
     name: str
 
 
+_TRIES = 5
+"""How often an update is made that another one came before."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ServiceState:
     """One service and how many of its tasks run."""
@@ -46,6 +50,8 @@ class ServiceState:
     image: str
     wanted: int
     running: int
+    starts_first: bool
+    """Whether a task that is updated runs until the one in its place does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +95,30 @@ class Swarm:
         listed = self._engine.ask("its services", lambda api: api.services(filters=_of(stack)))
         tasks = self.tasks(stack, only_wanted=True)
         return sorted((_service_state(raw, tasks) for raw in listed), key=lambda service: service.name)
+
+    def begin_anew(self, service: str) -> None:
+        """Begin all tasks of a service anew, as at an update: the swarm chooses their hosts again.
+
+        Raises:
+            MissingError: there is no such service.
+            NoAnswerError: Docker does not answer.
+        """
+        for left in reversed(range(_TRIES)):
+            raw = self._engine.ask(f"the service {service}", lambda api: api.inspect_service(service))
+            template = raw["Spec"]["TaskTemplate"]
+            task = {**template, "ForceUpdate": template.get("ForceUpdate", 0) + 1}
+            version = raw["Version"]["Index"]
+
+            def update(api: Any, version: int = version, task: Mapping[str, Any] = task) -> None:  # noqa: ANN401 - whatever docker-py is
+                api.update_service(service, version, task_template=task, fetch_current_spec=True)
+
+            try:
+                self._engine.ask(f"an update of {service}", update)
+            except RefusedError as error:
+                if not left or "out of sequence" not in error.said:
+                    raise
+            else:
+                return
 
     def named_objects(self, stack: str) -> set[SwarmObject]:
         """Return the services and networks that carry the stack's label."""
@@ -335,6 +365,7 @@ def _service_state(raw: Mapping[str, Any], tasks: list[TaskState]) -> ServiceSta
         image=spec["TaskTemplate"]["ContainerSpec"]["Image"],
         wanted=int(spec["Mode"].get("Replicated", {}).get("Replicas", 0)),
         running=sum(task.service == name and task.state == "running" for task in tasks),
+        starts_first=(spec.get("UpdateConfig") or {}).get("Order") == "start-first",
     )
 
 

@@ -29,7 +29,13 @@ class FakeSwarm:
     def services(self, _stack):
         return [
             ServiceState(
-                name=s.service, logical=s.logical, color=s.color or "", image="", wanted=s.replicas, running=s.replicas
+                name=s.service,
+                logical=s.logical,
+                color=s.color or "",
+                image="",
+                wanted=s.replicas,
+                running=s.replicas,
+                starts_first=True,
             )
             for s in self._outputs.services
         ]

@@ -67,6 +67,13 @@ class Manager(FakeApi):
         self.asked.append(f"{node} {spec['Availability']}")
         self.availability[node] = spec["Availability"]
 
+    def update_service(self, name, version, **given):
+        super().update_service(name, version, **given)
+        takes = [host for host in ("app2", "app1") if self.availability[host] == "active"]
+        for task in self.stored["tasks"]:
+            if task["ServiceID"] == f"id-{name}":
+                task["NodeID"] = takes[0]
+
 
 @dataclass
 class World:
@@ -131,17 +138,48 @@ def test_a_refused_drain_changes_nothing() -> None:
     assert set(world.api.availability.values()) == {"active"}
 
 
-@pytest.mark.parametrize(("wanted", "cure"), [(2, "docker service update --force lab-web-blue"), (1, "more replicas")])
-def test_the_last_tasks_of_what_answers_requests_are_not_moved(wanted, cure) -> None:
-    world = World(web=wanted)
-    world.api.add_service("lab-web-blue", stack="lab", wanted=wanted, running=wanted, color="blue")
+@pytest.mark.parametrize(("wanted", "order"), [(2, "start-first"), (2, "stop-first"), (1, "start-first")])
+def test_what_answers_requests_and_runs_nowhere_else_begins_elsewhere_first(wanted, order) -> None:
+    world = World()
+    world.api.add_service("lab-web-blue", stack="lab", wanted=wanted, running=wanted, color="blue", order=order)
     for task in world.api.stored["tasks"]:
         task["NodeID"] = "app2"
-    with pytest.raises(ColorwayError, match=f"all tasks of lab-web-blue run on app2, .*{cure}"):
+    world.upkeep().drain("app2")
+    changes = [asked for asked in world.api.asked if asked == "update_service" or asked.startswith("app2 ")]
+    assert changes == ["app2 pause", "update_service", "app2 active", "app2 drain"], (
+        "paused, or they could begin on the same host again; then drained, which ends all that is there at once"
+    )
+    assert {task["NodeID"] for task in world.api.stored["tasks"]} == {"app1"}
+
+
+def test_one_that_is_elsewhere_too_is_left_to_the_swarm() -> None:
+    world = World()
+    world.api.add_service("lab-web-blue", stack="lab", wanted=2, running=2, color="blue")
+    for task, host in zip(world.api.stored["tasks"], ("app1", "app2"), strict=True):
+        task["NodeID"] = host
+    world.upkeep().drain("app2")
+    assert "update_service" not in world.api.asked
+
+
+def test_the_only_task_of_what_must_not_run_twice_is_not_moved() -> None:
+    world = World()
+    world.api.add_service("lab-web-blue", stack="lab", color="blue", order="stop-first")
+    world.api.stored["tasks"][0]["NodeID"] = "app2"
+    with pytest.raises(ColorwayError, match=r"all tasks of lab-web-blue run on app2, .*more replicas do"):
         world.upkeep().drain("app2")
     assert set(world.api.availability.values()) == {"active"}
-    world.api.stored["tasks"][0]["NodeID"] = "app1"
-    world.upkeep().drain("app2")
+
+
+def test_a_host_works_on_whose_tasks_begin_nowhere_else(monkeypatch) -> None:
+    monkeypatch.setattr("colorway.hosts.moving.MOVED_WITHIN", 0)
+    world = World()
+    world.api.add_service("lab-web-blue", stack="lab", wanted=2, running=2, color="blue")
+    for task in world.api.stored["tasks"]:
+        task["NodeID"] = "app2"
+    world.api.update_service = lambda *_arguments, **_given: None
+    with pytest.raises(ColorwayError, match="lab-web-blue did not move to other hosts"):
+        world.upkeep().drain("app2")
+    assert set(world.api.availability.values()) == {"active"}, "nothing is as it was not before"
 
 
 def test_a_dead_host_is_not_asked_for_its_tasks() -> None:

@@ -106,6 +106,22 @@ class FakeApi:
         if len(self.stored["services"]) == before:
             raise refused(404, f"service {name} not found")
 
+    def inspect_service(self, name, **_given):
+        self._ask("inspect_service")
+        for raw in self.stored["services"]:
+            if raw["Spec"]["Name"] == name:
+                return raw
+        raise refused(404, f"service {name} not found")
+
+    def update_service(self, name, version, *, task_template, fetch_current_spec):
+        assert fetch_current_spec, "what is not said again would be gone"
+        self._ask("update_service")
+        raw = self.inspect_service(name)
+        if version != raw["Version"]["Index"]:
+            raise refused(500, "rpc error: code = Unknown desc = update out of sequence")
+        raw["Version"] = {"Index": version + 1}
+        raw["Spec"]["TaskTemplate"] = task_template
+
     def remove_config(self, name):
         self._ask("remove_config")
 
@@ -130,18 +146,20 @@ class FakeApi:
 
     # What a test puts in.
 
-    def add_service(self, name, *, stack="test", running=1, wanted=1, color="", ports=(), **task):
+    def add_service(self, name, *, stack="test", running=1, wanted=1, color="", ports=(), order="start-first", **task):
         labels = {STACK_LABEL: stack} if stack else {}
         if color:
             labels["colorway.color"] = color
         self.stored["services"].append(
             {
                 "ID": f"id-{name}",
+                "Version": {"Index": 1},
                 "Spec": {
                     "Name": name,
                     "Labels": labels,
                     "TaskTemplate": {"ContainerSpec": {"Image": "x"}},
                     "Mode": {"Replicated": {"Replicas": wanted}},
+                    "UpdateConfig": {"Order": order},
                     "EndpointSpec": {"Ports": [{"PublishedPort": port} for port in ports]},
                 },
             }

@@ -434,3 +434,24 @@ def test_the_silence_of_the_host_that_is_asked_for_all_is_not_taken_for_a_missin
     swarm = Swarm(spec.manager, connection=Connection(spec.manager, client=silence))
     with pytest.raises(NoAnswerError):
         swarm.live_generations(spec)
+
+
+def test_tasks_begin_anew_with_everything_else_as_it_was_also_where_somebody_came_before():
+    api = FakeApi()
+    api.add_service("web")
+    before, tries = dict(api.stored["services"][0]["Spec"]), []
+
+    def update(name, version, **given):
+        tries.append(version)
+        if len(tries) == 1:
+            api.stored["services"][0]["Version"] = {"Index": 7}
+        FakeApi.update_service(api, name, version, **given)
+
+    api.update_service = update
+    swarm_of(api).begin_anew("web")
+    assert tries == [1, 7], "an update that came between is no error"
+    after = api.stored["services"][0]["Spec"]
+    assert after["TaskTemplate"].pop("ForceUpdate") == 1
+    assert after == before
+    with pytest.raises(MissingError):
+        swarm_of(api).begin_anew("api")
