@@ -44,8 +44,8 @@ def platform(spec: PlatformSpec) -> None:
     secrets = Secrets("secret", spec, configured=configured, opts=after())
     files, edge_files, stores, tiers = secrets.files, secrets.edge_files, [], {}
     for name, store in spec.platform.data_stores.items():
-        own, password = networks[store_network(name)], files[store.password]
-        stores.append(STORES[store.kind](name, spec, store=store, network=own, password=password, opts=after(hosts)))
+        own = networks[store_network(name)]
+        stores.append(STORES[store.kind](name, spec, store=store, network=own, secrets=files, opts=after(hosts)))
     if spec.shared:
         SharedServices("shared", spec, networks=networks, secrets=files, opts=after(hosts, *stores))
     load_balancers: list[LoadBalancer] = []

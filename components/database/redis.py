@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 import pulumi
 
-from colorway.spec import names
-from colorway.spec.hosts import Role
 from colorway.spec.platform_spec import PlatformSpec
-from colorway.spec.stores import RedisSpec, StoreMember
+from colorway.spec.stores import RedisSpec
 from colorway.spec.task.health import HealthSpec
-from colorway.spec.task.policies import Order
+from components.database.member import StoreProgram, run_members
 from components.entry import ENTRY_COMMAND, entry_script
-from components.swarm_service import SwarmService
-from components.swarm_spec import Mount, MountedFile, NetworkAttachment, SwarmServiceSpec
+from components.swarm_spec import MountedFile
 
 DATA = "/data"
 CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "KILL", "SETGID", "SETUID")
@@ -45,40 +43,33 @@ class Cache(pulumi.ComponentResource):
         *,
         store: RedisSpec,
         network: pulumi.Input[str],
-        password: MountedFile,
+        secrets: Mapping[str, MountedFile],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("colorway:data:Cache", name, None, opts)
-        entry = entry_script(name, store.kind, stack=spec.stack, parent=self)
-        for member in store.members(name, hosts=spec.hosts(Role.DATABASE)):
-            SwarmService(
-                member.name,
-                _service(spec, store=store, member=member),
-                networks=[NetworkAttachment(id=network, aliases=(member.name,))],
-                secrets=[password],
-                configs=[entry],
-                opts=pulumi.ResourceOptions(parent=self, protect=spec.is_guarded or None),
-            )
+        run_members(
+            self,
+            name,
+            spec,
+            store=store,
+            program=_program(store),
+            network=network,
+            secrets=[secrets[store.password]],
+            configs=[entry_script(name, store.kind, stack=spec.stack, parent=self)],
+        )
         self.register_outputs({})
 
 
-def _service(spec: PlatformSpec, *, store: RedisSpec, member: StoreMember) -> SwarmServiceSpec:
-    return SwarmServiceSpec(
-        service_name=names.service(spec.stack, member.name),
-        image=spec.shared_image(build=store.build, image=store.image).reference,
+def _program(store: RedisSpec) -> StoreProgram:
+    return StoreProgram(
+        volume=DATA,
+        port=store.port,
+        health=HEALTH,
         entrypoint=ENTRY_COMMAND,
-        health=HEALTH.tests(store.port),
-        health_policy=HEALTH,
-        limits=store.limits,
-        stop_grace=store.stop_grace,
-        order=Order.STOP_FIRST,
-        constraints=(f"node.labels.{names.host_label(spec.stack)}=={member.host.name}",),
         env={
-            "REDIS_PASSWORD_FILE": f"/run/secrets/{store.password}",
+            "REDIS_PASSWORD_FILE": store.password_file,
             "REDIS_DATA": DATA,
             "REDIS_MAXMEMORY": str(int(store.limits.memory * MEMORY_SHARE)),
         },
-        mounts=(Mount(target=DATA, source=names.volume(spec.stack, member.volume)),),
         capabilities=CAPABILITIES,
-        labels=names.labels(spec.stack, member.name),
     )

@@ -38,14 +38,14 @@ def load_balancer(spec=None, number=0, known="the map of the token\n"):
 
 def store(name, **changes):
     spec = small_spec(**changes)
-    kind, password = STORES[name]
+    kind, _ = STORES[name]
     return run_program(
         lambda: kind(
             name,
             spec,
             store=spec.platform.data_stores[name],
             network=NETWORKS[store_network(name)],
-            password=SECRETS[password],
+            secrets=SECRETS,
         )
     )
 

@@ -9,11 +9,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from colorway.spec.stores.base import StoreMember
+from colorway.spec.stores.base import StoreMember, StoreSpec
 from colorway.spec.stores.postgresql import PostgresqlSpec
 from colorway.spec.stores.redis import RedisSpec
 
-__all__ = ["DataStoreSpec", "PostgresqlSpec", "RedisSpec", "StoreMember"]
+__all__ = ["DataStoreSpec", "PostgresqlSpec", "RedisSpec", "StoreMember", "StoreSpec"]
 
 DataStoreSpec = Annotated[PostgresqlSpec | RedisSpec, Field(discriminator="kind")]
 """One data store; `kind` says which keys it has."""

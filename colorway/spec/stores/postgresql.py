@@ -8,7 +8,7 @@ from pydantic import model_validator
 
 from colorway.spec.base import Mistake, refuse
 from colorway.spec.fields import Shape
-from colorway.spec.stores.base import StoreSpec
+from colorway.spec.stores.base import ServerSpec
 
 SUPERUSER = "postgres"
 """Exists before the application's user is made."""
@@ -20,7 +20,7 @@ SqlName = Annotated[
 ]
 
 
-class PostgresqlSpec(StoreSpec):
+class PostgresqlSpec(ServerSpec):
     """One PostgreSQL: one task, one volume."""
 
     port: ClassVar[int] = 5432

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from colorway.spec.stores.base import StoreSpec
+from colorway.spec.stores.base import ServerSpec
 
 
-class RedisSpec(StoreSpec):
+class RedisSpec(ServerSpec):
     """One Redis: one task, one volume, append-only."""
 
     port: ClassVar[int] = 6379
