@@ -25,7 +25,7 @@ SHORT_FOR_A_REASON = {
     "colorway.render.monitoring": "one text, beside nginx's",
     "colorway.render.templates": "what all texts share",
     "colorway.spec.monitoring": "a tier of its own, that will grow",
-    "colorway.spec.stores.base": "what every kind of store says",
+    "colorway.spec.stores.mariadb": "one kind of store, that will grow",
     "colorway.spec.stores.postgresql": "one kind of store, that will grow",
     "colorway.spec.stores.redis": "one kind of store, that will grow",
     "components.entry": "entry scripts of containers, for every tier",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pulumi
 
+from colorway.render.templates import entry
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stores import PostgresqlSpec
 from colorway.spec.task.health import HealthSpec
@@ -43,9 +44,14 @@ class Database(pulumi.ComponentResource):
             program=_program(store),
             network=network,
             secrets=[secrets[store.password]],
-            configs=[entry_script(name, store.kind, stack=spec.stack, parent=self)],
+            configs=[entry_script(name, _entry(store), stack=spec.stack, parent=self)],
         )
         self.register_outputs({})
+
+
+def _entry(store: PostgresqlSpec) -> str:
+    """Return the script of a store; one that says neither extensions nor parameters has the text that it always had."""
+    return entry(store.kind, extensions=store.extensions, parameters=bool(store.parameters))
 
 
 def _program(store: PostgresqlSpec) -> StoreProgram:
@@ -56,6 +62,7 @@ def _program(store: PostgresqlSpec) -> StoreProgram:
             command=("CMD", "pg_isready", "-q", "-h", "127.0.0.1", "-U", store.user, "-d", store.database)
         ),
         entrypoint=ENTRY_COMMAND,
+        command=tuple(word for key, value in sorted(store.parameters.items()) for word in ("-c", f"{key}={value}")),
         env={
             "POSTGRES_DB": store.database,
             "POSTGRES_USER": store.user,

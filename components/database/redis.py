@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pulumi
 
+from colorway.render.templates import entry
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stores import RedisSpec
 from colorway.spec.task.health import HealthSpec
@@ -55,7 +56,7 @@ class Cache(pulumi.ComponentResource):
             program=_program(store),
             network=network,
             secrets=[secrets[store.password]],
-            configs=[entry_script(name, store.kind, stack=spec.stack, parent=self)],
+            configs=[entry_script(name, entry(store.kind), stack=spec.stack, parent=self)],
         )
         self.register_outputs({})
 

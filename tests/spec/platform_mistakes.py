@@ -984,7 +984,7 @@ CASES = (
         DEMO,
         "kind: redis",
         "kind: mysql",
-        Line("data-stores.cache.kind: must be postgresql or redis", at="kind: mysql"),
+        Line("data-stores.cache.kind: must be postgresql, mariadb or redis", at="kind: mysql"),
     ),
     Case(
         "no services",

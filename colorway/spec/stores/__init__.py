@@ -1,6 +1,6 @@
 """The stateful services that both colors share: one module a kind.
 
-A new kind is a class here, a component in `components/database/`, and a line in `__main__.py`.
+A new kind is a class here, a component in `components/database/`, and a line in `STORES` there.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from typing import Annotated
 from pydantic import Field
 
 from colorway.spec.stores.base import StoreMember, StoreSpec
+from colorway.spec.stores.mariadb import MariadbSpec
 from colorway.spec.stores.postgresql import PostgresqlSpec
 from colorway.spec.stores.redis import RedisSpec
 
-__all__ = ["DataStoreSpec", "PostgresqlSpec", "RedisSpec", "StoreMember", "StoreSpec"]
+__all__ = ["DataStoreSpec", "MariadbSpec", "PostgresqlSpec", "RedisSpec", "StoreMember", "StoreSpec"]
 
-DataStoreSpec = Annotated[PostgresqlSpec | RedisSpec, Field(discriminator="kind")]
+DataStoreSpec = Annotated[PostgresqlSpec | MariadbSpec | RedisSpec, Field(discriminator="kind")]
 """One data store; `kind` says which keys it has."""

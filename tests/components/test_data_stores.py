@@ -1,0 +1,150 @@
+"""The data stores: what every kind of them is told, and what each alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from colorway.render.templates import entry
+from colorway.spec.networks import store_network
+from components.database import STORES as COMPONENTS
+from tests.components.pieces import NETWORKS, SECRETS, constraints, joined, secret_files
+from tests.support.recorder import CONFIG, run_program
+from tests.support.specs import HOST_KEY, REMOTE_HOSTS, pinned, small_spec
+
+LIMITS = {"cpus": 1, "memory": "512Mi"}
+MARIADB = {
+    "kind": "mariadb",
+    "image": pinned("mariadb"),
+    "database": "app",
+    "user": "app",
+    "password": "database-password",
+    "limits": LIMITS,
+}
+MORE = {"mariadb": MARIADB}
+"""Stores that the small platform does not have."""
+STORES = {"postgres": "database-password", "mariadb": "database-password", "redis": "cache-password"}
+"""A store of every kind whose program is known here, with its password."""
+
+
+def store(name, *, keys=None, **changes):
+    """Declare a store of the small platform, or one more, with some keys of it changed."""
+    said = {**MORE.get(name, {}), **(keys or {})}
+    spec = small_spec(overrides={"data-stores": {name: said}} if said else None, **changes)
+    wanted = spec.platform.data_stores[name]
+    network = NETWORKS.get(store_network(name), f"id-of-{store_network(name)}")
+    return run_program(
+        lambda: COMPONENTS[wanted.kind](name, spec, store=wanted, network=network, secrets=SECRETS), stack=spec.stack
+    )
+
+
+def environment_text(service):
+    return str(service.container.get("env", {})) + str(service.container.get("commands", []))
+
+
+@pytest.mark.parametrize("name", STORES)
+def test_a_store_keeps_its_data_in_a_named_volume_on_a_database_host(name):
+    service = store(name).one(f"{name}-service")
+    [volume] = [one for one in service.container["mounts"] if one["type"] == "volume"]
+    assert volume["source"] == f"test-{name}", "the volume outlives the service"
+    assert constraints(service) == ["node.labels.colorway-test-host==localhost"], "on another host it would be empty"
+    assert service.inputs["updateConfig"]["order"] == "stop-first", "two servers on one directory destroy it"
+    assert service.inputs["mode"] == {"replicated": {"replicas": 1}}
+    assert joined(service) == {f"id-of-store-{name}": [name]}, (
+        "its name in the platform file is its DNS name; on no network that a service joins which does not use it"
+    )
+    assert service.container["image"] == pinned(name)
+
+
+@pytest.mark.parametrize("name", STORES)
+def test_a_store_stays_on_one_of_several_database_hosts(name):
+    second = {"name": "db2", "address": "10.0.0.32", "roles": ["database"], "host-key": HOST_KEY}
+    service = store(name, hosts=[*REMOTE_HOSTS, second]).one(f"{name}-service")
+    assert constraints(service) == ["node.labels.colorway-test-host==app1"], (
+        "rescheduled to the other one it would start on an empty volume and look healthy"
+    )
+
+
+@pytest.mark.parametrize("name", STORES)
+@pytest.mark.parametrize(("environment", "protected"), [("local", False), ("staging", True), ("production", True)])
+def test_stores_of_staging_and_production_are_protected(name, environment, protected):
+    service = store(name, settings={"environment": environment}).one(f"{name}-service")
+    assert service.protect is protected, "a wrong line in a file must not delete a database that somebody needs"
+
+
+@pytest.mark.parametrize("name", STORES)
+def test_a_password_reaches_its_store_as_a_file(name):
+    service = store(name).one(f"{name}-service")
+    password = STORES[name]
+    assert secret_files(service) == [password]
+    assert f"/run/secrets/{password}" in environment_text(service), "the entry script reads it there"
+    assert not [key for key in service.container["env"] if key.endswith("PASSWORD")], (
+        "every `docker inspect` would show it"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "grace", "signal"), [("postgres", "1m", "SIGINT"), ("mariadb", "1m", None), ("redis", "1m", None)]
+)
+def test_a_store_can_stop_cleanly(name, grace, signal):
+    container = store(name).one(f"{name}-service").container
+    assert container["stopGracePeriod"] == grace, "a kill means a recovery at the next start"
+    assert container.get("stopSignal") == signal, "PostgreSQL waits for its clients at SIGTERM"
+
+
+@pytest.mark.parametrize("name", STORES)
+def test_our_own_entry_script_makes_images_interchangeable(name):
+    recording = store(name)
+    [config] = recording.of_type(CONFIG).values()
+    assert "name" not in config.inputs, "autonamed: new text is a new config, and the service moves to it"
+    [file] = recording.one(f"{name}-service").container["configs"]
+    assert recording.one(f"{name}-service").container["commands"] == ["/bin/sh", file["fileName"]]
+
+
+def test_redis_refuses_writes_before_the_kernel_kills_it():
+    redis = store("redis").one("redis-service")
+    limit = redis.inputs["taskSpec"]["resources"]["limits"]["memoryBytes"]
+    most = int(redis.container["env"]["REDIS_MAXMEMORY"])
+    assert 0.5 * limit <= most <= 0.75 * limit, "a rewrite of the log copies what is written meanwhile"
+
+
+def test_redis_is_asked_for_its_health_with_the_password_and_never_in_argv():
+    [kind, line] = store("redis").one("redis-service").container["healthcheck"]["tests"]
+    assert kind == "CMD-SHELL"
+    assert '"$REDIS_PASSWORD_FILE" | ' in line, "`ps` shows every argument, so the password goes through a pipe"
+    assert line.endswith("| redis-cli -h 127.0.0.1 | grep -qx PONG"), "NOAUTH is no health"
+
+
+def test_mariadb_is_asked_for_its_health_with_the_password_and_never_in_argv():
+    check = store("mariadb").one("mariadb-service").container["healthcheck"]
+    [kind, line] = check["tests"]
+    assert kind == "CMD-SHELL"
+    assert '"$MARIADB_PASSWORD_FILE" | ' in line, "`ps` shows every argument, so the password goes through a pipe"
+    assert "--defaults-file=/dev/stdin" in line
+    assert "-h 127.0.0.1" in line, "over TCP, as services come: its socket is there before its port"
+    assert check["startPeriod"] == "2m", "a recovery after a kill is no failure"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("postgres", ["-c", "jit=off", "-c", "max_connections=300", "-c", "random_page_cost=1.1"]),
+        ("mariadb", ["--jit=off", "--max_connections=300", "--random_page_cost=1.1"]),
+    ],
+)
+def test_parameters_are_arguments_of_the_server_in_one_order(name, words):
+    said = {"max_connections": 300, "jit": False, "random_page_cost": 1.1}
+    service = store(name, keys={"parameters": said}).one(f"{name}-service")
+    assert service.container["args"] == words, "another order in the file must not restart a database"
+    assert service.container["commands"] == ["/bin/sh", "/colorway-entry.sh"]
+
+
+def test_a_postgresql_without_the_newer_keys_runs_what_it_ran():
+    recording = store("postgres")
+    assert "args" not in recording.one("postgres-service").container
+    [config] = recording.of_type(CONFIG).values()
+    assert config.inputs["dataRaw"] == entry("postgresql", extensions=(), parameters=False)
+
+
+def test_extensions_are_in_the_entry_script():
+    [config] = store("postgres", keys={"extensions": ["vector"]}).of_type(CONFIG).values()
+    assert "for extension in vector; do" in config.inputs["dataRaw"]
