@@ -48,7 +48,7 @@ def host_file(name: str) -> str:
     return (TEMPLATES / "hosts" / name).read_text(encoding="utf-8")
 
 
-def entry(program: str, **choices: Any) -> str:  # noqa: ANN401 - whatever the template asks
+def entry(program: str, /, **choices: Any) -> str:  # noqa: ANN401 - whatever the template asks
     """Return the entry script of a program, without its comment lines.
 
     Args:

@@ -14,5 +14,6 @@ STORES: Mapping[str, Callable[..., pulumi.ComponentResource]] = {
     "postgresql": Database,
     "mariadb": Mariadb,
     "redis": Cache,
+    "valkey": Cache,
 }
 """The component of each kind of data store."""

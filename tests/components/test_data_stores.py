@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from colorway.render.templates import entry
@@ -20,10 +22,17 @@ MARIADB = {
     "password": "database-password",
     "limits": LIMITS,
 }
-MORE = {"mariadb": MARIADB}
+VALKEY = {"kind": "valkey", "image": pinned("valkey"), "password": "cache-password", "limits": LIMITS}
+MORE = {"mariadb": MARIADB, "valkey": VALKEY}
 """Stores that the small platform does not have."""
-STORES = {"postgres": "database-password", "mariadb": "database-password", "redis": "cache-password"}
+STORES = {
+    **dict.fromkeys(("postgres", "mariadb"), "database-password"),
+    **dict.fromkeys(("redis", "valkey"), "cache-password"),
+}
 """A store of every kind whose program is known here, with its password."""
+
+SIGNALS = {"postgres": "SIGINT"}
+"""Where it is not SIGTERM."""
 
 
 def store(name, *, keys=None, **changes):
@@ -100,18 +109,51 @@ def test_our_own_entry_script_makes_images_interchangeable(name):
     assert recording.one(f"{name}-service").container["commands"] == ["/bin/sh", file["fileName"]]
 
 
-def test_redis_refuses_writes_before_the_kernel_kills_it():
-    redis = store("redis").one("redis-service")
-    limit = redis.inputs["taskSpec"]["resources"]["limits"]["memoryBytes"]
-    most = int(redis.container["env"]["REDIS_MAXMEMORY"])
-    assert 0.5 * limit <= most <= 0.75 * limit, "a rewrite of the log copies what is written meanwhile"
+KEY_VALUE = pytest.mark.parametrize("name", ["redis", "valkey"])
 
 
-def test_redis_is_asked_for_its_health_with_the_password_and_never_in_argv():
-    [kind, line] = store("redis").one("redis-service").container["healthcheck"]["tests"]
+def script_of(recording):
+    [config] = recording.of_type(CONFIG).values()
+    return config.inputs["dataRaw"]
+
+
+@KEY_VALUE
+@pytest.mark.parametrize(
+    ("use", "share", "policy"),
+    [(None, 0.6, "noeviction"), ("queue", 0.6, "noeviction"), ("cache", 0.75, "allkeys-lru")],
+)
+def test_a_full_store_does_what_it_is_for_before_the_kernel_kills_it(name, use, share, policy):
+    recording = store(name, keys={"use": use} if use else None)
+    service = recording.one(f"{name}-service")
+    limit = service.inputs["taskSpec"]["resources"]["limits"]["memoryBytes"]
+    assert int(service.container["env"][f"{name.upper()}_MAXMEMORY"]) == int(share * limit), (
+        "a rewrite of a queue's log copies what is written meanwhile, and nothing copies a cache"
+    )
+    text = script_of(recording)
+    assert f"maxmemory-policy {policy}" in text
+    assert ("appendonly yes" in text) is (use != "cache"), "a cache writes nothing, a queue everything"
+    assert text.count("maxmemory-policy") == 1
+
+
+def test_the_text_of_a_redis_that_queues_is_what_it_was_before_there_was_another_use():
+    digest = hashlib.sha256(script_of(store("redis")).encode()).hexdigest()
+    assert digest == "07936e3b315ae63429e01b4a9af3d3fd5ffcd65e90666fb96a2a7dbc8e1ab305", (
+        "new text replaces the task of a queue that nobody changed; a new digest is an outage"
+    )
+
+
+def test_a_valkey_waits_for_the_volume_and_runs_its_own_programs():
+    text = script_of(store("valkey"))
+    assert "flock -w 30 9" in text, "two servers append to one log, and spoil it"
+    assert "redis" not in text.lower()
+
+
+@KEY_VALUE
+def test_a_key_value_store_is_asked_for_its_health_with_the_password_and_never_in_argv(name):
+    [kind, line] = store(name).one(f"{name}-service").container["healthcheck"]["tests"]
     assert kind == "CMD-SHELL"
-    assert '"$REDIS_PASSWORD_FILE" | ' in line, "`ps` shows every argument, so the password goes through a pipe"
-    assert line.endswith("| redis-cli -h 127.0.0.1 | grep -qx PONG"), "NOAUTH is no health"
+    assert f'"${name.upper()}_PASSWORD_FILE" | ' in line, "`ps` shows every argument, so the password goes in a pipe"
+    assert line.endswith(f"| {name}-cli -h 127.0.0.1 | grep -qx PONG"), "NOAUTH is no health"
 
 
 def test_mariadb_is_asked_for_its_health_with_the_password_and_never_in_argv():
@@ -146,5 +188,4 @@ def test_a_postgresql_without_the_newer_keys_runs_what_it_ran():
 
 
 def test_extensions_are_in_the_entry_script():
-    [config] = store("postgres", keys={"extensions": ["vector"]}).of_type(CONFIG).values()
-    assert "for extension in vector; do" in config.inputs["dataRaw"]
+    assert "for extension in vector; do" in script_of(store("postgres", keys={"extensions": ["vector"]}))

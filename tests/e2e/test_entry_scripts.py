@@ -17,6 +17,7 @@ from colorway.machine import images
 from colorway.machine.progress import silent
 from colorway.render.templates import entry
 from colorway.spec import names
+from colorway.spec.stores.redis import Use
 from colorway.spec.task.health import HealthSpec
 from components.database import mariadb, postgresql, redis
 from tests.support.specs import ROOT
@@ -157,20 +158,39 @@ def maria(image_of: Callable[[str], str], tmp_path: Path) -> Iterator[Store]:
     store.remove()
 
 
-@pytest.fixture
-def cache(image_of: Callable[[str], str], tmp_path: Path) -> Iterator[Store]:
-    store = Store(
-        image=image_of("redis"),
+def key_value(kind: str, use: Use, *, image: str, folder: Path) -> Store:
+    """A Redis or a Valkey whose data may take 2 MiB."""
+    variables = kind.upper()
+    return Store(
+        image=image,
         program="redis",
         target=redis.DATA,
         env={
-            "REDIS_PASSWORD_FILE": "/run/secrets/password",
-            "REDIS_DATA": redis.DATA,
-            "REDIS_MAXMEMORY": str(2 * 2**20),
+            f"{variables}_PASSWORD_FILE": "/run/secrets/password",
+            f"{variables}_DATA": redis.DATA,
+            f"{variables}_MAXMEMORY": str(2 * 2**20),
         },
         capabilities=redis.CAPABILITIES,
-        folder=tmp_path,
+        choices={"program": kind, "use": use.value, "has_lock": kind == "valkey"},
+        folder=folder,
     )
+
+
+@pytest.fixture(params=["redis", "valkey"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def queue(kind: str, image_of: Callable[[str], str], tmp_path: Path) -> Iterator[Store]:
+    store = key_value(kind, Use.QUEUE, image=image_of(kind), folder=tmp_path)
+    yield store
+    store.remove()
+
+
+@pytest.fixture
+def cache(kind: str, image_of: Callable[[str], str], tmp_path: Path) -> Iterator[Store]:
+    store = key_value(kind, Use.CACHE, image=image_of(kind), folder=tmp_path)
     yield store
     store.remove()
 
@@ -416,26 +436,66 @@ def test_never_two_mariadbs_on_one_volume(maria):
     assert docker("inspect", "--format", "{{.State.ExitCode}}", first) == "0", "it was not killed"
 
 
-def ask_redis(container: str, *lines: str) -> str:
+def ask(container: str, kind: str, *lines: str) -> list[str]:
+    """Give a Redis or a Valkey some commands, and return what it answers to each."""
     quoted = PASSWORD.replace("\\", "\\\\").replace('"', '\\"')
     commands = "\n".join([f'AUTH "{quoted}"', *lines, ""])
-    return docker("exec", "--interactive", container, "redis-cli", "-h", "127.0.0.1", stdin=commands)
+    return docker("exec", "--interactive", container, f"{kind}-cli", "-h", "127.0.0.1", stdin=commands).splitlines()
+
+
+def begun(store: Store, kind: str) -> str:
+    container = store.start()
+    wait_until(lambda: is_well(container, redis.health(kind)), limit=60, what="the health check passes")
+    return container
+
+
+def is_alive(container: str) -> bool:
+    state = json.loads(docker("inspect", container))[0]["State"]
+    return state["Running"] and not state["OOMKilled"]
+
+
+FILLERS = [f"SETRANGE filler-{n} 262143 x" for n in range(20)]
+"""More than twice of what the data may take."""
 
 
 @pytest.mark.full
-def test_redis_is_healthy_only_for_who_knows_the_password(cache):
-    container = cache.start()
-    wait_until(lambda: is_well(container, redis.HEALTH), limit=60, what="the health check passes")
-    (cache.folder / "password").write_text("another\n")
-    assert not is_well(container, redis.HEALTH), "a Redis that refuses the platform's password is not healthy"
+def test_a_store_is_healthy_only_for_who_knows_the_password(queue, kind):
+    container = begun(queue, kind)
+    (queue.folder / "password").write_text("another\n")
+    assert not is_well(container, redis.health(kind)), "one that refuses the platform's password is not healthy"
 
 
-def test_a_full_redis_refuses_writes_and_keeps_what_it_has(cache):
-    container = cache.start()
-    wait_until(lambda: is_well(container, redis.HEALTH), limit=60, what="the health check passes")
-    said = ask_redis(container, "SET kept 42", *(f"SETRANGE filler-{n} 262143 x" for n in range(20)), "GET kept")
-    assert "OOM command not allowed" in said, "without a limit the kernel kills it"
-    assert said.splitlines()[-1] == "42", "a queue is never thrown away"
-    state = json.loads(docker("inspect", container))[0]["State"]
-    assert state["Running"]
-    assert not state["OOMKilled"]
+def test_a_full_queue_refuses_writes_and_keeps_what_it_has_over_a_restart(queue, kind):
+    container = begun(queue, kind)
+    said = ask(container, kind, "SET kept 42", *FILLERS, "GET kept")
+    assert any("OOM command not allowed" in line for line in said), "without a limit the kernel kills it"
+    assert said[-1] == "42", "a queue is never thrown away"
+    assert is_alive(container)
+    docker("stop", "--time", "60", container)
+    assert docker("inspect", "--format", "{{.State.ExitCode}}", container) == "0", "it was not killed"
+    assert ask(begun(queue, kind), kind, "GET kept")[-1] == "42"
+
+
+def test_a_full_cache_takes_writes_throws_out_the_oldest_and_is_empty_after_a_restart(cache, kind):
+    container = begun(cache, kind)
+    said = ask(container, kind, "SET oldest 42", *FILLERS, "SET newest 43", "GET newest", "EXISTS oldest")
+    assert not [line for line in said if "OOM" in line], "a cache that refuses writes fails its users"
+    assert said[-2:] == ["43", "0"], "what was used longest ago went"
+    assert is_alive(container)
+    docker("stop", "--time", "60", container)
+    assert cache.on_volume(f"ls {redis.DATA}") in {"", "colorway.lock"}, "nothing is written to the disk"
+    assert ask(begun(cache, kind), kind, "DBSIZE")[-1] == "0"
+
+
+def test_never_two_valkeys_on_one_volume(image_of, tmp_path):
+    store = key_value("valkey", Use.QUEUE, image=image_of("valkey"), folder=tmp_path)
+    try:
+        first = begun(store, "valkey")
+        second = store.start()
+        said = store.ends(second)
+        who = docker("inspect", "--format", "{{.Config.Hostname}}", first)
+        assert f"Valkey in container {who}, begun " in said, "it says who holds the volume"
+        assert "still has this volume after 30 s" in said
+        assert is_alive(first), "the first one serves on"
+    finally:
+        store.remove()

@@ -39,6 +39,23 @@ def extensions(name: str, text: str, *lines: Line) -> Case:
 
 
 CASES = (
+    Case(
+        "use that is none",
+        DEMO,
+        "    kind: redis\n",
+        "    kind: valkey\n    use: session\n",
+        Line("data-stores.cache.use: must be queue or cache", at="use:"),
+    ),
+    Case(
+        "use of PostgreSQL",
+        DEMO,
+        POSTGRES_LIMITS,
+        f"{POSTGRES_LIMITS}    use: queue\n",
+        Line(
+            "data-stores.postgres.use: is no known key; did you mean user?",
+            at="use:",
+        ),
+    ),
     extensions(
         "extension in capitals",
         "[PostGIS]",

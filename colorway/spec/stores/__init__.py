@@ -12,9 +12,9 @@ from pydantic import Field
 from colorway.spec.stores.base import StoreMember, StoreSpec
 from colorway.spec.stores.mariadb import MariadbSpec
 from colorway.spec.stores.postgresql import PostgresqlSpec
-from colorway.spec.stores.redis import RedisSpec
+from colorway.spec.stores.redis import RedisSpec, ValkeySpec
 
-__all__ = ["DataStoreSpec", "MariadbSpec", "PostgresqlSpec", "RedisSpec", "StoreMember", "StoreSpec"]
+__all__ = ["DataStoreSpec", "MariadbSpec", "PostgresqlSpec", "RedisSpec", "StoreMember", "StoreSpec", "ValkeySpec"]
 
-DataStoreSpec = Annotated[PostgresqlSpec | MariadbSpec | RedisSpec, Field(discriminator="kind")]
+DataStoreSpec = Annotated[PostgresqlSpec | MariadbSpec | RedisSpec | ValkeySpec, Field(discriminator="kind")]
 """One data store; `kind` says which keys it has."""
