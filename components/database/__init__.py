@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 import pulumi
 
+from components.database.custom import CustomStore
 from components.database.mariadb import Mariadb
 from components.database.postgresql import Database
 from components.database.redis import Cache
@@ -15,5 +16,6 @@ STORES: Mapping[str, Callable[..., pulumi.ComponentResource]] = {
     "mariadb": Mariadb,
     "redis": Cache,
     "valkey": Cache,
+    "custom": CustomStore,
 }
 """The component of each kind of data store."""

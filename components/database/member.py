@@ -36,6 +36,11 @@ class StoreProgram:
     """Kernel capabilities that it needs."""
     read_only: bool = True
     """Whether the container's file system is read-only; the volume and /tmp are not."""
+    user: str | None = None
+    """User of its process; none = the image's."""
+    working_dir: str | None = None
+    shm_size: int | None = None
+    """Bytes of /dev/shm; none = Docker's 64 MiB."""
     stop_signal: str | None = None
     """Signal of a clean stop; none = the image's, or else SIGTERM."""
 
@@ -84,5 +89,8 @@ def _service(spec: PlatformSpec, *, store: StoreSpec, program: StoreProgram, mem
         mounts=(Mount(target=program.volume, source=names.volume(spec.stack, member.volume)),),
         read_only=program.read_only,
         capabilities=program.capabilities,
+        user=program.user,
+        working_dir=program.working_dir,
+        shm_size=program.shm_size,
         labels=names.labels(spec.stack, member.name),
     )

@@ -8,8 +8,10 @@ import pytest
 
 from colorway.render.templates import entry
 from colorway.spec.networks import store_network
+from colorway.spec.traffic import Color
 from components.database import STORES as COMPONENTS
-from tests.components.pieces import NETWORKS, SECRETS, constraints, joined, secret_files
+from components.web.tier import WebTier
+from tests.components.pieces import NETWORKS, SECRETS, NoSurroundings, constraints, joined, secret_files
 from tests.support.recorder import CONFIG, run_program
 from tests.support.specs import HOST_KEY, REMOTE_HOSTS, pinned, small_spec
 
@@ -23,7 +25,15 @@ MARIADB = {
     "limits": LIMITS,
 }
 VALKEY = {"kind": "valkey", "image": pinned("valkey"), "password": "cache-password", "limits": LIMITS}
-MORE = {"mariadb": MARIADB, "valkey": VALKEY}
+SEARCH = {
+    "kind": "custom",
+    "image": pinned("search"),
+    "port": 7700,
+    "volume": "/meili_data",
+    "health": {"path": "/health"},
+    "limits": LIMITS,
+}
+MORE = {"mariadb": MARIADB, "valkey": VALKEY, "search": SEARCH}
 """Stores that the small platform does not have."""
 STORES = {
     **dict.fromkeys(("postgres", "mariadb"), "database-password"),
@@ -50,7 +60,7 @@ def environment_text(service):
     return str(service.container.get("env", {})) + str(service.container.get("commands", []))
 
 
-@pytest.mark.parametrize("name", STORES)
+@pytest.mark.parametrize("name", [*STORES, "search"])
 def test_a_store_keeps_its_data_in_a_named_volume_on_a_database_host(name):
     service = store(name).one(f"{name}-service")
     [volume] = [one for one in service.container["mounts"] if one["type"] == "volume"]
@@ -64,7 +74,7 @@ def test_a_store_keeps_its_data_in_a_named_volume_on_a_database_host(name):
     assert service.container["image"] == pinned(name)
 
 
-@pytest.mark.parametrize("name", STORES)
+@pytest.mark.parametrize("name", [*STORES, "search"])
 def test_a_store_stays_on_one_of_several_database_hosts(name):
     second = {"name": "db2", "address": "10.0.0.32", "roles": ["database"], "host-key": HOST_KEY}
     service = store(name, hosts=[*REMOTE_HOSTS, second]).one(f"{name}-service")
@@ -73,7 +83,7 @@ def test_a_store_stays_on_one_of_several_database_hosts(name):
     )
 
 
-@pytest.mark.parametrize("name", STORES)
+@pytest.mark.parametrize("name", [*STORES, "search"])
 @pytest.mark.parametrize(("environment", "protected"), [("local", False), ("staging", True), ("production", True)])
 def test_stores_of_staging_and_production_are_protected(name, environment, protected):
     service = store(name, settings={"environment": environment}).one(f"{name}-service")
@@ -189,3 +199,60 @@ def test_a_postgresql_without_the_newer_keys_runs_what_it_ran():
 
 def test_extensions_are_in_the_entry_script():
     assert "for extension in vector; do" in script_of(store("postgres", keys={"extensions": ["vector"]}))
+
+
+def test_any_image_runs_as_it_is_unless_the_file_says_otherwise():
+    container = store("search").one("search-service").container
+    unsaid = ("commands", "args", "env", "user", "dir", "capAdds", "stopSignal", "secrets", "configs")
+    assert [key for key in unsaid if container.get(key)] == [], "its own entrypoint, nothing of ours"
+    assert container["capDrops"] == ["ALL"]
+    assert container["readOnly"] is True
+    assert container["healthcheck"]["tests"][-1] == "http://127.0.0.1:7700/health"
+    [volume] = [one for one in container["mounts"] if one["type"] == "volume"]
+    assert volume["target"] == "/meili_data"
+
+
+def test_the_keys_of_a_custom_store_mean_what_they_mean_for_a_service():
+    said = {
+        "entrypoint": ["/sbin/tini"],
+        "command": ["meilisearch", "--no-analytics"],
+        "env": {"MEILI_ENV": "production", "BRACES": "{{x}}"},
+        "secrets": [{"name": "cache-password", "file": "master-key", "mode": "0400", "uid": 1000}],
+        "user": 1000,
+        "working-dir": "/meili_data",
+        "capabilities": ["CHOWN"],
+        "stop-signal": "SIGINT",
+        "stop-grace": "90s",
+        "read-only": False,
+        "shm-size": "128Mi",
+        "health": {"none": "it has no shell"},
+    }
+    container = store("search", keys=said).one("search-service").container
+    assert container["commands"] == ["/sbin/tini"]
+    assert container["args"] == ["meilisearch", "--no-analytics"]
+    assert container["env"] == {"MEILI_ENV": "production", "BRACES": '{{"{{"}}x}}'}
+    [secret] = container["secrets"]
+    assert (secret["fileName"], secret["fileMode"], secret["fileUid"]) == ("master-key", 0o400, "1000")
+    assert (container["user"], container["dir"]) == ("1000", "/meili_data")
+    assert container["capAdds"] == ["CAP_CHOWN"]
+    assert (container["stopSignal"], container["stopGracePeriod"]) == ("SIGINT", "1m30s")
+    assert container["readOnly"] is False
+    [shm] = [one for one in container["mounts"] if one["target"] == "/dev/shm"]
+    assert shm["tmpfsOptions"]["sizeBytes"] == 128 * 2**20
+    assert container["healthcheck"]["tests"] == ["NONE"]
+
+
+@pytest.mark.parametrize("name", [*STORES, "search"])
+def test_a_service_that_uses_a_store_joins_its_network_and_finds_it_by_its_name(name):
+    stores = {name: MORE[name]} if name in MORE else {}
+    overrides = {"data-stores": stores, "services": {"shop": {"uses": [name], "env": {"STORE_HOST": name}}}}
+    spec = small_spec(overrides=overrides)
+    networks = {label.label: f"id-of-{label.label}" for label in spec.inventory().networks}
+    recording = run_program(
+        lambda: WebTier(
+            "web-blue", spec, color=Color.BLUE, networks=networks, secrets=SECRETS, around=NoSurroundings()
+        ),
+        stack=spec.stack,
+    )
+    assert f"id-of-store-{name}" in joined(recording.one("shop-blue-service"))
+    assert f"id-of-store-{name}" not in joined(recording.one("api-blue-service")), "it does not use it"

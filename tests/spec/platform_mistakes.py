@@ -985,7 +985,7 @@ CASES = (
         DEMO,
         "kind: redis",
         "kind: mysql",
-        Line("data-stores.cache.kind: must be postgresql, mariadb, redis or valkey", at="kind: mysql"),
+        Line("data-stores.cache.kind: must be postgresql, mariadb, redis, valkey or custom", at="kind: mysql"),
     ),
     Case(
         "no services",

@@ -15,6 +15,17 @@ MARIADB = """\
     password: database-password
     limits: {cpus: 1, memory: 512Mi}
 """
+SEARCH = """\
+  search:
+    kind: custom
+    build: redis
+    port: 7700
+    volume: /data
+    env: {KEY_FILE: /run/secrets/redis-password}
+    secrets: [redis-password]
+    health: {path: /health}
+    limits: {cpus: 1, memory: 512Mi}
+"""
 POSTGRES_LIMITS = "    limits: {cpus: 2, memory: 512Mi}\n"
 
 
@@ -22,6 +33,12 @@ def mariadb(name: str, old: str, new: str, *lines: Line) -> Case:
     """A case about a MariaDB, in the place of the project's Redis."""
     assert old in MARIADB, f"{name}: no {old!r} to replace"
     return Case(name, DEMO, CACHE, MARIADB.replace(old, new, 1), *lines)
+
+
+def custom(name: str, old: str, new: str, *lines: Line) -> Case:
+    """A case about a program of which nothing is known, in the place of the project's Redis."""
+    assert old in SEARCH, f"{name}: no {old!r} to replace"
+    return Case(name, DEMO, CACHE, SEARCH.replace(old, new, 1), *lines)
 
 
 def parameters(name: str, text: str, *lines: Line) -> Case:
@@ -39,6 +56,95 @@ def extensions(name: str, text: str, *lines: Line) -> Case:
 
 
 CASES = (
+    custom(
+        "custom store without a health check",
+        "    health: {path: /health}\n",
+        "",
+        Line("data-stores.search.health: is missing: how the swarm learns that it is well", at="search:"),
+    ),
+    custom(
+        "custom store without a port",
+        "    port: 7700\n",
+        "",
+        Line("data-stores.search.port: is missing: port that it listens on", at="search:"),
+    ),
+    custom(
+        "custom store without a volume",
+        "    volume: /data\n",
+        "",
+        Line(
+            "data-stores.search.volume: is missing: where the program keeps its data in the container; the store's "
+            "volume is there",
+            at="search:",
+        ),
+    ),
+    custom(
+        "volume of a custom store by name",
+        "volume: /data",
+        "volume: data",
+        Line(
+            "data-stores.search.volume: must be an absolute path without .. and spaces, for example /etc/app/app.conf",
+            at="volume: data",
+        ),
+    ),
+    custom(
+        "health of a custom store without a reason",
+        "{path: /health}",
+        '{none: ""}',
+        Line(
+            "data-stores.search.health.none: must say why there is no check, for example: the image has no shell and "
+            "no port",
+            at="none:",
+        ),
+    ),
+    custom(
+        "health of a custom store at another port",
+        "{path: /health}",
+        "{path: /health, port: admin}",
+        Line(
+            "data-stores.search.health.port: names one of several ports, and a data store has one; leave it out",
+            at="health: {path: /health, port",
+        ),
+    ),
+    custom(
+        "secret of a custom store that is not listed",
+        "secrets: [redis-password]",
+        "secrets: [redis-pasword, database-password, database-password]",
+        Line(
+            "data-stores.search.env.KEY_FILE: names a secret's file, and `secrets` of this data store does not list "
+            "that secret; add it",
+            at="KEY_FILE",
+        ),
+        Line("data-stores.search.secrets.2: is listed twice; leave one out", at="redis-pasword"),
+    ),
+    custom(
+        "secret of a custom store that the platform does not know",
+        "    secrets: [redis-password]\n",
+        "    secrets: [redis-password, redis-pasword]\n",
+        Line(
+            "data-stores.search.secrets.1: names a secret that the platform's `secrets` do not list; did you mean "
+            "redis-password?",
+            at="secrets: [redis-password, redis",
+        ),
+    ),
+    custom(
+        "capability of a custom store twice",
+        "    secrets: [redis-password]\n",
+        "    secrets: [redis-password]\n    command: [serve]\n    capabilities: [CHOWN, CHOWN]\n",
+        Line("data-stores.search.capabilities.1: is listed twice; leave one out", at="capabilities:"),
+    ),
+    custom(
+        "replicas of a custom store",
+        "    port: 7700\n",
+        "    port: 7700\n    replicas: 2\n",
+        Line(
+            "data-stores.search.replicas: is no known key; known: build, capabilities, command, entrypoint, env, "
+            "health, image, kind, limits, port, read-only, secrets, shm-size, slot, stop-grace, stop-signal, user, "
+            "volume, working-dir",
+            at="replicas: 2",
+            nth=2,
+        ),
+    ),
     Case(
         "use that is none",
         DEMO,

@@ -10,11 +10,23 @@ from typing import Annotated
 from pydantic import Field
 
 from colorway.spec.stores.base import StoreMember, StoreSpec
+from colorway.spec.stores.custom import CustomSpec
 from colorway.spec.stores.mariadb import MariadbSpec
 from colorway.spec.stores.postgresql import PostgresqlSpec
 from colorway.spec.stores.redis import RedisSpec, ValkeySpec
 
-__all__ = ["DataStoreSpec", "MariadbSpec", "PostgresqlSpec", "RedisSpec", "StoreMember", "StoreSpec", "ValkeySpec"]
+__all__ = [
+    "CustomSpec",
+    "DataStoreSpec",
+    "MariadbSpec",
+    "PostgresqlSpec",
+    "RedisSpec",
+    "StoreMember",
+    "StoreSpec",
+    "ValkeySpec",
+]
 
-DataStoreSpec = Annotated[PostgresqlSpec | MariadbSpec | RedisSpec | ValkeySpec, Field(discriminator="kind")]
+DataStoreSpec = Annotated[
+    PostgresqlSpec | MariadbSpec | RedisSpec | ValkeySpec | CustomSpec, Field(discriminator="kind")
+]
 """One data store; `kind` says which keys it has."""

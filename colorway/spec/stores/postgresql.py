@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, model_validator
 
-from colorway.spec.base import refuse
+from colorway.spec.base import refuse, twice
 from colorway.spec.fields import Shape
 from colorway.spec.stores.database import POSTGRESQL, DatabaseSpec, ServerFacts
 
@@ -32,12 +32,7 @@ class PostgresqlSpec(DatabaseSpec):
     extensions: tuple[ExtensionName, ...] = ()
     """Extensions that the superuser makes in the database at every start; the image must have them."""
 
-    @field_validator("extensions", mode="after")
-    @classmethod
-    def _each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        refuse(
-            ((str(index),), "is listed twice; leave one out")
-            for index, name in enumerate(value)
-            if name in value[:index]
-        )
-        return value
+    @model_validator(mode="after")
+    def _each_extension_once(self) -> PostgresqlSpec:
+        refuse(twice("extensions", self.extensions))
+        return self
