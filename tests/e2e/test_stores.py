@@ -92,7 +92,7 @@ data-stores:
 edge: {build: nginx}
 monitoring: {build: prometheus, mtail-build: mtail}
 """
-KEY_VALUE = '{ printf "AUTH "; cat; printf "\\n%s\\n" "$1"; } | PROGRAM -h 127.0.0.1 | tail -n 1'
+KEY_VALUE = '{ printf "AUTH "; cat; printf "\\n%s\\n" "$1"; } | PROGRAM -h 127.0.0.1 | tail -n +2'
 ASK = {
     "postgres": 'PGPASSWORD=$(cat) exec psql -qtAX -h 127.0.0.1 -U app -v ON_ERROR_STOP=1 -c "$1" app',
     "orders": (
