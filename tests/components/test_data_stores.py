@@ -129,15 +129,21 @@ def script_of(recording):
 
 @KEY_VALUE
 @pytest.mark.parametrize(
-    ("use", "share", "policy"),
-    [(None, 0.6, "noeviction"), ("queue", 0.6, "noeviction"), ("cache", 0.75, "allkeys-lru")],
+    ("use", "memory", "most", "policy"),
+    [
+        (None, "1Gi", 0.6 * 1024, "noeviction"),
+        ("queue", "100Mi", 60, "noeviction"),
+        ("cache", "1Gi", 0.6 * 1008, "allkeys-lru"),
+        ("cache", "64Mi", 0.6 * 48, "allkeys-lru"),
+        ("cache", "8Mi", 2, "allkeys-lru"),
+    ],
 )
-def test_a_full_store_does_what_it_is_for_before_the_kernel_kills_it(name, use, share, policy):
-    recording = store(name, keys={"use": use} if use else None)
+def test_a_full_store_does_what_it_is_for_before_the_kernel_kills_it(name, use, memory, most, policy):
+    said = {"limits": {"cpus": 1, "memory": memory}, **({"use": use} if use else {})}
+    recording = store(name, keys=said)
     service = recording.one(f"{name}-service")
-    limit = service.inputs["taskSpec"]["resources"]["limits"]["memoryBytes"]
-    assert int(service.container["env"][f"{name.upper()}_MAXMEMORY"]) == int(share * limit), (
-        "a rewrite of a queue's log copies what is written meanwhile, and nothing copies a cache"
+    assert int(service.container["env"][f"{name.upper()}_MAXMEMORY"]) == int(most * 2**20), (
+        "a rewrite of a queue's log copies what is written, what a cache throws out leaves holes; 0 would be no limit"
     )
     text = script_of(recording)
     assert f"maxmemory-policy {policy}" in text
