@@ -13,8 +13,7 @@ from colorway.render.nginx import generation
 from colorway.spec import names
 from colorway.spec.networks import store_network
 from colorway.spec.platform_spec import PlatformSpec
-from components.database.postgresql import Database
-from components.database.redis import Cache
+from components.database import STORES
 from components.hosts import Hosts
 from components.load_balancer.nginx import LoadBalancer
 from components.load_balancer.routing import Routing
@@ -27,8 +26,6 @@ from components.secrets import Secrets
 from components.web.surroundings import Surroundings
 from components.web.tier import SharedServices, WebTier
 from components.web.workers import Workers
-
-STORES = {"postgresql": Database, "redis": Cache}
 
 
 def platform(spec: PlatformSpec) -> None:
@@ -44,8 +41,8 @@ def platform(spec: PlatformSpec) -> None:
     secrets = Secrets("secret", spec, configured=configured, opts=after())
     files, edge_files, stores, tiers = secrets.files, secrets.edge_files, [], {}
     for name, store in spec.platform.data_stores.items():
-        own, password = networks[store_network(name)], files[store.password]
-        stores.append(STORES[store.kind](name, spec, store=store, network=own, password=password, opts=after(hosts)))
+        own = networks[store_network(name)]
+        stores.append(STORES[store.kind](name, spec, store=store, network=own, secrets=files, opts=after(hosts)))
     if spec.shared:
         SharedServices("shared", spec, networks=networks, secrets=files, opts=after(hosts, *stores))
     load_balancers: list[LoadBalancer] = []

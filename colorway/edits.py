@@ -34,6 +34,7 @@ def refusals(installed: PlatformOutputs | None, wanted: PlatformOutputs) -> list
         *_under_users(installed, wanted),
         *_under_callers(installed, wanted),
         *_moved_stores(installed, wanted),
+        *_stores_of_other_data(installed, wanted),
         *_hosts_that_leave(installed, wanted),
     ]
 
@@ -137,6 +138,27 @@ def _moved_stores(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterat
                 "its data stays behind; leave it there (hosts with the role database keep their order), or move it "
                 "with a backup and a restore"
             )
+
+
+def _stores_of_other_data(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterator[str]:
+    """Yield the stores whose volume does not hold what they would be told to serve, or would no longer be kept."""
+    before = {one.service: one for one in installed.services if one.store_host}
+    add = "add one of another name, let the next version use that, and leave this one out once nobody does"
+    for service in wanted.services:
+        was = before.get(service.service)
+        keys = _changed(was, service) if was is not None and service.store_host else []
+        if "kind" in keys:
+            yield f"the data store {service.logical} changes its kind, and its volume has another program's data; {add}"
+            continue
+        for key in ("database", "user"):
+            if key in keys:
+                yield (
+                    f"the data store {service.logical} changes its {key}, which is made on an empty volume only, so "
+                    "that it would not start; put it back, or make the new one by hand and say --in-place"
+                )
+        # What is the default is not in a definition, and that is a queue.
+        if "use" in keys and "use" in service.definition:
+            yield f"the data store {service.logical} becomes a cache, and what is queued in it is gone; {add}"
 
 
 def _hosts_that_leave(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterator[str]:

@@ -16,6 +16,7 @@ from colorway.spec.inventory import WantedService
 from colorway.spec.networks import store_slot
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.services import ServiceKind
+from colorway.spec.stores import CustomSpec
 from colorway.spec.task.environment import in_swarm, named_host
 from colorway.spec.task.policies import Order
 from colorway.spec.traffic import Color, Installed, Traffic, Versions
@@ -182,7 +183,9 @@ def _service(spec: PlatformSpec, service: WantedService, *, shared: frozenset[st
     calls: tuple[str, ...] = ()
     pauses = False
     if is_store:
-        definition = _digests(spec.platform.data_stores[service.path[1]])
+        store = spec.platform.data_stores[service.path[1]]
+        texts = in_swarm(store.env) if isinstance(store, CustomSpec) else {}
+        definition = _digests(store) | {f"env.{name}": _digest(text) for name, text in texts.items()}
     elif service.kind is not None:
         wanted = spec.service(service.logical, service.color)
         pauses = wanted.is_shared and wanted.replicas == 1 and wanted.order is Order.STOP_FIRST

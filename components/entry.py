@@ -5,7 +5,6 @@ from __future__ import annotations
 import pulumi
 import pulumi_docker as docker
 
-from colorway.render.templates import entry
 from colorway.spec.names import STACK_LABEL
 from components.swarm_spec import MountedFile
 
@@ -24,6 +23,6 @@ def mounted_config(name: str, text: str, *, path: str, stack: str, parent: pulum
     return MountedFile(id=config.id, name=config.name, path=path)
 
 
-def entry_script(name: str, program: str, *, stack: str, parent: pulumi.Resource) -> MountedFile:
-    """Create the Swarm config that holds a program's entry script."""
-    return mounted_config(f"{name}-entry", entry(program), path=ENTRY_PATH, stack=stack, parent=parent)
+def entry_script(name: str, text: str, *, stack: str, parent: pulumi.Resource) -> MountedFile:
+    """Create the Swarm config that holds the text of an entry script."""
+    return mounted_config(f"{name}-entry", text, path=ENTRY_PATH, stack=stack, parent=parent)

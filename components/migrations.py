@@ -17,9 +17,9 @@ from colorway.spec.task.environment import in_swarm
 from colorway.spec.traffic import Color
 from components.registries import Registries
 from components.remote import HostScript
-from components.swarm_spec import MountedFile
+from components.swarm_spec import MountedFile, mounted
 from components.web.surroundings import Surroundings
-from components.web.tier import constraints, mounted
+from components.web.tier import constraints
 
 
 class Migrations(pulumi.ComponentResource):
@@ -89,7 +89,9 @@ def _container(
 ) -> list[pulumi.Input[str]]:
     """Return the options of `docker service create` that make a task as the service's own are; volumes stay out."""
     words = entrypoint or service.entrypoint
-    files = [("secret", file) for file in mounted(service, secrets=secrets)] + [("config", file) for file in configs]
+    files = [("secret", file) for file in mounted(service.secrets, secrets=secrets)] + [
+        ("config", file) for file in configs
+    ]
     said = {
         "limit-cpu": f"{service.limits.cpus:g}",
         "limit-memory": str(service.limits.memory),

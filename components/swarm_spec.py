@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pulumi
 
 from colorway.spec.task.health import HealthSpec
+from colorway.spec.task.mounts import SecretFile
 from colorway.spec.task.policies import LimitsSpec, Order, RestartPolicy, UpdatePolicy
 from colorway.spec.task.process import PublishedSpec
 
@@ -53,6 +54,11 @@ class MountedFile:
     """Permissions; a program that has given up root must still read it."""
     uid: int = 0
     gid: int = 0
+
+
+def mounted(files: Sequence[SecretFile], *, secrets: Mapping[str, MountedFile]) -> list[MountedFile]:
+    """Return the secrets that a task names, each as the file that it wants."""
+    return [replace(secrets[file.name], path=file.target, mode=file.mode, uid=file.uid, gid=file.gid) for file in files]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -294,3 +294,56 @@ def test_a_stack_of_a_program_from_before_fixed_networks_says_what_to_do():
     old = outputs().model_copy(update={"network": None})
     [refusal] = refusals(old, outputs())
     assert refusal.endswith("take the stack down first")
+
+
+def stores(**said):
+    return outputs(overrides={"data-stores": said})
+
+
+OF_ANOTHER_NAME = "add one of another name, let the next version use that, and leave this one out once nobody does"
+NO_START = (
+    "which is made on an empty volume only, so that it would not start; put it back, or make the new one by hand and "
+    "say --in-place"
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "refused"),
+    [
+        (
+            {},
+            {"redis": {"kind": "valkey"}},
+            [f"the data store redis changes its kind, and its volume has another program's data; {OF_ANOTHER_NAME}"],
+        ),
+        ({}, {"postgres": {"database": "other"}}, [f"the data store postgres changes its database, {NO_START}"]),
+        ({}, {"postgres": {"user": "other"}}, [f"the data store postgres changes its user, {NO_START}"]),
+        (
+            {},
+            {"redis": {"use": "cache"}},
+            [f"the data store redis becomes a cache, and what is queued in it is gone; {OF_ANOTHER_NAME}"],
+        ),
+        ({"redis": {"use": "cache"}}, {"redis": {"use": "queue"}}, []),
+        ({}, {"redis": {"use": "queue"}}, []),
+    ],
+)
+def test_a_store_is_not_told_to_serve_what_its_volume_does_not_have(before, after, refused):
+    assert refusals(stores(**before), stores(**after)) == refused
+
+
+def test_other_settings_of_a_store_restart_it_which_is_said():
+    said = {"postgres": {"parameters": {"max_connections": 300}, "extensions": ["vector"]}}
+    assert refusals(stores(), stores(**said)) == []
+    assert sentence(stores(), stores(**said)) == "test-postgres (extensions, parameters) restarts, its clients wait"
+
+
+def test_what_the_environment_of_a_custom_store_says_counts():
+    search = {
+        "kind": "custom",
+        "image": MAIL["image"],
+        "port": 7700,
+        "volume": "/data",
+        "health": {"path": "/"},
+        "limits": {"cpus": 1, "memory": "64Mi"},
+    }
+    before, after = stores(search=search), stores(search={**search, "env": {"MODE": "fast"}})
+    assert sentence(before, after) == "test-search (env.MODE) restarts, its clients wait"

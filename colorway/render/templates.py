@@ -48,12 +48,22 @@ def host_file(name: str) -> str:
     return (TEMPLATES / "hosts" / name).read_text(encoding="utf-8")
 
 
-def entry(program: str) -> str:
-    """Return the entry script of a program: `templates/entry/<program>.sh`, without its comment lines."""
+def entry(program: str, /, **choices: Any) -> str:  # noqa: ANN401 - whatever the template asks
+    """Return the entry script of a program, without its comment lines.
+
+    Args:
+        program: It is `templates/entry/<program>.sh`, or `.sh.j2` where its text has choices.
+        choices: What the template wants to know.
+    """
+    if choices:
+        return _commentless(fill_in(f"entry/{program}.sh.j2", **choices))
     return _without_comments(TEMPLATES / "entry" / f"{program}.sh")
 
 
 def _without_comments(path: Path) -> str:
-    lines = path.read_text(encoding="utf-8").splitlines()
-    kept = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    return _commentless(path.read_text(encoding="utf-8"))
+
+
+def _commentless(text: str) -> str:
+    kept = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     return "\n".join(kept) + "\n"

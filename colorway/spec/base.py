@@ -40,6 +40,15 @@ def refuse(found: Iterable[Mistake]) -> None:
         raise error
 
 
+def twice(key: str, values: Sequence[object]) -> list[Mistake]:
+    """Return the entries of a list that an earlier one says already."""
+    return [
+        ((key, str(index)), "is listed twice; leave one out")
+        for index, value in enumerate(values)
+        if value in values[:index]
+    ]
+
+
 def to_kebab(field: str) -> str:
     """Return the YAML spelling of a field name: `start_period` is written `start-period`."""
     return field.replace("_", "-")

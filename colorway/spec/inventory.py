@@ -371,6 +371,7 @@ def _networks(spec: PlatformSpec) -> Iterator[Wanted]:
 
 def _secrets(spec: PlatformSpec) -> Iterator[Wanted]:
     used = {secret.name for _, _, service in _every_service(spec) for secret in service.secrets}
+    used |= {secret.name for store in spec.platform.data_stores.values() for secret in store.named_secrets}
     for name in spec.platform.secrets:
         yield WantedSecret(name=name, is_mounted=name != spec.platform.edge.preview_token or name in used)
 

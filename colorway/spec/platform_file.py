@@ -187,7 +187,7 @@ def _data_store_mistakes(stores: Mapping[str, DataStoreSpec], info: ValidationIn
                 else f"give the newer of the two a slot of its own, for example slot: {free}"
             )
             found.append(((name,), f"would have the addresses of data-stores.{first}; {cure}"))
-        found += _unknown_secrets([((name, "password"), store.password)], info)
+        found += _unknown_secrets((((name, *one.path), one.name) for one in store.named_secrets), info)
         found += _image_source((name,), "build", store.build, info)
         found += _image_source((name,), "image", store.image, info)
     return found

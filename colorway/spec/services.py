@@ -11,7 +11,7 @@ from pydantic import Field, GetJsonSchemaHandler, field_validator, model_validat
 from pydantic_core import CoreSchema
 from typing_extensions import override
 
-from colorway.spec.base import Mistake, StrictSpec, refuse
+from colorway.spec.base import Mistake, StrictSpec, refuse, twice
 from colorway.spec.fields import (
     Address,
     CommandLine,
@@ -26,7 +26,14 @@ from colorway.spec.fields import (
 from colorway.spec.names import MAIN_DOMAIN
 from colorway.spec.task.environment import EnvName, EnvValue
 from colorway.spec.task.health import HealthSpec
-from colorway.spec.task.mounts import SECRETS_FOLDER, AbsolutePath, ConfigFile, SecretFile, VolumeSpec, secret_mistakes
+from colorway.spec.task.mounts import (
+    AbsolutePath,
+    ConfigFile,
+    SecretFile,
+    VolumeSpec,
+    secret_mistakes,
+    unlisted_mistakes,
+)
 from colorway.spec.task.policies import LimitsSpec, Order, PlacementSpec, RestartPolicy, UpdatePolicy
 from colorway.spec.task.process import (
     Capability,
@@ -239,9 +246,12 @@ class ServiceSpec(StrictSpec):
                 *cron_mistakes(self, is_cron=self.kind is ServiceKind.CRON),
                 *self._port_mistakes(),
                 *self._published_mistakes(),
-                *self._use_mistakes(),
-                *self._secret_mistakes(),
+                *twice("uses", self.uses),
+                *secret_mistakes(self.secrets),
+                *unlisted_mistakes(self.env, self.secrets, owner="service"),
                 *self._file_mistakes(),
+                *twice("capabilities", self.capabilities),
+                *twice("networks", self.networks),
             ]
         )
         return self
@@ -356,25 +366,8 @@ class ServiceSpec(StrictSpec):
                 "must be stop-first where ports of the host are published; the new task would wait for ever",
             )
 
-    def _use_mistakes(self) -> list[Mistake]:
-        return [
-            (("uses", str(index)), "is listed twice; leave one out")
-            for index, store in enumerate(self.uses)
-            if store in self.uses[:index]
-        ]
-
-    def _secret_mistakes(self) -> list[Mistake]:
-        paths = {secret.path for secret in self.secrets}
-        found = secret_mistakes(self.secrets)
-        found += [
-            (("env", name), "names a secret's file, and `secrets` of this service does not list that secret; add it")
-            for name, entry in self.env.items()
-            if entry.value.startswith(SECRETS_FOLDER) and entry.value not in paths
-        ]
-        return found
-
     def _file_mistakes(self) -> Iterator[Mistake]:
-        """Yield what would lie at one place of the container twice, and other lists with something twice."""
+        """Yield what would lie at one place of the container twice."""
         seen: set[str] = {"/dev/shm"} if self.shm_size else set()  # noqa: S108 - a mount of the container's own
         targets = [("config-files", index, file.target) for index, file in enumerate(self.config_files)]
         targets += [("volumes", index, volume.target) for index, volume in enumerate(self.volumes)]
@@ -382,7 +375,3 @@ class ServiceSpec(StrictSpec):
             if target in seen:
                 yield (key, str(index), "target"), "is taken already; give each file and volume a path of its own"
             seen.add(target)
-        for key, values in (("capabilities", self.capabilities), ("networks", self.networks)):
-            for index, value in enumerate(values):
-                if value in values[:index]:
-                    yield (key, str(index)), "is listed twice; leave one out"

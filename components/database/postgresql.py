@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pulumi
 
-from colorway.spec import names
-from colorway.spec.hosts import Role
+from colorway.render.templates import entry
 from colorway.spec.platform_spec import PlatformSpec
-from colorway.spec.stores import PostgresqlSpec, StoreMember
+from colorway.spec.stores import PostgresqlSpec
 from colorway.spec.task.health import HealthSpec
-from colorway.spec.task.policies import Order
+from components.database.member import StoreProgram, run_members
 from components.entry import ENTRY_COMMAND, entry_script
-from components.swarm_service import SwarmService
-from components.swarm_spec import Mount, MountedFile, NetworkAttachment, SwarmServiceSpec
+from components.swarm_spec import MountedFile
 
 DATA = "/var/lib/postgresql/data"
 CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID")
@@ -32,57 +32,45 @@ class Database(pulumi.ComponentResource):
         *,
         store: PostgresqlSpec,
         network: pulumi.Input[str],
-        password: MountedFile,
+        secrets: Mapping[str, MountedFile],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("colorway:data:Database", name, None, opts)
-        entry = entry_script(name, store.kind, stack=spec.stack, parent=self)
-        for member in store.members(name, hosts=spec.hosts(Role.DATABASE)):
-            SwarmService(
-                member.name,
-                _service(spec, store=store, member=member),
-                networks=[NetworkAttachment(id=network, aliases=(member.name,))],
-                secrets=[password],
-                configs=[entry],
-                opts=pulumi.ResourceOptions(parent=self, protect=spec.is_guarded or None),
-            )
+        run_members(
+            self,
+            name,
+            spec,
+            store=store,
+            program=_program(store),
+            network=network,
+            secrets=[secrets[store.password]],
+            configs=[entry_script(name, _entry(store), stack=spec.stack, parent=self)],
+        )
         self.register_outputs({})
 
 
-def _service(spec: PlatformSpec, *, store: PostgresqlSpec, member: StoreMember) -> SwarmServiceSpec:
-    health = HealthSpec(
-        command=(
-            "CMD",
-            "pg_isready",
-            "-q",
-            "-h",
-            "127.0.0.1",
-            "-U",
-            store.user,
-            "-d",
-            store.database,
-        )
-    )
-    return SwarmServiceSpec(
-        service_name=names.service(spec.stack, member.name),
-        image=spec.shared_image(build=store.build, image=store.image).reference,
+def _entry(store: PostgresqlSpec) -> str:
+    """Return the script of a store; one that says neither extensions nor parameters has the text that it always had."""
+    return entry(store.kind, extensions=store.extensions, parameters=bool(store.parameters))
+
+
+def _program(store: PostgresqlSpec) -> StoreProgram:
+    return StoreProgram(
+        volume=DATA,
+        port=store.port,
+        health=HealthSpec(
+            command=("CMD", "pg_isready", "-q", "-h", "127.0.0.1", "-U", store.user, "-d", store.database)
+        ),
         entrypoint=ENTRY_COMMAND,
-        health=health.tests(store.port),
-        health_policy=health,
-        limits=store.limits,
-        stop_grace=store.stop_grace,
-        # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for clients.
-        stop_signal="SIGINT",
-        order=Order.STOP_FIRST,
-        constraints=(f"node.labels.{names.host_label(spec.stack)}=={member.host.name}",),
+        command=tuple(word for key, value in sorted(store.parameters.items()) for word in ("-c", f"{key}={value}")),
         env={
             "POSTGRES_DB": store.database,
             "POSTGRES_USER": store.user,
-            "POSTGRES_PASSWORD_FILE": f"/run/secrets/{store.password}",
+            "POSTGRES_PASSWORD_FILE": store.password_file,
             "PGDATA": f"{DATA}/pgdata",
         },
-        mounts=(Mount(target=DATA, source=names.volume(spec.stack, member.volume)),),
-        read_only=False,
         capabilities=CAPABILITIES,
-        labels=names.labels(spec.stack, member.name),
+        read_only=False,
+        # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for clients.
+        stop_signal="SIGINT",
     )

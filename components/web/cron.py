@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pulumi
 
-from colorway.render.templates import script
+from colorway.render.templates import entry, script
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.task.process import StopSignal
 from colorway.spec.task.schedule import parse_schedule
@@ -46,7 +46,7 @@ class CronLoop(pulumi.ComponentResource):
             arguments=[spec.cron_directory(service)],
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self.entry = entry_script(name, "cron", stack=spec.stack, parent=self)
+        self.entry = entry_script(name, entry("cron"), stack=spec.stack, parent=self)
         self.register_outputs({})
 
 

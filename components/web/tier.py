@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pulumi
 
@@ -16,7 +15,7 @@ from colorway.spec.task.environment import in_swarm
 from colorway.spec.task.mounts import VolumeSpec
 from colorway.spec.traffic import Color
 from components.swarm_service import SwarmService
-from components.swarm_spec import Mount, MountedFile, NetworkAttachment, SwarmServiceSpec
+from components.swarm_spec import Mount, MountedFile, NetworkAttachment, SwarmServiceSpec, mounted
 from components.web.surroundings import Surroundings
 
 
@@ -47,7 +46,7 @@ class WebTier(pulumi.ComponentResource):
                     *attachments(service_name, service, color=color, networks=networks),
                     *around.networks[service_name],
                 ],
-                secrets=mounted(service, secrets=secrets),
+                secrets=mounted(service.secrets, secrets=secrets),
                 configs=around.configs[service_name],
                 opts=pulumi.ResourceOptions(parent=self),
             )
@@ -83,7 +82,7 @@ class SharedServices(pulumi.ComponentResource):
                     *attachments(service_name, service, color=None, networks=networks),
                     *around.networks[service_name],
                 ],
-                secrets=mounted(service, secrets=secrets),
+                secrets=mounted(service.secrets, secrets=secrets),
                 configs=around.configs[service_name],
                 opts=child,
             )
@@ -132,14 +131,6 @@ def attachments(
     return [
         NetworkAttachment(id=networks[own], aliases=aliases),
         *(NetworkAttachment(id=networks[other]) for other in others),
-    ]
-
-
-def mounted(service: ServiceSpec, *, secrets: Mapping[str, MountedFile]) -> list[MountedFile]:
-    """Return the secrets that a service names."""
-    return [
-        replace(secrets[file.name], path=file.target, mode=file.mode, uid=file.uid, gid=file.gid)
-        for file in service.secrets
     ]
 
 

@@ -16,10 +16,10 @@ from colorway.spec.services import ServiceSpec
 from colorway.spec.traffic import Color
 from components.remote import HostScript
 from components.swarm_service import SwarmService
-from components.swarm_spec import MountedFile
+from components.swarm_spec import MountedFile, mounted
 from components.web.cron import CronLoop, in_loop
 from components.web.surroundings import Surroundings
-from components.web.tier import attachments, mounted, swarm_service
+from components.web.tier import attachments, swarm_service
 
 
 class _Given(NamedTuple):
@@ -94,7 +94,7 @@ class Workers(pulumi.ComponentResource):
                 *attachments(name, service, color=color, networks=given.networks),
                 *given.around[color].networks[name],
             ],
-            secrets=mounted(service, secrets=given.secrets),
+            secrets=mounted(service.secrets, secrets=given.secrets),
             configs=configs,
             opts=_below(self, *after),
         )

@@ -1,4 +1,4 @@
-"""What both colors share: load balancers, data stores, monitoring, node labels, migrations."""
+"""What both colors share: load balancers, monitoring, node labels, migrations."""
 
 from __future__ import annotations
 
@@ -10,19 +10,14 @@ import pytest
 from colorway.render.monitoring import mtail
 from colorway.render.templates import entry
 from colorway.spec.hosts import Role
-from colorway.spec.networks import store_network
 from colorway.spec.traffic import Color
-from components.database.postgresql import Database
-from components.database.redis import Cache
 from components.hosts import Hosts
 from components.load_balancer.nginx import LoadBalancer
 from components.migrations import Migrations
 from components.monitoring import Monitoring
 from tests.components.pieces import NETWORKS, SECRETS, NoSurroundings, constraints, joined, secret_files
 from tests.support.recorder import CONFIG, run_program
-from tests.support.specs import HOST_KEY, REMOTE_HOSTS, pinned, small_spec
-
-STORES = {"postgres": (Database, "database-password"), "redis": (Cache, "cache-password")}
+from tests.support.specs import REMOTE_HOSTS, pinned, small_spec
 
 
 def load_balancer(spec=None, number=0, known="the map of the token\n"):
@@ -36,27 +31,9 @@ def load_balancer(spec=None, number=0, known="the map of the token\n"):
     return run_program(program, stack=spec.stack)
 
 
-def store(name, **changes):
-    spec = small_spec(**changes)
-    kind, password = STORES[name]
-    return run_program(
-        lambda: kind(
-            name,
-            spec,
-            store=spec.platform.data_stores[name],
-            network=NETWORKS[store_network(name)],
-            password=SECRETS[password],
-        )
-    )
-
-
 def monitoring(**changes):
     spec = small_spec(**changes)
     return run_program(lambda: Monitoring("monitoring", spec, networks=NETWORKS))
-
-
-def environment_text(service):
-    return str(service.container.get("env", {})) + str(service.container.get("commands", []))
 
 
 def test_nothing_of_nginx_is_a_swarm_config():
@@ -114,77 +91,6 @@ def test_a_load_balancer_does_not_change_with_traffic_or_versions():
         for changes in ({}, {"traffic": "50:50"}, {"traffic": "0:100", "versions": {"blue": None, "green": "3"}})
     }
     assert len(seen) == 1, "a step of a release must not restart a load balancer"
-
-
-@pytest.mark.parametrize("name", STORES)
-def test_a_store_keeps_its_data_in_a_named_volume_on_a_database_host(name):
-    service = store(name).one(f"{name}-service")
-    [volume] = [one for one in service.container["mounts"] if one["type"] == "volume"]
-    assert volume["source"] == f"test-{name}", "the volume outlives the service"
-    assert constraints(service) == ["node.labels.colorway-test-host==localhost"], "on another host it would be empty"
-    assert service.inputs["updateConfig"]["order"] == "stop-first", "two servers on one directory destroy it"
-    assert service.inputs["mode"] == {"replicated": {"replicas": 1}}
-    assert joined(service) == {f"id-of-store-{name}": [name]}, (
-        "its name in the platform file is its DNS name; on no network that a service joins which does not use it"
-    )
-    assert service.container["image"] == pinned(name)
-
-
-@pytest.mark.parametrize("name", STORES)
-def test_a_store_stays_on_one_of_several_database_hosts(name):
-    second = {"name": "db2", "address": "10.0.0.32", "roles": ["database"], "host-key": HOST_KEY}
-    service = store(name, hosts=[*REMOTE_HOSTS, second]).one(f"{name}-service")
-    assert constraints(service) == ["node.labels.colorway-test-host==app1"], (
-        "rescheduled to the other one it would start on an empty volume and look healthy"
-    )
-
-
-@pytest.mark.parametrize("name", STORES)
-@pytest.mark.parametrize(("environment", "protected"), [("local", False), ("staging", True), ("production", True)])
-def test_stores_of_staging_and_production_are_protected(name, environment, protected):
-    service = store(name, settings={"environment": environment}).one(f"{name}-service")
-    assert service.protect is protected, "a wrong line in a file must not delete a database that somebody needs"
-
-
-@pytest.mark.parametrize("name", STORES)
-def test_a_password_reaches_its_store_as_a_file(name):
-    service = store(name).one(f"{name}-service")
-    _, password = STORES[name]
-    assert secret_files(service) == [password]
-    assert f"/run/secrets/{password}" in environment_text(service), "the entry script reads it there"
-    assert not [key for key in service.container["env"] if key.endswith("PASSWORD")], (
-        "every `docker inspect` would show it"
-    )
-
-
-@pytest.mark.parametrize(("name", "grace", "signal"), [("postgres", "1m", "SIGINT"), ("redis", "1m", None)])
-def test_a_store_can_stop_cleanly(name, grace, signal):
-    container = store(name).one(f"{name}-service").container
-    assert container["stopGracePeriod"] == grace, "a kill means a recovery at the next start"
-    assert container.get("stopSignal") == signal, "PostgreSQL waits for its clients at SIGTERM"
-
-
-@pytest.mark.parametrize("name", STORES)
-def test_our_own_entry_script_makes_images_interchangeable(name):
-    recording = store(name)
-    [config] = recording.of_type(CONFIG).values()
-    assert "name" not in config.inputs, "autonamed: new text is a new config, and the service moves to it"
-    [file] = recording.one(f"{name}-service").container["configs"]
-    assert recording.one(f"{name}-service").container["commands"] == ["/bin/sh", file["fileName"]]
-
-
-def test_redis_refuses_writes_before_the_kernel_kills_it():
-    redis = store("redis").one("redis-service")
-    limit = redis.inputs["taskSpec"]["resources"]["limits"]["memoryBytes"]
-    most = int(redis.container["env"]["REDIS_MAXMEMORY"])
-    assert 0.5 * limit <= most <= 0.75 * limit, "a rewrite of the log copies what is written meanwhile"
-
-
-def test_redis_is_asked_for_its_health_with_the_password_and_never_in_argv():
-    [kind, line] = store("redis").one("redis-service").container["healthcheck"]["tests"]
-    assert kind == "CMD-SHELL"
-    assert '"$REDIS_PASSWORD_FILE" | ' in line, "`ps` shows every argument, so the password goes through a pipe"
-    assert line.endswith("| redis-cli -h 127.0.0.1 | grep -qx PONG"), "NOAUTH is no health"
 
 
 def test_a_log_reader_runs_beside_each_load_balancer():

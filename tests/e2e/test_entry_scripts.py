@@ -16,7 +16,10 @@ from colorway.config import stack_files
 from colorway.machine import images
 from colorway.machine.progress import silent
 from colorway.render.templates import entry
-from components.database import postgresql, redis
+from colorway.spec import names
+from colorway.spec.stores.redis import Use
+from colorway.spec.task.health import HealthSpec
+from components.database import mariadb, postgresql, redis
 from tests.support.specs import ROOT
 from tests.support.wait import wait_until
 
@@ -60,7 +63,7 @@ class Store:
         """Start the program as the swarm would, and return the container."""
         password, script = self.folder / "password", self.folder / "entry.sh"
         password.write_text(f"{self.password}\n")
-        script.write_text(entry(self.program))
+        script.write_text(entry(self.program, **self.choices))
         name = f"{self.volume}-{len(self.containers)}"
         self.containers.append(name)
         docker(
@@ -69,10 +72,15 @@ class Store:
             *(f"--env={key}={value}" for key, value in self.env.items()),
             *("--volume", f"{self.volume}:{self.target}", "--volume", f"{password}:/run/secrets/password:ro"),
             *("--volume", f"{script}:/entry.sh:ro", self.image, "/bin/sh", "/entry.sh"),
+            *self.arguments,
         )
         return name
 
     password: str = PASSWORD
+    choices: dict[str, object] = field(default_factory=dict)
+    """What its script's template wants to know."""
+    arguments: tuple[str, ...] = ()
+    """Of the program's own."""
 
     def on_volume(self, line: str) -> str:
         """Run a shell line as root on the volume, without the program."""
@@ -104,7 +112,8 @@ def image_of(swarm: None) -> Callable[[str], str]:
     spec = stack_files.from_file(root=ROOT, stack="local")
 
     def built(folder: str) -> str:
-        reference = next(reference for reference, (name, _) in spec.builds().items() if name == folder)
+        known = (reference for reference, (name, _) in spec.builds().items() if name == folder)
+        reference = next(known, None) or names.local_image(folder, stack_files.digest_of(ROOT / "images" / folder))
         return images.ensure_image(reference=reference, version=None, context=ROOT / "images" / folder, progress=silent)
 
     return built
@@ -123,6 +132,7 @@ def postgres(image_of: Callable[[str], str], tmp_path: Path) -> Iterator[Store]:
             "PGDATA": PGDATA,
         },
         capabilities=postgresql.CAPABILITIES,
+        choices={"extensions": (), "parameters": False},
         folder=tmp_path,
     )
     yield store
@@ -130,19 +140,57 @@ def postgres(image_of: Callable[[str], str], tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def cache(image_of: Callable[[str], str], tmp_path: Path) -> Iterator[Store]:
+def maria(image_of: Callable[[str], str], tmp_path: Path) -> Iterator[Store]:
     store = Store(
-        image=image_of("redis"),
+        image=image_of("mariadb"),
+        program="mariadb",
+        target=mariadb.DATA,
+        env={
+            "MARIADB_DATABASE": "my_shop",
+            "MARIADB_USER": "seller",
+            "MARIADB_PASSWORD_FILE": "/run/secrets/password",
+            "MARIADB_DATA": f"{mariadb.DATA}/data",
+        },
+        capabilities=mariadb.CAPABILITIES,
+        folder=tmp_path,
+    )
+    yield store
+    store.remove()
+
+
+def key_value(kind: str, use: Use, *, image: str, folder: Path) -> Store:
+    """A Redis or a Valkey whose data may take 2 MiB."""
+    variables = kind.upper()
+    return Store(
+        image=image,
         program="redis",
         target=redis.DATA,
         env={
-            "REDIS_PASSWORD_FILE": "/run/secrets/password",
-            "REDIS_DATA": redis.DATA,
-            "REDIS_MAXMEMORY": str(2 * 2**20),
+            f"{variables}_PASSWORD_FILE": "/run/secrets/password",
+            f"{variables}_DATA": redis.DATA,
+            f"{variables}_MAXMEMORY": str(2 * 2**20),
         },
         capabilities=redis.CAPABILITIES,
-        folder=tmp_path,
+        choices={"program": kind, "use": use.value, "has_lock": kind == "valkey"},
+        folder=folder,
     )
+
+
+@pytest.fixture(params=["redis", "valkey"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def queue(kind: str, image_of: Callable[[str], str], tmp_path: Path) -> Iterator[Store]:
+    store = key_value(kind, Use.QUEUE, image=image_of(kind), folder=tmp_path)
+    yield store
+    store.remove()
+
+
+@pytest.fixture
+def cache(kind: str, image_of: Callable[[str], str], tmp_path: Path) -> Iterator[Store]:
+    store = key_value(kind, Use.CACHE, image=image_of(kind), folder=tmp_path)
     yield store
     store.remove()
 
@@ -253,9 +301,43 @@ def test_an_adopted_cluster_without_the_role_says_so(postgres):
     assert PASSWORD not in said, "a statement that fails is not logged"
 
 
-def redis_check(container: str) -> bool:
-    """Ask the health check of the component, inside the container."""
-    kind, line = redis.HEALTH.tests(6379)
+def test_the_superuser_makes_extensions_and_the_application_passes_by_them(postgres):
+    docker("stop", served(postgres))
+    # On a volume that was there before, and one that needs to be loaded beforehand.
+    postgres.choices = {"extensions": ("pg_stat_statements", "uuid-ossp"), "parameters": True}
+    postgres.arguments = ("-c", "shared_preload_libraries=pg_stat_statements", "-c", "max_connections=37")
+    container = served(postgres)
+    assert query(container, "SELECT usesuper FROM pg_user WHERE usename = current_user") == "f", (
+        "or it made them itself"
+    )
+    query(container, "CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+    query(container, 'CREATE EXTENSION IF NOT EXISTS "uuid-ossp"')
+    assert query(container, "SELECT count(*) > 0 FROM pg_stat_statements") == "t"
+    assert query(container, "SHOW max_connections") == "37"
+    docker("restart", "--time", "60", container)
+    wait_until(
+        lambda: docker("exec", container, "pg_isready", "-h", "127.0.0.1", check=False).endswith(
+            "accepting connections"
+        ),
+        limit=90,
+        what="it makes them again, which changes nothing",
+    )
+
+
+@pytest.mark.full
+def test_an_extension_that_the_image_lacks_is_named(postgres):
+    postgres.choices = {"extensions": ("nope",), "parameters": False}
+    said = postgres.ends(postgres.start())
+    assert "this image has no extension nope, it has: " in said, said
+    assert "pageinspect, " in said, "what would be right"
+    assert said.splitlines()[-1] == (
+        'the database "shop" could not be given its extensions (nope); the lines above say why'
+    )
+
+
+def is_well(container: str, health: HealthSpec) -> bool:
+    """Ask the health check of a component, inside the container."""
+    [kind, line] = health.command or ()
     assert kind == "CMD-SHELL"
     run = subprocess.run(
         ["docker", "exec", container, "/bin/sh", "-c", line], capture_output=True, check=False, timeout=60
@@ -263,26 +345,157 @@ def redis_check(container: str) -> bool:
     return run.returncode == 0
 
 
-def ask_redis(container: str, *lines: str) -> str:
-    quoted = PASSWORD.replace("\\", "\\\\").replace('"', '\\"')
-    commands = "\n".join([f'AUTH "{quoted}"', *lines, ""])
-    return docker("exec", "--interactive", container, "redis-cli", "-h", "127.0.0.1", stdin=commands)
+def maria_served(store: Store) -> str:
+    """Start MariaDB and wait until it is healthy."""
+    container = store.start()
+
+    def answers() -> bool:
+        state = docker("inspect", "--format", "{{.State.Status}}", container)
+        assert state == "running", f"it ended: {docker('logs', container)}"
+        return is_well(container, mariadb.HEALTH)
+
+    wait_until(answers, limit=90, what="MariaDB answers")
+    return container
+
+
+def maria_query(container: str, sql: str, *, password: str = PASSWORD, check: bool = True) -> str:
+    """Ask as the application does: over TCP, with its password."""
+    quoted = password.replace("\\", "\\\\")
+    script = 'exec mariadb --defaults-file=/dev/stdin --skip-ssl -h 127.0.0.1 -u seller -N -e "$1" my_shop'
+    option = f'[client]\npassword="{quoted}"\n'
+    return docker("exec", "--interactive", container, "/bin/sh", "-c", script, "sh", sql, stdin=option, check=check)
+
+
+def test_mariadbs_data_outlives_a_kill_and_a_new_password(maria):
+    first = maria_served(maria)
+    maria_query(first, "CREATE TABLE kept AS SELECT 42 AS answer")
+    assert "Access denied" in maria_query(first, "CREATE DATABASE myxshop", check=False), (
+        "the user has its own database, and _ in its name means no other character"
+    )
+    assert "Access denied" in maria_query(first, "SELECT 1", password="wrong", check=False), "or this shows nothing"
+    assert PASSWORD not in docker("logs", first), "a password is never logged"
+    shown = docker("top", first) + docker("inspect", first)
+    assert "mariadbd --no-defaults" in shown, "or this shows nothing"
+    assert "pass\\word" not in shown.replace("\\\\", "\\"), "neither `ps` nor `docker inspect` shows it"
+    docker("kill", first)
+    maria.password = "another 'one'\\"
+    second = maria_served(maria)
+    assert maria_query(second, "SELECT answer FROM kept", password="another 'one'\\") == "42"
+    assert "Access denied" in maria_query(second, "SELECT 1", check=False), "the old password is refused"
 
 
 @pytest.mark.full
-def test_redis_is_healthy_only_for_who_knows_the_password(cache):
-    container = cache.start()
-    wait_until(lambda: redis_check(container), limit=60, what="the health check passes")
-    (cache.folder / "password").write_text("another\n")
-    assert not redis_check(container), "a Redis that refuses the platform's password is not healthy"
+def test_mariadb_stops_cleanly_and_takes_its_parameters(maria):
+    maria.arguments = ("--max-connections=17", "--innodb-page-size=8k")
+    first = maria_served(maria)
+    maria_query(first, "CREATE TABLE kept AS SELECT 42 AS answer")
+    assert maria_query(first, "SELECT @@max_connections, @@innodb_page_size").split() == ["17", "8192"]
+    docker("stop", "--time", "60", first)
+    assert docker("inspect", "--format", "{{.State.ExitCode}}", first) == "0", "it was not killed"
+    assert "Shutdown complete" in docker("logs", first)
+    second = maria_served(maria)
+    assert maria_query(second, "SELECT answer FROM kept") == "42"
+    assert "recovery" not in docker("logs", second), "there was nothing to recover"
 
 
-def test_a_full_redis_refuses_writes_and_keeps_what_it_has(cache):
-    container = cache.start()
-    wait_until(lambda: redis_check(container), limit=60, what="the health check passes")
-    said = ask_redis(container, "SET kept 42", *(f"SETRANGE filler-{n} 262143 x" for n in range(20)), "GET kept")
-    assert "OOM command not allowed" in said, "without a limit the kernel kills it"
-    assert said.splitlines()[-1] == "42", "a queue is never thrown away"
+@pytest.mark.full
+def test_a_parameter_that_mariadb_does_not_know_is_named(maria):
+    maria.arguments = ("--max-conections=7",)
+    said = maria.ends(maria.start())
+    assert "unknown variable 'max-conections=7'" in said, said
+    assert maria.on_volume(f"ls {mariadb.DATA}") == "colorway.lock", "a loop of restarts would fill the disk"
+
+
+@pytest.mark.full
+def test_data_that_another_image_made_is_adopted_as_it_is(maria):
+    container = maria_served(maria)
+    maria_query(container, "CREATE TABLE kept AS SELECT 42 AS answer")
+    docker("stop", "--time", "60", container)
+    # As the official image leaves it: at the volume's root, no lock of ours, another number for its user.
+    maria.on_volume(f"cd {mariadb.DATA}; mv data/* .; rmdir data; rm colorway.lock; chown -R 999 .")
+    container = maria_served(maria)
+    assert maria_query(container, "SELECT answer FROM kept") == "42", "the volume's data, not an empty one beside it"
+    assert "adopted as it is" in docker("logs", container)
+
+
+@pytest.mark.full
+def test_data_without_the_applications_user_says_so(maria):
+    docker("stop", "--time", "60", maria_served(maria))
+    maria.env["MARIADB_USER"] = "somebody"
+    said = maria.ends(maria.start())
+    assert 'the password of the user "somebody" could not be set' in said, said
+    assert PASSWORD not in said, "a statement that fails is not logged"
+
+
+def test_never_two_mariadbs_on_one_volume(maria):
+    first = maria_served(maria)
+    second = maria.start()
+    wait_until(lambda: docker("exec", second, "pidof", "flock", check=False).isdigit(), limit=60, what="it waits")
+    docker("stop", "--time", "60", first)
+    wait_until(lambda: is_well(second, mariadb.HEALTH), limit=90, what="the second one serves once the first is gone")
+    assert docker("inspect", "--format", "{{.State.ExitCode}}", first) == "0", "it was not killed"
+
+
+def ask(container: str, kind: str, *lines: str) -> list[str]:
+    """Give a Redis or a Valkey some commands, and return what it answers to each."""
+    quoted = PASSWORD.replace("\\", "\\\\").replace('"', '\\"')
+    commands = "\n".join([f'AUTH "{quoted}"', *lines, ""])
+    return docker("exec", "--interactive", container, f"{kind}-cli", "-h", "127.0.0.1", stdin=commands).splitlines()
+
+
+def begun(store: Store, kind: str) -> str:
+    container = store.start()
+    wait_until(lambda: is_well(container, redis.health(kind)), limit=60, what="the health check passes")
+    return container
+
+
+def is_alive(container: str) -> bool:
     state = json.loads(docker("inspect", container))[0]["State"]
-    assert state["Running"]
-    assert not state["OOMKilled"]
+    return state["Running"] and not state["OOMKilled"]
+
+
+FILLERS = [f"SETRANGE filler-{n} 262143 x" for n in range(20)]
+"""More than twice of what the data may take."""
+
+
+@pytest.mark.full
+def test_a_store_is_healthy_only_for_who_knows_the_password(queue, kind):
+    container = begun(queue, kind)
+    (queue.folder / "password").write_text("another\n")
+    assert not is_well(container, redis.health(kind)), "one that refuses the platform's password is not healthy"
+
+
+def test_a_full_queue_refuses_writes_and_keeps_what_it_has_over_a_restart(queue, kind):
+    container = begun(queue, kind)
+    said = ask(container, kind, "SET kept 42", *FILLERS, "GET kept")
+    assert any("OOM command not allowed" in line for line in said), "without a limit the kernel kills it"
+    assert said[-1] == "42", "a queue is never thrown away"
+    assert is_alive(container)
+    docker("stop", "--time", "60", container)
+    assert docker("inspect", "--format", "{{.State.ExitCode}}", container) == "0", "it was not killed"
+    assert ask(begun(queue, kind), kind, "GET kept")[-1] == "42"
+
+
+def test_a_full_cache_takes_writes_throws_out_the_oldest_and_is_empty_after_a_restart(cache, kind):
+    container = begun(cache, kind)
+    said = ask(container, kind, "SET oldest 42", *FILLERS, "SET newest 43", "GET newest", "EXISTS oldest")
+    assert not [line for line in said if "OOM" in line], "a cache that refuses writes fails its users"
+    assert said[-2:] == ["43", "0"], "what was used longest ago went"
+    assert is_alive(container)
+    docker("stop", "--time", "60", container)
+    assert cache.on_volume(f"ls {redis.DATA}") in {"", "colorway.lock"}, "nothing is written to the disk"
+    assert ask(begun(cache, kind), kind, "DBSIZE")[-1] == "0"
+
+
+def test_never_two_valkeys_on_one_volume(image_of, tmp_path):
+    store = key_value("valkey", Use.QUEUE, image=image_of("valkey"), folder=tmp_path)
+    try:
+        first = begun(store, "valkey")
+        second = store.start()
+        said = store.ends(second)
+        who = docker("inspect", "--format", "{{.Config.Hostname}}", first)
+        assert f"Valkey in container {who}, begun " in said, "it says who holds the volume"
+        assert "still has this volume after 30 s" in said
+        assert is_alive(first), "the first one serves on"
+    finally:
+        store.remove()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +17,9 @@ PROGRAMS = {
     "postgres": """
 case $1 in
   --version) echo "postgres (PostgreSQL) 18.1 (Debian 18.1-2)" ;;
-  --single) cat >>"$TOLD"; exit "${SINGLE_ENDS_WITH:-0}" ;;
-  *) echo "serving $2" ;;
+  --single) { cat; echo "-- of $*"; } >>"$TOLD"
+    case $* in *" shop") exit "${SINGLE_ENDS_WITH_AT_SHOP:-0}" ;; *) exit "${SINGLE_ENDS_WITH:-0}" ;; esac ;;
+  *) echo "serving $2"; echo "$*" >"$TOLD.argv" ;;
 esac""",
     "initdb": """
 [ -z "${INITDB_FAILS:-}" ] || exit 1
@@ -27,6 +29,11 @@ mkdir -p "$made/global"; echo 18 >"$made/PG_VERSION"; touch "$made/global/pg_con
     "chown": "exit 0",
 }
 """They do to files what the real ones do, and fail where a test says so."""
+
+
+def script(extensions: Sequence[str] = (), *, parameters: bool = False) -> str:
+    """The script of a store."""
+    return entry("postgresql", extensions=extensions, parameters=parameters)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,11 +72,13 @@ class Host:
         file.write_text(f"1\n{self.data}\n1764219600\n5432\n{sockets}\n*\n")
         return file
 
-    def start(self, text: str | None = None, **more: str) -> subprocess.CompletedProcess[str]:
+    def start(
+        self, text: str | None = None, arguments: Sequence[str] = (), **more: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run the script as a container's first program, with what would be outside of the test's folder inside."""
-        text = (text or entry("postgresql")).replace("! -user postgres", "! -uid $(id -u)")
+        text = (text or script()).replace("! -user postgres", "! -uid $(id -u)")
         return subprocess.run(
-            ["/bin/sh", "-c", text.replace("sockets=/tmp/postgresql", f"sockets={self.sockets}")],
+            ["/bin/sh", "-c", text.replace("sockets=/tmp/postgresql", f"sockets={self.sockets}"), "sh", *arguments],
             env={
                 "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
                 "PGDATA": str(self.data),
@@ -187,7 +196,7 @@ def test_who_waits_in_vain_for_the_volume_says_who_has_it(host):
     ) as holder:
         assert holder.stdout is not None, "it is a pipe"
         assert holder.stdout.readline() == "held\n", "the lock is taken"
-        run = host.start(entry("postgresql").replace("flock -w 30 9", "flock -w 0.2 9"))
+        run = host.start(script().replace("flock -w 30 9", "flock -w 0.2 9"))
         holder.communicate("\n")
     assert run.returncode == 1
     assert (
@@ -195,3 +204,41 @@ def test_who_waits_in_vain_for_the_volume_says_who_has_it(host):
         in run.stderr
     )
     assert list(host.volume.iterdir()) == [lock]
+
+
+def test_a_store_without_the_newer_keys_has_the_text_that_it_had():
+    last = script().splitlines()[-2:]
+    assert last[-1].endswith("-c max_connections=200"), "new text replaces the task of a database that nobody changed"
+    assert "EXTENSION" not in script()
+    assert '"$@"' not in last[-1]
+
+
+def test_extensions_are_made_in_the_applications_database_at_every_start(host):
+    text = script(["vector", "uuid-ossp"], parameters=True)
+    for _ in range(2):
+        run = host.start(text, ["-c", "shared_preload_libraries=vector"])
+        assert run.stdout == f"serving {host.data}\n", run.stderr
+    told = host.told.split("-- of ")
+    made = [said for said in told if "EXTENSION" in said]
+    assert len(made) == 2, "a volume from before the key was written gets them, too"
+    assert 'CREATE EXTENSION IF NOT EXISTS "vector" CASCADE;\n\n' in made[0]
+    assert 'CREATE EXTENSION IF NOT EXISTS "uuid-ossp" CASCADE;\n\n' in made[0], "a dash needs quotes"
+    assert "WHERE name = 'vector') THEN RAISE EXCEPTION 'this image has no extension vector, it has: %'," in made[0]
+    [of, *_] = told[told.index(made[0]) + 1].splitlines()
+    assert of.endswith(" shop"), "not in the superuser's own database"
+    assert "-c shared_preload_libraries=vector" in of, "some extensions have to be loaded beforehand"
+
+
+def test_a_database_that_cannot_have_its_extensions_says_which_and_does_not_serve(host):
+    host.cluster(host.data)
+    run = host.start(script(["nope"]), SINGLE_ENDS_WITH_AT_SHOP="1")
+    assert (run.returncode, run.stdout) == (1, "")
+    assert run.stderr.splitlines()[-1] == (
+        'the database "shop" could not be given its extensions (nope); the lines above say why'
+    )
+
+
+def test_parameters_come_after_what_the_script_says_by_default(host):
+    host.start(script(parameters=True), ["-c", "max_connections=300"])
+    argv = (host.folder / "told.argv").read_text()
+    assert argv.index("max_connections=200") < argv.index("max_connections=300"), "the last one counts"

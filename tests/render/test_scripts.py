@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,14 +16,23 @@ from colorway.render.templates import TEMPLATES, entry, fill_in, script
 
 SCRIPTS = sorted((TEMPLATES / "scripts").glob("*.sh"))
 ENTRIES = sorted((TEMPLATES / "entry").glob("*.sh"))
+CHOSEN: Mapping[str, Mapping[str, object]] = {
+    "redis": {"program": "valkey", "use": "queue", "has_lock": True},
+    "postgresql": {"extensions": ["vector"], "parameters": True},
+}
+"""Entry scripts whose text has choices, with those that make it longest."""
+FILLED_IN = sorted((TEMPLATES / "entry").glob("*.sh.j2"))
 
 
 def travelling(path: Path) -> str:
+    if path in FILLED_IN:
+        program = path.name.removesuffix(".sh.j2")
+        return entry(program, **CHOSEN[program])
     return entry(path.stem) if path.parent.name == "entry" else script(path.stem)
 
 
 def names(path: Path) -> str:
-    return f"{path.parent.name}/{path.stem}"
+    return f"{path.parent.name}/{path.name.partition('.')[0]}"
 
 
 @pytest.mark.parametrize("path", SCRIPTS + ENTRIES, ids=names)
@@ -35,14 +44,14 @@ def test_only_comment_lines_and_empty_lines_stay_at_home(path):
     assert kept == [], "nothing is added"
 
 
-@pytest.mark.parametrize("path", SCRIPTS + ENTRIES, ids=names)
+@pytest.mark.parametrize("path", SCRIPTS + ENTRIES + FILLED_IN, ids=names)
 def test_a_better_comment_changes_no_resource(path):
     assert "\n#" not in f"\n{travelling(path)}", (
         "a comment would be part of the command, and a new command runs on every host"
     )
 
 
-@pytest.mark.parametrize("path", SCRIPTS + ENTRIES, ids=names)
+@pytest.mark.parametrize("path", SCRIPTS + ENTRIES + FILLED_IN, ids=names)
 def test_no_text_for_another_program_looks_like_a_comment(path):
     inside = ""
     for line in path.read_text(encoding="utf-8").splitlines():
@@ -55,7 +64,7 @@ def test_the_text_before_the_first_generation_has_a_name():
     assert "'colorway generation none'" in entry("nginx"), "apply says what serves again when it fails"
 
 
-@pytest.mark.parametrize("path", SCRIPTS + ENTRIES, ids=names)
+@pytest.mark.parametrize("path", SCRIPTS + ENTRIES + FILLED_IN, ids=names)
 def test_the_shell_understands_the_script(path):
     checked = subprocess.run(["/bin/sh", "-n"], input=travelling(path), text=True, capture_output=True, check=False)
     assert checked.returncode == 0, checked.stderr
@@ -72,7 +81,7 @@ def test_a_missing_value_is_an_error_and_no_empty_text():
         fill_in("prometheus.yml.j2", scrape_interval="5s")
 
 
-@pytest.mark.parametrize("path", SCRIPTS + ENTRIES, ids=names)
+@pytest.mark.parametrize("path", SCRIPTS + ENTRIES + FILLED_IN, ids=names)
 def test_every_wait_has_a_limit(path):
     text = travelling(path)
     assert not [line for line in text.splitlines() if re.search(r"^flock (?!-w |-u )", line.strip())], (
@@ -85,15 +94,15 @@ def test_every_wait_has_a_limit(path):
         )
 
 
-@pytest.mark.parametrize("path", ENTRIES, ids=names)
+@pytest.mark.parametrize("path", ENTRIES + FILLED_IN, ids=names)
 def test_an_image_that_lacks_a_program_is_named_for_it(path, tmp_path):
     for name in ("dirname", "ls", "sort", "tail"):
         found = shutil.which(name)
         assert found, f"every image has {name}"
         (tmp_path / name).symlink_to(found)
     run = subprocess.run(
-        ["/bin/sh", "-euc", entry(path.stem)],
-        env={"PATH": str(tmp_path), "PGDATA": ""},
+        ["/bin/sh", "-euc", travelling(path)],
+        env={"PATH": str(tmp_path), "PGDATA": "", "MARIADB_DATA": ""},
         capture_output=True,
         text=True,
         check=False,
@@ -102,16 +111,21 @@ def test_an_image_that_lacks_a_program_is_named_for_it(path, tmp_path):
     assert re.search(r"^[a-z-]+ is missing in this image; take one that is built on Debian", run.stderr, re.MULTILINE)
 
 
-@pytest.mark.parametrize("path", ENTRIES, ids=names)
+@pytest.mark.parametrize("path", ENTRIES + FILLED_IN, ids=names)
 def test_no_entry_script_deletes_what_it_did_not_make(path):
+    program = path.name.partition(".")[0]
     deleting = [line.strip() for line in travelling(path).splitlines() if re.search(r"\brm |-delete|rmdir", line)]
     assert deleting == {
+        "mariadb": [
+            """trap 'rm -rf "$new"' EXIT""",
+            """[ ! -d "$MARIADB_DATA" ] || rmdir "$MARIADB_DATA\"""",
+        ],
         "postgresql": [
             """trap 'rm -rf "$new"' EXIT""",
             """[ ! -d "$PGDATA" ] || rmdir "$PGDATA\"""",
             """"$sockets") rm -f "$pid" ;;""",
-        ]
-    }.get(path.stem, []), "each of these has its reason: its own half, an empty folder, a pid file under our lock"
+        ],
+    }.get(program, []), "each of these has its reason: its own half, an empty folder, a pid file under our lock"
 
 
 def ran(text: str, *arguments: str, bin_: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:

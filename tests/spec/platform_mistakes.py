@@ -934,7 +934,7 @@ CASES = (
         Line(
             (
                 "data-stores.cache.database: is no known key; known: build, image, kind, limits, password, slot, "
-                "stop-grace"
+                "stop-grace, use"
             ),
             at="database: app",
             nth=2,
@@ -946,7 +946,8 @@ CASES = (
         "    limits: {cpus: 1, memory: 100Mi}",
         "    usr: app\n    limit: {cpus: 1, memory: 100Mi}",
         Line(
-            "data-stores.cache.usr: is no known key; known: build, image, kind, limits, password, slot, stop-grace",
+            "data-stores.cache.usr: is no known key; known: build, image, kind, limits, password, slot, stop-grace, "
+            "use",
             at="usr:",
         ),
         Line("data-stores.cache.limit: is no known key; did you mean limits?", at="limit:"),
@@ -984,7 +985,7 @@ CASES = (
         DEMO,
         "kind: redis",
         "kind: mysql",
-        Line("data-stores.cache.kind: must be postgresql or redis", at="kind: mysql"),
+        Line("data-stores.cache.kind: must be postgresql, mariadb, redis, valkey or custom", at="kind: mysql"),
     ),
     Case(
         "no services",

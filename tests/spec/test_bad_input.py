@@ -17,6 +17,7 @@ from tests.spec import (
     release_mistakes,
     service_mistakes,
     stack_mistakes,
+    store_mistakes,
     yaml_mistakes,
 )
 from tests.spec.mistakes import Case
@@ -27,6 +28,7 @@ CASES = (
     *platform_mistakes.CASES,
     *edge_mistakes.CASES,
     *service_mistakes.CASES,
+    *store_mistakes.CASES,
     *release_mistakes.CASES,
     *yaml_mistakes.CASES,
 )

@@ -15,7 +15,7 @@ from colorway.spec.fields import memory_text
 from colorway.spec.hosts import UserName
 from colorway.spec.release import MigrationId
 from colorway.spec.stack import ZoneId
-from colorway.spec.stores.postgresql import SqlName
+from colorway.spec.stores.database import SqlName
 
 DIGEST = "0123456789abcdef" * 4
 TAKEN = [

@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,6 +73,30 @@ def needles(password: str) -> list[bytes]:
     return [password.encode(), base64.b64encode(login)]
 
 
+def set_secrets(clone: Clone, pulumi: Path, values: Mapping[str, str]) -> None:
+    """Set secrets of a checkout's stack as its user does; the file is then to be committed."""
+    environment = {
+        **os.environ,
+        **QUIET,
+        BACKEND_URL: (clone.path / STATE_FOLDER).as_uri(),
+        PASSPHRASE: PUBLISHED_PASSPHRASE,
+    }
+    stack = stack_of(root=clone.path, name=clone.stack, pulumi=pulumi, environment=environment)
+    if not (clone.path / STATE_FOLDER / f".pulumi/stacks/colorway/{clone.stack}.json").exists():
+        (clone.path / STATE_FOLDER).mkdir(parents=True, exist_ok=True)
+        stack.workspace.create_stack(clone.stack)
+    for key, value in values.items():
+        subprocess.run(
+            [pulumi, "config", "set", "--secret", key, "--stack", clone.stack],
+            cwd=clone.path,
+            env=environment,
+            input=value,
+            text=True,
+            check=True,
+            capture_output=True,
+        )
+
+
 @dataclass(kw_only=True)
 class Shop:
     """The stack whose images a registry with a password has."""
@@ -125,25 +150,7 @@ class Shop:
 
     def set_password(self, password: str) -> None:
         """Set the stack's secret as its user does."""
-        environment = {
-            **os.environ,
-            **QUIET,
-            BACKEND_URL: (self.clone.path / STATE_FOLDER).as_uri(),
-            PASSPHRASE: PUBLISHED_PASSPHRASE,
-        }
-        stack = stack_of(root=self.clone.path, name=self.clone.stack, pulumi=self.pulumi, environment=environment)
-        if not (self.clone.path / STATE_FOLDER / f".pulumi/stacks/colorway/{self.clone.stack}.json").exists():
-            (self.clone.path / STATE_FOLDER).mkdir(parents=True, exist_ok=True)
-            stack.workspace.create_stack(self.clone.stack)
-        subprocess.run(
-            [self.pulumi, "config", "set", "--secret", SETTING, "--stack", self.clone.stack],
-            cwd=self.clone.path,
-            env=environment,
-            input=password,
-            text=True,
-            check=True,
-            capture_output=True,
-        )
+        set_secrets(self.clone, self.pulumi, {SETTING: password})
         self.clone.commit("Set the registry's password")
 
     def run(self, *arguments: str, code: int = 0) -> str:

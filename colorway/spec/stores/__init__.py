@@ -1,6 +1,6 @@
 """The stateful services that both colors share: one module a kind.
 
-A new kind is a class here, a component in `components/database/`, and a line in `__main__.py`.
+A new kind is a class here, a component in `components/database/`, and a line in `STORES` there.
 """
 
 from __future__ import annotations
@@ -9,11 +9,24 @@ from typing import Annotated
 
 from pydantic import Field
 
-from colorway.spec.stores.base import StoreMember
+from colorway.spec.stores.base import StoreMember, StoreSpec
+from colorway.spec.stores.custom import CustomSpec
+from colorway.spec.stores.mariadb import MariadbSpec
 from colorway.spec.stores.postgresql import PostgresqlSpec
-from colorway.spec.stores.redis import RedisSpec
+from colorway.spec.stores.redis import RedisSpec, ValkeySpec
 
-__all__ = ["DataStoreSpec", "PostgresqlSpec", "RedisSpec", "StoreMember"]
+__all__ = [
+    "CustomSpec",
+    "DataStoreSpec",
+    "MariadbSpec",
+    "PostgresqlSpec",
+    "RedisSpec",
+    "StoreMember",
+    "StoreSpec",
+    "ValkeySpec",
+]
 
-DataStoreSpec = Annotated[PostgresqlSpec | RedisSpec, Field(discriminator="kind")]
+DataStoreSpec = Annotated[
+    PostgresqlSpec | MariadbSpec | RedisSpec | ValkeySpec | CustomSpec, Field(discriminator="kind")
+]
 """One data store; `kind` says which keys it has."""

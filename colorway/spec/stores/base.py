@@ -8,12 +8,13 @@ from datetime import timedelta
 from typing import Annotated, ClassVar
 
 from pydantic import Field
+from typing_extensions import override
 
 from colorway.spec.base import StrictSpec
 from colorway.spec.fields import Label, PinnedImage, PositiveDuration
 from colorway.spec.hosts import HostSpec
 from colorway.spec.networks import STORE_SLOTS
-from colorway.spec.task.mounts import SecretName
+from colorway.spec.task.mounts import SECRETS_FOLDER, SecretName
 from colorway.spec.task.policies import LimitsSpec
 
 
@@ -29,24 +30,34 @@ class StoreMember:
     """Logical name of its volume."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class NamedSecret:
+    """A secret of the platform that a data store names."""
+
+    path: tuple[str, ...]
+    """Keys of the store that lead to the name."""
+    name: str
+    """The name."""
+
+
 class StoreSpec(StrictSpec):
     """What every kind of data store says."""
-
-    port: ClassVar[int]
-    """The port that the program listens on."""
 
     build: Label | None = None
     """Folder under images/, for a platform with `images: local`."""
     image: PinnedImage | None = None
     """Image with its digest, for a platform with `images: registry`."""
-    password: SecretName
-    """Name of the secret that holds the password."""
     limits: LimitsSpec
     """The most that the task may use."""
     slot: Annotated[int, Field(ge=0, lt=STORE_SLOTS, strict=True)] | None = None
     """Which of the 26 slots for stores' networks it has; none = by its name."""
     stop_grace: PositiveDuration = timedelta(seconds=60)
     """Time for a clean stop; a kill means a recovery at the next start."""
+
+    @property
+    def named_secrets(self) -> tuple[NamedSecret, ...]:
+        """The secrets that its task gets as files."""
+        return ()
 
     def members(self, name: str, *, hosts: Sequence[HostSpec]) -> tuple[StoreMember, ...]:
         """Return the store's tasks: one, on the first of the hosts; a replicated kind returns more.
@@ -56,3 +67,24 @@ class StoreSpec(StrictSpec):
             hosts: The hosts that keep data, at least one.
         """
         return (StoreMember(name=name, host=hosts[0], volume=name),)
+
+
+class ServerSpec(StoreSpec):
+    """What every kind says whose program is known here: one password opens it, at a port that is the program's."""
+
+    port: ClassVar[int]
+    """The port that the program listens on."""
+
+    password: SecretName
+    """Name of the secret that holds the password."""
+
+    @property
+    @override
+    def named_secrets(self) -> tuple[NamedSecret, ...]:
+        """The password."""
+        return (NamedSecret(path=("password",), name=self.password),)
+
+    @property
+    def password_file(self) -> str:
+        """Where the task finds the password."""
+        return f"{SECRETS_FOLDER}{self.password}"

@@ -60,6 +60,11 @@ def looks_secret(value: str) -> bool:
     return any(_is_random(match[0]) for match in _TOKEN.finditer(rest))
 
 
+def has_url_with_password(value: str) -> bool:
+    """Return whether a text has a URL with a password in it."""
+    return bool(_URL_WITH_PASSWORD.search(value))
+
+
 def _is_random(token: str) -> bool:
     characters = [character for character in token if character.isalnum()]
     if (
@@ -128,7 +133,7 @@ class EnvValue(ShortSpec):
 
     @model_validator(mode="after")
     def _opens_nothing(self) -> EnvValue:
-        if not self.plain and _URL_WITH_PASSWORD.search(self.value):
+        if not self.plain and has_url_with_password(self.value):
             raise ValueError(
                 "is a URL with a password in it, and every `docker inspect` would show it; list the password under "
                 f"`secrets` and hand the program its file, {PLAIN_CURE}"

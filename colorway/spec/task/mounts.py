@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from colorway.spec.base import Mistake, ShortSpec, StrictSpec
 from colorway.spec.fields import Label, Shape
+from colorway.spec.task.environment import EnvValue
 
 SECRETS_FOLDER = "/run/secrets/"
 """Where a task finds its secrets."""
@@ -132,6 +133,22 @@ def secret_mistakes(secrets: Sequence[SecretFile]) -> list[Mistake]:
             message = f"has another mode or owner than {same}, and a task has one file of each secret, under whichever "
             found.append((("secrets", str(index)), f"{message}names; say the same in both"))
     return found
+
+
+def unlisted_mistakes(env: Mapping[str, EnvValue], secrets: Sequence[SecretFile], *, owner: str) -> list[Mistake]:
+    """Return the variables that name the file of a secret that the task does not get.
+
+    Args:
+        env: The environment of the task.
+        secrets: The secrets that it gets.
+        owner: Whose they are, in the words of the message.
+    """
+    paths = {secret.path for secret in secrets}
+    return [
+        (("env", name), f"names a secret's file, and `secrets` of this {owner} does not list that secret; add it")
+        for name, entry in env.items()
+        if entry.value.startswith(SECRETS_FOLDER) and entry.value not in paths
+    ]
 
 
 class ConfigFile(StrictSpec):

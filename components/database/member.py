@@ -1,0 +1,96 @@
+"""The tasks of a data store: what is the same for every kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+
+from colorway.spec import names
+from colorway.spec.hosts import Role
+from colorway.spec.platform_spec import PlatformSpec
+from colorway.spec.stores import StoreMember, StoreSpec
+from colorway.spec.task.health import HealthSpec
+from colorway.spec.task.policies import Order
+from components.swarm_service import SwarmService
+from components.swarm_spec import Mount, MountedFile, NetworkAttachment, SwarmServiceSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreProgram:
+    """What a kind of data store runs in each of its tasks."""
+
+    volume: str
+    """Where the task finds its volume."""
+    port: int
+    """The port that it listens on."""
+    health: HealthSpec
+    """How the swarm learns that it answers."""
+    entrypoint: tuple[str, ...] = ()
+    """Program instead of the image's ENTRYPOINT."""
+    command: tuple[str, ...] = ()
+    """Arguments instead of the image's CMD."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    capabilities: tuple[str, ...] = ()
+    """Kernel capabilities that it needs."""
+    read_only: bool = True
+    """Whether the container's file system is read-only; the volume and /tmp are not."""
+    user: str | None = None
+    """User of its process; none = the image's."""
+    working_dir: str | None = None
+    shm_size: int | None = None
+    """Bytes of /dev/shm; none = Docker's 64 MiB."""
+    stop_signal: str | None = None
+    """Signal of a clean stop; none = the image's, or else SIGTERM."""
+
+
+def run_members(
+    parent: pulumi.Resource,
+    name: str,
+    spec: PlatformSpec,
+    *,
+    store: StoreSpec,
+    program: StoreProgram,
+    network: pulumi.Input[str],
+    secrets: Sequence[MountedFile],
+    configs: Sequence[MountedFile] = (),
+) -> None:
+    """Create the Swarm service of each member of a data store.
+
+    Each stays on its host, where its volume is, answers to its name in the store's own network, and ends before its
+    successor begins: two servers on one volume would spoil it. Staging and production protect it.
+    """
+    for member in store.members(name, hosts=spec.hosts(Role.DATABASE)):
+        SwarmService(
+            member.name,
+            _service(spec, store=store, program=program, member=member),
+            networks=[NetworkAttachment(id=network, aliases=(member.name,))],
+            secrets=secrets,
+            configs=configs,
+            opts=pulumi.ResourceOptions(parent=parent, protect=spec.is_guarded or None),
+        )
+
+
+def _service(spec: PlatformSpec, *, store: StoreSpec, program: StoreProgram, member: StoreMember) -> SwarmServiceSpec:
+    return SwarmServiceSpec(
+        service_name=names.service(spec.stack, member.name),
+        image=spec.shared_image(build=store.build, image=store.image).reference,
+        entrypoint=program.entrypoint,
+        command=program.command,
+        health=program.health.tests(program.port),
+        health_policy=program.health,
+        limits=store.limits,
+        stop_grace=store.stop_grace,
+        stop_signal=program.stop_signal,
+        order=Order.STOP_FIRST,
+        constraints=(f"node.labels.{names.host_label(spec.stack)}=={member.host.name}",),
+        env=program.env,
+        mounts=(Mount(target=program.volume, source=names.volume(spec.stack, member.volume)),),
+        read_only=program.read_only,
+        capabilities=program.capabilities,
+        user=program.user,
+        working_dir=program.working_dir,
+        shm_size=program.shm_size,
+        labels=names.labels(spec.stack, member.name),
+    )

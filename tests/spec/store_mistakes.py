@@ -1,0 +1,355 @@
+"""Mistakes in what a platform file says of its data stores, and what an operator reads about each."""
+
+from __future__ import annotations
+
+from tests.spec.mistakes import Case, Line
+from tests.spec.project_files import DEMO, FILES
+
+CACHE = FILES[DEMO][FILES[DEMO].index("  cache:\n") : FILES[DEMO].index("migrations:")]
+MARIADB = """\
+  orders:
+    kind: mariadb
+    build: postgres
+    database: shop
+    user: seller
+    password: database-password
+    limits: {cpus: 1, memory: 512Mi}
+"""
+SEARCH = """\
+  search:
+    kind: custom
+    build: redis
+    port: 7700
+    volume: /data
+    env: {KEY_FILE: /run/secrets/redis-password}
+    secrets: [redis-password]
+    health: {path: /health}
+    limits: {cpus: 1, memory: 512Mi}
+"""
+POSTGRES_LIMITS = "    limits: {cpus: 2, memory: 512Mi}\n"
+
+
+def mariadb(name: str, old: str, new: str, *lines: Line) -> Case:
+    """A case about a MariaDB, in the place of the project's Redis."""
+    assert old in MARIADB, f"{name}: no {old!r} to replace"
+    return Case(name, DEMO, CACHE, MARIADB.replace(old, new, 1), *lines)
+
+
+def custom(name: str, old: str, new: str, *lines: Line) -> Case:
+    """A case about a program of which nothing is known, in the place of the project's Redis."""
+    assert old in SEARCH, f"{name}: no {old!r} to replace"
+    return Case(name, DEMO, CACHE, SEARCH.replace(old, new, 1), *lines)
+
+
+def parameters(name: str, text: str, *lines: Line) -> Case:
+    """A case about the parameters of the project's PostgreSQL, whose task may use 512 MiB."""
+    return Case(name, DEMO, POSTGRES_LIMITS, f"{POSTGRES_LIMITS}    parameters: {text}\n", *lines)
+
+
+def _parameter(name: str, message: str) -> Line:
+    return Line(f"data-stores.postgres.parameters{name}: {message}", at="parameters:")
+
+
+def extensions(name: str, text: str, *lines: Line) -> Case:
+    """A case about the extensions of the project's PostgreSQL."""
+    return Case(name, DEMO, POSTGRES_LIMITS, f"{POSTGRES_LIMITS}    extensions: {text}\n", *lines)
+
+
+CASES = (
+    custom(
+        "custom store without a health check",
+        "    health: {path: /health}\n",
+        "",
+        Line("data-stores.search.health: is missing: how the swarm learns that it is well", at="search:"),
+    ),
+    custom(
+        "custom store without a port",
+        "    port: 7700\n",
+        "",
+        Line("data-stores.search.port: is missing: port that it listens on", at="search:"),
+    ),
+    custom(
+        "custom store without a volume",
+        "    volume: /data\n",
+        "",
+        Line(
+            "data-stores.search.volume: is missing: where the program keeps its data in the container; the store's "
+            "volume is there",
+            at="search:",
+        ),
+    ),
+    custom(
+        "volume of a custom store by name",
+        "volume: /data",
+        "volume: data",
+        Line(
+            "data-stores.search.volume: must be an absolute path without .. and spaces, for example /etc/app/app.conf",
+            at="volume: data",
+        ),
+    ),
+    custom(
+        "health of a custom store without a reason",
+        "{path: /health}",
+        '{none: ""}',
+        Line(
+            "data-stores.search.health.none: must say why there is no check, for example: the image has no shell and "
+            "no port",
+            at="none:",
+        ),
+    ),
+    custom(
+        "health of a custom store at another port",
+        "{path: /health}",
+        "{path: /health, port: admin}",
+        Line(
+            "data-stores.search.health.port: names one of several ports, and a data store has one; leave it out",
+            at="health: {path: /health, port",
+        ),
+    ),
+    custom(
+        "secret of a custom store that is not listed",
+        "secrets: [redis-password]",
+        "secrets: [redis-pasword, database-password, database-password]",
+        Line(
+            "data-stores.search.env.KEY_FILE: names a secret's file, and `secrets` of this data store does not list "
+            "that secret; add it",
+            at="KEY_FILE",
+        ),
+        Line("data-stores.search.secrets.2: is listed twice; leave one out", at="redis-pasword"),
+    ),
+    custom(
+        "secret of a custom store that the platform does not know",
+        "    secrets: [redis-password]\n",
+        "    secrets: [redis-password, redis-pasword]\n",
+        Line(
+            "data-stores.search.secrets.1: names a secret that the platform's `secrets` do not list; did you mean "
+            "redis-password?",
+            at="secrets: [redis-password, redis",
+        ),
+    ),
+    custom(
+        "capability of a custom store twice",
+        "    secrets: [redis-password]\n",
+        "    secrets: [redis-password]\n    command: [serve]\n    capabilities: [CHOWN, CHOWN]\n",
+        Line("data-stores.search.capabilities.1: is listed twice; leave one out", at="capabilities:"),
+    ),
+    custom(
+        "replicas of a custom store",
+        "    port: 7700\n",
+        "    port: 7700\n    replicas: 2\n",
+        Line(
+            "data-stores.search.replicas: is no known key; known: build, capabilities, command, entrypoint, env, "
+            "health, image, kind, limits, port, read-only, secrets, shm-size, slot, stop-grace, stop-signal, user, "
+            "volume, working-dir",
+            at="replicas: 2",
+            nth=2,
+        ),
+    ),
+    Case(
+        "use that is none",
+        DEMO,
+        "    kind: redis\n",
+        "    kind: valkey\n    use: session\n",
+        Line("data-stores.cache.use: must be queue or cache", at="use:"),
+    ),
+    Case(
+        "use of PostgreSQL",
+        DEMO,
+        POSTGRES_LIMITS,
+        f"{POSTGRES_LIMITS}    use: queue\n",
+        Line(
+            "data-stores.postgres.use: is no known key; did you mean user?",
+            at="use:",
+        ),
+    ),
+    extensions(
+        "extension in capitals",
+        "[PostGIS]",
+        Line(
+            "data-stores.postgres.extensions.0: is no name of an extension; write it as CREATE EXTENSION takes it, in "
+            "small letters, for example vector",
+            at="extensions:",
+        ),
+    ),
+    extensions(
+        "extension twice",
+        "[vector, pg_trgm, vector]",
+        Line("data-stores.postgres.extensions.2: is listed twice; leave one out", at="extensions:"),
+    ),
+    extensions(
+        "extension that is no list",
+        "vector",
+        Line(
+            "data-stores.postgres.extensions: must be a list: [one, two], or one entry a line, each after a -",
+            at="extensions:",
+        ),
+    ),
+    mariadb(
+        "extensions of MariaDB",
+        "    user: seller\n",
+        "    user: seller\n    extensions: [vector]\n",
+        Line(
+            "data-stores.orders.extensions: is no known key; known: build, database, image, kind, limits, parameters, "
+            "password, slot, stop-grace, user",
+            at="extensions:",
+        ),
+    ),
+    mariadb(
+        "MariaDB with its superuser",
+        "user: seller",
+        "user: root",
+        Line(
+            "data-stores.orders.user: is MariaDB's own superuser; name a user of the application, for example app",
+            at="user: root",
+        ),
+    ),
+    mariadb(
+        "MariaDB with its own database",
+        "database: shop",
+        "database: mysql",
+        Line(
+            "data-stores.orders.database: is one of MariaDB's own; name one of the application, for example app",
+            at="database: mysql",
+        ),
+    ),
+    mariadb(
+        "MariaDB without database",
+        "    database: shop\n",
+        "",
+        Line("data-stores.orders.database: is missing: name of the database", at="orders:"),
+    ),
+    mariadb(
+        "MariaDB with a secret that is not listed",
+        "password: database-password",
+        "password: mariadb-pasword",
+        Line(
+            "data-stores.orders.password: names a secret that the platform's `secrets` do not list; known: "
+            "database-password, preview-token, redis-password",
+            at="mariadb-pasword",
+        ),
+    ),
+    mariadb(
+        "MariaDB listens elsewhere",
+        "    user: seller\n",
+        "    user: seller\n    parameters: {bind_address: 127.0.0.1}\n",
+        Line(
+            "data-stores.orders.parameters.bind_address: is set by colorway itself: only the store's own network "
+            "reaches it, at all of its addresses; leave it out",
+            at="parameters:",
+        ),
+    ),
+    mariadb(
+        "a pool of MariaDB's as large as its task",
+        "    user: seller\n",
+        "    user: seller\n    parameters: {innodb_buffer_pool_size: 512m}\n",
+        Line(
+            "data-stores.orders.parameters.innodb_buffer_pool_size: asks for 512Mi, and limits.memory is 512Mi for "
+            "all of the task; ask for less, or raise the limit",
+            at="parameters:",
+        ),
+    ),
+    mariadb(
+        "memory as PostgreSQL writes it",
+        "    user: seller\n",
+        "    user: seller\n    parameters: {innodb_buffer_pool_size: 128MB}\n",
+        Line(
+            "data-stores.orders.parameters.innodb_buffer_pool_size: is no amount of memory as MariaDB reads it; write "
+            "for example 256M",
+            at="parameters:",
+        ),
+    ),
+    parameters(
+        "PostgreSQL listens elsewhere",
+        "{listen_addresses: localhost, port: 5433}",
+        _parameter(
+            ".listen_addresses",
+            "is set by colorway itself: only the store's own network reaches it, at all of its addresses; leave it out",
+        ),
+        _parameter(".port", "is set by colorway itself: services find it at 5432; leave it out"),
+    ),
+    parameters(
+        "PostgreSQL's data elsewhere",
+        "{data_directory: /tmp}",
+        _parameter(".data_directory", "is set by colorway itself: it is on the store's volume; leave it out"),
+    ),
+    parameters(
+        "parameter in capitals",
+        "{Port: 5433}",
+        _parameter(
+            ".Port",
+            "is no name of a parameter; write it as the server's documentation does, in small letters with _, for "
+            "example max_connections",
+        ),
+    ),
+    parameters(
+        "parameter with a dash",
+        "{max-connections: 100}",
+        _parameter(
+            ".max-connections",
+            "is no name of a parameter; write it as the server's documentation does, in small letters with _, for "
+            "example max_connections",
+        ),
+    ),
+    parameters(
+        "parameter without a value",
+        "{max_connections: }",
+        _parameter(
+            ".max_connections", "is no value that a server can be told; it must be a text, a number, true or false"
+        ),
+    ),
+    parameters(
+        "parameter that is infinite",
+        "{cpu_tuple_cost: .inf}",
+        _parameter(
+            ".cpu_tuple_cost", "is no value that a server can be told; it must be a text, a number, true or false"
+        ),
+    ),
+    parameters(
+        "parameter that is a list",
+        "{shared_preload_libraries: [pg_cron]}",
+        _parameter(".shared_preload_libraries", "must be text; put numbers and dates in quotes"),
+    ),
+    parameters(
+        "parameter of two lines",
+        '{search_path: "a\\nb"}',
+        _parameter(
+            ".search_path",
+            "has a line break or another character that cannot be seen; write it as one line of text",
+        ),
+    ),
+    parameters(
+        "parameter with a password",
+        "{archive_command: 'curl -T %p https://wal:hunter2@wal.example.com/%f'}",
+        _parameter(".archive_command", "looks like a secret, and every `docker inspect` would show it; leave it out"),
+    ),
+    parameters(
+        "shared buffers larger than the task",
+        "{shared_buffers: 3GB}",
+        _parameter(
+            ".shared_buffers",
+            "asks for 3Gi, and limits.memory is 512Mi for all of the task; ask for less, or raise the limit",
+        ),
+    ),
+    parameters(
+        "shared buffers in blocks",
+        "{shared_buffers: 65536}",
+        _parameter(
+            ".shared_buffers",
+            "asks for 512Mi, and limits.memory is 512Mi for all of the task; ask for less, or raise the limit",
+        ),
+    ),
+    parameters(
+        "memory that does not fit together",
+        "{shared_buffers: 256MB, maintenance_work_mem: 262144, work_mem: 4MB, max_connections: 300}",
+        _parameter(
+            "",
+            "ask for 516Mi together (maintenance_work_mem, shared_buffers, work_mem), and limits.memory is 512Mi for "
+            "all of the task; ask for less, or raise the limit",
+        ),
+    ),
+    parameters(
+        "memory as Docker writes it",
+        "{shared_buffers: 128Mi}",
+        _parameter(".shared_buffers", "is no amount of memory as PostgreSQL reads it; write for example 256MB"),
+    ),
+)
