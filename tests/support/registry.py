@@ -80,12 +80,13 @@ def running_registry(folder: Path, *, user: str, password: str) -> Iterator[Regi
 
 @contextmanager
 def also_at(registry: Registry, address: str, *, folder: Path) -> Iterator[str]:
-    """Let a registry be reached by TLS at an address, too; yield its certificate, which it has made itself."""
+    """Let a registry be reached by TLS at an address, too; yield its certificate, which it has made itself once."""
     certificate, key = folder / "registry.crt", folder / "registry.key"
     names = ["-subj", "/CN=registry", "-addext", f"subjectAltName=IP:{address}"]
     files = ["-keyout", str(key), "-out", str(certificate)]
-    made = ["openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-days", "2", *names, *files]
-    subprocess.run(made, check=True, capture_output=True)
+    if not certificate.exists():
+        made = ["openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-days", "2", *names, *files]
+        subprocess.run(made, check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     registry.address = address
