@@ -178,5 +178,6 @@ def aimed(clone: Clone, number: int) -> Target:
 def says(clone: Clone) -> dict[str, Any]:
     """Return what `status --json` says, whatever its exit code."""
     output, _ = clone.start("status", clone.stack, "--json").communicate(timeout=300)
-    found: dict[str, Any] = json.loads(output)
+    # Before it, on the standard error, may stand which manager does not answer.
+    found: dict[str, Any] = json.loads(output[output.find("{") :])
     return found
