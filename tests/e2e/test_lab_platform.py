@@ -94,8 +94,6 @@ def test_a_role_is_removed_a_host_is_replaced_and_leaves_the_file_and_nothing_is
     with loaded(clone, 11) as load:
         load.wait_for(lambda report: len(report.users("start")) >= 10, timeout=120)
 
-        # All tasks of what answers requests are on it, as a swarm does it by chance.
-        gather(clone, "app2")
         # Last in the file: the first host of a role has what there is once.
         watches = line.replace("roles: [web]", "roles: [monitoring]")
         write(
@@ -107,7 +105,7 @@ def test_a_role_is_removed_a_host_is_replaced_and_leaves_the_file_and_nothing_is
         write(clone, text, "Have two again")
         clone.up()
 
-        # Another machine under its name.
+        # Another machine under its name; all tasks of what answers requests are on it, as a swarm does it by chance.
         gather(clone, "app2")
         replaced = clone.run("hosts", "replace", clone.stack, "app2").output
         assert "app2 has left the swarm" in replaced
@@ -124,7 +122,6 @@ def test_a_role_is_removed_a_host_is_replaced_and_leaves_the_file_and_nothing_is
         assert "app2 was installed anew; the swarm has forgotten what it was" in clone.up().output
         assert nodes(clone).count("app2") == 1, "its name is not ambiguous"
 
-        # Nothing is gathered on one that has just come: other hosts' overlay finds its way there 40 s later only.
         write(clone, text.replace(line, ""), "Do without app2")
         assert "the host app2 leaves" in clone.run("preview", clone.stack).output
         assert "app2 has left the swarm" in clone.up().output
