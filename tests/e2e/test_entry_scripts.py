@@ -176,7 +176,7 @@ def key_value(kind: str, use: Use, *, image: str, folder: Path) -> Store:
     )
 
 
-@pytest.fixture(params=["redis", "valkey"])
+@pytest.fixture(params=["redis", pytest.param("valkey", marks=pytest.mark.full)])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -301,6 +301,7 @@ def test_an_adopted_cluster_without_the_role_says_so(postgres):
     assert PASSWORD not in said, "a statement that fails is not logged"
 
 
+@pytest.mark.full
 def test_the_superuser_makes_extensions_and_the_application_passes_by_them(postgres):
     docker("stop", served(postgres))
     # On a volume that was there before, and one that needs to be loaded beforehand.
@@ -366,6 +367,7 @@ def maria_query(container: str, sql: str, *, password: str = PASSWORD, check: bo
     return docker("exec", "--interactive", container, "/bin/sh", "-c", script, "sh", sql, stdin=option, check=check)
 
 
+@pytest.mark.full
 def test_mariadbs_data_outlives_a_kill_and_a_new_password(maria):
     first = maria_served(maria)
     maria_query(first, "CREATE TABLE kept AS SELECT 42 AS answer")
@@ -427,6 +429,7 @@ def test_data_without_the_applications_user_says_so(maria):
     assert PASSWORD not in said, "a statement that fails is not logged"
 
 
+@pytest.mark.full
 def test_never_two_mariadbs_on_one_volume(maria):
     first = maria_served(maria)
     second = maria.start()
@@ -476,6 +479,7 @@ def test_a_full_queue_refuses_writes_and_keeps_what_it_has_over_a_restart(queue,
     assert ask(begun(queue, kind), kind, "GET kept")[-1] == "42"
 
 
+@pytest.mark.full
 def test_a_full_cache_takes_writes_throws_out_the_oldest_and_is_empty_after_a_restart(cache, kind):
     container = begun(cache, kind)
     said = ask(container, kind, "SET oldest 42", *FILLERS, "SET newest 43", "GET newest", "EXISTS oldest")
@@ -487,6 +491,7 @@ def test_a_full_cache_takes_writes_throws_out_the_oldest_and_is_empty_after_a_re
     assert ask(begun(cache, kind), kind, "DBSIZE")[-1] == "0"
 
 
+@pytest.mark.full
 def test_never_two_valkeys_on_one_volume(image_of, tmp_path):
     store = key_value("valkey", Use.QUEUE, image=image_of("valkey"), folder=tmp_path)
     try:
