@@ -23,8 +23,8 @@ UP = 300
 """Seconds that a step with an `up` may take on a busy machine before the test gives up."""
 END = 1200
 """Seconds that a bad release may take from its first commit to its last."""
-SHORT = replace(PLAN, download_seconds=None, websockets=0)
-"""Without the long download and WebSockets: what has begun cannot be asked for again at another task."""
+SHORT = replace(PLAN, download_seconds=None)
+"""Without the long download: a response whose beginning was sent cannot be asked for again at another task."""
 WHOLE_WAY = 60.0
 """Seconds from the first failing request to the last answer of the bad color, with the default policy: the aim."""
 WAY_BACK = 10.0

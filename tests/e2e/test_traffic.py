@@ -21,7 +21,7 @@ CYCLES = int(os.environ.get("COLORWAY_CYCLES", "2"))
 NEWCOMERS = 2000
 POINTS = 3.0
 """How far a measured share may be from the line's: 2,000 draws at 50 % have a standard deviation of 1.1 points."""
-WITH_HTTP2 = replace(PLAN, http2_per_second=60, max_seconds=7200, max_requests=2_500_000)
+WITH_ALL = replace(PLAN, http2_per_second=60, websockets=4, max_seconds=7200, max_requests=2_500_000)
 LEAST_HTTP2 = 0.1
 """Share of all requests that must have been made over HTTP/2."""
 PATIENCE = 300
@@ -39,7 +39,7 @@ def changed_names(preview: str) -> set[str]:
 def test_ramps_and_returns_in_a_row_lose_nothing(demo: Demo):
     clone, target = demo.clone, demo.target
     measured: dict[int, float] = {}
-    with Load(target=target, plan=WITH_HTTP2) as load:
+    with Load(target=target, plan=WITH_ALL) as load:
         load.wait_for(lambda report: len(report.users("start")) >= USERS, timeout=PATIENCE)
         for cycle in range(CYCLES):
             for blue in (90, 50, 0, 100):

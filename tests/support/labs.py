@@ -45,7 +45,6 @@ BUSY = replace(
     returning_per_second=10,
     posts_per_second=8,
     http2_per_second=20,
-    websockets=4,
     download_seconds=30,
     max_in_flight=25,
 )

@@ -15,14 +15,7 @@ from tests.support.command import Command
 from tests.support.demo import Demo, docker
 from tests.support.load import LoadPlan
 
-PLAN = LoadPlan(
-    rate_total=350,
-    fresh_per_second=50,
-    returning_per_second=40,
-    posts_per_second=20,
-    websockets=4,
-    max_in_flight=50,
-)
+PLAN = LoadPlan(rate_total=350, fresh_per_second=50, returning_per_second=40, posts_per_second=20, max_in_flight=50)
 """The load under which all is shown. Fewer new connections than by default: each costs a TLS handshake on both sides.
 
 On a busy machine requests would pile up until they time out; so no new one is sent while so many are under way.
