@@ -1,6 +1,7 @@
 """What Swarm's users do without Colorway: nginx as a service whose text is a config, changed by Swarm's own commands.
 
-As careful as the guides are: two replicas, the new one is healthy before an old one ends, nginx is told to quit.
+As careful as the guides are: one on each load balancer's host, one after the other, nginx is told to quit. Its port is
+the host's, so no new one starts before the old one ends: Swarm's mesh needs IPVS, which many a lab's kernel lacks.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from colorway.lab.host import LabHost
 from colorway.spec import names
 
 PORT = 9080
-"""Where it listens, through Swarm's own mesh, beside the platform's load balancers."""
+"""Where it listens, beside the platform's load balancers."""
 _TEXT = """\
 user nobody nogroup;
 worker_processes auto;
@@ -22,12 +23,12 @@ events { worker_connections 4096; }
 http {
     access_log off;
     resolver 127.0.0.11 valid=2s ipv6=off;
-    map $host $color { default web-COLOR; }
+    map $uri $service { ~^/api/ api-COLOR; default web-COLOR; }
     server {
         listen 80;
         location = /alive { return 200; }
         location / {
-            proxy_pass http://$color:8000;
+            proxy_pass http://$service:8000;
             proxy_http_version 1.1;
             proxy_set_header Connection "";
             proxy_set_header Host $host;
@@ -44,13 +45,13 @@ services:
     stop_signal: SIGQUIT
     stop_grace_period: 30s
     networks: [blue, green]
-    ports: [{target: 80, published: PORT}]
+    ports: [{target: 80, published: PORT, mode: host}]
     configs: [{source: CONFIG, target: /etc/nginx/usual.conf}]
     healthcheck: {test: [CMD, curl, -sf, -o, /dev/null, "http://127.0.0.1/alive"], interval: 2s, start_period: 30s}
     deploy:
       replicas: 2
-      placement: {constraints: ["node.labels.ROLE == true"]}
-      update_config: {order: start-first, parallelism: 1, delay: 0s, monitor: 5s}
+      placement: {constraints: ["node.labels.ROLE == true"], max_replicas_per_node: 1}
+      update_config: {order: stop-first, parallelism: 1, delay: 0s, monitor: 5s}
 configs: {CONFIG: {external: true}}
 networks:
   blue: {external: true, name: BLUE}
