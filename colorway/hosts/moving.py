@@ -38,7 +38,7 @@ class Moving:
     def ahead(self, leaving: Sequence[Node], *, nodes: Nodes) -> None:
         """Move what answers requests and has all its tasks on nodes that leave: Swarm would end them all at once.
 
-        Each begins elsewhere first, as at an update; so does one that a swarm has put on one host by chance.
+        A swarm puts all tasks of a service on one host by chance. They begin elsewhere first, as at an update.
 
         Args:
             leaving: Those that will take no more tasks of services.
@@ -61,7 +61,7 @@ class Moving:
         names = {service.name for service in alone}
         try:
             for node in leaving:
-                nodes.pause(node)
+                nodes.pause(node.name)
             for service in alone:
                 self._swarm.begin_anew(service.name)
             self.wait(
@@ -71,7 +71,7 @@ class Moving:
             )
         finally:
             for node in leaving:
-                nodes.resume(node)
+                nodes.work(node.name)
 
     def _alone_on(self, nodes: Sequence[Node]) -> list[ServiceState]:
         """Return what answers requests, and has all its tasks on some nodes."""

@@ -45,6 +45,26 @@ class MissingError(RefusedError):
     """What was asked for does not exist."""
 
 
+_TRIES = 5
+"""How often a change is made that another one came before."""
+
+
+def repeated(change: Callable[[], None]) -> None:
+    """Make a change of a node or a service, again where another one came between reading it and writing it.
+
+    Raises:
+        RefusedError: the engine refuses it for another reason, or others came before five times.
+    """
+    for left in reversed(range(_TRIES)):
+        try:
+            change()
+        except RefusedError as error:
+            if not left or "out of sequence" not in error.said:
+                raise
+        else:
+            return
+
+
 @dataclass(frozen=True, kw_only=True)
 class Login:
     """Who asks a registry for an image."""

@@ -15,10 +15,8 @@ from typing import Any
 from colorway.errors import ColorwayError
 from colorway.spec import names
 from colorway.spec.hosts import HostSpec
-from colorway.swarm.connections import Connection, MissingError, RefusedError
+from colorway.swarm.connections import Connection, MissingError, RefusedError, repeated
 
-_TRIES = 5
-"""How often a change is made that another one came before: nodes change whenever somebody labels them."""
 Change = Callable[[dict[str, Any]], dict[str, Any]]
 """From a node's specification to another one."""
 _FORGOTTEN_WITHIN = 60
@@ -109,13 +107,9 @@ class Nodes:
         """Let a host take tasks again; see `fence`."""
         self._change(host, lambda spec: {**spec, "Availability": "active"})
 
-    def pause(self, node: Node) -> None:
-        """Let a node take no new tasks, and keep those that it has; see `fence`."""
-        self._update(node.id, node.name, lambda spec: {**spec, "Availability": "pause"})
-
-    def resume(self, node: Node) -> None:
-        """Let a node take tasks again that was paused; see `fence`."""
-        self._update(node.id, node.name, lambda spec: {**spec, "Availability": "active"})
+    def pause(self, host: str) -> None:
+        """Let a host take no new tasks, and keep those that it has; see `fence`."""
+        self._change(host, lambda spec: {**spec, "Availability": "pause"})
 
     def fence(self, host: str) -> None:
         """Fence a host's load balancer; the swarm ends its task as soon as it reaches the host.
@@ -220,18 +214,13 @@ class Nodes:
         self._update(node.id, host, change)
 
     def _update(self, node: str, host: str, change: Change) -> None:
-        for left in reversed(range(_TRIES)):
+        def make() -> None:
             raw = next((one for one in self._raw() if one["ID"] == node), None)
             if raw is None:
                 raise ColorwayError(f"{host}: its node has left the swarm")
-            update = _updating(node, raw["Version"]["Index"], change(raw["Spec"]))
-            try:
-                self._manager.ask(f"a change of {host}", update)
-            except RefusedError as error:
-                if not left or "out of sequence" not in error.said:
-                    raise
-            else:
-                return
+            self._manager.ask(f"a change of {host}", _updating(node, raw["Version"]["Index"], change(raw["Spec"])))
+
+        repeated(make)
 
 
 def _labels(node: Mapping[str, Any]) -> dict[str, str]:

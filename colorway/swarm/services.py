@@ -14,7 +14,7 @@ from colorway.spec import names
 from colorway.spec.hosts import HostSpec
 from colorway.spec.names import COLOR_LABEL, ONE_OFF_LABEL, SERVICE_LABEL, STACK_LABEL, registry_host
 from colorway.spec.platform_spec import PlatformSpec
-from colorway.swarm.connections import Connection, DockerError, MissingError, NoAnswerError, RefusedError
+from colorway.swarm.connections import Connection, DockerError, MissingError, NoAnswerError, RefusedError, repeated
 from colorway.swarm.nodes import Nodes
 from colorway.swarm.tasks import TaskState, task_state, why_refused
 
@@ -34,10 +34,6 @@ class SwarmObject(NamedTuple):
     kind: str
     """service, network, secret or config."""
     name: str
-
-
-_TRIES = 5
-"""How often an update is made that another one came before."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,22 +99,17 @@ class Swarm:
             MissingError: there is no such service.
             NoAnswerError: Docker does not answer.
         """
-        for left in reversed(range(_TRIES)):
+
+        def change() -> None:
             raw = self._engine.ask(f"the service {service}", lambda api: api.inspect_service(service))
-            template = raw["Spec"]["TaskTemplate"]
+            template, version = raw["Spec"]["TaskTemplate"], raw["Version"]["Index"]
             task = {**template, "ForceUpdate": template.get("ForceUpdate", 0) + 1}
-            version = raw["Version"]["Index"]
+            self._engine.ask(
+                f"an update of {service}",
+                lambda api: api.update_service(service, version, task_template=task, fetch_current_spec=True),
+            )
 
-            def update(api: Any, version: int = version, task: Mapping[str, Any] = task) -> None:  # noqa: ANN401 - whatever docker-py is
-                api.update_service(service, version, task_template=task, fetch_current_spec=True)
-
-            try:
-                self._engine.ask(f"an update of {service}", update)
-            except RefusedError as error:
-                if not left or "out of sequence" not in error.said:
-                    raise
-            else:
-                return
+        repeated(change)
 
     def named_objects(self, stack: str) -> set[SwarmObject]:
         """Return the services and networks that carry the stack's label."""
