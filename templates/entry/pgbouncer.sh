@@ -1,0 +1,11 @@
+# Entry script of PgBouncer: gives it its user's password from a file, by one that only memory holds.
+set -eu
+refuse() { echo "$*" >&2; exit 1; }
+command -v pgbouncer >/dev/null || refuse "pgbouncer is missing in this image"
+umask 077
+{
+  printf '"%s" "' "$POSTGRES_USER"
+  sed 's/"/""/g' "$POSTGRES_PASSWORD_FILE" | tr -d '\n'
+  printf '"\n'
+} >/tmp/users
+exec pgbouncer "$1"
