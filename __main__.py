@@ -11,9 +11,8 @@ from colorway.errors import ColorwayError
 from colorway.outputs import OUTPUT, TOKEN_OUTPUT, platform_outputs
 from colorway.render.nginx import generation
 from colorway.spec import names
-from colorway.spec.networks import store_network
 from colorway.spec.platform_spec import PlatformSpec
-from components.database import STORES
+from components.database import Replication, data_store
 from components.hosts import Hosts
 from components.load_balancer.nginx import LoadBalancer
 from components.load_balancer.routing import Routing
@@ -40,9 +39,10 @@ def platform(spec: PlatformSpec) -> None:
     networks = Networks("net", spec, opts=after()).ids
     secrets = Secrets("secret", spec, configured=configured, opts=after())
     files, edge_files, stores, tiers = secrets.files, secrets.edge_files, [], {}
-    for name, store in spec.platform.data_stores.items():
-        own = networks[store_network(name)]
-        stores.append(STORES[store.kind](name, spec, store=store, network=own, secrets=files, opts=after(hosts)))
+    members = Replication("replication", spec, opts=after(hosts)) if spec.replicated_stores else None
+    for name in spec.platform.data_stores:
+        then = after(hosts)
+        stores.append(data_store(name, spec, networks=networks, secrets=secrets, replication=members, opts=then))
     if spec.shared:
         SharedServices("shared", spec, networks=networks, secrets=files, opts=after(hosts, *stores))
     load_balancers: list[LoadBalancer] = []

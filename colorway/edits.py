@@ -34,6 +34,7 @@ def refusals(installed: PlatformOutputs | None, wanted: PlatformOutputs) -> list
         *_under_users(installed, wanted),
         *_under_callers(installed, wanted),
         *_moved_stores(installed, wanted),
+        *_stores_with_other_members(installed, wanted),
         *_stores_of_other_data(installed, wanted),
         *_hosts_that_leave(installed, wanted),
     ]
@@ -114,6 +115,11 @@ def _networks_made_anew(installed: NetworkOutputs | None, wanted: NetworkOutputs
         before, after = getattr(installed, key), getattr(wanted, key)
         if before != after:
             yield f"colorway:network's {key} changes from {_word(before)} to {_word(after)}; {cure}, {anew}"
+    if installed.host_ports != wanted.host_ports:
+        yield (
+            f"colorway:network's host-ports changes from {installed.host_ports} to {wanted.host_ports}, and members of "
+            f"data stores know each other by their ports; put it back, {anew}"
+        )
     for store, slot in installed.slots.items():
         if wanted.slots.get(store, slot) != slot:
             yield (
@@ -132,12 +138,26 @@ def _moved_stores(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterat
     before = {one.service: one for one in installed.services if one.store_host}
     for service in wanted.services:
         was = before.get(service.service)
-        if was is not None and service.store_host != was.store_host:
+        if was is not None and service.store_host is not None and service.store_host != was.store_host:
             yield (
                 f"the data store {service.logical} moves from the host {was.store_host} to {service.store_host}, and "
                 "its data stays behind; leave it there (hosts with the role database keep their order), or move it "
                 "with a backup and a restore"
             )
+
+
+def _stores_with_other_members(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterator[str]:
+    """Yield the stores that had one task under their name and would have a pool there, or the other way round."""
+    before = {one.service: one for one in installed.services if one.color is None}
+    for service in wanted.services:
+        was = before.get(service.service)
+        if was is None or (was.store_host is None) == (service.store_host is None):
+            continue
+        few, many = ("one member", "several") if was.store_host else ("several members", "one")
+        yield (
+            f"the data store {service.logical} has {few} and would have {many}, which begin without its data; add one "
+            "of another name, bring the data there with a dump, and let the next version use that"
+        )
 
 
 def _stores_of_other_data(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterator[str]:

@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from colorway.spec import names
 from colorway.spec.base import StrictSpec
 from colorway.spec.hosts import HostSpec, Role
-from colorway.spec.inventory import WantedService
 from colorway.spec.networks import store_slot
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.services import ServiceKind
@@ -20,6 +19,7 @@ from colorway.spec.stores import CustomSpec
 from colorway.spec.task.environment import in_swarm, named_host
 from colorway.spec.task.policies import Order
 from colorway.spec.traffic import Color, Installed, Traffic, Versions
+from colorway.spec.wanted import WantedService
 
 OUTPUT = "platform"
 """Name of the stack output that holds `PlatformOutputs`."""
@@ -91,6 +91,8 @@ class NetworkOutputs(_Outputs):
 
     range: str
     """Addresses of all its networks."""
+    host_ports: int = 20000
+    """First of the ports of hosts that stores with several members have."""
     encrypted: bool
     """Whether what goes between hosts is encrypted."""
     mtu: int | None
@@ -151,6 +153,7 @@ def platform_outputs(spec: PlatformSpec, *, generation: str) -> dict[str, Any]:
         network=NetworkOutputs(
             range=str(settings.network.range),
             encrypted=spec.is_encrypted,
+            host_ports=settings.network.host_ports,
             mtu=settings.network.mtu,
             slots={name: store_slot(name, wanted=store.slot) for name, store in spec.platform.data_stores.items()},
         ),
@@ -178,7 +181,8 @@ def platform_outputs(spec: PlatformSpec, *, generation: str) -> dict[str, Any]:
 
 
 def _service(spec: PlatformSpec, service: WantedService, *, shared: frozenset[str]) -> ServiceOutputs:
-    is_store = service.path[:1] == ("data-stores",)
+    # What stands before its members has one key more.
+    is_store = service.path[:1] == ("data-stores",) and service.host is not None
     definition: dict[str, str] = {}
     calls: tuple[str, ...] = ()
     pauses = False

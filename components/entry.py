@@ -12,7 +12,9 @@ ENTRY_PATH = "/colorway-entry.sh"
 ENTRY_COMMAND = ("/bin/sh", ENTRY_PATH)
 
 
-def mounted_config(name: str, text: str, *, path: str, stack: str, parent: pulumi.Resource) -> MountedFile:
+def mounted_config(
+    name: str, text: pulumi.Input[str], *, path: str, stack: str, parent: pulumi.Resource
+) -> MountedFile:
     """Create a Swarm config and return it as a file; new text is a new config (autonamed)."""
     config = docker.ServiceConfig(
         name,

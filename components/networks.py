@@ -8,8 +8,8 @@ import pulumi
 import pulumi_docker as docker
 
 from colorway.spec import names
-from colorway.spec.inventory import WantedNetwork
 from colorway.spec.platform_spec import PlatformSpec
+from colorway.spec.wanted import WantedNetwork
 
 
 class Networks(pulumi.ComponentResource):

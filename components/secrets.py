@@ -34,6 +34,8 @@ class Secrets(pulumi.ComponentResource):
     made up, stored once (`Stash`, encrypted in state), and never changes.
     """
 
+    texts: Mapping[str, pulumi.Output[str]]
+    """What each says, by name in the platform file; secret."""
     files: Mapping[str, MountedFile]
     """The Swarm secrets as files for containers, by name in the platform file."""
     preview_token: pulumi.Output[str]
@@ -50,7 +52,7 @@ class Secrets(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("colorway:swarm:Secrets", name, None, opts)
-        values = self._values(name, spec, configured)
+        self.texts = values = self._values(name, spec, configured)
         token = spec.platform.edge.preview_token
         self.preview_token = values[token]
         self.edge_files = {

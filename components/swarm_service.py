@@ -10,7 +10,7 @@ import pulumi_docker as docker
 from colorway.spec.fields import go_duration
 from colorway.spec.task.policies import LimitsSpec
 from colorway.spec.task.process import PublishMode
-from components.swarm_spec import Mount, MountedFile, NetworkAttachment, SwarmServiceSpec
+from components.swarm_spec import HOST_NETWORK, Mount, MountedFile, NetworkAttachment, SwarmServiceSpec
 
 NANO = 1_000_000_000
 """Swarm counts processor cores in billionths."""
@@ -86,7 +86,11 @@ class SwarmService(pulumi.ComponentResource):
             ),
             converge_config=docker.ServiceConvergeConfigArgs(delay="1s", timeout=go_duration(spec.converge_timeout)),
             labels=[docker.ServiceLabelArgs(label=label, value=value) for label, value in sorted(spec.labels.items())],
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                # Told by its name, which is the same in every swarm, and read back as this swarm's id of it.
+                ignore_changes=["taskSpec.networksAdvanceds"] if HOST_NETWORK in networks else None,
+            ),
         )
         self.service_name = service.name
         self.register_outputs({"service_name": self.service_name})

@@ -41,6 +41,10 @@ class NetworkAttachment:
     """Short DNS names inside that network."""
 
 
+HOST_NETWORK = NetworkAttachment(id="host")
+"""The host's own network: the tasks have its addresses, and no name."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class MountedFile:
     """A Swarm secret or config as a file inside the container."""

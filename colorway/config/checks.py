@@ -9,12 +9,18 @@ from colorway.config.documents import Document
 from colorway.spec import names
 from colorway.spec.base import Mistake, hint, nearest
 from colorway.spec.fields import LABEL_LIMIT, NAME_LIMIT
-from colorway.spec.inventory import Inventory, WantedNetwork, WantedService
+from colorway.spec.hosts import HostSpec, Role
+from colorway.spec.inventory import Inventory
 from colorway.spec.networks import KEPT, LARGEST_PREFIX, addresses_needed, prefix_for
 from colorway.spec.platform_file import ImageSource, PlatformFile
 from colorway.spec.release import ReleaseManifest, SmokeTest
 from colorway.spec.services import ServiceSpec
 from colorway.spec.stack import RegistrySpec
+from colorway.spec.stores import PostgresqlSpec
+from colorway.spec.wanted import WantedNetwork, WantedService
+
+MANAGERS = 3
+"""The fewest of which one may be lost."""
 
 
 def manifest_mistakes(
@@ -93,6 +99,24 @@ def room_mistakes(base: IPv4Network, inventory: Inventory, *, hosts: int) -> lis
         f"itself and one-off commands; write {cure}fewer replicas"
     )
     return [(("network", "range"), message)]
+
+
+def member_mistakes(platform: PlatformFile, hosts: Sequence[HostSpec]) -> list[Mistake]:
+    """Return the data stores with more members than the stack's hosts can carry."""
+    carry = sum(host.has(Role.DATABASE) for host in hosts)
+    managers = sum(host.has(Role.MANAGER) for host in hosts)
+    found: list[Mistake] = []
+    for name, store in platform.data_stores.items():
+        if not isinstance(store, PostgresqlSpec) or not store.is_replicated:
+            continue
+        path = ("data-stores", name, "members")
+        if carry < store.members:
+            message = f"wants {store.members} hosts with the role database, and the stack has {carry}"
+            found.append((path, f"{message}; give more of them the role, or have fewer members"))
+        elif managers < MANAGERS:
+            message = f"wants {MANAGERS} managers, of which two know who leads when one is lost, and the stack has"
+            found.append((path, f"{message} {managers}; add managers, or have members: 1"))
+    return found
 
 
 def clash_mistakes(declared: Iterable[WantedService]) -> list[Mistake]:

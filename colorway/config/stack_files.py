@@ -18,6 +18,7 @@ from colorway.config.checks import (
     clash_mistakes,
     length_mistakes,
     manifest_mistakes,
+    member_mistakes,
     named_registries,
     password_mistakes,
     registry_mistakes,
@@ -322,7 +323,7 @@ def parse(  # noqa: PLR0913 - one for each kind of file
     problems += settings.problems(room_mistakes(parsed.network.range, inventory, hosts=len(parsed.hosts)))
     for version, manifest in manifests.items():
         problems += releases[version].problems(manifest_mistakes(manifest, file, spec.definitions[version]))
-    problems += merged.problems(clash_mistakes(declared))
+    problems += merged.problems([*clash_mistakes(declared), *member_mistakes(file, parsed.hosts)])
     problems += merged.problems(smoke_mistakes(file.release.smoke, domains=parsed.domains))
     for known, layer in ((None, merged), *layered.items()):
         ours = [service for service in declared if service.version == known]

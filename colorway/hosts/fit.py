@@ -65,6 +65,11 @@ def _taken(spec: PlatformSpec, one: Facts) -> Iterator[Row]:
     for key in sorted(SWARM_PORTS):
         if one.swarm_state != "active" and key in listening and listening[key].program not in _DOCKERS_OWN:
             yield True, "port", _said(listening[key]), "free, for Swarm"
+    for number in spec.inventory().host_ports_on(one.host):
+        # Later they are the stores' own.
+        if one.swarm_state != "active" and (number, Protocol.TCP) in listening:
+            cure = "free, for a data store; or choose others: colorway:network: {host-ports: 21000}"
+            yield True, "port", _said(listening[number, Protocol.TCP]), cure
     for port in spec.inventory().ports_on(one.host):
         there = listening.get((port.port, port.protocol))
         if there is not None and there.program not in _DOCKERS_OWN:

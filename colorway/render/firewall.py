@@ -39,7 +39,7 @@ class LetIn:
 
 
 def let_in(spec: PlatformSpec, host: HostSpec) -> LetIn:
-    """Return what a host lets in: SSH, what the stack publishes there, what its file leaves open, and Swarm."""
+    """Return what a host lets in: SSH, what the stack publishes there, what its file leaves open, Swarm and stores."""
     published = spec.inventory().ports_on(host)
     opened = {(one.port, one.protocol) for one in spec.settings.bootstrap.open}
     return LetIn(
@@ -47,7 +47,7 @@ def let_in(spec: PlatformSpec, host: HostSpec) -> LetIn:
             {(host.ssh_port, Protocol.TCP), *opened, *((one.port, one.protocol) for one in published if one.is_public)}
         ),
         private=frozenset((one.port, one.protocol) for one in published if not one.is_public),
-        hosts=SWARM_PORTS,
+        hosts=SWARM_PORTS | {(port, Protocol.TCP) for port in spec.inventory().host_ports_on(host)},
     )
 
 

@@ -38,6 +38,11 @@ def script(name: str) -> str:
     return _without_comments(TEMPLATES / "scripts" / f"{name}.sh")
 
 
+def store_script(name: str) -> str:
+    """Return the text of `templates/stores/<name>.sh`, which runs inside a member of a data store."""
+    return _without_comments(TEMPLATES / "stores" / f"{name}.sh")
+
+
 def host_script(name: str) -> str:
     """Return the text of `templates/hosts/<name>.sh`, which runs as root on a host before there is a swarm."""
     return _without_comments(TEMPLATES / "hosts" / f"{name}.sh")

@@ -8,149 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, TypeVar
 
 from colorway.spec import names, networks
 from colorway.spec.hosts import HostSpec, Role
 from colorway.spec.networks import NetworkName
-from colorway.spec.services import ServiceKind, ServiceSpec
+from colorway.spec.services import ServiceSpec
+from colorway.spec.stores.replication import entry_hosts, etcd_ports
 from colorway.spec.task.process import PublishedPort, PublishMode
 from colorway.spec.traffic import Color
+from colorway.spec.wanted import (
+    Image,
+    Wanted,
+    WantedDirectory,
+    WantedNetwork,
+    WantedSecret,
+    WantedService,
+    WantedVolume,
+)
 
 if TYPE_CHECKING:
     from colorway.spec.platform_spec import PlatformSpec
 
-Path = tuple[str, ...]
-"""Keys of the platform file, from its top."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Image:
-    """What a service runs: an image that the hosts pull, or a folder of images/ that is built here."""
-
-    pinned: str | None = None
-    """Reference with its digest, for a platform with `images: registry`."""
-    folder: str | None = None
-    """Folder under images/, for a platform with `images: local`."""
-    digest: str | None = None
-    """Digest of that folder; none = there is no such folder, which the checks refuse."""
-    version: str | None = None
-    """Version that a built image shows; none = shared by both colors."""
-    path: Path = ()
-    """Where the platform file names the folder."""
-
-    @property
-    def reference(self) -> str:
-        """What the swarm is told to run.
-
-        Raises:
-            ValueError: the spec is not one that the checks let through.
-        """
-        if self.folder is not None and self.digest is not None:
-            return names.local_image(self.folder, self.digest, version=self.version)
-        if self.pinned is None:
-            raise ValueError("neither a build folder nor an image")
-        return self.pinned
-
-    @property
-    def short_digest(self) -> str:
-        """What tells it from others of its name, 12 hex digits."""
-        return self.reference.rpartition(":")[2].rpartition("-")[2][:12]
-
-
-@dataclass(frozen=True, kw_only=True)
-class WantedService:
-    """A Swarm service."""
-
-    stack: str
-    logical: str
-    """Name in the platform file, or the formula's."""
-    owner: str
-    """Whose it is, in words for people."""
-    path: Path = ()
-    """Where the platform file names it; empty = it does not."""
-    color: Color | None = None
-    """Color; none = shared."""
-    kind: ServiceKind | None = None
-    """Of a service of the platform file: what moves it between the colors, or that it is shared."""
-    version: str | None = None
-    """Release manifest of a color that is on; none = of no version."""
-    replicas: int = 1
-    most: int = 1
-    """Tasks that it may have once its color is on and active; a migration's address is among those that are kept."""
-    networks: tuple[str, ...] = ()
-    """The networks that its tasks join, without the stack's name."""
-    image: Image
-    ports: tuple[PublishedPort, ...] = ()
-    role: Role
-    """Hosts that it may run on, where `host` is none."""
-    host: str | None = None
-    """The one host that it runs on."""
-    is_protected: bool = False
-    """Whether the engine refuses to delete it."""
-    runs: bool = True
-    """Whether it is there after an `up`: no service of a color that is off is, and no migration."""
-
-    @property
-    def label(self) -> str:
-        """Its name without the stack's: what no other service of the stack may be called."""
-        return self.logical if self.color is None else names.colored_alias(self.logical, self.color)
-
-    @property
-    def name(self) -> str:
-        """Name in the swarm.
-
-        Raises:
-            ValueError: it is longer than a DNS label may be, which the checks refuse.
-        """
-        return names.service(self.stack, self.logical, self.color)
-
-
-@dataclass(frozen=True, kw_only=True)
-class WantedNetwork:
-    """An overlay network."""
-
-    label: str
-    """Name without the stack's: of a `NetworkName`, or of a data store's network."""
-    owner: str
-    """Whose it is, in words for people."""
-    name: str
-    """Name in the swarm."""
-    subnet: IPv4Network
-    gateway: str
-    is_protected: bool
-    """Whether the engine refuses to delete it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class WantedVolume:
-    """A volume; it outlives its service, and only `down --data` removes it."""
-
-    name: str
-    """Name on the host."""
-    host: HostSpec
-
-
-@dataclass(frozen=True, kw_only=True)
-class WantedDirectory:
-    """A directory of a host; `down` removes it."""
-
-    path: str
-    host: HostSpec
-
-
-@dataclass(frozen=True, kw_only=True)
-class WantedSecret:
-    """A secret; its name in the swarm is the engine's own."""
-
-    name: str
-    """Name in the platform file."""
-    is_mounted: bool
-    """Whether tasks get it from the swarm; what only nginx knows is in files of its hosts."""
-
-
-Wanted = WantedService | WantedNetwork | WantedVolume | WantedDirectory | WantedSecret
 Kind = TypeVar("Kind", WantedService, WantedNetwork, WantedVolume, WantedDirectory, WantedSecret)
 
 
@@ -180,6 +59,10 @@ class Inventory:
         here = [one for one in self.declared if one.host in {None, host.name} and host.has(one.role)]
         found = (port for one in self.declared for port in one.ports if port.is_everywhere or one in here)
         return tuple(dict.fromkeys(found))
+
+    def host_ports_on(self, host: HostSpec) -> tuple[int, ...]:
+        """Return the TCP ports of a host that its own services have there, for the stack's hosts only."""
+        return tuple(port for one in self.declared if one.host == host.name for port in one.host_ports)
 
     @property
     def images(self) -> tuple[Image, ...]:
@@ -283,19 +166,58 @@ def _migrations(spec: PlatformSpec) -> Iterator[Wanted]:
 
 def _stores(spec: PlatformSpec) -> Iterator[Wanted]:
     for name, store in spec.platform.data_stores.items():
-        for member in store.members(name, hosts=spec.hosts(Role.DATABASE)):
+        ports = spec.store_ports(name)
+        for member in store.tasks(name, hosts=spec.hosts(Role.DATABASE)):
             yield WantedService(
                 stack=spec.stack,
                 logical=member.name,
                 owner=f"the data store {name}",
                 path=("data-stores", name),
-                networks=(networks.store_network(name),),
+                networks=() if store.is_replicated else (networks.store_network(name),),
+                host_ports=(ports.main, ports.other) if store.is_replicated else (),
                 image=spec.shared_image(build=store.build, image=store.image, path=("data-stores", name, "build")),
                 role=Role.DATABASE,
                 host=member.host.name,
                 is_protected=spec.is_guarded,
             )
             yield WantedVolume(name=names.volume(spec.stack, member.volume), host=member.host)
+
+
+def _replication(spec: PlatformSpec) -> Iterator[Wanted]:
+    """Yield etcd, and what stands before the members of each store that has several."""
+    entries = entry_hosts(spec.hosts(Role.WEB))
+    for name, store in spec.replicated_stores.items():
+        for key, helper in store.helpers.items():
+            yield WantedService(
+                stack=spec.stack,
+                logical=names.direct(name) if key == "direct" else name,
+                owner=f"the {key} of the data store {name}",
+                path=("data-stores", name, key),
+                networks=(networks.store_network(name),),
+                replicas=entries,
+                most=entries,
+                image=spec.shared_image(
+                    build=helper.build, image=helper.image, path=("data-stores", name, key, "build")
+                ),
+                role=Role.WEB,
+            )
+    etcd = spec.platform.etcd
+    if etcd is None or not spec.replicated_stores:
+        return
+    ports = etcd_ports(spec.settings.network.host_ports)
+    for host in spec.hosts(Role.MANAGER):
+        logical = names.etcd(host.name)
+        yield WantedService(
+            stack=spec.stack,
+            logical=logical,
+            owner=f"etcd of the host {host.name}",
+            host_ports=(ports.main, ports.other),
+            image=spec.shared_image(build=etcd.build, image=etcd.image, path=("etcd", "build")),
+            role=Role.MANAGER,
+            host=host.name,
+            is_protected=spec.is_guarded,
+        )
+        yield WantedVolume(name=names.volume(spec.stack, logical), host=host)
 
 
 def _load_balancers(spec: PlatformSpec) -> Iterator[Wanted]:
@@ -388,6 +310,7 @@ KINDS: tuple[Callable[[PlatformSpec], Iterable[Wanted]], ...] = (
     _service_volumes,
     _migrations,
     _stores,
+    _replication,
     _load_balancers,
     _directories,
     _monitoring,

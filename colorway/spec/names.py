@@ -72,6 +72,21 @@ def edge_services(stack: str, host: str) -> frozenset[str]:
     return frozenset(service(stack, logical) for logical in (load_balancer(host), mtail(host)))
 
 
+def member(store: str, host: str) -> str:
+    """Return the logical service name of a data store's member on a host; its volume has the same."""
+    return f"{store}-{host}"
+
+
+def direct(store: str) -> str:
+    """Return the DNS name of the way to a PostgreSQL store that no pool is on."""
+    return f"{store}-direct"
+
+
+def etcd(host: str) -> str:
+    """Return the logical service name of etcd on a manager."""
+    return f"etcd-{host}"
+
+
 def migration(identifier: str) -> str:
     """Return the logical service name of the one-shot service that applies a migration: by its number alone.
 

@@ -59,6 +59,8 @@ class NetworkSettings(StrictSpec):
     """Addresses of all networks of the stack; must not be in use elsewhere."""
     encrypted: bool | None = None
     """Whether what goes between hosts is encrypted (ESP); none = yes, unless the stack is this machine."""
+    host_ports: Annotated[int, Field(ge=1024, le=32000, strict=True)] = 20000
+    """First of the 54 ports of hosts that stores with several members have; two stacks of one host need two ranges."""
     mtu: Annotated[int, Field(ge=1280, le=9216, strict=True)] | None = None
     """MTU of the network between the hosts, in bytes; none = 1500. A task gets what VXLAN and ESP leave of it."""
 

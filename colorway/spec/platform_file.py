@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
 
+from colorway.spec import names
 from colorway.spec.base import Mistake, StrictSpec, checked_entries, hint, refuse
 from colorway.spec.edge import EdgeSpec
 from colorway.spec.fields import Label
@@ -14,7 +15,8 @@ from colorway.spec.monitoring import MonitoringSpec
 from colorway.spec.networks import STORE_SLOTS, store_slot
 from colorway.spec.release import MigrationCommand, ReleasePolicy
 from colorway.spec.services import ServiceSpec
-from colorway.spec.stores import DataStoreSpec
+from colorway.spec.stores import DataStoreSpec, EtcdSpec
+from colorway.spec.stores.replication import HelperSpec
 from colorway.spec.task.environment import named_host
 from colorway.spec.task.mounts import SecretName
 
@@ -35,6 +37,10 @@ class SecretSpec(StrictSpec):
     """What it opens, for whoever has to set it."""
 
 
+_UNKNOWN = object()
+"""In the place of a section that is not well formed."""
+
+
 class PlatformFile(StrictSpec):
     """What runs, whatever the stack.
 
@@ -46,6 +52,8 @@ class PlatformFile(StrictSpec):
     """Where the images come from."""
     secrets: dict[SecretName, SecretSpec] = Field(default_factory=dict)
     """Every secret of the platform by name."""
+    etcd: EtcdSpec | None = None
+    """What knows which member of a data store leads; for stores with several members."""
     data_stores: dict[Label, DataStoreSpec] = Field(default_factory=dict)
     """Data stores by name; the name is the DNS name."""
     services: dict[Label, ServiceSpec] = Field(min_length=1)
@@ -75,6 +83,13 @@ class PlatformFile(StrictSpec):
         cls, value: object, handler: ValidatorFunctionWrapHandler, info: ValidationInfo
     ) -> dict[str, ServiceSpec]:
         return checked_entries(value, handler, check=lambda entries, all_of: _service_mistakes(entries, all_of, info))
+
+    @field_validator("etcd", mode="after")
+    @classmethod
+    def _etcd_fits(cls, value: EtcdSpec | None, info: ValidationInfo) -> EtcdSpec | None:
+        if value is not None:
+            refuse(_helper_mistakes((), value, info))
+        return value
 
     @field_validator("data_stores", mode="wrap")
     @classmethod
@@ -168,7 +183,7 @@ def _store_mistakes(name: str, service: ServiceSpec, info: ValidationInfo) -> li
         ((name, "env", key), f"names the data store {store}, and `uses` of this service does not list it; add it")
         for key, entry in service.env.items()
         for store in set(stores).difference(service.uses)
-        if named_host(key, entry.value) == store
+        if named_host(key, entry.value) in {store, names.direct(store)}
     ]
     return found
 
@@ -190,7 +205,19 @@ def _data_store_mistakes(stores: Mapping[str, DataStoreSpec], info: ValidationIn
         found += _unknown_secrets((((name, *one.path), one.name) for one in store.named_secrets), info)
         found += _image_source((name,), "build", store.build, info)
         found += _image_source((name,), "image", store.image, info)
+        for key, helper in store.helpers.items():
+            found += _helper_mistakes((name, key), helper, info)
+        if store.is_replicated and info.data.get("etcd", _UNKNOWN) is None:
+            cure = "has several members, and no `etcd` knows which of them leads; add it beside the data stores"
+            found.append(((name, "members"), f"{cure}, for example etcd: {{build: etcd}}"))
     return found
+
+
+def _helper_mistakes(path: tuple[str, ...], helper: HelperSpec, info: ValidationInfo) -> list[Mistake]:
+    return [
+        *_image_source(path, "build", helper.build, info),
+        *_image_source(path, "image", helper.image, info),
+    ]
 
 
 def _unknown_secrets(named: Iterable[tuple[tuple[str, ...], str]], info: ValidationInfo) -> list[Mistake]:

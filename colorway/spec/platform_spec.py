@@ -10,12 +10,16 @@ from colorway.errors import ColorwayError
 from colorway.spec.base import StrictSpec, hint
 from colorway.spec.fields import Label
 from colorway.spec.hosts import HostSpec, Role
-from colorway.spec.inventory import Image, Inventory, take_inventory
+from colorway.spec.inventory import Inventory, take_inventory
+from colorway.spec.networks import store_slot
 from colorway.spec.platform_file import ImageSource, PlatformFile
 from colorway.spec.release import MigrationSpec, ReleaseManifest
 from colorway.spec.services import ServiceSpec
 from colorway.spec.stack import StackSettings
+from colorway.spec.stores import StoreSpec
+from colorway.spec.stores.replication import HostPorts, store_ports
 from colorway.spec.traffic import Color
+from colorway.spec.wanted import Image
 
 RESOLVER_VALID = timedelta(seconds=1)
 """How long nginx keeps an address; Docker's own 600 s would outlive the tasks (moby 30029)."""
@@ -120,6 +124,16 @@ class PlatformSpec(StrictSpec):
     def has_stand_in(self) -> bool:
         """Whether commands to the swarm are sent to another manager than usual, because that one does not answer."""
         return self.manager.name != self.hosts(Role.MANAGER)[0].name
+
+    @property
+    def replicated_stores(self) -> dict[str, StoreSpec]:
+        """The data stores that have several members, by name."""
+        return {name: store for name, store in self.platform.data_stores.items() if store.is_replicated}
+
+    def store_ports(self, store: str) -> HostPorts:
+        """Return the ports that the members of a data store have on their hosts, where it has several."""
+        slot = store_slot(store, wanted=self.platform.data_stores[store].slot)
+        return store_ports(self.settings.network.host_ports, slot=slot)
 
     def places(self, service: ServiceSpec) -> tuple[HostSpec, ...]:
         """Return the hosts that a service may run on, as far as names say it."""

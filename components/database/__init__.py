@@ -6,10 +6,16 @@ from collections.abc import Callable, Mapping
 
 import pulumi
 
+from colorway.spec.networks import store_network
+from colorway.spec.platform_spec import PlatformSpec
+from colorway.spec.stores import PostgresqlSpec
 from components.database.custom import CustomStore
 from components.database.mariadb import Mariadb
+from components.database.patroni import ReplicatedDatabase
 from components.database.postgresql import Database
 from components.database.redis import Cache
+from components.database.replication import Replication
+from components.secrets import Secrets
 
 STORES: Mapping[str, Callable[..., pulumi.ComponentResource]] = {
     "postgresql": Database,
@@ -19,3 +25,28 @@ STORES: Mapping[str, Callable[..., pulumi.ComponentResource]] = {
     "custom": CustomStore,
 }
 """The component of each kind of data store."""
+
+
+def data_store(
+    name: str,
+    spec: PlatformSpec,
+    *,
+    networks: Mapping[str, pulumi.Input[str]],
+    secrets: Secrets,
+    replication: Replication | None,
+    opts: pulumi.ResourceOptions | None = None,
+) -> pulumi.ComponentResource:
+    """Create a data store of the platform: one task of its kind, or the members of one that has several."""
+    store, network = spec.platform.data_stores[name], networks[store_network(name)]
+    if replication is None or not isinstance(store, PostgresqlSpec) or not store.is_replicated:
+        return STORES[store.kind](name, spec, store=store, network=network, secrets=secrets.files, opts=opts)
+    return ReplicatedDatabase(
+        name,
+        spec,
+        store=store,
+        network=network,
+        password=secrets.texts[store.password],
+        password_file=secrets.files[store.password],
+        authority=replication.authority,
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[replication])),
+    )

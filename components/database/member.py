@@ -55,24 +55,28 @@ def run_members(
     network: pulumi.Input[str],
     secrets: Sequence[MountedFile],
     configs: Sequence[MountedFile] = (),
+    aliases: tuple[str, ...] = (),
 ) -> None:
     """Create the Swarm service of each member of a data store.
 
     Each stays on its host, where its volume is, answers to its name in the store's own network, and ends before its
     successor begins: two servers on one volume would spoil it. Staging and production protect it.
     """
-    for member in store.members(name, hosts=spec.hosts(Role.DATABASE)):
+    for member in store.tasks(name, hosts=spec.hosts(Role.DATABASE)):
         SwarmService(
             member.name,
-            _service(spec, store=store, program=program, member=member),
-            networks=[NetworkAttachment(id=network, aliases=(member.name,))],
+            member_service(spec, store=store, program=program, member=member),
+            networks=[NetworkAttachment(id=network, aliases=(member.name, *aliases))],
             secrets=secrets,
             configs=configs,
             opts=pulumi.ResourceOptions(parent=parent, protect=spec.is_guarded or None),
         )
 
 
-def _service(spec: PlatformSpec, *, store: StoreSpec, program: StoreProgram, member: StoreMember) -> SwarmServiceSpec:
+def member_service(
+    spec: PlatformSpec, *, store: StoreSpec, program: StoreProgram, member: StoreMember
+) -> SwarmServiceSpec:
+    """Return one task of a data store as plain values."""
     return SwarmServiceSpec(
         service_name=names.service(spec.stack, member.name),
         image=spec.shared_image(build=store.build, image=store.image).reference,

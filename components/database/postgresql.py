@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pulumi
 
 from colorway.render.templates import entry
+from colorway.spec import names
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stores import PostgresqlSpec
 from colorway.spec.task.health import HealthSpec
@@ -45,6 +46,8 @@ class Database(pulumi.ComponentResource):
             network=network,
             secrets=[secrets[store.password]],
             configs=[entry_script(name, _entry(store), stack=spec.stack, parent=self)],
+            # In every topology: what belongs to a session is asked for there.
+            aliases=(names.direct(name),),
         )
         self.register_outputs({})
 

@@ -13,10 +13,10 @@ from colorway.machine import teardown
 from colorway.outputs import platform_outputs
 from colorway.spec import inventory
 from colorway.spec.hosts import Role
-from colorway.spec.inventory import Image, WantedDirectory, WantedService, WantedVolume
 from colorway.spec.stores import RedisSpec, StoreMember
 from colorway.spec.task.process import PublishedPort
 from colorway.spec.traffic import Color
+from colorway.spec.wanted import Image, WantedDirectory, WantedService, WantedVolume
 from tests.support.specs import REMOTE_HOSTS, demo_spec, small_spec
 
 BLUE_ONLY = {"blue": "1.0.0", "green": None}
@@ -25,7 +25,7 @@ BLUE_ONLY = {"blue": "1.0.0", "green": None}
 class Sentinels(RedisSpec):
     """A kind of store that nobody has built: a primary and two replicas."""
 
-    def members(self, name, *, hosts):
+    def tasks(self, name, *, hosts):
         return tuple(
             StoreMember(name=f"{name}-{number}", host=hosts[number % len(hosts)], volume=f"{name}-{number}")
             for number in range(3)
@@ -107,7 +107,7 @@ def test_a_store_of_today_is_one_task_with_its_volume_on_one_host():
     spec = small_spec(hosts=REMOTE_HOSTS)
     hosts = spec.hosts(Role.DATABASE)
     for name, store in spec.platform.data_stores.items():
-        assert store.members(name, hosts=hosts) == (StoreMember(name=name, host=hosts[0], volume=name),)
+        assert store.tasks(name, hosts=hosts) == (StoreMember(name=name, host=hosts[0], volume=name),)
 
 
 # --- a new kind of thing, said once

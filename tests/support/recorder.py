@@ -17,6 +17,8 @@ from pulumi.runtime import mocks as pulumi_mocks
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.settings import reset_options
 
+from components.database.certificates import new_authority
+
 PROJECT = "colorway"
 STACK_TYPE = "pulumi:pulumi:Stack"
 NETWORK = "docker:index/network:Network"
@@ -26,6 +28,8 @@ CONFIG = "docker:index/serviceConfig:ServiceConfig"
 LOCAL_COMMAND = "command:local:Command"
 REMOTE_COMMAND = "command:remote:Command"
 STASH = "pulumi:index:Stash"
+AUTHORITY = new_authority()
+"""What an authority's stash holds."""
 SECRET_SIGNATURE = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
 """How a value says on the wire that it is secret."""
 
@@ -145,7 +149,11 @@ class RecordingMonitor(pulumi_mocks.MockMonitor):
             outputs["stdout"] = "done" if known else rpc.UNKNOWN
         if request.type == STASH:
             # The same in every run, as a stash is.
-            outputs["output"] = {**SECRET_SIGNATURE, "value": f"made-up-{request.name}"}
+            made = f"made-up-{request.name}"
+            if request.name.endswith("-own-value"):
+                # What is made of it is a certificate.
+                made = AUTHORITY
+            outputs["output"] = {**SECRET_SIGNATURE, "value": made}
         return resource_pb2.RegisterResourceResponse(urn=urn, id=f"{request.name}-id" if known else "", object=outputs)
 
 

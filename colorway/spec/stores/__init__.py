@@ -14,10 +14,12 @@ from colorway.spec.stores.custom import CustomSpec
 from colorway.spec.stores.mariadb import MariadbSpec
 from colorway.spec.stores.postgresql import PostgresqlSpec
 from colorway.spec.stores.redis import RedisSpec, ValkeySpec
+from colorway.spec.stores.replication import EtcdSpec
 
 __all__ = [
     "CustomSpec",
     "DataStoreSpec",
+    "EtcdSpec",
     "MariadbSpec",
     "PostgresqlSpec",
     "RedisSpec",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, ClassVar
@@ -14,6 +14,7 @@ from colorway.spec.base import StrictSpec
 from colorway.spec.fields import Label, PinnedImage, PositiveDuration
 from colorway.spec.hosts import HostSpec
 from colorway.spec.networks import STORE_SLOTS
+from colorway.spec.stores.replication import HelperSpec
 from colorway.spec.task.mounts import SECRETS_FOLDER, SecretName
 from colorway.spec.task.policies import LimitsSpec
 
@@ -59,8 +60,18 @@ class StoreSpec(StrictSpec):
         """The secrets that its task gets as files."""
         return ()
 
-    def members(self, name: str, *, hosts: Sequence[HostSpec]) -> tuple[StoreMember, ...]:
-        """Return the store's tasks: one, on the first of the hosts; a replicated kind returns more.
+    @property
+    def is_replicated(self) -> bool:
+        """Whether it has several members, which choose a leader themselves."""
+        return False
+
+    @property
+    def helpers(self) -> Mapping[str, HelperSpec]:
+        """The programs beside its members that the file says something of, by their keys."""
+        return {}
+
+    def tasks(self, name: str, *, hosts: Sequence[HostSpec]) -> tuple[StoreMember, ...]:
+        """Return the tasks that keep its data: one, on the first of the hosts; a replicated store has more.
 
         Args:
             name: The store's name in the platform file.

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
+from typing_extensions import override
 
-from colorway.spec.base import refuse, twice
+from colorway.spec import names
+from colorway.spec.base import Mistake, refuse, twice
 from colorway.spec.fields import Shape
+from colorway.spec.hosts import HostSpec
+from colorway.spec.stores.base import StoreMember
 from colorway.spec.stores.database import POSTGRESQL, DatabaseSpec, ServerFacts
+from colorway.spec.stores.replication import DirectSpec, Durability, HelperSpec, Members, PoolSpec
+
+STRICT_MEMBERS = 3
+"""One may be lost, and a commit still finds another one's disk."""
 
 ExtensionName = Annotated[
     str,
@@ -22,7 +31,11 @@ ExtensionName = Annotated[
 
 
 class PostgresqlSpec(DatabaseSpec):
-    """One PostgreSQL: one task, one volume."""
+    """A PostgreSQL: one task and one volume, or several of them that choose a leader.
+
+    Several members stand on hosts of their own and need three managers, where etcd knows which of them leads. Services
+    find them behind a pool under the store's name, and without one under `<store>-direct`.
+    """
 
     port: ClassVar[int] = 5432
     facts: ClassVar[ServerFacts] = POSTGRESQL
@@ -32,7 +45,47 @@ class PostgresqlSpec(DatabaseSpec):
     extensions: tuple[ExtensionName, ...] = ()
     """Extensions that the superuser makes in the database at every start; the image must have them."""
 
+    members: Members = 1
+    """Servers that have all of the data, each on a host of its own with the role database."""
+    durability: Durability = Durability.SYNCHRONOUS
+    """What a commit waits for, where there are several members."""
+    direct: DirectSpec | None = None
+    """What leads to the member that takes writes, where there are several."""
+    pool: PoolSpec | None = None
+    """What shares few connections of the database among many clients, where there are several members."""
+
+    @property
+    @override
+    def is_replicated(self) -> bool:
+        return self.members > 1
+
+    @property
+    @override
+    def helpers(self) -> Mapping[str, HelperSpec]:
+        found = {"direct": self.direct, "pool": self.pool}
+        return {key: helper for key, helper in found.items() if helper is not None}
+
+    @override
+    def tasks(self, name: str, *, hosts: Sequence[HostSpec]) -> tuple[StoreMember, ...]:
+        if not self.is_replicated:
+            return super().tasks(name, hosts=hosts)
+        every = (names.member(name, host.name) for host in hosts[: self.members])
+        return tuple(
+            StoreMember(name=member, host=host, volume=member) for host, member in zip(hosts, every, strict=False)
+        )
+
     @model_validator(mode="after")
-    def _each_extension_once(self) -> PostgresqlSpec:
-        refuse(twice("extensions", self.extensions))
+    def _fits_together(self) -> PostgresqlSpec:
+        found: list[Mistake] = list(twice("extensions", self.extensions))
+        if self.is_replicated:
+            cure = "and several members stand behind it; name its image, or its folder: {build: %s}"
+            found += [
+                ((key,), f"is missing, {cure % build}")
+                for key, build in (("direct", "haproxy"), ("pool", "pgbouncer"))
+                if key not in self.helpers
+            ]
+        if self.durability is Durability.STRICT and self.members < STRICT_MEMBERS:
+            message = f"is strict, and with {self.members} members the loss of one would end all writes; have three, or"
+            found.append((("durability",), f"{message} write synchronous"))
+        refuse(found)
         return self

@@ -1,0 +1,131 @@
+"""What the programs of a data store with several members are told, as text: Patroni, HAProxy, PgBouncer."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from colorway.render.templates import fill_in
+from colorway.spec import names
+from colorway.spec.hosts import Role
+from colorway.spec.platform_spec import PlatformSpec
+from colorway.spec.stores import PostgresqlSpec, StoreMember
+from colorway.spec.stores.replication import Durability, PoolSpec, etcd_ports
+
+DATA = "/var/lib/postgresql/data"
+"""Where a member finds its volume."""
+PGDATA = f"{DATA}/pgdata"
+"""The cluster, on the volume."""
+SOCKETS = "/tmp/postgresql"  # noqa: S108 - a container's own
+"""Where a member's superuser comes in."""
+TLS = "/dev/shm/colorway"  # noqa: S108 - memory of a container's own
+"""Where a member's certificate and private key are; the key is its user's own, as PostgreSQL wants it."""
+MEMBER = "member"
+"""The name in every member's certificate."""
+_BASE: dict[str, Any] = {
+    # The leader's key lives for 20 s: its loss is seen within that, and one missed round of 5 s is none.
+    "ttl": 20,
+    "loop_wait": 5,
+    "retry_timeout": 5,
+    "maximum_lag_on_failover": 2**20,
+    "check_timeline": True,
+    # While etcd is gone and all members see each other, who leads goes on.
+    "failsafe_mode": True,
+    "primary_start_timeout": 30,
+}
+_PARAMETERS: dict[str, Any] = {
+    "max_connections": 200,
+    "wal_log_hints": "on",
+    # A member that died without a word holds commits up no longer.
+    "wal_sender_timeout": "5s",
+    "wal_receiver_timeout": "5s",
+    "tcp_user_timeout": "5s",
+    # What a member that is gone for long needs must not fill the disk: it begins from a copy then.
+    "max_slot_wal_keep_size": "4GB",
+    "password_encryption": "scram-sha-256",
+    "ssl": "on",
+    "ssl_ca_file": f"{TLS}/ca.crt",
+    "ssl_cert_file": f"{TLS}/member.crt",
+    "ssl_key_file": f"{TLS}/member.key",
+}
+_INTERNAL = ("postgres", "replicator", "rewinder")
+"""Roles that members come in as, by their certificates; they have no passwords."""
+
+
+def first_settings() -> dict[str, Any]:
+    """Return what a cluster begins with, before anybody tells it more: enough for its members to find each other."""
+    return {
+        **_BASE,
+        "synchronous_mode": True,
+        "postgresql": {
+            "use_pg_rewind": True,
+            "use_slots": True,
+            "parameters": _PARAMETERS,
+            "pg_hba": [
+                "local all all peer",
+                "hostssl replication replicator all cert map=members",
+                "hostssl all postgres,rewinder all cert map=members",
+                "hostssl all all all scram-sha-256",
+            ],
+            "pg_ident": [f"members {MEMBER} {role}" for role in _INTERNAL],
+        },
+    }
+
+
+def settings(store: PostgresqlSpec) -> str:
+    """Return the settings that all members of a store have, as JSON for `patronictl edit-config`.
+
+    They are told through etcd and not by a file of each member, which would have to restart for it. Sources of the
+    times: https://patroni.readthedocs.io/en/latest/dynamic_configuration.html and the trial in `research/data-tier.md`.
+    """
+    found = first_settings()
+    found["synchronous_mode"] = store.durability is not Durability.ASYNCHRONOUS
+    found["synchronous_mode_strict"] = store.durability is Durability.STRICT
+    found["postgresql"]["parameters"] = _PARAMETERS | store.parameters
+    return json.dumps(found, sort_keys=True)
+
+
+def patroni(spec: PlatformSpec, name: str, member: StoreMember) -> str:
+    """Return the file of a member's Patroni."""
+    ports, etcd = spec.store_ports(name), etcd_ports(spec.settings.network.host_ports)
+    return fill_in(
+        "stores/patroni.yml.j2",
+        store=name,
+        member=member.host.name,
+        address=member.host.address,
+        port=ports.main,
+        rest_port=ports.other,
+        etcd=[f"{host.address}:{etcd.main}" for host in spec.hosts(Role.MANAGER)],
+        settings=json.dumps(first_settings(), sort_keys=True),
+        data=PGDATA,
+        sockets=SOCKETS,
+        tls=TLS,
+    )
+
+
+def direct(spec: PlatformSpec, name: str, *, ca: str) -> str:
+    """Return the file of the HAProxy before a store's members.
+
+    Args:
+        spec: The stack.
+        name: The store.
+        ca: Where it finds the authority's certificate.
+    """
+    ports = spec.store_ports(name)
+    members = [
+        {"name": one.host.name, "address": one.host.address, "port": ports.main, "rest_port": ports.other}
+        for one in spec.platform.data_stores[name].tasks(name, hosts=spec.hosts(Role.DATABASE))
+    ]
+    return fill_in("stores/postgresql-direct.cfg.j2", members=members, ca=ca)
+
+
+def pool(name: str, wanted: PoolSpec, *, ca: str) -> str:
+    """Return the file of the PgBouncer before a store; `ca` is where it finds the authority's certificate."""
+    return fill_in(
+        "stores/pgbouncer.ini.j2",
+        direct=names.direct(name),
+        mode=wanted.mode.value,
+        size=wanted.size,
+        clients=wanted.clients,
+        ca=ca,
+    )

@@ -1,0 +1,71 @@
+"""Certificates by which the members of data stores know each other: made once, and kept in the state."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+
+import pulumi
+import pulumi_docker as docker
+
+from colorway.spec.hosts import HostSpec
+from colorway.spec.names import STACK_LABEL
+from colorway.spec.platform_spec import PlatformSpec
+from components.entry import mounted_config
+from components.swarm_spec import MountedFile
+
+CA_PATH = "/colorway-ca.pem"
+"""Where a task finds the certificate of the authority."""
+MEMBER_FILE = "colorway-member.pem"
+"""A member's certificate and its private key, below /run/secrets."""
+
+
+class Authority(pulumi.ComponentResource):
+    """Makes an authority of the stack's own, and a certificate for each host that a member of a store is on.
+
+    Both are made once, by `Stash`, and stay as they are: a member that got another one would restart.
+    """
+
+    ca: MountedFile
+    """The authority's certificate, as a file of a task."""
+    members: Mapping[str, MountedFile]
+    """Certificate and private key of each host by its name, as a secret of its tasks."""
+
+    def __init__(
+        self,
+        name: str,
+        spec: PlatformSpec,
+        *,
+        hosts: tuple[HostSpec, ...],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("colorway:data:Authority", name, None, opts)
+        # A tenth of a second, for stacks that have such stores only.
+        from components.database import certificates  # noqa: PLC0415
+
+        self._certificates = certificates
+        own = self._kept(f"{name}-own", certificates.new_authority())
+        certificate = pulumi.Output.unsecret(own.apply(certificates.without_key))
+        self.ca = mounted_config(f"{name}-certificate", certificate, path=CA_PATH, stack=spec.stack, parent=self)
+        self.members = {host.name: self._member(f"{name}-{host.name}", spec, host=host, own=own) for host in hosts}
+        self.register_outputs({})
+
+    def _member(self, name: str, spec: PlatformSpec, *, host: HostSpec, own: pulumi.Output[str]) -> MountedFile:
+        address = host.address
+        kept = self._kept(name, own.apply(lambda text: self._certificates.new_member(text, address=address)))
+        secret = docker.Secret(
+            name,
+            data=kept.apply(lambda text: base64.b64encode(text.encode()).decode()),
+            labels=[docker.SecretLabelArgs(label=STACK_LABEL, value=spec.stack)],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return MountedFile(id=secret.id, name=secret.name, path=MEMBER_FILE)
+
+    def _kept(self, name: str, made: str | pulumi.Output[str]) -> pulumi.Output[str]:
+        """Return what was made first, whatever is made now."""
+        stash = pulumi.Stash(
+            f"{name}-value",
+            input=pulumi.Output.secret(made) if isinstance(made, str) else made,
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["input"]),
+        )
+        return pulumi.Output.secret(stash.output.apply(str))

@@ -1,0 +1,106 @@
+"""X.509 certificates of an authority and of the members that it knows, as PEM texts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+VALID = timedelta(days=3650)
+"""Nobody but the members trusts them; they are made anew by a command, not by a date."""
+SKEW = timedelta(days=1)
+"""How far behind a host's clock may be."""
+MEMBER = "member"
+"""The name in every member's certificate: whoever has one is a member, which PostgreSQL's pg_ident is told."""
+_USES = (
+    "digital_signature",
+    "content_commitment",
+    "key_encipherment",
+    "data_encipherment",
+    "key_agreement",
+    "key_cert_sign",
+    "crl_sign",
+    "encipher_only",
+    "decipher_only",
+)
+
+
+def new_authority() -> str:
+    """Return a new authority: its certificate, then its private key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = _name("data stores")
+    certificate = (
+        _builder(name, issuer=name, key=key)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_use("key_cert_sign", "crl_sign"), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    return _pem(certificate, key)
+
+
+def new_member(authority: str, *, address: IPv4Address) -> str:
+    """Return a certificate of a member, for servers and for clients, then its private key.
+
+    Args:
+        authority: What `new_authority` returned.
+        address: Where the other members find it.
+    """
+    issuer = x509.load_pem_x509_certificate(authority.encode())
+    signs = load_pem_private_key(authority.encode().partition(b"-----END CERTIFICATE-----")[2], password=None)
+    if not isinstance(signs, ec.EllipticCurvePrivateKey):
+        raise TypeError("the authority's key is none that was made here")
+    key = ec.generate_private_key(ec.SECP256R1())
+    both = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+    certificate = (
+        _builder(_name(MEMBER), issuer=issuer.subject, key=key)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_use("digital_signature"), critical=True)
+        .add_extension(x509.ExtendedKeyUsage(both), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(address)]), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signs.public_key()), critical=False)
+        .sign(signs, hashes.SHA256())
+    )
+    return _pem(certificate, key)
+
+
+def without_key(text: str) -> str:
+    """Return a certificate alone, which is no secret."""
+    return x509.load_pem_x509_certificate(text.encode()).public_bytes(Encoding.PEM).decode()
+
+
+def _name(common: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, common)])
+
+
+def _builder(subject: x509.Name, *, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+    now = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - SKEW)
+        .not_valid_after(now + VALID)
+    )
+
+
+def _use(*uses: str) -> x509.KeyUsage:
+    """Return what a key is for; Python from 3.13 on, as Patroni has it, refuses an authority that does not say so."""
+    return x509.KeyUsage(**{use: use in uses for use in _USES})
+
+
+def _pem(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> str:
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return (certificate.public_bytes(Encoding.PEM) + private).decode()

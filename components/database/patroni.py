@@ -1,0 +1,220 @@
+"""A PostgreSQL with several members, which choose a leader by Patroni."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pulumi
+
+from colorway.render import replication
+from colorway.render.templates import entry, script, store_script
+from colorway.spec import names
+from colorway.spec.hosts import Role
+from colorway.spec.platform_spec import PlatformSpec
+from colorway.spec.stores import PostgresqlSpec
+from colorway.spec.stores.replication import HelperSpec, entry_hosts
+from colorway.spec.task.health import HealthSpec
+from components.database.authority import CA_PATH, Authority
+from components.database.member import StoreProgram, member_service
+from components.database.postgresql import CAPABILITIES
+from components.database.replication import MEMBER
+from components.entry import ENTRY_COMMAND, entry_script, mounted_config
+from components.remote import HostScript
+from components.swarm_service import SwarmService
+from components.swarm_spec import HOST_NETWORK, MountedFile, NetworkAttachment, SwarmServiceSpec
+
+CONFIG = "/colorway-patroni.yml"
+DIRECT_CONFIG = "/colorway-haproxy.cfg"
+POOL_CONFIG = "/colorway-pgbouncer.ini"
+PORT = 5432
+NOBODY = "65534:65534"
+"""Needs nothing of its image, and is in no image's list of users."""
+FIRST_LEADER = timedelta(minutes=5)
+"""How long a first member may take to lead; a recovery after a loss of power reads its whole log."""
+_ALIVE = "bash -c '</dev/tcp/127.0.0.1/{port}' || nc -z 127.0.0.1 {port}"
+
+
+class ReplicatedDatabase(pulumi.ComponentResource):
+    """Runs a PostgreSQL with several members, and before them what finds their leader, and a pool.
+
+    Members are on the host's own network and on hosts of their own; one is replaced at a time, and Patroni moves
+    the lead before. Settings, the database and its user come through a member once one of them leads, so that none
+    restarts for a password. What stands before the members is on web hosts, two of each.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        spec: PlatformSpec,
+        *,
+        store: PostgresqlSpec,
+        network: pulumi.Input[str],
+        password: pulumi.Input[str],
+        password_file: MountedFile,
+        authority: Authority,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("colorway:data:ReplicatedDatabase", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        begins = entry_script(name, entry("patroni"), stack=spec.stack, parent=self)
+        before: list[pulumi.Resource] = []
+        for member in store.tasks(name, hosts=spec.hosts(Role.DATABASE)):
+            own = mounted_config(
+                f"{member.name}-patroni",
+                replication.patroni(spec, name, member),
+                path=CONFIG,
+                stack=spec.stack,
+                parent=self,
+            )
+            service = SwarmService(
+                member.name,
+                member_service(
+                    spec, store=store, program=_program(spec, name, address=str(member.host.address)), member=member
+                ),
+                networks=[HOST_NETWORK],
+                secrets=[authority.members[member.host.name]],
+                configs=[begins, own, authority.ca],
+                opts=pulumi.ResourceOptions(parent=self, depends_on=before, protect=spec.is_guarded or None),
+            )
+            before = [service]
+        settled = _settled(f"{name}-settings", spec, name, store, password=password, after=before, parent=self)
+        if store.direct is None or store.pool is None:
+            raise ValueError("the spec is not one that the checks let through")
+        text = replication.direct(spec, name, ca=CA_PATH)
+        told = mounted_config(f"{name}-direct-config", text, path=DIRECT_CONFIG, stack=spec.stack, parent=self)
+        direct = SwarmService(
+            names.direct(name),
+            _entry(
+                spec,
+                names.direct(name),
+                store.direct,
+                entrypoint=("haproxy", "-W", "-db", "-f", DIRECT_CONFIG),
+                health=_ALIVE.format(port=8404),
+            ),
+            networks=[NetworkAttachment(id=network, aliases=(names.direct(name),))],
+            configs=[told, authority.ca],
+            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[settled])),
+        )
+        told = mounted_config(
+            f"{name}-pool-config",
+            replication.pool(name, store.pool, ca=CA_PATH),
+            path=POOL_CONFIG,
+            stack=spec.stack,
+            parent=self,
+        )
+        entered = entry_script(f"{name}-pool", entry("pgbouncer"), stack=spec.stack, parent=self)
+        SwarmService(
+            name,
+            _entry(
+                spec,
+                name,
+                store.pool,
+                entrypoint=(*ENTRY_COMMAND, POOL_CONFIG),
+                health=_ALIVE.format(port=PORT),
+                env={"POSTGRES_USER": store.user, "POSTGRES_PASSWORD_FILE": store.password_file},
+                # Those that it serves end their transaction first.
+                stop_signal="SIGINT",
+            ),
+            networks=[NetworkAttachment(id=network, aliases=(name,))],
+            secrets=[password_file],
+            configs=[entered, told, authority.ca],
+            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[direct])),
+        )
+        self.register_outputs({})
+
+
+def _program(spec: PlatformSpec, name: str, *, address: str) -> StoreProgram:
+    ports = spec.store_ports(name)
+    asks = (
+        r"printf 'GET /liveness HTTP/1.0\r\n\r\n' | timeout 8 openssl s_client -quiet -verify_quiet "
+        f"-connect {address}:{ports.other} 2>/dev/null | head -n 1 | grep -q ' 200 '"
+    )
+    return StoreProgram(
+        volume=replication.DATA,
+        port=ports.main,
+        # That Patroni goes on, not that it leads or follows: one that hangs must not keep a server that takes writes.
+        health=HealthSpec(
+            command=("CMD-SHELL", asks),
+            interval=timedelta(seconds=5),
+            timeout=timedelta(seconds=10),
+            retries=3,
+            start_period=timedelta(minutes=2),
+        ),
+        entrypoint=ENTRY_COMMAND,
+        env={
+            "PGDATA": replication.PGDATA,
+            "COLORWAY_CA": CA_PATH,
+            "COLORWAY_MEMBER": MEMBER,
+            "COLORWAY_PATRONI": CONFIG,
+            "COLORWAY_SOCKETS": replication.SOCKETS,
+            "COLORWAY_TLS": replication.TLS,
+        },
+        capabilities=CAPABILITIES,
+        read_only=False,
+    )
+
+
+def _settled(
+    logical: str,
+    spec: PlatformSpec,
+    name: str,
+    store: PostgresqlSpec,
+    *,
+    password: pulumi.Input[str],
+    after: Sequence[pulumi.Resource],
+    parent: pulumi.Resource,
+) -> HostScript:
+    """Return the step that waits for a leader and tells it, through a member, what all of them have."""
+    members = store.tasks(name, hosts=spec.hosts(Role.DATABASE))
+    ports = spec.store_ports(name)
+    return HostScript(
+        logical,
+        members[0].host,
+        script=script("settle-store"),
+        arguments=[
+            str(int(FIRST_LEADER.total_seconds())),
+            names.service(spec.stack, members[0].name),
+            store_script("postgresql-settings"),
+            CONFIG,
+            replication.settings(store),
+            ",".join(str(one.host.address) for one in members),
+            ",".join(str(ports.main) for _ in members),
+            store.database,
+            store.user,
+            " ".join(store.extensions),
+        ],
+        stdin=password,
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=list(after)),
+    )
+
+
+def _entry(
+    spec: PlatformSpec,
+    logical: str,
+    helper: HelperSpec,
+    *,
+    entrypoint: tuple[str, ...],
+    health: str,
+    env: dict[str, str] | None = None,
+    stop_signal: str | None = None,
+) -> SwarmServiceSpec:
+    """Return a program before the members as plain values; it keeps nothing."""
+    return SwarmServiceSpec(
+        service_name=names.service(spec.stack, logical),
+        image=spec.shared_image(build=helper.build, image=helper.image).reference,
+        entrypoint=entrypoint,
+        health=("CMD-SHELL", health),
+        health_policy=HealthSpec(
+            command=("CMD", "true"), timeout=timedelta(seconds=5), start_period=timedelta(seconds=20)
+        ),
+        limits=helper.limits,
+        stop_grace=timedelta(seconds=30),
+        stop_signal=stop_signal,
+        replicas=entry_hosts(spec.hosts(Role.WEB)),
+        constraints=(f"node.labels.{names.role_label(spec.stack, Role.WEB.value)}==true",),
+        spread=f"node.labels.{names.host_label(spec.stack)}",
+        env=env or {},
+        user=NOBODY,
+        labels=names.labels(spec.stack, logical),
+    )

@@ -1,0 +1,106 @@
+"""What data stores with several members share: certificates, and etcd, which knows who leads."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pulumi
+
+from colorway.spec import names
+from colorway.spec.hosts import HostSpec, Role
+from colorway.spec.platform_spec import PlatformSpec
+from colorway.spec.stores import EtcdSpec
+from colorway.spec.stores.replication import etcd_ports
+from colorway.spec.task.health import HealthSpec
+from colorway.spec.task.policies import Order, UpdatePolicy
+from components.database.authority import CA_PATH, MEMBER_FILE, Authority
+from components.swarm_service import SwarmService
+from components.swarm_spec import HOST_NETWORK, Mount, SwarmServiceSpec
+
+VOLUME = "/etcd"
+"""No image has it, so that a new volume is root's, as etcd is here."""
+MEMBER = f"/run/secrets/{MEMBER_FILE}"
+
+
+class Replication(pulumi.ComponentResource):
+    """Makes the members' certificates, and runs one etcd on each manager.
+
+    They are on the host's own network: Swarm's DNS knows a task only once it is healthy, and addresses of overlays
+    change, which neither quorum nor replication can have. One is replaced at a time, so that two of three serve.
+    """
+
+    authority: Authority
+
+    def __init__(self, name: str, spec: PlatformSpec, *, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("colorway:data:Replication", name, None, opts)
+        etcd = spec.platform.etcd
+        if etcd is None:
+            raise ValueError("the spec is not one that the checks let through")
+        managers = spec.hosts(Role.MANAGER)
+        hosts = tuple(host for host in spec.settings.hosts if host in managers or host.has(Role.DATABASE))
+        self.authority = Authority(f"{name}-authority", spec, hosts=hosts, opts=pulumi.ResourceOptions(parent=self))
+        before: list[pulumi.Resource] = []
+        for host in managers:
+            service = SwarmService(
+                names.etcd(host.name),
+                _service(spec, etcd, host=host),
+                networks=[HOST_NETWORK],
+                secrets=[self.authority.members[host.name]],
+                configs=[self.authority.ca],
+                opts=pulumi.ResourceOptions(parent=self, depends_on=before, protect=spec.is_guarded or None),
+            )
+            before = [service]
+        self.register_outputs({})
+
+
+def _service(spec: PlatformSpec, etcd: EtcdSpec, *, host: HostSpec) -> SwarmServiceSpec:
+    ports, logical = etcd_ports(spec.settings.network.host_ports), names.etcd(host.name)
+    clients, peers = (f"https://{host.address}:{port}" for port in (ports.main, ports.other))
+    cluster = ",".join(f"{one.name}=https://{one.address}:{ports.other}" for one in spec.hosts(Role.MANAGER))
+    flags = {
+        "name": host.name,
+        "data-dir": f"{VOLUME}/data",
+        "listen-client-urls": clients,
+        "advertise-client-urls": clients,
+        "listen-peer-urls": peers,
+        "initial-advertise-peer-urls": peers,
+        "initial-cluster": cluster,
+        "initial-cluster-token": spec.stack,
+        "initial-cluster-state": "new",
+        "cert-file": MEMBER,
+        "key-file": MEMBER,
+        "trusted-ca-file": CA_PATH,
+        "client-cert-auth": "true",
+        "peer-cert-file": MEMBER,
+        "peer-key-file": MEMBER,
+        "peer-trusted-ca-file": CA_PATH,
+        "peer-client-cert-auth": "true",
+        # Milliseconds: between hosts of one network, with room for a busy disk.
+        "heartbeat-interval": "250",
+        "election-timeout": "2500",
+        "auto-compaction-mode": "periodic",
+        "auto-compaction-retention": "1h",
+        "log-level": "warn",
+    }
+    return SwarmServiceSpec(
+        service_name=names.service(spec.stack, logical),
+        image=spec.shared_image(build=etcd.build, image=etcd.image).reference,
+        entrypoint=("etcd",),
+        command=tuple(f"--{flag}={value}" for flag, value in flags.items()),
+        # Of its peers' port: clients are answered once two of three are there, and the first one begins alone.
+        health=("CMD-SHELL", f"bash -c '</dev/tcp/{host.address}/{ports.other}'"),
+        health_policy=HealthSpec(
+            command=("CMD", "true"),
+            interval=timedelta(seconds=5),
+            timeout=timedelta(seconds=10),
+            retries=6,
+            start_period=timedelta(seconds=30),
+        ),
+        limits=etcd.limits,
+        stop_grace=timedelta(seconds=20),
+        order=Order.STOP_FIRST,
+        update=UpdatePolicy(monitor=timedelta(seconds=5)),
+        constraints=(f"node.labels.{names.host_label(spec.stack)}=={host.name}",),
+        mounts=(Mount(target=VOLUME, source=names.volume(spec.stack, logical)),),
+        labels=names.labels(spec.stack, logical),
+    )
