@@ -135,7 +135,7 @@ MAY_REACH = (
     Rule(
         "components",
         COMPONENTS | SPEC | RENDER | OUTPUTS,
-        PYDANTIC | {"jinja2", "pulumi", "pulumi_docker", "pulumi_command", "pulumi_cloudflare"},
+        PYDANTIC | {"cryptography", "jinja2", "pulumi", "pulumi_docker", "pulumi_command", "pulumi_cloudflare"},
     ),
 )
 MUST_NOT_REACH = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from ipaddress import IPv4Address
 
 from cryptography import x509
@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-VALID = timedelta(days=3650)
-"""Nobody but the members trusts them; they are made anew by a command, not by a date."""
-SKEW = timedelta(days=1)
-"""How far behind a host's clock may be."""
+VALID_FROM = datetime(2020, 1, 1, tzinfo=UTC)
+"""Whatever a host's clock says."""
+VALID_UNTIL = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+"""No date, as RFC 5280, 4.1.2.5 has it: nobody but the members trusts them, and a command makes them anew."""
 MEMBER = "member"
 """The name in every member's certificate: whoever has one is a member, which PostgreSQL's pg_ident is told."""
 _USES = (
@@ -84,15 +84,14 @@ def _name(common: str) -> x509.Name:
 
 
 def _builder(subject: x509.Name, *, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - SKEW)
-        .not_valid_after(now + VALID)
+        .not_valid_before(VALID_FROM)
+        .not_valid_after(VALID_UNTIL)
     )
 
 

@@ -5,7 +5,7 @@ refuse() { echo "$*" >&2; exit 1; }
 bin=$(dirname "$(command -v postgres 2>/dev/null || ls -d /usr/lib/postgresql/*/bin/postgres 2>/dev/null | sort -V | tail -n 1)")
 PATH=$bin:$PATH
 for program in patroni patronictl postgres initdb pg_rewind psql openssl setpriv flock; do
-  command -v "$program" >/dev/null || refuse "$program is missing in this image; a store with several members needs one that has PostgreSQL and Patroni"
+  command -v "$program" >/dev/null || refuse "$program is missing in this image; take one that is built on Debian and has PostgreSQL and Patroni"
 done
 volume=$(dirname "$PGDATA")
 mkdir -p "$volume" "$COLORWAY_SOCKETS" "$COLORWAY_TLS"

@@ -22,4 +22,3 @@ ask() {
 for extension in $extensions; do
   echo "SET client_min_messages = warning; CREATE EXTENSION IF NOT EXISTS \"$extension\" CASCADE;" | ask "$database"
 done
-echo "$(patronictl -c "$patroni" list --format tsv | awk -F '\t' '$4 ~ /Leader/ { print $2 " leads"; exit }')"

@@ -125,6 +125,7 @@ def test_no_entry_script_deletes_what_it_did_not_make(path):
             """[ ! -d "$PGDATA" ] || rmdir "$PGDATA\"""",
             """"$sockets") rm -f "$pid" ;;""",
         ],
+        "patroni": ['rm -f "$PGDATA/postmaster.pid"'],
     }.get(program, []), "each of these has its reason: its own half, an empty folder, a pid file under our lock"
 
 
@@ -272,7 +273,12 @@ def test_a_docker_that_hangs_is_given_up_and_named(tmp_path, programs, name):
     (tmp_path / "secrets").mkdir()
     text = script(name).replace("timeout 60", "timeout 0.3").replace("within=60", "within=0.3")
     text = text.replace("/tmp/colorway-$(id -u)", f"{tmp_path}/colorway")
-    arguments = {"await-no-tasks": ["5", "worker"], "run-once": ["migrate", "5"], "label-nodes": []}
+    arguments = {
+        "await-no-tasks": ["5", "worker"],
+        "run-once": ["migrate", "5"],
+        "label-nodes": [],
+        "settle-store": ["5", "store", "true", "file"],
+    }
     stdin = "# colorway generation abc\n" if name.startswith("routing") else "# file a\nself a=b\n"
     stdin = "self a=b\n" if name == "label-nodes" else stdin
     run = ran(text, *arguments.get(name, [str(tmp_path), "lb", "8081", "5"]), bin_=programs, stdin=stdin)

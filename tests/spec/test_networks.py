@@ -176,6 +176,7 @@ def test_the_outputs_say_what_was_settled_when_the_networks_were_made(stack):
     assert platform_outputs(spec, generation="0" * 12)["network"] == {
         "range": "10.91.0.0/16" if stack.startswith("portal-") else "10.90.0.0/16",
         "encrypted": stack not in {"local", "lab"},
+        "host_ports": 20000,
         "mtu": None,
         "slots": {name: slot for name, slot in SLOTS.items() if name in spec.platform.data_stores},
     }
