@@ -1,4 +1,4 @@
-"""A PostgreSQL with two members in the lab: its leader moves, its leader's host is lost, and nothing that was promised."""
+"""A PostgreSQL with two members in the lab: its leader moves, its leader's host is lost, and nothing else is."""
 
 from __future__ import annotations
 
