@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from colorway.cli import data as data_commands
 from colorway.cli import hosts as hosts_commands
 from colorway.cli import lab as lab_commands
 from colorway.cli.invocation import project_root, runnable
@@ -345,17 +346,20 @@ def _upkeep(spec: PlatformSpec) -> Upkeep:
 
         restart = Lab(spec=spec, root=project_root()).restart
 
-    @contextmanager
-    def hold(swarm: Swarm, reason: str) -> Iterator[None]:
-        _lock(spec, swarm).refuse_beside_a_release()
-        with claimed(spec.stack, root=project_root(), swarm=swarm, reason=reason):
-            yield
+    return Upkeep(spec=spec, say=_say, hold=lambda swarm, reason: _hold(spec, reason, swarm=swarm), restart=restart)
 
-    return Upkeep(spec=spec, say=_say, hold=hold, restart=restart)
+
+@contextmanager
+def _hold(spec: PlatformSpec, reason: str, *, swarm: Swarm | None = None) -> Iterator[None]:
+    through = swarm or Swarm(spec.manager)
+    _lock(spec, through).refuse_beside_a_release()
+    with claimed(spec.stack, root=project_root(), swarm=through, reason=reason):
+        yield
 
 
 register(app, root=project_root, connect=_connect)
 hosts_commands.register(app, read=lambda stack: _answering(_spec(stack)), upkeep=_upkeep)
+data_commands.register(app, read=lambda stack: _answering(_spec(stack)), hold=_hold, say=_say)
 lab_commands.register(app, root=project_root)
 
 

@@ -244,25 +244,45 @@ class Swarm:
         what = f"{path} of {service}"
         # Docker's way of copying asks for an archive; this asks for the text.
         text = self._said(what, service, ["/bin/sh", "-c", 'cat "$1" 2>/dev/null || true', "colorway", path])
-        text = text.replace("\r\n", "\n")
         if not text:
             raise RefusedError(f"{self._host.name}: there is no {what}", status=404, said="no such file")
         return text
 
+    def said_in(self, service: str, command: Sequence[str]) -> str:
+        """Return what a command says in the one container that a service has on this host.
+
+        Raises:
+            RefusedError: it has no such container, or the command fails; with its last words.
+            NoAnswerError: Docker does not answer.
+        """
+        what = f"{command[0]} in {service}"
+        code, said = self._ran(what, service, command)
+        if code is None:
+            raise MissingError(f"{self._host.name}: {what}: it does not run there", status=404, said=said)
+        if code:
+            last = (said.strip() or f"exit code {code}").splitlines()[-1]
+            raise RefusedError(f"{self._host.name}: {what}: {last}", status=500, said=said)
+        return said
+
     def _said(self, what: str, service: str, command: Sequence[str]) -> str:
         """Return what a command prints in the one container that a service has on this host; empty without one."""
+        return self._ran(what, service, command)[1]
+
+    def _ran(self, what: str, service: str, command: Sequence[str]) -> tuple[int | None, str]:
+        """Return the exit code of a command in the one container that a service has here, and what it printed."""
         filters = {"label": f"{SERVICE_OF_CONTAINER}={service}", "status": "running"}
 
-        def answer(api: Any) -> bytes:  # noqa: ANN401 - docker-py is untyped here
+        def answer(api: Any) -> tuple[int | None, str]:  # noqa: ANN401 - docker-py is untyped here
             found = api.containers(filters=filters)
             if len(found) != 1:
-                return b""
-            run = api.exec_create(found[0]["Id"], command, tty=True)
+                return None, ""
+            run = api.exec_create(found[0]["Id"], list(command), tty=True)
             # docker-py reads this without a time limit; the socket has one.
             with api.exec_start(run["Id"], tty=True, socket=True) as output:
-                return bytes(output.read())
+                said = bytes(output.read()).decode(errors="replace").replace("\r\n", "\n")
+            return int(api.exec_inspect(run["Id"])["ExitCode"] or 0), said
 
-        return self._engine.ask(what, answer).decode(errors="replace")
+        return self._engine.ask(what, answer)
 
     def live_generations(self, spec: PlatformSpec, *, without: Collection[str] = ()) -> dict[str, str | None]:
         """Return the generation that each load balancer serves, by host: asked of that host's own engine.

@@ -1,0 +1,95 @@
+"""`colorway data`: the data stores of a stack."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from colorway.cli.invocation import runnable
+from colorway.spec.hosts import HostSpec
+from colorway.spec.platform_spec import PlatformSpec
+
+Stack = Annotated[str, typer.Argument(help="Name of the stack: Pulumi.<name>.yaml.", show_default=False)]
+Store = Annotated[str, typer.Argument(help="Name of the data store in the platform file.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="The same for programs.")]
+To = Annotated[
+    str | None,
+    typer.Option(help="Host of the member that is to lead; none = one that has all.", show_default=False),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and what it costs; change nothing.")]
+ReadSpec = Callable[[str], PlatformSpec]
+"""Returns what the files say of a stack."""
+HoldOf = Callable[[PlatformSpec, str], AbstractContextManager[object]]
+"""Holds a stack's lock, for a reason in words."""
+Say = Callable[[str], None]
+
+
+class Commands:
+    """The commands."""
+
+    def __init__(self, read: ReadSpec, hold: HoldOf, say: Say) -> None:
+        self._read, self._hold, self._say = read, hold, say
+
+    def status(self, stack: Stack, *, as_json: AsJson = False) -> None:
+        """Say what each member of the data stores does, and how far behind it is. Exit code 1 if one is not well."""
+        from colorway.data.status import status  # noqa: PLC0415 - what only this command needs
+
+        found = status(self._read(stack), ask=_ask)
+        if as_json:
+            typer.echo(json.dumps(asdict(found), indent=2))
+        else:
+            table = Table("store", "host", "part", "state", "behind", box=None, pad_edge=False)
+            for row in found.rows:
+                table.add_row(row.store, row.host, row.part, row.state, row.behind)
+            Console(highlight=False).print(table)
+            for number, one in enumerate(found.wrong):
+                self._say(f"{'also ' if number else ''}wrong: {one.what}")
+                self._say(runnable(f"helps: {one.helps}"))
+        if found.wrong:
+            raise typer.Exit(1)
+
+    def switchover(
+        self,
+        stack: Stack,
+        store: Store,
+        *,
+        to: To = None,
+        dry_run: DryRun = False,
+    ) -> None:
+        """Give the lead of a data store to another member; its clients wait some seconds."""
+        from colorway.data.members import cluster  # noqa: PLC0415 - what only this command needs
+        from colorway.data.switchover import Switchover  # noqa: PLC0415
+
+        spec = self._read(stack)
+        found = cluster(spec, store, ask=_ask)
+        given = Switchover(cluster=found, hold=lambda reason: self._hold(spec, reason), say=self._say)
+        given.run(to=to, dry=dry_run)
+
+
+def _ask(host: HostSpec, service: str, command: Sequence[str]) -> str:
+    from colorway.swarm.services import Swarm  # noqa: PLC0415 - what only these commands need
+
+    return Swarm(host).said_in(service, command)
+
+
+def register(app: typer.Typer, *, read: ReadSpec, hold: HoldOf, say: Say) -> None:
+    """Add `data` with its commands to a command line.
+
+    Args:
+        app: The command line.
+        read: Asked for a stack.
+        hold: Holds a stack's lock.
+        say: Prints a line.
+    """
+    commands = Commands(read, hold, say)
+    group = typer.Typer(help="The data stores of a stack.", no_args_is_help=True)
+    for command in (commands.status, commands.switchover):
+        group.command()(command)
+    app.add_typer(group, name="data")

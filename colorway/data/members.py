@@ -1,0 +1,145 @@
+"""The members of a data store, as their own cluster manager knows them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from colorway.errors import ColorwayError
+from colorway.spec import names
+from colorway.spec.hosts import HostSpec, Role
+from colorway.spec.platform_spec import PlatformSpec
+from colorway.spec.stores import PostgresqlSpec
+from colorway.swarm.connections import DockerError
+
+CONFIG = "/colorway-patroni.yml"
+"""Where a member has its Patroni's file."""
+Ask = Callable[[HostSpec, str, Sequence[str]], str]
+"""Returns what a command says in the container that a service has on a host; raises DockerError where it fails."""
+
+
+class MembersError(ColorwayError):
+    """The members of a data store do not answer, or cannot do what is asked for."""
+
+
+class Part(StrEnum):
+    """What a member does for the others; the words of PostgreSQL and Patroni."""
+
+    LEADER = "leader"
+    SYNC_STANDBY = "sync standby"
+    REPLICA = "replica"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """One member of a store."""
+
+    host: str
+    """Its host in the stack file; also its name among the members."""
+    part: Part
+    state: str
+    """Patroni's word: running (a leader), streaming, starting, stopped, crashed …."""
+    behind: int | None
+    """Bytes that it lacks of what the leader has; none = nobody knows."""
+    timeline: int | None
+    """Counts the leaders; all members of a store that is well have the same."""
+    wants_restart: bool = False
+    """Whether it has settings that only a restart gives it."""
+
+    @property
+    def is_well(self) -> bool:
+        """Whether it does what its part is."""
+        return self.state == ("running" if self.part is Part.LEADER else "streaming")
+
+
+def read_members(text: str) -> tuple[Member, ...]:
+    """Return the members that Patroni lists, the leader first.
+
+    Args:
+        text: What `patronictl list --format json` says.
+
+    Raises:
+        MembersError: it is no such list.
+    """
+    try:
+        found = [_member(one) for one in json.loads(text)]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise MembersError("Patroni's list of members is not readable; is its version 4 or newer?") from None
+    return tuple(sorted(found, key=lambda one: (one.part is not Part.LEADER, one.host)))
+
+
+def _member(one: dict[str, object]) -> Member:
+    role, behind = str(one["Role"]).lower(), one.get("Lag in MB", one.get("Receive Lag"))
+    part = Part.LEADER if "leader" in role else Part.SYNC_STANDBY if role.startswith("sync") else Part.REPLICA
+    timeline = one.get("TL")
+    return Member(
+        host=str(one["Member"]),
+        part=part,
+        state=str(one["State"]),
+        behind=behind * 2**20 if isinstance(behind, int) and part is not Part.LEADER else None,
+        timeline=timeline if isinstance(timeline, int) else None,
+        wants_restart=bool(one.get("Pending restart")),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """A PostgreSQL store with several members, asked through whichever of them answers."""
+
+    spec: PlatformSpec
+    store: str
+    ask: Ask
+
+    @property
+    def hosts(self) -> tuple[HostSpec, ...]:
+        """The hosts that its members are on."""
+        wanted = self.spec.platform.data_stores[self.store]
+        return tuple(one.host for one in wanted.tasks(self.store, hosts=self.spec.hosts(Role.DATABASE)))
+
+    def members(self) -> tuple[Member, ...]:
+        """Return its members, the leader first.
+
+        Raises:
+            MembersError: none of them answers.
+        """
+        return read_members(self.patronictl("list", "--format", "json"))
+
+    def patronictl(self, command: str, *words: str) -> str:
+        """Return what Patroni's own tool says, in the first member that answers.
+
+        Raises:
+            MembersError: it fails in all of them.
+        """
+        reasons: list[str] = []
+        for host in self.hosts:
+            try:
+                return self.on(host, "patronictl", "-c", CONFIG, command, *words)
+            except DockerError as error:
+                reasons.append(str(error))
+        raise MembersError(f"{self.store}: no member answers: {'; '.join(reasons)}")
+
+    def on(self, host: HostSpec, *command: str) -> str:
+        """Return what a command says in the member on a host.
+
+        Raises:
+            DockerError: it fails, or there is no member.
+        """
+        service = names.service(self.spec.stack, names.member(self.store, host.name))
+        return self.ask(host, service, command)
+
+
+def cluster(spec: PlatformSpec, store: str, *, ask: Ask) -> Cluster:
+    """Return a store with several members.
+
+    Raises:
+        MembersError: the platform has no such store, or it has one member.
+    """
+    found = spec.platform.data_stores.get(store)
+    several = ", ".join(spec.replicated_stores) or "none"
+    if found is None:
+        raise MembersError(f"{spec.stack} has no data store {store}; those with several members: {several}")
+    if not isinstance(found, PostgresqlSpec) or not found.is_replicated:
+        raise MembersError(f"the data store {store} has one member, so nobody else could lead; several have: {several}")
+    return Cluster(spec=spec, store=store, ask=ask)

@@ -1,0 +1,176 @@
+"""How the data stores of a stack are: one table that is understood at 3 a.m., what is wrong, and what helps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from colorway.data.members import Ask, Member, MembersError, Part, cluster
+from colorway.errors import ColorwayError
+from colorway.spec import names
+from colorway.spec.fields import memory_text
+from colorway.spec.hosts import HostSpec, Role
+from colorway.spec.platform_spec import PlatformSpec
+from colorway.spec.stores import PostgresqlSpec
+from colorway.spec.stores.replication import Durability, etcd_ports
+from colorway.swarm.connections import DockerError
+
+FAR_BEHIND = 64 * 2**20
+"""Bytes that a member may lack before somebody is told: some seconds of a busy database."""
+_MEMBER_FILE = "/run/secrets/colorway-member.pem"
+_CA_FILE = "/colorway-ca.pem"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One member of a store, or one etcd."""
+
+    store: str
+    host: str
+    part: str
+    state: str
+    behind: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wrong:
+    """Something that is wrong, and the one command or deed that helps."""
+
+    what: str
+    helps: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreStatus:
+    """How the stores of a stack are."""
+
+    rows: tuple[Row, ...]
+    wrong: tuple[Wrong, ...]
+
+
+def status(spec: PlatformSpec, *, ask: Ask) -> StoreStatus:
+    """Return how the stores with several members are, and etcd; asked of the members themselves.
+
+    Raises:
+        ColorwayError: the stack has no such store.
+    """
+    if not spec.replicated_stores:
+        raise ColorwayError(
+            f"{spec.stack}: no data store has several members; `colorway status {spec.stack}` says how each one is"
+        )
+    rows: list[Row] = []
+    wrong: list[Wrong] = []
+    for name, store in spec.replicated_stores.items():
+        found = cluster(spec, name, ask=ask)
+        try:
+            members = found.members()
+        except MembersError as error:
+            wrong.append(Wrong(what=str(error), helps=f"colorway status {spec.stack}"))
+            rows += [Row(store=name, host=host.name, part="?", state="does not answer") for host in found.hosts]
+            continue
+        rows += [_row(name, member) for member in members]
+        missing = [host for host in found.hosts if host.name not in {one.host for one in members}]
+        rows += [Row(store=name, host=host.name, part="", state="is not there") for host in missing]
+        durability = store.durability if isinstance(store, PostgresqlSpec) else Durability.SYNCHRONOUS
+        wrong += problems(members, missing=missing, store=name, stack=spec.stack, durability=durability)
+    etcd, silent = _etcd(spec, ask=ask)
+    rows += etcd
+    wrong += _quorum(silent, of=len(etcd), stack=spec.stack)
+    return StoreStatus(rows=tuple(rows), wrong=tuple(wrong))
+
+
+def problems(
+    members: Iterable[Member], *, missing: Iterable[HostSpec], store: str, stack: str, durability: Durability
+) -> Iterator[Wrong]:
+    """Yield what is wrong with a store, the worst first.
+
+    Args:
+        members: Those that it knows.
+        missing: Hosts that should have one of them, and have not.
+        store: Its name.
+        stack: The stack's name.
+        durability: What a commit should wait for.
+    """
+    known = list(members)
+    yield from _of_leader(known, store=store, stack=stack)
+    for host in missing:
+        what, helps = f"{store}: the member on {host.name} is not there", f"colorway up {stack}, once the host is back"
+        yield Wrong(what=what, helps=helps)
+    for one in known:
+        helps = _logs(stack, store, one.host)
+        if one.part is not Part.LEADER and not one.is_well:
+            yield Wrong(what=f"{store}: {one.host} does not follow: {one.state}", helps=helps)
+        elif (one.behind or 0) > FAR_BEHIND:
+            yield Wrong(what=f"{store}: {one.host} is {memory_text(one.behind or 0)} behind", helps=helps)
+    parts = {one.part for one in known}
+    if Part.LEADER in parts and Part.SYNC_STANDBY not in parts and durability is not Durability.ASYNCHRONOUS:
+        what = f"{store}: commits are on the leader alone, whose loss would take the newest"
+        yield Wrong(what=what, helps=f"colorway up {stack}, once another member's host is back")
+    for one in known:
+        if one.wants_restart:
+            what = f"{store}: {one.host} has settings that only a restart gives it"
+            yield Wrong(what=what, helps=f"colorway up {stack}")
+
+
+def _of_leader(members: Sequence[Member], *, store: str, stack: str) -> Iterator[Wrong]:
+    leader = next((one for one in members if one.part is Part.LEADER), None)
+    if leader is None:
+        yield Wrong(what=f"{store}: nobody leads, so that nothing can be written", helps=f"colorway up {stack}")
+    elif not leader.is_well:
+        yield Wrong(what=f"{store}: {leader.host} leads, and is {leader.state}", helps=_logs(stack, store, leader.host))
+
+
+def _row(store: str, member: Member) -> Row:
+    behind = "" if member.behind is None else memory_text(member.behind) if member.behind else "nothing"
+    return Row(store=store, host=member.host, part=member.part.value, state=member.state, behind=behind)
+
+
+def _logs(stack: str, store: str, host: str) -> str:
+    return f"docker service logs {names.service(stack, names.member(store, host))}, on a manager"
+
+
+def _etcd(spec: PlatformSpec, *, ask: Ask) -> tuple[list[Row], list[str]]:
+    """Return a row for each etcd, and the hosts whose etcd does not answer."""
+    rows: list[Row] = []
+    silent: list[str] = []
+    port = etcd_ports(spec.settings.network.host_ports).main
+    for host in spec.hosts(Role.MANAGER):
+        command = (
+            "etcdctl",
+            f"--endpoints=https://{host.address}:{port}",
+            f"--cacert={_CA_FILE}",
+            f"--cert={_MEMBER_FILE}",
+            f"--key={_MEMBER_FILE}",
+            "--command-timeout=5s",
+            "endpoint",
+            "status",
+            "--write-out=fields",
+        )
+        try:
+            said = ask(host, names.service(spec.stack, names.etcd(host.name)), command)
+        except DockerError:
+            silent.append(host.name)
+            rows.append(Row(store="etcd", host=host.name, part="", state="does not answer"))
+            continue
+        part = "leader" if _field(said, "MemberID") == _field(said, "Leader") else "follower"
+        rows.append(Row(store="etcd", host=host.name, part=part, state="running"))
+    return rows, silent
+
+
+def _field(said: str, name: str) -> str | None:
+    for line in said.splitlines():
+        key, _, value = line.partition(":")
+        if key.strip().strip('"') == name:
+            return value.strip()
+    return None
+
+
+def _quorum(silent: list[str], *, of: int, stack: str) -> Iterator[Wrong]:
+    if not silent:
+        return
+    where, left = ", ".join(silent), of - len(silent)
+    if 2 * left > of:
+        what = f"etcd on {where} does not answer; one more, and nobody could lead anew"
+    else:
+        what = f"etcd on {where} does not answer, and {left} of {of} are no majority: nobody could lead anew"
+    yield Wrong(what=what, helps=f"colorway up {stack}, once the host is back")

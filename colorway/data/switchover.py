@@ -1,0 +1,90 @@
+"""The lead of a data store given to another member, while its clients wait and none of them fails."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from colorway.data.members import Cluster, Member, MembersError, Part
+
+WELL_WITHIN = 120.0
+"""Seconds that the new leader and its standby may take to be well."""
+_POLL = 1.0
+Hold = Callable[[str], AbstractContextManager[object]]
+"""Holds the stack's lock, for a reason in words."""
+
+
+def candidate(members: tuple[Member, ...], *, store: str, to: str | None) -> Member:
+    """Return who is to lead: the one that is named, else the one that has all that the leader has.
+
+    Raises:
+        MembersError: nobody leads, the named one leads already or cannot, or nobody else can.
+    """
+    leader = next((one for one in members if one.part is Part.LEADER), None)
+    if leader is None:
+        raise MembersError(f"{store}: nobody leads, so there is nothing to give; see `colorway data status`")
+    others = [one for one in members if one.part is not Part.LEADER]
+    if to is not None:
+        if to == leader.host:
+            raise MembersError(f"{store}: {to} leads already")
+        named = next((one for one in others if one.host == to), None)
+        if named is None:
+            known = ", ".join(one.host for one in others) or "none"
+            raise MembersError(f"{store}: {to} has no member that could lead; others than the leader: {known}")
+        others = [named]
+    ready = [one for one in others if one.is_well]
+    synchronous = any(one.part is Part.SYNC_STANDBY for one in members)
+    ready = [one for one in ready if one.part is Part.SYNC_STANDBY or not synchronous]
+    if not ready:
+        states = "; ".join(f"{one.host} is a {one.part.value}, {one.state}" for one in others) or "there is none"
+        raise MembersError(
+            f"{store}: no other member has all that {leader.host} has, so commits could be lost: {states}; "
+            "nothing was changed"
+        )
+    return ready[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Switchover:
+    """Gives the lead of one store to another member."""
+
+    cluster: Cluster
+    hold: Hold
+    say: Callable[[str], None]
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+
+    def run(self, *, to: str | None = None, dry: bool = False) -> None:
+        """Give it, and wait until all is well; `dry` says who would get it and changes nothing.
+
+        Raises:
+            MembersError: nobody can lead, and nothing was changed; or the new leader is not well in time.
+        """
+        store, members = self.cluster.store, self.cluster.members()
+        chosen, leader = candidate(members, store=store, to=to), members[0]
+        what = f"{store}: the lead goes from {leader.host} to {chosen.host}"
+        if dry:
+            self.say(f"{what}; clients wait some seconds, and what is in a transaction of longer than that fails")
+            return
+        with self.hold(f"give the lead of {store} to {chosen.host}"):
+            self.cluster.patronictl(
+                "switchover", "--leader", leader.host, "--candidate", chosen.host, "--force", self.cluster.store
+            )
+            self._await(chosen.host)
+        self.say(f"{what}, and all of its members are well")
+
+    def _await(self, host: str) -> None:
+        ends = self.clock() + WELL_WITHIN
+        while True:
+            members = self.cluster.members()
+            if members[0].host == host and all(one.is_well for one in members):
+                return
+            if self.clock() > ends:
+                states = "; ".join(f"{one.host} is a {one.part.value}, {one.state}" for one in members)
+                raise MembersError(
+                    f"{self.cluster.store}: not all is well {WELL_WITHIN:.0f} s after the switchover: {states}; "
+                    "see `colorway data status`"
+                )
+            self.sleep(_POLL)
