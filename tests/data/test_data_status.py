@@ -1,0 +1,113 @@
+"""What is wrong with a store is said with the one command that helps."""
+
+from __future__ import annotations
+
+import pytest
+
+from colorway.data.status import status
+from colorway.errors import ColorwayError
+from colorway.swarm.connections import RefusedError
+from tests.support.specs import demo_spec
+from tests.support.stores import listed, replicated_spec
+
+LEADER, SYNC = ("db1", "Leader", "running"), ("db2", "Sync Standby", "streaming")
+ETCD = '"MemberID" : {own}\n"Leader" : 1\n'
+
+
+def asking(members, *, lost=()):
+    """Return who answers for the members and etcd; hosts that are lost do not."""
+
+    def ask(host, service, command):
+        if host.name in lost:
+            raise RefusedError(f"{host.name}: it does not run there", status=404, said="")
+        if command[0] == "etcdctl":
+            return ETCD.format(own={"db1": 1, "db2": 2, "mon1": 3}[host.name])
+        return listed(*members)
+
+    return ask
+
+
+def test_all_is_well_and_nothing_helps():
+    found = status(replicated_spec(), ask=asking([LEADER, SYNC]))
+    assert [(row.store, row.host, row.part, row.state, row.behind) for row in found.rows] == [
+        ("postgres", "db1", "leader", "running", ""),
+        ("postgres", "db2", "sync standby", "streaming", "nothing"),
+        ("etcd", "db1", "leader", "running", ""),
+        ("etcd", "db2", "follower", "running", ""),
+        ("etcd", "mon1", "follower", "running", ""),
+    ]
+    assert found.wrong == ()
+
+
+@pytest.mark.parametrize(
+    ("members", "lost", "wrong"),
+    [
+        (
+            [LEADER],
+            ("db2",),
+            [
+                ("postgres: the member on db2 is not there", "colorway up lab, once the host is back"),
+                (
+                    "postgres: commits are on the leader alone, whose loss would take the newest",
+                    "colorway up lab, once another member's host is back",
+                ),
+                (
+                    "etcd on db2 does not answer; one more, and nobody could lead anew",
+                    "colorway up lab, once the host is back",
+                ),
+            ],
+        ),
+        (
+            [LEADER, ("db2", "Replica", "starting")],
+            (),
+            [
+                (
+                    "postgres: db2 does not follow: starting",
+                    "docker service logs lab-postgres-db2, on a manager",
+                ),
+                (
+                    "postgres: commits are on the leader alone, whose loss would take the newest",
+                    "colorway up lab, once another member's host is back",
+                ),
+            ],
+        ),
+        (
+            [("db1", "Replica", "running"), ("db2", "Replica", "running")],
+            (),
+            [
+                ("postgres: nobody leads, so that nothing can be written", "colorway up lab"),
+                ("postgres: db1 does not follow: running", "docker service logs lab-postgres-db1, on a manager"),
+                ("postgres: db2 does not follow: running", "docker service logs lab-postgres-db2, on a manager"),
+            ],
+        ),
+        (
+            [LEADER, SYNC],
+            ("db2", "mon1"),
+            [
+                (
+                    "etcd on db2, mon1 does not answer, and 1 of 3 are no majority: nobody could lead anew",
+                    "colorway up lab, once the host is back",
+                )
+            ],
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_with_what_helps(members, lost, wrong):
+    found = status(replicated_spec(), ask=asking(members, lost=lost))
+    assert [(one.what, one.helps) for one in found.wrong] == wrong
+
+
+def test_members_that_do_not_answer_are_rows_of_the_table():
+    found = status(replicated_spec(), ask=asking([], lost=("db1", "db2")))
+    assert [(row.host, row.state) for row in found.rows[:2]] == [("db1", "does not answer"), ("db2", "does not answer")]
+    assert found.wrong[0].what.startswith("postgres: no member answers: db1: ")
+
+
+def test_where_commits_wait_for_nobody_a_lonely_leader_is_no_problem():
+    found = status(replicated_spec(durability="asynchronous"), ask=asking([LEADER, ("db2", "Replica", "streaming")]))
+    assert found.wrong == ()
+
+
+def test_a_stack_without_members_is_told_where_to_look():
+    with pytest.raises(ColorwayError, match="no data store has several members; `colorway status local` says how"):
+        status(demo_spec(), ask=asking([]))

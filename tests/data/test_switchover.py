@@ -1,0 +1,107 @@
+"""The lead goes to a member that has all, or to nobody."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+import pytest
+
+from colorway.data.members import MembersError, cluster, read_members
+from colorway.data.switchover import Switchover, candidate
+from tests.support.stores import listed, replicated_spec
+
+LEADER, SYNC = ("db1", "Leader", "running"), ("db2", "Sync Standby", "streaming")
+REPLICA = ("db3", "Replica", "streaming")
+
+
+@pytest.mark.parametrize(
+    ("members", "to", "chosen"),
+    [
+        ([LEADER, SYNC], None, "db2"),
+        ([LEADER, REPLICA, SYNC], None, "db2"),
+        ([LEADER, SYNC], "db2", "db2"),
+        # Without synchronous ones nobody promised that all is there.
+        ([LEADER, REPLICA], None, "db3"),
+    ],
+)
+def test_the_lead_goes_to_whoever_has_all(members, to, chosen):
+    assert candidate(read_members(listed(*members)), store="postgres", to=to).host == chosen
+
+
+@pytest.mark.parametrize(
+    ("members", "to", "said"),
+    [
+        ([SYNC], None, "postgres: nobody leads, so there is nothing to give"),
+        ([LEADER, SYNC], "db1", "postgres: db1 leads already"),
+        ([LEADER, SYNC], "db9", "postgres: db9 has no member that could lead; others than the leader: db2"),
+        (
+            [LEADER],
+            None,
+            "no other member has all that db1 has, so commits could be lost: there is none; nothing",
+        ),
+        ([LEADER, ("db2", "Sync Standby", "stopped")], None, "db2 is a sync standby, stopped; nothing was changed"),
+        ([LEADER, REPLICA, SYNC], "db3", "db3 is a replica, streaming; nothing was changed"),
+    ],
+)
+def test_it_goes_to_nobody_who_lacks_something(members, to, said):
+    with pytest.raises(MembersError, match=said):
+        candidate(read_members(listed(*members)), store="postgres", to=to)
+
+
+class Patroni:
+    """Members that do as they are told, some time later."""
+
+    def __init__(self, *, well_after: int = 2) -> None:
+        self.leader, self.well_after = "db1", well_after
+        self.told, self.held, self.said = [], [], []
+        self.now = 0.0
+
+    def ask(self, host, service, command):
+        if command[3] == "list":
+            other = "db2" if self.leader == "db1" else "db1"
+            self.well_after -= bool(self.told)
+            state = "streaming" if not self.told or self.well_after <= 0 else "starting"
+            return listed((self.leader, "Leader", "running"), (other, "Sync Standby", state))
+        assert self.held == ["held"], "nothing is changed before the lock is held"
+        self.told.append(command[3:])
+        self.leader = command[command.index("--candidate") + 1]
+        return ""
+
+    @contextmanager
+    def hold(self, reason):
+        self.held.append("held")
+        try:
+            yield
+        finally:
+            self.held.append("let go")
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+    def switchover(self):
+        found = cluster(replicated_spec(), "postgres", ask=self.ask)
+        return Switchover(cluster=found, hold=self.hold, say=self.said.append, sleep=self.sleep, clock=lambda: self.now)
+
+
+def test_a_switchover_holds_the_lock_until_all_is_well():
+    patroni = Patroni()
+    patroni.switchover().run()
+    assert patroni.told == [("switchover", "--leader", "db1", "--candidate", "db2", "--force", "postgres")]
+    assert patroni.held == ["held", "let go"]
+    assert patroni.said == ["postgres: the lead goes from db1 to db2, and all of its members are well"]
+
+
+def test_what_would_be_done_is_said_and_not_done():
+    patroni = Patroni()
+    patroni.switchover().run(dry=True)
+    assert (patroni.told, patroni.held) == ([], [])
+    assert patroni.said[0].startswith("postgres: the lead goes from db1 to db2; clients wait some seconds")
+
+
+def test_members_that_are_not_well_in_time_are_named():
+    patroni = Patroni(well_after=10_000)
+    with pytest.raises(
+        MembersError, match=r"not all is well 120 s after the switchover: .*db1 is a sync standby, starting"
+    ):
+        patroni.switchover().run()
+    assert patroni.held == ["held", "let go"]

@@ -1,0 +1,42 @@
+"""A stack whose PostgreSQL has two members, and what its members would say."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from colorway.spec.platform_spec import PlatformSpec
+from tests.support.specs import HOST_KEY, demo_spec
+
+ROLES = {
+    "lb1": ["load-balancer"],
+    "app1": ["web"],
+    "app2": ["web"],
+    "db1": ["manager", "database"],
+    "db2": ["manager", "database"],
+    "mon1": ["manager", "monitoring"],
+}
+HOSTS = tuple(
+    {"name": name, "address": f"10.0.0.{number}", "roles": roles, "host-key": HOST_KEY}
+    for number, (name, roles) in enumerate(ROLES.items(), start=11)
+)
+
+
+def replicated_spec(**postgres: Any) -> PlatformSpec:
+    """Return the demo on six hosts; its PostgreSQL has two members, and what else is said of it."""
+    return demo_spec(
+        settings={"hosts": list(HOSTS), "environment": "lab"},
+        overrides={"data-stores": {"postgres": {"members": 2, **postgres}}},
+        stack="lab",
+    )
+
+
+def listed(*members: tuple[str, str, str]) -> str:
+    """Return what Patroni lists: of each member its host, role and state."""
+    return json.dumps(
+        [
+            {"Cluster": "postgres", "Member": host, "Role": role, "State": state, "TL": 1}
+            | ({} if role == "Leader" else {"Receive Lag": 0})
+            for host, role, state in members
+        ]
+    )
