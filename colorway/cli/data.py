@@ -15,6 +15,8 @@ from rich.table import Table
 from colorway.cli.invocation import runnable
 from colorway.spec.hosts import HostSpec
 from colorway.spec.platform_spec import PlatformSpec
+from colorway.swarm.connections import Connection
+from colorway.swarm.inside import Inside
 
 Stack = Annotated[str, typer.Argument(help="Name of the stack: Pulumi.<name>.yaml.", show_default=False)]
 Store = Annotated[str, typer.Argument(help="Name of the data store in the platform file.", show_default=False)]
@@ -64,19 +66,23 @@ class Commands:
         dry_run: DryRun = False,
     ) -> None:
         """Give the lead of a data store to another member; its clients wait some seconds."""
+        from colorway.data.entries import Entries  # noqa: PLC0415
         from colorway.data.members import cluster  # noqa: PLC0415 - what only this command needs
         from colorway.data.switchover import Switchover  # noqa: PLC0415
 
         spec = self._read(stack)
         found = cluster(spec, store, ask=_ask)
-        given = Switchover(cluster=found, hold=lambda reason: self._hold(spec, reason), say=self._say)
-        given.run(to=to, dry=dry_run)
+        entries = Entries(spec=spec, store=store, ask=lambda host, *words: _inside(host).each(*words))
+        hold = lambda reason: self._hold(spec, reason)  # noqa: E731
+        Switchover(cluster=found, entries=entries, hold=hold, say=self._say).run(to=to, dry=dry_run)
 
 
 def _ask(host: HostSpec, service: str, command: Sequence[str]) -> str:
-    from colorway.swarm.services import Swarm  # noqa: PLC0415 - what only these commands need
+    return _inside(host).said(service, command)
 
-    return Swarm(host).said_in(service, command)
+
+def _inside(host: HostSpec) -> Inside:
+    return Inside(Connection(host))
 
 
 def register(app: typer.Typer, *, read: ReadSpec, hold: HoldOf, say: Say) -> None:

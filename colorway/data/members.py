@@ -20,6 +20,14 @@ Ask = Callable[[HostSpec, str, Sequence[str]], str]
 """Returns what a command says in the container that a service has on a host; raises DockerError where it fails."""
 
 
+SOCKETS = "/tmp/postgresql"  # noqa: S108 - a container's own
+"""Where a member's superuser comes in."""
+_UNDER_WAY = (
+    "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND xact_start IS NOT NULL "
+    "AND usename NOT IN ('postgres', 'replicator', 'rewinder')"
+)
+
+
 class MembersError(ColorwayError):
     """The members of a data store do not answer, or cannot do what is asked for."""
 
@@ -63,8 +71,10 @@ def read_members(text: str) -> tuple[Member, ...]:
     Raises:
         MembersError: it is no such list.
     """
+    # What it warns of, above all of an etcd that does not answer, stands before it.
+    line = next((line for line in text.splitlines() if line.startswith("[{")), text)
     try:
-        found = [_member(one) for one in json.loads(text)]
+        found = [_member(one) for one in json.loads(line)]
     except (ValueError, KeyError, TypeError, AttributeError):
         raise MembersError("Patroni's list of members is not readable; is its version 4 or newer?") from None
     return tuple(sorted(found, key=lambda one: (one.part is not Part.LEADER, one.host)))
@@ -119,6 +129,17 @@ class Cluster:
             except DockerError as error:
                 reasons.append(str(error))
         raise MembersError(f"{self.store}: no member answers: {'; '.join(reasons)}")
+
+    def transactions(self, leader: str) -> int:
+        """Return how many transactions of clients are under way in the leader.
+
+        Raises:
+            DockerError: it does not answer.
+        """
+        [host] = [one for one in self.hosts if one.name == leader]
+        port = self.spec.store_ports(self.store).main
+        words = ("setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--", "psql", "-XAtqc", _UNDER_WAY)
+        return int(self.on(host, *words, f"host={SOCKETS} port={port} dbname=postgres").split()[-1])
 
     def on(self, host: HostSpec, *command: str) -> str:
         """Return what a command says in the member on a host.

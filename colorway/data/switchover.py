@@ -7,11 +7,16 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from colorway.data.entries import Entries
 from colorway.data.members import Cluster, Member, MembersError, Part
 
 WELL_WITHIN = 120.0
 """Seconds that the new leader and its standby may take to be well."""
-_POLL = 1.0
+ENDED_WITHIN = 10.0
+"""Seconds that transactions may go on before the leader is told to end them."""
+LED_WITHIN = 15.0
+"""Seconds within which the ways to the leader find the new one."""
+_POLL = 0.5
 Hold = Callable[[str], AbstractContextManager[object]]
 """Holds the stack's lock, for a reason in words."""
 
@@ -51,6 +56,7 @@ class Switchover:
     """Gives the lead of one store to another member."""
 
     cluster: Cluster
+    entries: Entries
     hold: Hold
     say: Callable[[str], None]
     sleep: Callable[[float], None] = time.sleep
@@ -69,22 +75,42 @@ class Switchover:
             self.say(f"{what}; clients wait some seconds, and what is in a transaction of longer than that fails")
             return
         with self.hold(f"give the lead of {store} to {chosen.host}"):
-            self.cluster.patronictl(
-                "switchover", "--leader", leader.host, "--candidate", chosen.host, "--force", self.cluster.store
-            )
+            self.entries.pause()
+            try:
+                self._await_transactions(leader.host)
+                self.cluster.patronictl(
+                    "switchover", "--leader", leader.host, "--candidate", chosen.host, "--force", store
+                )
+                self._until(lambda: self.entries.lead_to() == {chosen.host}, within=LED_WITHIN)
+            finally:
+                self.entries.resume()
             self._await(chosen.host)
         self.say(f"{what}, and all of its members are well")
 
+    def _await_transactions(self, leader: str) -> None:
+        """Wait until what is under way has ended; whoever takes longer is told that it fails."""
+        if not self._until(lambda: self.cluster.transactions(leader) == 0, within=ENDED_WITHIN):
+            count = self.cluster.transactions(leader)
+            self.say(f"{self.cluster.store}: {count} transactions are longer than {ENDED_WITHIN:.0f} s, and fail")
+
     def _await(self, host: str) -> None:
-        ends = self.clock() + WELL_WITHIN
-        while True:
-            members = self.cluster.members()
-            if members[0].host == host and all(one.is_well for one in members):
-                return
+        if self._until(lambda: self._is_well(host), within=WELL_WITHIN):
+            return
+        states = "; ".join(f"{one.host} is a {one.part.value}, {one.state}" for one in self.cluster.members())
+        raise MembersError(
+            f"{self.cluster.store}: not all is well {WELL_WITHIN:.0f} s after the switchover: {states}; "
+            "see `colorway data status`"
+        )
+
+    def _is_well(self, leader: str) -> bool:
+        members = self.cluster.members()
+        return members[0].host == leader and all(one.is_well for one in members)
+
+    def _until(self, condition: Callable[[], bool], *, within: float) -> bool:
+        """Wait until something holds, and return whether it does within some seconds."""
+        ends = self.clock() + within
+        while not condition():
             if self.clock() > ends:
-                states = "; ".join(f"{one.host} is a {one.part.value}, {one.state}" for one in members)
-                raise MembersError(
-                    f"{self.cluster.store}: not all is well {WELL_WITHIN:.0f} s after the switchover: {states}; "
-                    "see `colorway data status`"
-                )
+                return False
             self.sleep(_POLL)
+        return True

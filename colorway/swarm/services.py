@@ -15,11 +15,10 @@ from colorway.spec.hosts import HostSpec
 from colorway.spec.names import COLOR_LABEL, ONE_OFF_LABEL, SERVICE_LABEL, STACK_LABEL, registry_host
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.swarm.connections import Connection, DockerError, MissingError, NoAnswerError, RefusedError, repeated
+from colorway.swarm.inside import SERVICE_OF_CONTAINER, Inside
 from colorway.swarm.nodes import Nodes
 from colorway.swarm.tasks import TaskState, task_state, why_refused
 
-SERVICE_OF_CONTAINER = "com.docker.swarm.service.name"
-"""Label that Swarm gives to a task's container; the value is the service's name."""
 _REMOVERS = {
     "service": "remove_service",
     "network": "remove_network",
@@ -248,41 +247,10 @@ class Swarm:
             raise RefusedError(f"{self._host.name}: there is no {what}", status=404, said="no such file")
         return text
 
-    def said_in(self, service: str, command: Sequence[str]) -> str:
-        """Return what a command says in the one container that a service has on this host.
-
-        Raises:
-            RefusedError: it has no such container, or the command fails; with its last words.
-            NoAnswerError: Docker does not answer.
-        """
-        what = f"{command[0]} in {service}"
-        code, said = self._ran(what, service, command)
-        if code is None:
-            raise MissingError(f"{self._host.name}: {what}: it does not run there", status=404, said=said)
-        if code:
-            last = (said.strip() or f"exit code {code}").splitlines()[-1]
-            raise RefusedError(f"{self._host.name}: {what}: {last}", status=500, said=said)
-        return said
-
     def _said(self, what: str, service: str, command: Sequence[str]) -> str:
         """Return what a command prints in the one container that a service has on this host; empty without one."""
-        return self._ran(what, service, command)[1]
-
-    def _ran(self, what: str, service: str, command: Sequence[str]) -> tuple[int | None, str]:
-        """Return the exit code of a command in the one container that a service has here, and what it printed."""
-        filters = {"label": f"{SERVICE_OF_CONTAINER}={service}", "status": "running"}
-
-        def answer(api: Any) -> tuple[int | None, str]:  # noqa: ANN401 - docker-py is untyped here
-            found = api.containers(filters=filters)
-            if len(found) != 1:
-                return None, ""
-            run = api.exec_create(found[0]["Id"], list(command), tty=True)
-            # docker-py reads this without a time limit; the socket has one.
-            with api.exec_start(run["Id"], tty=True, socket=True) as output:
-                said = bytes(output.read()).decode(errors="replace").replace("\r\n", "\n")
-            return int(api.exec_inspect(run["Id"])["ExitCode"] or 0), said
-
-        return self._engine.ask(what, answer)
+        ran = Inside(self._engine).each(service, command, what=what)
+        return ran[0].said if len(ran) == 1 else ""
 
     def live_generations(self, spec: PlatformSpec, *, without: Collection[str] = ()) -> dict[str, str | None]:
         """Return the generation that each load balancer serves, by host: asked of that host's own engine.

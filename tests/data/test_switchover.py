@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 
 import pytest
 
+from colorway.data.entries import LONGEST_PAUSE, Entries, live_servers
 from colorway.data.members import MembersError, cluster, read_members
 from colorway.data.switchover import Switchover, candidate
+from colorway.render.templates import fill_in
+from colorway.swarm.connections import NoAnswerError, RefusedError
+from colorway.swarm.inside import Ran
 from tests.support.stores import listed, replicated_spec
 
 LEADER, SYNC = ("db1", "Leader", "running"), ("db2", "Sync Standby", "streaming")
@@ -48,21 +53,37 @@ def test_it_goes_to_nobody_who_lacks_something(members, to, said):
         candidate(read_members(listed(*members)), store="postgres", to=to)
 
 
+STATISTICS = (
+    "HTTP/1.0 200 OK\n\n# pxname,svname,status,\nalive,FRONTEND,OPEN,\nwrite,FRONTEND,OPEN,\nwrite,db1,{db1},\n"
+    "write,db2,{db2},\nwrite,BACKEND,UP,\nread,db1,UP,\n"
+)
+"""As HAProxy 3.2 has it, of its many columns those that count."""
+POOL = {"direct": "postgres-direct", "mode": "transaction", "size": 20, "clients": 100, "ca": "/ca"}
+
+
 class Patroni:
     """Members that do as they are told, some time later."""
 
     def __init__(self, *, well_after: int = 2) -> None:
         self.leader, self.well_after = "db1", well_after
+        self.paused, self.fails, self.under_way = False, False, 3
         self.told, self.held, self.said = [], [], []
         self.now = 0.0
 
     def ask(self, host, service, command):
+        if command[0] == "setpriv":
+            assert self.paused, "new transactions would come for ever"
+            self.under_way -= 1
+            return f"{self.under_way}\n"
         if command[3] == "list":
             other = "db2" if self.leader == "db1" else "db1"
             self.well_after -= bool(self.told)
             state = "streaming" if not self.told or self.well_after <= 0 else "starting"
             return listed((self.leader, "Leader", "running"), (other, "Sync Standby", state))
         assert self.held == ["held"], "nothing is changed before the lock is held"
+        assert self.paused, "clients wait meanwhile"
+        if self.fails:
+            raise RefusedError("db1: patronictl: no", status=500, said="no")
         self.told.append(command[3:])
         self.leader = command[command.index("--candidate") + 1]
         return ""
@@ -75,12 +96,24 @@ class Patroni:
         finally:
             self.held.append("let go")
 
+    def ask_each(self, host, service, command):
+        if host.name == "app2":
+            raise NoAnswerError("app2: Docker does not answer")
+        if service == "lab-postgres":
+            assert self.held == ["held"], "nobody waits before the lock is held"
+            self.paused = "USR1" in command[2]
+            return [Ran(code=0, said="")]
+        assert service == "lab-postgres-direct"
+        return [Ran(code=0, said=STATISTICS.format(**{"db1": "DOWN", "db2": "DOWN", self.leader: "UP"}))]
+
     def sleep(self, seconds):
         self.now += seconds
 
     def switchover(self):
         found = cluster(replicated_spec(), "postgres", ask=self.ask)
-        return Switchover(cluster=found, hold=self.hold, say=self.said.append, sleep=self.sleep, clock=lambda: self.now)
+        entries = Entries(spec=replicated_spec(), store="postgres", ask=self.ask_each)
+        more = {"say": self.said.append, "sleep": self.sleep, "clock": lambda: self.now}
+        return Switchover(cluster=found, entries=entries, hold=self.hold, **more)
 
 
 def test_a_switchover_holds_the_lock_until_all_is_well():
@@ -89,6 +122,34 @@ def test_a_switchover_holds_the_lock_until_all_is_well():
     assert patroni.told == [("switchover", "--leader", "db1", "--candidate", "db2", "--force", "postgres")]
     assert patroni.held == ["held", "let go"]
     assert patroni.said == ["postgres: the lead goes from db1 to db2, and all of its members are well"]
+    assert not patroni.paused, "clients go on"
+
+
+def test_clients_go_on_whatever_becomes_of_it():
+    patroni = Patroni()
+    patroni.fails = True
+    with pytest.raises(MembersError, match="no member answers"):
+        patroni.switchover().run()
+    assert not patroni.paused
+
+
+def test_who_has_begun_something_long_is_told():
+    patroni = Patroni()
+    patroni.under_way = 1_000
+    patroni.switchover().run()
+    assert re.fullmatch(r"postgres: \d+ transactions are longer than 10 s, and fail", patroni.said[0])
+    assert patroni.told, "and nobody else waits for them"
+
+
+def test_a_pool_goes_on_by_itself_before_its_clients_are_given_up():
+    waits = re.search(r"^query_wait_timeout = (\d+)$", fill_in("stores/pgbouncer.ini.j2", **POOL), re.MULTILINE)
+    assert waits
+    assert int(waits[1]) - LONGEST_PAUSE >= 15
+
+
+def test_haproxys_statistics_say_who_is_led_to():
+    assert live_servers(STATISTICS.format(db1="UP 1/2", db2="DOWN")) == {"db1"}
+    assert live_servers("HTTP/1.0 503 Service Unavailable\n\nno") == set()
 
 
 def test_what_would_be_done_is_said_and_not_done():

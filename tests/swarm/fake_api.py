@@ -12,7 +12,8 @@ from docker.errors import APIError, NotFound
 from colorway.spec.hosts import HostSpec
 from colorway.spec.names import STACK_LABEL
 from colorway.swarm.connections import Connection
-from colorway.swarm.services import SERVICE_OF_CONTAINER, Swarm
+from colorway.swarm.inside import SERVICE_OF_CONTAINER
+from colorway.swarm.services import Swarm
 from tests.support.specs import THIS_MACHINE
 
 HERE = HostSpec.model_validate(THIS_MACHINE[0])

@@ -29,7 +29,8 @@ from colorway.swarm.connections import (
     NoAnswerError,
     RefusedError,
 )
-from colorway.swarm.services import SERVICE_OF_CONTAINER, Swarm, SwarmObject
+from colorway.swarm.inside import SERVICE_OF_CONTAINER, Ran
+from colorway.swarm.services import Swarm, SwarmObject
 from colorway.swarm.ssh import docker_command
 from colorway.swarm.transport import engine_here
 from tests.support.specs import HOST_KEY, REMOTE_HOSTS, small_spec
@@ -400,6 +401,9 @@ def test_a_file_of_a_container_is_its_text_and_a_missing_one_is_said() -> None:
         def exec_start(self, name, tty, socket):
             return io.BytesIO(self.printed)
 
+        def exec_inspect(self, name):
+            return {"ExitCode": 0}
+
     api = Printing()
     with pytest.raises(RefusedError, match=r"there is no /etc/x\.crt of test-lb"):
         swarm_of(api).file_of("test-lb", "/etc/x.crt")
@@ -418,7 +422,7 @@ def test_each_load_balancer_is_asked_on_its_own_host_and_a_silent_one_is_none(mo
             asked.append(self.host.name)
             if self.host.name == "lb2":
                 raise NoAnswerError("lb2: Docker does not answer")
-            return b"abc"
+            return (Ran(code=0, said="abc"),)
 
     monkeypatch.setattr("colorway.swarm.services.Connection", Elsewhere)
     spec = small_spec(hosts=REMOTE_HOSTS)

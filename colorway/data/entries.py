@@ -1,0 +1,76 @@
+"""What stands before the members of a data store: pools that let clients wait, and the way to the leader."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from colorway.data.members import MembersError
+from colorway.spec import names
+from colorway.spec.hosts import HostSpec, Role
+from colorway.spec.platform_spec import PlatformSpec
+from colorway.swarm.connections import DockerError
+from colorway.swarm.inside import Ran
+
+AskEach = Callable[[HostSpec, str, Sequence[str]], Sequence[Ran]]
+"""Runs a command in each container that a service has on a host."""
+LONGEST_PAUSE = 40
+"""Seconds after which a pool goes on by itself, whatever became of who made it wait; its clients would wait 60."""
+_PAUSE = f"kill -USR1 1; (sleep {LONGEST_PAUSE}; kill -USR2 1) >/dev/null 2>&1 &"
+"""PgBouncer's words for PAUSE and RESUME."""
+_LIVE = "exec 3<>/dev/tcp/127.0.0.1/8404 && printf 'GET /stats;csv HTTP/1.0\\r\\n\\r\\n' >&3 && timeout 5 cat <&3"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entries:
+    """The programs before a store's members."""
+
+    spec: PlatformSpec
+    store: str
+    ask: AskEach
+
+    def pause(self) -> int:
+        """Let the pools' clients wait once what they have begun has ended; return how many pools do.
+
+        Raises:
+            MembersError: none could be told.
+        """
+        told = self._everywhere(self.store, ("sh", "-c", _PAUSE))
+        if not told:
+            raise MembersError(f"{self.store}: no pool could be told to wait; nothing was changed")
+        return len(told)
+
+    def resume(self) -> None:
+        """Let them go on."""
+        self._everywhere(self.store, ("sh", "-c", "kill -USR2 1"))
+
+    def lead_to(self) -> set[str]:
+        """Return the hosts whose members any of the ways leads to: one, unless the lead is just moving."""
+        found: set[str] = set()
+        for ran in self._everywhere(names.direct(self.store), ("bash", "-c", _LIVE)):
+            found |= live_servers(ran.said)
+        return found
+
+    def _everywhere(self, logical: str, command: Sequence[str]) -> list[Ran]:
+        service, ran = names.service(self.spec.stack, logical), []
+        for host in self.spec.hosts(Role.WEB):
+            try:
+                ran += [one for one in self.ask(host, service, command) if one.code == 0]
+            except DockerError:
+                # Whoever does not answer serves nobody that could be told of.
+                continue
+        return ran
+
+
+def live_servers(text: str, *, backend: str = "write") -> set[str]:
+    """Return the servers that HAProxy leads to, given its statistics as CSV, after the head of an HTTP answer."""
+    lines = text[text.find("# pxname") :].splitlines()
+    rows = csv.DictReader(line.removeprefix("# ") for line in lines)
+    return {
+        row["svname"]
+        for row in rows
+        if row.get("pxname") == backend
+        and row["svname"] not in {"FRONTEND", "BACKEND"}
+        and (row.get("status") or "").startswith("UP")
+    }

@@ -1,0 +1,74 @@
+"""Commands in the containers that a service has on one host."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from colorway.swarm.connections import Connection, MissingError, RefusedError
+
+SERVICE_OF_CONTAINER = "com.docker.swarm.service.name"
+"""Label that Swarm gives to each container of a service."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """A command that has run in a container."""
+
+    code: int
+    """Its exit code."""
+    said: str
+    """What it printed, on both of its outputs."""
+
+
+class Inside:
+    """Runs commands in the containers of one host."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Take how the host's engine is asked."""
+        self._engine = connection
+
+    def each(self, service: str, command: Sequence[str], *, what: str | None = None) -> tuple[Ran, ...]:
+        """Run a command in each container that a service has on this host, and return what became of it.
+
+        Args:
+            service: The service's name in the swarm.
+            command: Program and arguments.
+            what: The question in words; none = the program's name.
+
+        Raises:
+            NoAnswerError: Docker does not answer.
+        """
+        filters = {"label": f"{SERVICE_OF_CONTAINER}={service}", "status": "running"}
+
+        def answer(api: Any) -> tuple[Ran, ...]:  # noqa: ANN401 - docker-py is untyped here
+            return tuple(_run(api, one["Id"], command) for one in api.containers(filters=filters))
+
+        return self._engine.ask(what or f"{command[0]} in {service}", answer)
+
+    def said(self, service: str, command: Sequence[str]) -> str:
+        """Return what a command says in the one container that a service has on this host.
+
+        Raises:
+            MissingError: it has none, or several.
+            RefusedError: the command fails; with its last words.
+            NoAnswerError: Docker does not answer.
+        """
+        ran, what = self.each(service, command), f"{self._engine.host.name}: {command[0]} in {service}"
+        if len(ran) != 1:
+            found = "it does not run there" if not ran else f"{len(ran)} of it run there"
+            raise MissingError(f"{what}: {found}", status=404, said=found)
+        [one] = ran
+        if one.code:
+            last = (one.said.strip() or f"exit code {one.code}").splitlines()[-1]
+            raise RefusedError(f"{what}: {last}", status=500, said=one.said)
+        return one.said
+
+
+def _run(api: Any, container: str, command: Sequence[str]) -> Ran:  # noqa: ANN401 - docker-py is untyped here
+    run = api.exec_create(container, list(command), tty=True)
+    # docker-py reads this without a time limit; the socket has one.
+    with api.exec_start(run["Id"], tty=True, socket=True) as output:
+        said = bytes(output.read()).decode(errors="replace").replace("\r\n", "\n")
+    return Ran(code=int(api.exec_inspect(run["Id"])["ExitCode"] or 0), said=said)
