@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pulumi
 
+from colorway.render.templates import entry
 from colorway.spec import names
 from colorway.spec.hosts import HostSpec, Role
 from colorway.spec.platform_spec import PlatformSpec
@@ -14,6 +15,7 @@ from colorway.spec.stores.replication import etcd_ports
 from colorway.spec.task.health import HealthSpec
 from colorway.spec.task.policies import Order, UpdatePolicy
 from components.database.authority import CA_PATH, MEMBER_FILE, Authority
+from components.entry import ENTRY_COMMAND, entry_script
 from components.swarm_service import SwarmService
 from components.swarm_spec import HOST_NETWORK, Mount, SwarmServiceSpec
 
@@ -39,6 +41,7 @@ class Replication(pulumi.ComponentResource):
         managers = spec.hosts(Role.MANAGER)
         hosts = tuple(host for host in spec.settings.hosts if host in managers or host.has(Role.DATABASE))
         self.authority = Authority(f"{name}-authority", spec, hosts=hosts, opts=pulumi.ResourceOptions(parent=self))
+        begins = entry_script("etcd", entry("etcd"), stack=spec.stack, parent=self)
         before: list[pulumi.Resource] = []
         for host in managers:
             service = SwarmService(
@@ -46,7 +49,7 @@ class Replication(pulumi.ComponentResource):
                 _service(spec, etcd, host=host),
                 networks=[HOST_NETWORK],
                 secrets=[self.authority.members[host.name]],
-                configs=[self.authority.ca],
+                configs=[begins, self.authority.ca],
                 opts=pulumi.ResourceOptions(parent=self, depends_on=before, protect=spec.is_guarded or None),
             )
             before = [service]
@@ -55,18 +58,14 @@ class Replication(pulumi.ComponentResource):
 
 def _service(spec: PlatformSpec, etcd: EtcdSpec, *, host: HostSpec) -> SwarmServiceSpec:
     ports, logical = etcd_ports(spec.settings.network.host_ports), names.etcd(host.name)
+    managers = spec.hosts(Role.MANAGER)
     clients, peers = (f"https://{host.address}:{port}" for port in (ports.main, ports.other))
-    cluster = ",".join(f"{one.name}=https://{one.address}:{ports.other}" for one in spec.hosts(Role.MANAGER))
     flags = {
-        "name": host.name,
-        "data-dir": f"{VOLUME}/data",
         "listen-client-urls": clients,
         "advertise-client-urls": clients,
         "listen-peer-urls": peers,
         "initial-advertise-peer-urls": peers,
-        "initial-cluster": cluster,
         "initial-cluster-token": spec.stack,
-        "initial-cluster-state": "new",
         "cert-file": MEMBER,
         "key-file": MEMBER,
         "trusted-ca-file": CA_PATH,
@@ -85,8 +84,17 @@ def _service(spec: PlatformSpec, etcd: EtcdSpec, *, host: HostSpec) -> SwarmServ
     return SwarmServiceSpec(
         service_name=names.service(spec.stack, logical),
         image=spec.shared_image(build=etcd.build, image=etcd.image).reference,
-        entrypoint=("etcd",),
+        entrypoint=ENTRY_COMMAND,
         command=tuple(f"--{flag}={value}" for flag, value in flags.items()),
+        env={
+            "COLORWAY_NAME": host.name,
+            "COLORWAY_DATA": f"{VOLUME}/data",
+            "COLORWAY_PEER": peers,
+            "COLORWAY_CLUSTER": ",".join(f"{one.name}=https://{one.address}:{ports.other}" for one in managers),
+            "COLORWAY_OTHERS": ",".join(f"https://{one.address}:{ports.main}" for one in managers if one != host),
+            "COLORWAY_CA": CA_PATH,
+            "COLORWAY_MEMBER": MEMBER,
+        },
         # Of its peers' port: clients are answered once two of three are there, and the first one begins alone.
         health=("CMD-SHELL", f"bash -c '</dev/tcp/{host.address}/{ports.other}'"),
         health_policy=HealthSpec(
