@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from colorway.config.stack_files import stack_file
+from colorway.data.members import Part, cluster
 from colorway.errors import ColorwayError
 from colorway.hosts.leaving import Leaving
 from colorway.hosts.moving import MOVED_WITHIN, Moving
@@ -19,6 +20,7 @@ from colorway.spec.base import hint
 from colorway.spec.hosts import HostSpec, Role, is_majority
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.swarm.connections import Connection
+from colorway.swarm.inside import Inside
 from colorway.swarm.nodes import Nodes
 from colorway.swarm.services import Swarm
 
@@ -55,7 +57,9 @@ def why_not(
     edge = [one.name for one in there if one.has(Role.LOAD_BALANCER)]
     if host.has(Role.LOAD_BALANCER) and not edge:
         return f"{host.name} is the only load balancer that is there"
-    ours = names.edge_services(spec.stack, host.name)
+    ours = names.edge_services(spec.stack, host.name) | spec.inventory().resting_with(
+        host.name, there=[one.name for one in there]
+    )
     alone = [
         service.name
         for service in spec.inventory().declared
@@ -111,7 +115,8 @@ class Upkeep:
     def _drain(self, host: HostSpec, *, stops: bool) -> None:
         nodes = self._nodes(host)
         down = nodes.down()
-        if reason := why_not(self.spec, host, stops=stops, resting=nodes.resting(), down=down):
+        reason = why_not(self.spec, host, stops=stops, resting=nodes.resting(), down=down)
+        if reason or (reason := self._why_it_leads(host)):
             raise ColorwayError(f"{self.spec.stack}: {reason}")
         node = nodes.of(host.name)
         if node is not None and host.name not in down:
@@ -123,6 +128,17 @@ class Upkeep:
             )
         self._await_services(host, rests=True)
         self.say(f"{host.name} rests: its tasks run on other hosts")
+
+    def _why_it_leads(self, host: HostSpec) -> str | None:
+        """Return which data store a host leads, and what helps; None where it leads none."""
+        for store in self.spec.replicated_stores:
+            members = cluster(self.spec, store, ask=lambda there, *words: Inside(self.connect(there)).said(*words))
+            if any(one.part is Part.LEADER and one.host == host.name for one in members.members()):
+                return (
+                    f"{host.name} leads the data store {store}, whose clients would fail; give the lead to another one "
+                    f"first: `colorway data switchover {self.spec.stack} {store}`"
+                )
+        return None
 
     def activate(self, name: str) -> None:
         """Let a host take tasks again, and wait until those that belong there run.
@@ -180,7 +196,7 @@ class Upkeep:
             else:
                 if not node.is_down:
                     self._drain(host, stops=True)
-                elif lost := [volume.name for volume in self.spec.inventory().volumes if volume.host == host]:
+                elif lost := self._only_on(host):
                     self.say(
                         f"{name} is dead, and what only it had is lost: {', '.join(lost)}; restore it from a backup"
                     )
@@ -193,6 +209,12 @@ class Upkeep:
             f"next: write the new machine's address and host-key (ssh-keyscan -t ed25519 ADDRESS) into "
             f"{stack_file(stack)} as {name}, or leave {name} out of it; then `colorway up {stack}`"
         )
+
+    def _only_on(self, host: HostSpec) -> list[str]:
+        """Return the volumes that nobody else has the data of; a member's has the name of its service."""
+        inventory = self.spec.inventory()
+        elsewhere = {one.name for one in inventory.services if one.peers}
+        return [one.name for one in inventory.volumes if one.host == host and one.name not in elsewhere]
 
     def _restart(self, host: HostSpec) -> None:
         before = self._boot(host)
@@ -221,6 +243,10 @@ class Upkeep:
         return list(self.connect(host).ask("its tasks", lambda api: api.containers(filters={"label": _TASK})))
 
     def _await_services(self, host: HostSpec, *, rests: bool) -> None:
-        """Wait until all services have the tasks that they want, but for those of a load balancer that rests."""
-        idle = names.edge_services(self.spec.stack, host.name) if rests else frozenset[str]()
+        """Wait until all services have the tasks that they want, but for those that rest with their host."""
+        there = [one.name for one in self.spec.settings.hosts if one.name != host.name]
+        idle = names.edge_services(self.spec.stack, host.name) | self.spec.inventory().resting_with(
+            host.name, there=there
+        )
+        idle = idle if rests else frozenset[str]()
         self._moving(host).await_services(idle=idle)

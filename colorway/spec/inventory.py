@@ -6,7 +6,7 @@ here, in `KINDS`, and one component that makes it; the program's tests compare t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -59,6 +59,14 @@ class Inventory:
         here = [one for one in self.declared if one.host in {None, host.name} and host.has(one.role)]
         found = (port for one in self.declared for port in one.ports if port.is_everywhere or one in here)
         return tuple(dict.fromkeys(found))
+
+    def resting_with(self, host: str, *, there: Collection[str]) -> frozenset[str]:
+        """Return the services that may rest with their host, since enough others of the hosts that are there go on."""
+        return frozenset(
+            one.name
+            for one in self.services
+            if one.host == host and one.peers and len(set(one.peers).intersection(there)) >= one.peers_needed
+        )
 
     def host_ports_on(self, host: HostSpec) -> tuple[int, ...]:
         """Return the TCP ports of a host that its own services have there, for the stack's hosts only."""
@@ -167,7 +175,8 @@ def _migrations(spec: PlatformSpec) -> Iterator[Wanted]:
 def _stores(spec: PlatformSpec) -> Iterator[Wanted]:
     for name, store in spec.platform.data_stores.items():
         ports = spec.store_ports(name)
-        for member in store.tasks(name, hosts=spec.hosts(Role.DATABASE)):
+        members = store.tasks(name, hosts=spec.hosts(Role.DATABASE))
+        for member in members:
             yield WantedService(
                 stack=spec.stack,
                 logical=member.name,
@@ -178,6 +187,7 @@ def _stores(spec: PlatformSpec) -> Iterator[Wanted]:
                 image=spec.shared_image(build=store.build, image=store.image, path=("data-stores", name, "build")),
                 role=Role.DATABASE,
                 host=member.host.name,
+                peers=tuple(one.host.name for one in members if one != member),
                 is_protected=spec.is_guarded,
             )
             yield WantedVolume(name=names.volume(spec.stack, member.volume), host=member.host)
@@ -205,7 +215,8 @@ def _replication(spec: PlatformSpec) -> Iterator[Wanted]:
     if etcd is None or not spec.replicated_stores:
         return
     ports = etcd_ports(spec.settings.network.host_ports)
-    for host in spec.hosts(Role.MANAGER):
+    managers = spec.hosts(Role.MANAGER)
+    for host in managers:
         logical = names.etcd(host.name)
         yield WantedService(
             stack=spec.stack,
@@ -215,6 +226,8 @@ def _replication(spec: PlatformSpec) -> Iterator[Wanted]:
             image=spec.shared_image(build=etcd.build, image=etcd.image, path=("etcd", "build")),
             role=Role.MANAGER,
             host=host.name,
+            peers=tuple(one.name for one in managers if one != host),
+            peers_needed=len(managers) // 2 + 1,
             is_protected=spec.is_guarded,
         )
         yield WantedVolume(name=names.volume(spec.stack, logical), host=host)

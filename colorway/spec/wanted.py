@@ -79,6 +79,10 @@ class WantedService:
     """Hosts that it may run on, where `host` is none."""
     host: str | None = None
     """The one host that it runs on."""
+    peers: tuple[str, ...] = ()
+    """Hosts of the others that do the same, for one whose host may rest while they go on."""
+    peers_needed: int = 1
+    """How many of them have to be there meanwhile."""
     is_protected: bool = False
     """Whether the engine refuses to delete it."""
     runs: bool = True

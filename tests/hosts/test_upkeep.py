@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 import pytest
@@ -13,8 +13,10 @@ from colorway.hosts.reach import Said
 from colorway.hosts.upkeep import Upkeep, why_not
 from colorway.spec.hosts import HostSpec
 from colorway.swarm.connections import Connection
+from colorway.swarm.inside import Ran
 from colorway.swarm.services import Swarm
 from tests.support.specs import ROOT
+from tests.support.stores import listed, replicated_spec
 from tests.swarm.fake_api import FakeApi
 
 SPEC = stack_files.from_file(root=ROOT, stack="lab")
@@ -202,3 +204,32 @@ def test_what_rests_is_commanded_by_a_manager_that_stays() -> None:
     with pytest.raises(ColorwayError, match="nowhere else"):
         world.upkeep().reboot("db1")
     assert "db1" not in world.asked, "it would be gone in the middle"
+
+
+def test_a_member_of_a_store_rests_with_its_host_while_another_one_goes_on():
+    spec = replicated_spec()
+    hosts = {host.name: host for host in spec.settings.hosts}
+
+    def why(host: str, *, down: tuple[str, ...] = ()) -> str | None:
+        return why_not(spec, hosts[host], stops=False, resting=(), down=down)
+
+    assert why("db2") is None, "db1 has all of its data, and two of three know who leads"
+    assert why("db1") == "lab-redis runs on db1 and nowhere else"
+    assert why("db2", down=("mon1",)) == "lab-etcd-db2 runs on db2 and nowhere else"
+    assert why("db2", down=("db1",)) == "lab-postgres-db2, lab-etcd-db2 run on db2 and nowhere else"
+
+
+def test_a_host_that_leads_a_store_gives_the_lead_away_first():
+    spec = replicated_spec()
+
+    class Members(Connection):
+        def ask(self, what, question):
+            if what.startswith("patronictl"):
+                return (Ran(code=0, said=listed(("db1", "Sync Standby", "streaming"), ("db2", "Leader", "running"))),)
+            return []
+
+    upkeep = Upkeep(spec=spec, say=print, connect=Members, hold=lambda *_: nullcontext())
+    with pytest.raises(
+        ColorwayError, match=r"db2 leads the data store postgres, .* `colorway data switchover lab postgres`"
+    ):
+        upkeep.drain("db2")
