@@ -76,8 +76,11 @@ def bare(path: Path, *, hosts: Collection[str]) -> Iterator[Clone]:
         made = make(path, hosts=hosts)
         # Of a run that was killed.
         lab(made, "down")
-        yield made
-        lab(made, "down")
+        try:
+            yield made
+        finally:
+            # Also of a test that failed: seven engines with their platform would slow whatever comes next.
+            lab(made, "down")
         rest = left()
         assert rest == [], f"nothing is left of it: {rest}"
 
