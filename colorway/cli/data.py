@@ -17,6 +17,7 @@ from colorway.spec.hosts import HostSpec
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.swarm.connections import Connection
 from colorway.swarm.inside import Inside
+from colorway.swarm.ssh import COME_IN, kept
 
 Stack = Annotated[str, typer.Argument(help="Name of the stack: Pulumi.<name>.yaml.", show_default=False)]
 Store = Annotated[str, typer.Argument(help="Name of the data store in the platform file.", show_default=False)]
@@ -74,7 +75,9 @@ class Commands:
         found = cluster(spec, store, ask=_ask)
         entries = Entries(spec=spec, store=store, ask=lambda host, *words: _inside(host).each(*words))
         hold = lambda reason: self._hold(spec, reason)  # noqa: E731
-        Switchover(cluster=found, entries=entries, hold=hold, say=self._say).run(to=to, dry=dry_run)
+        # Clients wait for each answer of a host.
+        with kept(*spec.settings.hosts, within=COME_IN):
+            Switchover(cluster=found, entries=entries, hold=hold, say=self._say).run(to=to, dry=dry_run)
 
 
 def _ask(host: HostSpec, service: str, command: Sequence[str]) -> str:

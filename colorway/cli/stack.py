@@ -39,7 +39,7 @@ from colorway.spec.stack import Apply, Environment
 from colorway.spec.traffic import Color
 from colorway.swarm.connections import Connection, Logins, no_logins
 from colorway.swarm.services import Swarm
-from colorway.swarm.ssh import kept
+from colorway.swarm.ssh import COME_IN, kept
 
 if TYPE_CHECKING:
     from colorway.hosts.upkeep import Upkeep
@@ -57,8 +57,6 @@ StackName = Annotated[str, typer.Argument(help="Name of the stack: local for Pul
 PlatformName = Annotated[
     str | None, typer.Option("--platform", help="Platform of the version, where several have one of that name.")
 ]
-_COME_IN = 3.0
-"""Seconds that hosts may take to let an `up` in; who is slower is asked over connections of its own."""
 Reason = Annotated[str | None, typer.Option(help="Apply a change that should be several commits; say why.")]
 
 Without = Annotated[
@@ -122,7 +120,7 @@ def up(stack: StackName, in_place: Reason = None, without: Without = None) -> No
     started = time.monotonic()
     load_program_beside()
     spec, left_out = _spec(stack), without or ()
-    with kept(*(host for host in spec.settings.hosts if host.name not in left_out), within=_COME_IN):
+    with kept(*(host for host in spec.settings.hosts if host.name not in left_out), within=COME_IN):
         _up(_answering(spec), started=started, in_place=in_place, left_out=left_out)
 
 

@@ -16,7 +16,7 @@ ENDED_WITHIN = 10.0
 """Seconds that transactions may go on before the leader is told to end them."""
 LED_WITHIN = 15.0
 """Seconds within which the ways to the leader find the new one."""
-_POLL = 0.5
+_POLL = 0.2
 Hold = Callable[[str], AbstractContextManager[object]]
 """Holds the stack's lock, for a reason in words."""
 

@@ -48,6 +48,10 @@ def ssh_to(host: HostSpec, *words: str, keep: bool = False, alone: bool = False)
     return ["ssh", *told, "-l", host.user, "-p", str(host.ssh_port), "--", str(host.address), *words]
 
 
+COME_IN = 3.0
+"""Seconds that hosts may take to let a command in; who is slower is asked over connections of its own."""
+
+
 @contextmanager
 def kept(*hosts: HostSpec, within: float = 0) -> Iterator[None]:
     """Keep one connection to each host that everybody's `ssh` shares meanwhile; a handshake takes 0.2 s of both sides.

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.clone import Clone
-from tests.support.labs import bare, lab, with_one_color
+from tests.support.labs import bare, lab, says, with_one_color
 from tests.support.wait import wait_until
 from tests.support.writes import writing
 
@@ -104,6 +104,8 @@ def test_a_leader_that_moves_or_is_lost_loses_nothing(empty_machine: None, pulum
             assert "etcd on db2 does not answer; one more, and nobody could lead anew" in said
             lab(clone, "fault", "cut", "db2", "--undo")
             wait_until(lambda: well(clone), limit=LIMIT, what="the lost one follows", every=2)
+            # The swarm ends what went on there unseen, and begins it anew.
+            wait_until(lambda: says(clone)["healthy"] and well(clone), limit=LIMIT, what="all is well again", every=2)
             writes.stop()
             acknowledged = {one.key for one in writes.done}
             print(f"host lost: {gap:.1f} s without a write, {len(writes.failed)} of {len(writes.all)} failed")
