@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -21,6 +21,9 @@ from colorway.swarm.ssh import COME_IN, kept
 
 Stack = Annotated[str, typer.Argument(help="Name of the stack: Pulumi.<name>.yaml.", show_default=False)]
 Store = Annotated[str, typer.Argument(help="Name of the data store in the platform file.", show_default=False)]
+if TYPE_CHECKING:
+    from colorway.data.gate import Gate
+
 AsJson = Annotated[bool, typer.Option("--json", help="The same for programs.")]
 To = Annotated[
     str | None,
@@ -78,6 +81,15 @@ class Commands:
         # Clients wait for each answer of a host.
         with kept(*spec.settings.hosts, within=COME_IN):
             Switchover(cluster=found, entries=entries, hold=hold, say=self._say).run(to=to, dry=dry_run)
+
+
+def gate(spec: PlatformSpec) -> Gate | None:
+    """Return who is asked before migrations; none where no data store has several members."""
+    if not spec.replicated_stores:
+        return None
+    from colorway.data.gate import Gate  # noqa: PLC0415 - what only such a stack needs
+
+    return Gate(spec=spec, ask=_ask)
 
 
 def _ask(host: HostSpec, service: str, command: Sequence[str]) -> str:

@@ -332,6 +332,7 @@ def _connect(spec: PlatformSpec) -> Backing:
         manager=Connection(spec.manager),
         nodes=port.nodes,
         notify_urls=port.notify_urls,
+        backups=data_commands.gate(spec),
     )
 
 

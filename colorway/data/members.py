@@ -22,10 +22,12 @@ Ask = Callable[[HostSpec, str, Sequence[str]], str]
 
 SOCKETS = "/tmp/postgresql"  # noqa: S108 - a container's own
 """Where a member's superuser comes in."""
-_UNDER_WAY = (
-    "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND xact_start IS NOT NULL "
+OF_CLIENTS = (
+    "FROM pg_stat_activity WHERE backend_type = 'client backend' AND xact_start IS NOT NULL "
     "AND usename NOT IN ('postgres', 'replicator', 'rewinder')"
 )
+"""Transactions of clients that are under way."""
+_UNDER_WAY = f"SELECT count(*) {OF_CLIENTS}"
 
 
 class MembersError(ColorwayError):
@@ -136,10 +138,24 @@ class Cluster:
         Raises:
             DockerError: it does not answer.
         """
-        [host] = [one for one in self.hosts if one.name == leader]
+        return int(self.sql(leader, _UNDER_WAY))
+
+    def sql(self, member: str, statement: str) -> str:
+        """Return what a statement of the superuser's says in a member, in one line.
+
+        Args:
+            member: Its host's name.
+            statement: Nothing secret: it is an argument of a program.
+
+        Raises:
+            DockerError: it does not answer, or refuses.
+        """
+        [host] = [one for one in self.hosts if one.name == member]
         port = self.spec.store_ports(self.store).main
-        words = ("setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--", "psql", "-XAtqc", _UNDER_WAY)
-        return int(self.on(host, *words, f"host={SOCKETS} port={port} dbname=postgres").split()[-1])
+        becomes = ("setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--")
+        told = ("psql", "-XAtqc", statement, "-v", "ON_ERROR_STOP=1", f"host={SOCKETS} port={port} dbname=postgres")
+        said = self.on(host, *becomes, *told).strip()
+        return said.splitlines()[-1] if said else ""
 
     def on(self, host: HostSpec, *command: str) -> str:
         """Return what a command says in the member on a host.

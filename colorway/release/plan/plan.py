@@ -143,7 +143,7 @@ def _prepare(situation: Situation, version: str) -> Step | None:
         return PullImages(version=version)
     new = tuple(migration.id for migration in situation.new_migrations(version, since=state.previous))
     if new and situation.has_backups and state.phase is not Phase.STARTED and not situation.did(BackUp, ""):
-        return BackUp(migrations=new)
+        return BackUp(version=version, migrations=new)
     if not situation.did(Notify, Event.STARTED.value):
         return Notify(
             event=Event.STARTED,

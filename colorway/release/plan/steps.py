@@ -99,14 +99,15 @@ class PullImages:
 
 @dataclass(frozen=True, kw_only=True)
 class BackUp:
-    """Make a backup and verify it, before migrations change the schema."""
+    """Make a point to come back to, and see whether migrations do no harm now, before they change the schema."""
 
+    version: str
     migrations: tuple[str, ...]
 
     @property
     def sentence(self) -> str:
         """What is about to be done, for people."""
-        return f"backing up before {', '.join(self.migrations)}"
+        return f"asking the data stores before {', '.join(self.migrations)}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -246,13 +246,16 @@ class Images(Protocol):
 
 
 class Backups(Protocol):
-    """Makes backups."""
+    """Knows whether the data could be brought back, before migrations change it."""
 
-    def make(self) -> str:
-        """Make a backup, verify it, and return its name.
+    def make(self, *, version: str) -> str:
+        """Make a point to come back to, and return what there is, in words.
+
+        Args:
+            version: Whose migrations are next.
 
         Raises:
-            ColorwayError: it could not be made or verified.
+            ColorwayError: the data could not be brought back, or a migration would do harm now; with the cure.
         """
 
 

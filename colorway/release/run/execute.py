@@ -89,8 +89,8 @@ class Performer:
             case PullImages():
                 return ports.images.pull(self.observer.facts().images)
             case BackUp():
-                name = ports.backups.make() if ports.backups else "none"
-                return (f"Backup before {', '.join(step.migrations)}: {name}, verified.",)
+                point = ports.backups.make(version=step.version) if ports.backups else "nobody makes one"
+                return (f"Before {', '.join(step.migrations)}: {point}.",)
             case AwaitHealthy():
                 return self._await_healthy(step)
             case Smoke():

@@ -1,0 +1,131 @@
+"""What the data stores have to be before a release's migrations change them."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from colorway.data.members import OF_CLIENTS, Ask, Cluster, Member, MembersError, Part, cluster
+from colorway.errors import ColorwayError
+from colorway.render.replication import PGDATA
+from colorway.spec.platform_spec import PlatformSpec
+from colorway.spec.stores import PostgresqlSpec
+from colorway.spec.stores.replication import Durability
+from colorway.swarm.connections import DockerError
+
+OLDEST_TRANSACTION = 60
+"""Seconds that a transaction of a client may be open: a migration waits for its locks, and everybody else behind it."""
+LEAST_FREE = 0.2
+"""Part of the volume's disk that a migration, which may write a table anew, has to find free."""
+ARCHIVED_WITHIN = 60.0
+"""Seconds that a restore point may take to be in the repository."""
+_POLL = 1.0
+_STATE = f"""
+SELECT json_build_object(
+  'oldest', (SELECT coalesce(max(extract(epoch FROM now() - xact_start)), 0) {OF_CLIENTS}),
+  'whose', (SELECT application_name || ', process ' || pid {OF_CLIENTS} ORDER BY xact_start LIMIT 1),
+  'archives', (SELECT current_setting('archive_mode') <> 'off'),
+  'archive_fails', (SELECT coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false)
+    FROM pg_stat_archiver))
+"""  # noqa: S608 - of constants
+_POINT = (
+    "SELECT pg_walfile_name(pg_create_restore_point('release-{version}')) || ' ' || pg_walfile_name(pg_switch_wal())"
+)
+_ARCHIVED = "SELECT coalesce(last_archived_wal, '') FROM pg_stat_archiver"
+
+
+class ClosedError(ColorwayError):
+    """A data store could not be brought back, or a migration would do harm now."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """Asks the stores with several members before migrations change them; closed, it says what opens it."""
+
+    spec: PlatformSpec
+    ask: Ask
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+
+    def make(self, *, version: str) -> str:
+        """Make a restore point in each store that keeps an archive, and return in words what there is.
+
+        Args:
+            version: Whose migrations are next; the point is called `release-<version>`.
+
+        Raises:
+            ClosedError: a store has no other member that has all, a client's transaction is open for long, the disk is
+                nearly full, or the archive fails; nothing was changed.
+        """
+        return "; ".join(
+            self._of(cluster(self.spec, name, ask=self.ask), version) for name in self.spec.replicated_stores
+        )
+
+    def _of(self, store: Cluster, version: str) -> str:
+        name = store.store
+        try:
+            leader, *others = store.members()
+            follower = self._follower(store, leader, others)
+            state: dict[str, Any] = json.loads(store.sql(leader.host, " ".join(_STATE.split())))
+            free = self._free(store, leader)
+        except (MembersError, DockerError, ValueError) as error:
+            raise ClosedError(f"{name}: {error}; no migration runs before it answers") from None
+        if state["oldest"] > OLDEST_TRANSACTION:
+            raise ClosedError(
+                f"{name}: a transaction has been open for {state['oldest']:.0f} s ({state['whose']}), and a migration "
+                f"would wait for it, and everybody behind that; end it, then release again"
+            )
+        if free < LEAST_FREE:
+            raise ClosedError(
+                f"{name}: {free:.0%} of the disk of {leader.host} is free, and a migration may need {LEAST_FREE:.0%}; "
+                "make room there, then release again"
+            )
+        said = f"{name} is on {leader.host}" + (f" and {follower}" if follower else "")
+        if not state["archives"]:
+            return said
+        if state["archive_fails"]:
+            raise ClosedError(
+                f"{name}: its archive fails, so no point could be restored; see the log of "
+                f"{self.spec.stack}-{name}-{leader.host}, then release again"
+            )
+        self._point(store, leader, version)
+        return f"{said}, restore point release-{version} is archived"
+
+    def _follower(self, store: Cluster, leader: Member, others: list[Member]) -> str | None:
+        """Return who else has every commit; none where the store's file does not want it."""
+        wanted = store.spec.platform.data_stores[store.store]
+        if leader.part is not Part.LEADER or not leader.is_well:
+            raise MembersError(f"nobody leads; see `colorway data status {self.spec.stack}`")
+        if isinstance(wanted, PostgresqlSpec) and wanted.durability is Durability.ASYNCHRONOUS:
+            return None
+        found = next((one.host for one in others if one.part is Part.SYNC_STANDBY and one.is_well), None)
+        if found is None:
+            raise MembersError(
+                f"commits are on {leader.host} alone, whose loss would take the migration; see `colorway data status "
+                f"{self.spec.stack}`"
+            )
+        return found
+
+    def _free(self, store: Cluster, leader: Member) -> float:
+        """Return which part of the disk of the leader's volume is free."""
+        [host] = [one for one in store.hosts if one.name == leader.host]
+        # Blocks: all, used, available.
+        all_of_it, _, available = store.on(host, "df", "-Pk", PGDATA).strip().splitlines()[-1].split()[1:4]
+        return int(available) / int(all_of_it)
+
+    def _point(self, store: Cluster, leader: Member, version: str) -> None:
+        try:
+            _, ends = store.sql(leader.host, _POINT.format(version=version)).split()
+            until = self.clock() + ARCHIVED_WITHIN
+            while store.sql(leader.host, _ARCHIVED)[-24:] < ends:
+                if self.clock() > until:
+                    raise ClosedError(
+                        f"{store.store}: the restore point release-{version} is not in the archive after "
+                        f"{ARCHIVED_WITHIN:.0f} s; see the log of {self.spec.stack}-{store.store}-{leader.host}"
+                    )
+                self.sleep(_POLL)
+        except (DockerError, ValueError) as error:
+            raise ClosedError(f"{store.store}: no restore point could be made: {error}") from None

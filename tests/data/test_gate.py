@@ -1,0 +1,103 @@
+"""Migrations change the data only where it could be brought back, and where they do no harm."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from colorway.data.gate import ClosedError, Gate
+from colorway.swarm.connections import NoAnswerError
+from tests.support.stores import listed, replicated_spec
+
+LEADER, SYNC = ("db1", "Leader", "running"), ("db2", "Sync Standby", "streaming")
+DF = "Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/loop0 1000 {used} {free} 50% /data\n"
+WELL = {"oldest": 0.5, "whose": None, "archives": True, "archive_fails": False}
+
+
+class Store:
+    """A store that answers what the gate asks."""
+
+    def __init__(self, *, members=(LEADER, SYNC), free=500, archived=2, **state):
+        self.members, self.free, self.archived = members, free, archived
+        self.state = WELL | state
+        self.points: list[str] = []
+        self.now = 0.0
+
+    def ask(self, host, service, command):
+        words = " ".join(command)
+        if "patronictl" in words:
+            return listed(*self.members)
+        if command[0] == "df":
+            return DF.format(used=1000 - self.free, free=self.free)
+        assert host.name == "db1", "the leader is asked"
+        if "json_build_object" in words:
+            return json.dumps(self.state) + "\n"
+        if "pg_create_restore_point" in words:
+            self.points.append(words)
+            return "000000010000000000000006 000000010000000000000007\n"
+        self.archived -= 1
+        return f"00000001000000000000000{6 if self.archived else 7}\n"
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+    def gate(self, **postgres):
+        return Gate(spec=replicated_spec(**postgres), ask=self.ask, sleep=self.sleep, clock=lambda: self.now)
+
+
+def test_a_store_that_could_be_brought_back_has_a_point_to_come_back_to():
+    store = Store()
+    said = store.gate().make(version="2.0.0")
+    assert said == "postgres is on db1 and db2, restore point release-2.0.0 is archived"
+    assert "pg_create_restore_point('release-2.0.0')" in store.points[0]
+    assert store.now > 0, "it waited for the archive"
+
+
+def test_a_store_without_an_archive_has_another_member_at_least():
+    store = Store(archives=False)
+    assert store.gate().make(version="2.0.0") == "postgres is on db1 and db2"
+    assert store.points == []
+
+
+def test_where_commits_wait_for_nobody_no_other_member_is_asked_for():
+    store = Store(members=[LEADER], archives=False)
+    assert store.gate(durability="asynchronous").make(version="2.0.0") == "postgres is on db1"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"members": [SYNC]}, "postgres: nobody leads; see `colorway data status lab`; no migration runs"),
+        (
+            {"members": [LEADER, ("db2", "Replica", "starting")]},
+            "postgres: commits are on db1 alone, whose loss would take the migration; see `colorway data status lab`",
+        ),
+        (
+            {"oldest": 312.2, "whose": "psql, process 77"},
+            r"postgres: a transaction has been open for 312 s \(psql, process 77\), .* end it, then release again",
+        ),
+        ({"free": 120}, "postgres: 12% of the disk of db1 is free, and a migration may need 20%; make room there"),
+        (
+            {"archive_fails": True},
+            "postgres: its archive fails, .* see the log of lab-postgres-db1, then release again",
+        ),
+        ({"archived": 10_000}, "restore point release-2.0.0 is not in the archive after 60 s; see the log of lab-post"),
+    ],
+)
+def test_the_gate_is_closed_with_what_opens_it(wrong, said):
+    store = Store(**wrong)
+    with pytest.raises(ClosedError, match=said):
+        store.gate().make(version="2.0.0")
+    assert len(store.points) == (1 if "archived" in wrong else 0), "nothing is made where something is wrong already"
+
+
+def test_a_store_that_does_not_answer_keeps_the_gate_closed():
+    def ask(host, service, command):
+        raise NoAnswerError(f"{host.name}: Docker does not answer")
+
+    gate = Gate(spec=replicated_spec(), ask=ask)
+    with pytest.raises(
+        ClosedError, match=r"no member answers: db1: Docker does not answer; .* no migration runs before"
+    ):
+        gate.make(version="2.0.0")
