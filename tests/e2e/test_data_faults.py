@@ -1,0 +1,154 @@
+"""What befalls a PostgreSQL with two members: nothing that was acknowledged is lost, and it goes on in time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.clone import Clone
+from tests.support.labs import address, bare, lab, says, with_one_color
+from tests.support.members import LIMIT, MEMBERS, inside, leader, members, there, well, with_two_members
+from tests.support.wait import wait_until
+from tests.support.writes import Writes, writing
+
+pytestmark = [pytest.mark.area("data"), pytest.mark.needs("losetup"), pytest.mark.full]
+LATER = 3
+"""Times of what is promised that are red: the machine is busy."""
+
+
+@pytest.fixture(scope="module")
+def clone(empty_machine: None, pulumi_cli: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
+    """The demo on five hosts, its PostgreSQL with two members, for all tests of this file."""
+    with bare(tmp_path_factory.mktemp("members") / "clone", hosts=MEMBERS) as made:
+        with_one_color(made)
+        with_two_members(made)
+        lab(made, "up")
+        made.up()
+        yield made
+
+
+@pytest.fixture
+def store(clone: Clone) -> Iterator[Clone]:
+    """All well, and db2 leads: Redis is on db1."""
+    wait_until(lambda: says(clone)["healthy"] and well(clone), limit=LIMIT, what="all is well before", every=2)
+    if leader(clone) != "db2":
+        clone.run("data", "switchover", clone.stack, "postgres", "--to", "db2")
+    yield clone
+    for host in ("db1", "db2", "mon1"):
+        for fault in ("cut", "pause"):
+            lab(clone, "fault", fault, host, "--undo")
+
+
+@contextmanager
+def nothing_lost(store: Clone, *, within: float) -> Iterator[Writes]:
+    """Write meanwhile; afterwards all that was acknowledged is there, and it went on in time."""
+    with writing(store, service="api-blue", host="app1", to="postgres") as writes:
+        yield writes
+        count = len(writes.done)
+        wait_until(lambda: len(writes.done) > count + 50, limit=LIMIT, what="writes go on", every=1)
+        writes.stop()
+        gap, acknowledged = writes.longest_gap(), {one.key for one in writes.done}
+    print(f"{gap:.1f} s without a write (promised: {within:.0f}), {len(writes.failed)} of {len(writes.all)} failed")
+    at = leader(store) or leader(store, "db2")
+    assert at is not None
+    lost = acknowledged - there(store, at)
+    assert lost == set(), f"{len(lost)} of {len(acknowledged)} that were acknowledged"
+    assert gap <= LATER * within
+
+
+def signal(store: Clone, host: str, name: str) -> None:
+    """Send a signal to Patroni in the member on a host."""
+    each = "for each in /proc/[0-9]*; do tr '\\0' ' ' <$each/cmdline"
+    find = f"{each} | grep -q '^[^ ]*python3 [^ ]*patroni /' && kill -{name} ${{each#/proc/}}; done; true"
+    inside(store, host, "sh", "-c", find)
+
+
+@pytest.mark.timeout(2400)
+def test_a_killed_postmaster_is_started_again_or_followed_by_the_other_one(store: Clone):
+    with nothing_lost(store, within=15) as writes:
+        inside(store, "db2", "sh", "-c", "kill -9 $(head -n 1 /var/lib/postgresql/data/pgdata/postmaster.pid)")
+        count = len(writes.done)
+        wait_until(lambda: len(writes.done) > count + 50, limit=LIMIT, what="writes go on", every=1)
+
+
+@pytest.mark.timeout(2400)
+def test_a_killed_patroni_takes_its_server_with_it_and_the_other_one_leads(store: Clone):
+    with nothing_lost(store, within=20):
+        signal(store, "db2", "KILL")
+        wait_until(lambda: leader(store) == "db1", limit=LIMIT, what="the other one leads", every=1)
+
+
+@pytest.mark.timeout(2400)
+def test_a_patroni_that_hangs_never_has_two_members_acknowledge(store: Clone):
+    with nothing_lost(store, within=30):
+        signal(store, "db2", "STOP")
+        wait_until(lambda: leader(store) == "db1", limit=LIMIT, what="the other one leads", every=1)
+
+
+@pytest.mark.timeout(2400)
+def test_a_lost_standby_holds_commits_up_for_seconds_only(store: Clone):
+    with nothing_lost(store, within=10):
+        lab(store, "fault", "cut", "db1")
+        wait_until(lambda: set(members(store, "db2")) == {"db2"}, limit=LIMIT, what="it is seen to be gone", every=1)
+        lab(store, "fault", "cut", "db1", "--undo")
+
+
+@pytest.mark.timeout(2400)
+def test_without_a_majority_of_etcd_whoever_leads_goes_on(store: Clone):
+    with nothing_lost(store, within=10) as writes:
+        for host in ("db1", "mon1"):
+            name = f"{store.stack}-etcd-{host}"
+            lab(store, "exec", host, "--", "sh", "-c", f"docker pause $(docker ps -q -f name={name})")
+        # Longer than the leader's key lives: what is meant is that nothing happens.
+        count, wanted = len(writes.done), 50 * 30
+        wait_until(lambda: len(writes.done) > count + wanted // 2, limit=LIMIT, what="half a minute of writes", every=1)
+        for host in ("db1", "mon1"):
+            name = f"{store.stack}-etcd-{host}"
+            lab(store, "exec", host, "--", "sh", "-c", f"docker unpause $(docker ps -q -f name={name})")
+    assert leader(store, "db2") == "db2"
+
+
+@pytest.mark.timeout(2400)
+def test_a_host_that_comes_anew_has_a_member_again(store: Clone):
+    with nothing_lost(store, within=10):
+        refused = store.run("hosts", "replace", store.stack, "db2", code=1).output
+        assert re.search(r"db2 leads the data store postgres, .* colorway data switchover labtest postgres", refused)
+        store.run("data", "switchover", store.stack, "postgres")
+        assert "db2 has left the swarm" in store.run("hosts", "replace", store.stack, "db2").output
+        lab(store, "renew", "db2")
+        store.up()
+        wait_until(lambda: well(store), limit=LIMIT, what="it has all again", every=2)
+    assert store.run("data", "status", store.stack).output.count("running") == 4, "a leader and three etcd"
+
+
+@pytest.mark.timeout(2400)
+def test_the_counter_sees_what_an_asynchronous_store_loses(store: Clone):
+    overrides = "{data-stores: {postgres: {members: 2, durability: asynchronous}}}"
+    store.edit(store.stack_file.name, r"\{data-stores: .*\}$", overrides, subject="Wait for nobody")
+    store.up()
+    wait_until(
+        lambda: [one["Role"] for one in members(store).values()].count("Replica") == 1,
+        limit=LIMIT,
+        what="nobody is waited for",
+        every=2,
+    )
+    # The writer is on the side of the lost one, which tells it of commits that nobody else will ever have.
+    with writing(store, service="api-blue", host="app1", to="postgres") as writes:
+        apart(store, "-I")
+        wait_until(lambda: leader(store) == "db1", limit=LIMIT, what="the other one leads", every=1)
+        writes.stop()
+        acknowledged = {one.key for one in writes.done}
+    apart(store, "-D")
+    lost = acknowledged - there(store, "db1")
+    print(f"asynchronous: {len(lost)} of {len(acknowledged)} lost")
+    assert lost, "who waits for nobody loses something, or nothing is counted"
+
+
+def apart(store: Clone, how: str) -> None:
+    """Have the other managers hear nothing of db2, which its clients still reach; or hear it again."""
+    for host in ("db1", "mon1"):
+        lab(store, "exec", host, "--", "iptables", how, "INPUT", "-s", address(32), "-j", "DROP")

@@ -1,0 +1,62 @@
+"""A PostgreSQL with two members in a lab: how they are, and what is in their tables."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.support.clone import Clone
+from tests.support.labs import lab
+
+MEMBERS = ("lb1", "app1", "db1", "db2", "mon1")
+"""The fewest hosts of a lab that three managers and two members are on."""
+LIMIT = 900
+"""Seconds that anything may take on a busy machine."""
+
+
+def with_two_members(clone: Clone) -> None:
+    """Commit that PostgreSQL has a member on each of two hosts."""
+    clone.edit(clone.stack_file.name, r"(name: db2,.*roles: \[manager)\]", r"\1, database]", subject="Have two")
+    overrides = "  colorway:overrides: {data-stores: {postgres: {members: 2}}}\n  colorway:hosts:"
+    clone.edit(clone.stack_file.name, r"^  colorway:hosts:$", overrides, subject="Have two members")
+
+
+def inside(clone: Clone, host: str, *words: str) -> str:
+    """Return what a program says in the member on a host."""
+    label = f"label=com.docker.swarm.service.name={clone.stack}-postgres-{host}"
+    container = lab(clone, "exec", host, "--", "docker", "ps", "-q", "-f", label).split()
+    assert container, f"no member runs on {host}"
+    return lab(clone, "exec", host, "--", "docker", "exec", "-u", "postgres", container[0], *words)
+
+
+def members(clone: Clone, host: str = "db1") -> dict[str, dict[str, Any]]:
+    """Return what Patroni knows of the members, by host."""
+    listed = inside(clone, host, "patronictl", "-c", "/colorway-patroni.yml", "list", "-f", "json")
+    # It warns of an etcd that does not answer before it.
+    return {one["Member"]: one for line in listed.splitlines() if line.startswith("[{") for one in json.loads(line)}
+
+
+def leader(clone: Clone, host: str = "db1") -> str | None:
+    return next((name for name, one in members(clone, host).items() if one["Role"] == "Leader"), None)
+
+
+def well(clone: Clone, host: str = "db1") -> bool:
+    """Return whether one leads and the other one is its synchronous standby."""
+    return sorted((one["Role"], one["State"]) for one in members(clone, host).values()) == [
+        ("Leader", "running"),
+        ("Sync Standby", "streaming"),
+    ]
+
+
+def there(clone: Clone, host: str) -> set[str]:
+    """Return the keys of all rows, asked of the member on a host."""
+    asked = inside(
+        clone, host, "psql", "-h", "/tmp/postgresql", "-XAtc", "SELECT id FROM writes", "-d", "demo", *port(clone, host)
+    )
+    return set(asked.split())
+
+
+def port(clone: Clone, host: str) -> tuple[str, str]:
+    socket = inside(clone, host, "sh", "-c", "ls -A /tmp/postgresql").split()
+    [number] = [name.rpartition(".")[2] for name in socket if name.startswith(".s.PGSQL.") and "lock" not in name]
+    return ("-p", number)
