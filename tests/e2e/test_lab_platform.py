@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.clone import Clone
 from tests.support.labs import ALL, NETWORK, asked, bare, colors, lab, loaded
+from tests.support.wait import wait_until
 
 pytestmark = [pytest.mark.area("lab"), pytest.mark.needs("losetup"), pytest.mark.full]
 
@@ -169,7 +170,12 @@ def gather(clone: Clone, host: str) -> None:
         for service in ("api", "web"):
             lab(clone, *manager, "service", "update", "--quiet", "--force", f"{clone.stack}-{service}-{color}")
     lab(clone, *manager, "node", "update", "--availability", "active", other)
-    assert not {name for name in services_on(clone, other) if "web" in name}, "nothing answers there"
+    wait_until(
+        lambda: not [name for name in services_on(clone, other) if "-web-" in name or "-api-" in name],
+        limit=300,
+        what="the tasks that gave way have ended",
+        every=2,
+    )
 
 
 def services_on(clone: Clone, host: str) -> set[str]:
