@@ -36,9 +36,14 @@ class Replication(pulumi.ComponentResource):
         inventory = spec.inventory()
         hosts = tuple(host for host in spec.settings.hosts if inventory.host_ports_on(host))
         self.authority = Authority(f"{name}-authority", spec, hosts=hosts, opts=pulumi.ResourceOptions(parent=self))
+        if spec.replicated_databases:
+            self._run_etcd(spec)
+        self.register_outputs({})
+
+    def _run_etcd(self, spec: PlatformSpec) -> None:
         begins = entry_script("etcd", entry("etcd"), stack=spec.stack, parent=self)
         before: list[pulumi.Resource] = []
-        for host in spec.hosts(Role.MANAGER) if spec.replicated_databases else ():
+        for host in spec.hosts(Role.MANAGER):
             service = SwarmService(
                 names.etcd(host.name),
                 _service(spec, host=host),
@@ -48,7 +53,6 @@ class Replication(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(parent=self, depends_on=before, protect=spec.is_guarded or None),
             )
             before = [service]
-        self.register_outputs({})
 
 
 def _service(spec: PlatformSpec, *, host: HostSpec) -> SwarmServiceSpec:
