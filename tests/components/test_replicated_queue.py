@@ -44,6 +44,14 @@ def text_of(recording, service, path):
     return text
 
 
+def test_what_is_made_is_what_the_inventory_says(recording):
+    found = queue_spec().inventory()
+    made = recording.of_type(SERVICE).values()
+    assert {one.inputs["name"] for one in made} == {service.name for service in found.services}
+    mounts = [mount for one in made for mount in one.container["mounts"]]
+    assert {mount["source"] for mount in mounts if mount["type"] == "volume"} == {one.name for one in found.volumes}
+
+
 @EACH
 def test_each_server_and_each_sentinel_can_be_lost_alone(recording, part):
     for host in MEMBERS:
