@@ -16,7 +16,6 @@ from components.entry import ENTRY_COMMAND, entry_script
 from components.swarm_spec import MountedFile
 
 DATA = "/data"
-START_PERIOD = timedelta(seconds=30)
 CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "KILL", "SETGID", "SETUID")
 """The entry script makes the volume its user's and then becomes that user; init must be able to signal it."""
 
@@ -60,20 +59,25 @@ def script(store: RedisSpec | ValkeySpec) -> str:
     return entry("redis", program=store.kind, use=store.use.value, has_lock=store.kind == "valkey")
 
 
-def health(kind: str, *, at: str = "-h 127.0.0.1", start_period: timedelta = START_PERIOD) -> HealthSpec:
-    """Return the health check of a kind, `redis` or `valkey`; the task's environment says where its password is.
+def asked(kind: str, *commands: str, at: str = "-h 127.0.0.1") -> str:
+    """Return what asks a server in a shell, logged in; the task's environment says where the password is.
+
+    That goes over a pipe, never argv.
 
     Args:
-        kind: Which program.
+        kind: `redis` or `valkey`.
+        commands: What it is asked.
         at: What leads its client to it.
-        start_period: Time in which failures do not count.
-
-    It logs in and wants PONG: one that refuses the platform's password serves nobody. That goes over a pipe, never
-    argv.
     """
-    say = r"""{ printf 'AUTH "'; sed 's/[\\"]/\\&/g' "$%s_PASSWORD_FILE" | tr -d '\n'; printf '"\nPING\n'; }"""
-    line = f"{say % kind.upper()} | {kind}-cli {at} | grep -qx PONG"
-    return HealthSpec(command=("CMD-SHELL", line), timeout=timedelta(seconds=10), retries=5, start_period=start_period)
+    text = "\\n".join(commands)
+    say = r"""{ printf 'AUTH "'; sed 's/[\\"]/\\&/g' "$%s_PASSWORD_FILE" | tr -d '\n'; printf '"\n%s\n'; }"""
+    return f"{say % (kind.upper(), text)} | {kind}-cli {at}"
+
+
+def health(kind: str) -> HealthSpec:
+    """Return the health check of a kind: it wants PONG, for one that refuses the platform's password serves nobody."""
+    line = f"{asked(kind, 'PING')} | grep -qx PONG"
+    return HealthSpec(command=("CMD-SHELL", line), timeout=timedelta(seconds=10), retries=5)
 
 
 def _program(store: RedisSpec | ValkeySpec) -> StoreProgram:

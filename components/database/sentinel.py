@@ -16,7 +16,7 @@ from colorway.spec.task.health import HealthSpec
 from colorway.spec.task.policies import LimitsSpec
 from components.database.authority import CA_PATH, MEMBER, PASSWORD, Authority
 from components.database.member import ALIVE, StoreProgram, entry_service, member_service
-from components.database.redis import CAPABILITIES, health
+from components.database.redis import CAPABILITIES, asked
 from components.entry import ENTRY_COMMAND, entry_script, mounted_config
 from components.swarm_service import SwarmService
 from components.swarm_spec import HOST_NETWORK, MountedFile, NetworkAttachment
@@ -155,7 +155,7 @@ def _server(spec: PlatformSpec, name: str, one: StoreMember, *, store: RedisSpec
     return StoreProgram(
         volume=sentinel.DATA,
         port=ports.main,
-        health=health(store.kind, at=client, start_period=FOLLOWS_WITHIN),
+        health=_health(store.kind, client),
         entrypoint=ENTRY_COMMAND,
         env={
             **_environment(spec, name),
@@ -165,4 +165,18 @@ def _server(spec: PlatformSpec, name: str, one: StoreMember, *, store: RedisSpec
             "COLORWAY_SENTINEL_PORT": str(ports.other),
         },
         capabilities=CAPABILITIES,
+    )
+
+
+def _health(kind: str, client: str) -> HealthSpec:
+    """Return the health check of a server: it answers, and has had all that its leader has since it began.
+
+    Until then no other member may be replaced, whose end could make one without all of the data the leader. Later it
+    does not count, since whoever loses his leader must not be killed for it.
+    """
+    said = asked(kind, "PING", "INFO replication", at=client)
+    joined = """echo "$said" | grep -qE '^(role:master|master_link_status:up)' && : >/tmp/joined"""
+    line = f'said=$({said}); echo "$said" | grep -qx PONG && {{ [ -e /tmp/joined ] || {{ {joined}; }}; }}'
+    return HealthSpec(
+        command=("CMD-SHELL", line), timeout=timedelta(seconds=10), retries=5, start_period=FOLLOWS_WITHIN
     )

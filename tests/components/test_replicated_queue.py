@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 
 import pytest
 
@@ -68,6 +70,32 @@ def test_sentinels_begin_first_and_one_is_replaced_at_a_time(recording):
     for earlier, later in zip(tasks, [*tasks[1:], "redis"], strict=True):
         after = recording.waits_for(recording.one(f"{later}-service"))
         assert f"{earlier}-service" in after, f"{later} asks who leads, or would be lost together with {earlier}"
+
+
+def test_a_member_is_well_once_it_had_all_and_then_while_it_answers(recording, tmp_path):
+    """Otherwise the leader would be replaced while the others are still copying, and one of them chosen."""
+    for host, address in MEMBERS.items():
+        service = recording.one(f"redis-{host}-service")
+        [kind, line] = service.container["healthcheck"]["tests"]
+        assert kind == "CMD-SHELL"
+        assert f"redis-cli -h {address} -p 20048 --tls" in line
+        assert service.container["healthcheck"]["startPeriod"] == "3m30s", "it waits for the one that led"
+    (tmp_path / "password").write_text('s"e')
+    (tmp_path / "redis-cli").write_text(f"#!/bin/sh\ncat >{tmp_path}/told\ncat {tmp_path}/says\n")
+    (tmp_path / "redis-cli").chmod(0o755)
+
+    def well(*lines):
+        (tmp_path / "says").write_text("\n".join(lines) + "\n")
+        run = ["/bin/sh", "-c", line.replace("/tmp/joined", f"{tmp_path}/joined")]
+        path = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "REDIS_PASSWORD_FILE": str(tmp_path / "password")}
+        return subprocess.run(run, env=path, check=False).returncode == 0
+
+    assert not well("NOAUTH Authentication required.", "NOAUTH Authentication required.")
+    assert not well("OK", "PONG", "role:slave\r", "master_link_status:down\r"), "it still copies"
+    assert well("OK", "PONG", "role:slave\r", "master_link_status:up\r")
+    assert well("OK", "PONG", "role:slave\r", "master_link_status:down\r"), "nobody is killed for the loss of another"
+    assert not well("Could not connect to Redis")
+    assert (tmp_path / "told").read_text() == 'AUTH "s\\"e"\nPING\nINFO replication\n'
 
 
 @EACH
