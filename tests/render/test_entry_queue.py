@@ -182,6 +182,10 @@ def test_one_sentinel_alone_is_not_believed_and_that_is_said(host):
     )
 
 
+def test_no_sentinel_that_answers_is_said_too(host):
+    assert "nobody leads queue: 0 of 3 Sentinels answer; look at them" in host.begin("queue-member").stderr
+
+
 def test_a_follower_is_not_taken_for_the_leader_that_is_named(host):
     all_say(host, leader=SECOND)
     host.follows(SECOND)

@@ -19,8 +19,6 @@ DATA_SHARE = 0.6
 """Part of a task's memory that data may fill."""
 PROGRAM_BYTES = 16 * 2**20
 """What the program takes without any data, rounded up."""
-
-
 SEVERAL = 3
 """Members of a queue that has several: one may be lost, and the leader among the two others is still followed."""
 
@@ -50,7 +48,6 @@ class KeyValueSpec(ServerSpec):
 
     use: Use = Use.QUEUE
     """Whether it keeps all that it is given (queue), or may throw out what was used longest ago (cache)."""
-
     members: Members = 1
     """Servers that have all of the data, each on a host of its own, with a Sentinel beside it: one or three."""
     entry: EntrySpec | None = None
