@@ -13,21 +13,12 @@ from tests.components.pieces import constraints, joined, secret_files
 from tests.program.stacks import run_spec
 from tests.support.recorder import CONFIG, SECRET, SERVICE
 from tests.support.specs import demo_spec
-from tests.support.stores import HOSTS
+from tests.support.stores import queue_spec
 
 MEMBERS = {"db1": "10.0.0.14", "db2": "10.0.0.15", "mon1": "10.0.0.16"}
 """The hosts with the role database, then the manager that has monitoring."""
 PARTS = ("redis", "redis-sentinel")
 EACH = pytest.mark.parametrize("part", PARTS)
-
-
-def queue_spec(**said):
-    """The demo on six hosts, whose Redis has three members."""
-    return demo_spec(
-        settings={"hosts": list(HOSTS), "environment": "lab"},
-        overrides={"data-stores": {"redis": {"members": 3, **said}}},
-        stack="lab",
-    )
 
 
 @pytest.fixture(scope="module")
