@@ -35,7 +35,9 @@ def refusals(installed: PlatformOutputs | None, wanted: PlatformOutputs) -> list
         *_under_callers(installed, wanted),
         *_moved_stores(installed, wanted),
         *_stores_with_other_members(installed, wanted),
-        *_stores_of_other_data(installed, wanted),
+        *_members_that_move(installed, wanted),
+        # Of a store with several members each says the same.
+        *dict.fromkeys(_stores_of_other_data(installed, wanted)),
         *_hosts_that_leave(installed, wanted),
     ]
 
@@ -160,6 +162,27 @@ def _stores_with_other_members(installed: PlatformOutputs, wanted: PlatformOutpu
         )
 
 
+def _members_that_move(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterator[str]:
+    """Yield the stores that would lose more than one member while others come: those that stay are no majority."""
+    after = _member_hosts(wanted)
+    for store, hosts in _member_hosts(installed).items():
+        kept = after.get(store, hosts)
+        gone, come = sorted(hosts - kept), sorted(kept - hosts)
+        if len(gone) > 1 and come:
+            yield (
+                f"the data store {store} moves from the hosts {', '.join(gone)} to {', '.join(come)} at once, and what "
+                "only they have is lost; move one member at a time, each with its own `up`"
+            )
+
+
+def _member_hosts(outputs: PlatformOutputs) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for service in outputs.services:
+        if service.store is not None and service.store_host is not None:
+            found.setdefault(service.store, set()).add(service.store_host)
+    return found
+
+
 def _stores_of_other_data(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterator[str]:
     """Yield the stores whose volume does not hold what they would be told to serve, or would no longer be kept."""
     before = {one.service: one for one in installed.services if one.store_host}
@@ -167,18 +190,19 @@ def _stores_of_other_data(installed: PlatformOutputs, wanted: PlatformOutputs) -
     for service in wanted.services:
         was = before.get(service.service)
         keys = _changed(was, service) if was is not None and service.store_host else []
+        name = service.store or service.logical
         if "kind" in keys:
-            yield f"the data store {service.logical} changes its kind, and its volume has another program's data; {add}"
+            yield f"the data store {name} changes its kind, and its volume has another program's data; {add}"
             continue
         for key in ("database", "user"):
             if key in keys:
                 yield (
-                    f"the data store {service.logical} changes its {key}, which is made on an empty volume only, so "
+                    f"the data store {name} changes its {key}, which is made on an empty volume only, so "
                     "that it would not start; put it back, or make the new one by hand and say --in-place"
                 )
         # What is the default is not in a definition, and that is a queue.
         if "use" in keys and "use" in service.definition:
-            yield f"the data store {service.logical} becomes a cache, and what is queued in it is gone; {add}"
+            yield f"the data store {name} becomes a cache, and what is queued in it is gone; {add}"
 
 
 def _hosts_that_leave(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterator[str]:

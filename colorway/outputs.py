@@ -49,6 +49,8 @@ class ServiceOutputs(_Outputs):
     """Release manifest; of a shared service the beginning of its image's digest; none = of no version."""
     replicas: int
     """Tasks wanted."""
+    store: str | None = None
+    """Data store that it is a task of, by name; none = of none, or an older program said it."""
     store_host: str | None = None
     """Host that a data store's volume is on; none = no data store."""
     pauses: bool = False
@@ -209,6 +211,7 @@ def _service(spec: PlatformSpec, service: WantedService, *, shared: frozenset[st
         kind=service.kind,
         version=service.version if service.kind is not ServiceKind.SHARED else service.image.short_digest,
         replicas=service.replicas,
+        store=service.path[1] if is_store else None,
         store_host=service.host if is_store else None,
         pauses=pauses,
         definition=definition,

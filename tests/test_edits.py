@@ -300,6 +300,45 @@ def stores(**said):
     return outputs(overrides={"data-stores": said})
 
 
+def of_queue(*, members=3, kept="db1 db2 m1", **said):
+    """A queue on hosts with these names, and a database on the first."""
+    names = [*kept.split(), "app1"]
+    roles = {"m1": ["manager", "monitoring"], "app1": ["web", "load-balancer"]}
+    if "m1" not in names:
+        roles["app1"] += ["manager", "monitoring"]
+    key = "ssh-ed25519 AAAA" + "B" * 64
+    hosts = [
+        {"name": name, "address": f"10.0.0.{number}", "roles": roles.get(name, ["database"]), "host-key": key}
+        for number, name in enumerate(names, start=1)
+    ]
+    entry = {"image": MAIL["image"]}
+    return outputs(hosts=hosts, overrides={"data-stores": {"redis": {"members": members, "entry": entry, **said}}})
+
+
+@pytest.mark.parametrize(("few", "many"), [("one member", "several"), ("several members", "one")])
+def test_a_queue_does_not_get_members_that_begin_without_its_data(few, many):
+    [refusal] = refusals(*(of_queue(members=3 if "several" in word else 1) for word in (few, many)))
+    assert refusal == (
+        f"the data store redis has {few} and would have {many}, which begin without its data; add one of another name, "
+        "bring the data there with a dump, and let the next version use that"
+    )
+
+
+def test_members_move_one_at_a_time():
+    before = of_queue(kept="db1 db2 db3")
+    assert refusals(before, of_queue(kept="db1 db2 db4")) == [], "the two others have all that it had"
+    [refusal] = refusals(before, of_queue(kept="db1 db4 db5"))
+    assert refusal == (
+        "the data store redis moves from the hosts db2, db3 to db4, db5 at once, and what only they have is lost; move "
+        "one member at a time, each with its own `up`"
+    )
+
+
+def test_what_is_wrong_with_a_store_is_said_once_and_not_of_each_member():
+    [refusal] = refusals(of_queue(), of_queue(kind="valkey"))
+    assert refusal.startswith("the data store redis changes its kind, and its volume has another program's data; ")
+
+
 OF_ANOTHER_NAME = "add one of another name, let the next version use that, and leave this one out once nobody does"
 NO_START = (
     "which is made on an empty volume only, so that it would not start; put it back, or make the new one by hand and "

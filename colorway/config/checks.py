@@ -16,7 +16,7 @@ from colorway.spec.platform_file import ImageSource, PlatformFile
 from colorway.spec.release import ReleaseManifest, SmokeTest
 from colorway.spec.services import ServiceSpec
 from colorway.spec.stack import RegistrySpec
-from colorway.spec.stores import PostgresqlSpec
+from colorway.spec.stores import PostgresqlSpec, RedisSpec, ValkeySpec
 from colorway.spec.wanted import WantedNetwork, WantedService
 
 MANAGERS = 3
@@ -103,17 +103,17 @@ def room_mistakes(base: IPv4Network, inventory: Inventory, *, hosts: int) -> lis
 
 def member_mistakes(platform: PlatformFile, hosts: Sequence[HostSpec]) -> list[Mistake]:
     """Return the data stores with more members than the stack's hosts can carry."""
-    carry = sum(host.has(Role.DATABASE) for host in hosts)
     managers = sum(host.has(Role.MANAGER) for host in hosts)
     found: list[Mistake] = []
     for name, store in platform.data_stores.items():
-        if not isinstance(store, PostgresqlSpec) or not store.is_replicated:
+        if not isinstance(store, PostgresqlSpec | RedisSpec | ValkeySpec) or not store.is_replicated:
             continue
-        path = ("data-stores", name, "members")
+        path, carry = ("data-stores", name, "members"), len(store.places(hosts))
         if carry < store.members:
-            message = f"wants {store.members} hosts with the role database, and the stack has {carry}"
+            roles = " or ".join(only.value for only, *more in store.kept_on if not more)
+            message = f"wants {store.members} hosts with the role {roles}, and the stack has {carry}"
             found.append((path, f"{message}; give more of them the role, or have fewer members"))
-        elif managers < MANAGERS:
+        elif store.needs_etcd and managers < MANAGERS:
             message = f"wants {MANAGERS} managers, of which two know who leads when one is lost, and the stack has"
             found.append((path, f"{message} {managers}; add managers, or have members: 1"))
     return found

@@ -9,9 +9,8 @@ from enum import StrEnum
 
 from colorway.errors import ColorwayError
 from colorway.spec import names
-from colorway.spec.hosts import HostSpec, Role
+from colorway.spec.hosts import HostSpec
 from colorway.spec.platform_spec import PlatformSpec
-from colorway.spec.stores import PostgresqlSpec
 from colorway.swarm.connections import DockerError
 
 CONFIG = "/colorway-patroni.yml"
@@ -107,8 +106,7 @@ class Cluster:
     @property
     def hosts(self) -> tuple[HostSpec, ...]:
         """The hosts that its members are on."""
-        wanted = self.spec.platform.data_stores[self.store]
-        return tuple(one.host for one in wanted.tasks(self.store, hosts=self.spec.hosts(Role.DATABASE)))
+        return tuple(one.host for one in self.spec.members(self.store))
 
     def members(self) -> tuple[Member, ...]:
         """Return its members, the leader first.
@@ -174,9 +172,11 @@ def cluster(spec: PlatformSpec, store: str, *, ask: Ask) -> Cluster:
         MembersError: the platform has no such store, or it has one member.
     """
     found = spec.platform.data_stores.get(store)
-    several = ", ".join(spec.replicated_stores) or "none"
+    several = ", ".join(spec.replicated_databases) or "none"
     if found is None:
         raise MembersError(f"{spec.stack} has no data store {store}; those with several members: {several}")
-    if not isinstance(found, PostgresqlSpec) or not found.is_replicated:
+    if store in spec.replicated_stores and store not in spec.replicated_databases:
+        raise MembersError(f"{store} is no PostgreSQL: its Sentinels give the lead to another member by themselves")
+    if store not in spec.replicated_databases:
         raise MembersError(f"the data store {store} has one member, so nobody else could lead; several have: {several}")
     return Cluster(spec=spec, store=store, ask=ask)

@@ -11,7 +11,6 @@ from colorway.spec import names
 from colorway.spec.fields import memory_text
 from colorway.spec.hosts import HostSpec, Role
 from colorway.spec.platform_spec import PlatformSpec
-from colorway.spec.stores import PostgresqlSpec
 from colorway.spec.stores.replication import Durability, etcd_ports
 from colorway.swarm.connections import DockerError
 
@@ -54,13 +53,13 @@ def status(spec: PlatformSpec, *, ask: Ask) -> StoreStatus:
     Raises:
         ColorwayError: the stack has no such store.
     """
-    if not spec.replicated_stores:
+    if not spec.replicated_databases:
         raise ColorwayError(
-            f"{spec.stack}: no data store has several members; `colorway status {spec.stack}` says how each one is"
+            f"{spec.stack}: no PostgreSQL has several members; `colorway status {spec.stack}` says how each one is"
         )
     rows: list[Row] = []
     wrong: list[Wrong] = []
-    for name, store in spec.replicated_stores.items():
+    for name, store in spec.replicated_databases.items():
         found = cluster(spec, name, ask=ask)
         try:
             members = found.members()
@@ -71,8 +70,7 @@ def status(spec: PlatformSpec, *, ask: Ask) -> StoreStatus:
         rows += [_row(name, member) for member in members]
         missing = [host for host in found.hosts if host.name not in {one.host for one in members}]
         rows += [Row(store=name, host=host.name, part="", state="is not there") for host in missing]
-        durability = store.durability if isinstance(store, PostgresqlSpec) else Durability.SYNCHRONOUS
-        wrong += problems(members, missing=missing, store=name, stack=spec.stack, durability=durability)
+        wrong += problems(members, missing=missing, store=name, stack=spec.stack, durability=store.durability)
     etcd, silent = _etcd(spec, ask=ask)
     rows += etcd
     wrong += _quorum(silent, of=len(etcd), stack=spec.stack)

@@ -72,9 +72,7 @@ def built_by_host(spec: PlatformSpec) -> dict[str, set[str]]:
     # What comes from a registry has no reference while its color is off.
     here = [service for service in spec.inventory().declared if service.image.folder]
     return {
-        host.name: built.intersection(
-            service.image.reference for service in here if service.host in {None, host.name} and host.has(service.role)
-        )
+        host.name: built.intersection(service.image.reference for service in here if service.may_run_on(host))
         for host in spec.settings.hosts
     }
 

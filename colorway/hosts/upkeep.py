@@ -131,7 +131,7 @@ class Upkeep:
 
     def _why_it_leads(self, host: HostSpec) -> str | None:
         """Return which data store a host leads, and what helps; None where it leads none."""
-        for store in self.spec.replicated_stores:
+        for store in self.spec.replicated_databases:
             members = cluster(self.spec, store, ask=lambda there, *words: Inside(self.connect(there)).said(*words))
             if any(one.part is Part.LEADER and one.host == host.name for one in members.members()):
                 return (

@@ -114,7 +114,7 @@ def direct(spec: PlatformSpec, name: str, *, ca: str) -> str:
     ports = spec.store_ports(name)
     members = [
         {"name": one.host.name, "address": one.host.address, "port": ports.main, "rest_port": ports.other}
-        for one in spec.platform.data_stores[name].tasks(name, hosts=spec.hosts(Role.DATABASE))
+        for one in spec.members(name)
     ]
     return fill_in("stores/postgresql-direct.cfg.j2", members=members, ca=ca)
 

@@ -56,7 +56,7 @@ class Inventory:
 
     def ports_on(self, host: HostSpec) -> tuple[PublishedPort, ...]:
         """Return the ports that a host may have: those of a color that is off, too, so that a release changes none."""
-        here = [one for one in self.declared if one.host in {None, host.name} and host.has(one.role)]
+        here = [one for one in self.declared if one.may_run_on(host)]
         found = (port for one in self.declared for port in one.ports if port.is_everywhere or one in here)
         return tuple(dict.fromkeys(found))
 
@@ -174,23 +174,33 @@ def _migrations(spec: PlatformSpec) -> Iterator[Wanted]:
 
 def _stores(spec: PlatformSpec) -> Iterator[Wanted]:
     for name, store in spec.platform.data_stores.items():
-        ports = spec.store_ports(name)
-        members = store.tasks(name, hosts=spec.hosts(Role.DATABASE))
-        for member in members:
+        members, watchers = spec.members(name), spec.watchers(name)
+        for member in (*members, *watchers):
             yield WantedService(
                 stack=spec.stack,
                 logical=member.name,
                 owner=f"the data store {name}",
                 path=("data-stores", name),
                 networks=() if store.is_replicated else (networks.store_network(name),),
-                host_ports=(ports.main, ports.other) if store.is_replicated else (),
+                host_ports=_host_ports(spec, name, watches=member in watchers),
                 image=spec.shared_image(build=store.build, image=store.image, path=("data-stores", name, "build")),
                 role=Role.DATABASE,
                 host=member.host.name,
-                peers=tuple(one.host.name for one in members if one != member),
+                peers=tuple(one.host.name for one in members if one.host != member.host),
+                peers_needed=store.members_needed,
                 is_protected=spec.is_guarded,
             )
             yield WantedVolume(name=names.volume(spec.stack, member.volume), host=member.host)
+
+
+def _host_ports(spec: PlatformSpec, name: str, *, watches: bool) -> tuple[int, ...]:
+    """Return the ports of a store's task on its host: a member leaves the other one to who watches it, if anybody."""
+    if not spec.platform.data_stores[name].is_replicated:
+        return ()
+    ports = spec.store_ports(name)
+    if watches:
+        return (ports.other,)
+    return (ports.main,) if spec.watchers(name) else (ports.main, ports.other)
 
 
 def _replication(spec: PlatformSpec) -> Iterator[Wanted]:
@@ -212,7 +222,7 @@ def _replication(spec: PlatformSpec) -> Iterator[Wanted]:
                 role=Role.WEB,
             )
     etcd = spec.platform.etcd
-    if etcd is None or not spec.replicated_stores:
+    if etcd is None or not spec.replicated_databases:
         return
     ports = etcd_ports(spec.settings.network.host_ports)
     managers = spec.hosts(Role.MANAGER)

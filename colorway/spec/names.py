@@ -82,6 +82,11 @@ def direct(store: str) -> str:
     return f"{store}-direct"
 
 
+def sentinel(store: str) -> str:
+    """Return what the Sentinels of a data store are called, before their hosts' names."""
+    return f"{store}-sentinel"
+
+
 def etcd(host: str) -> str:
     """Return the logical service name of etcd on a manager."""
     return f"etcd-{host}"

@@ -207,7 +207,7 @@ def _data_store_mistakes(stores: Mapping[str, DataStoreSpec], info: ValidationIn
         found += _image_source((name,), "image", store.image, info)
         for key, helper in store.helpers.items():
             found += _helper_mistakes((name, key), helper, info)
-        if store.is_replicated and info.data.get("etcd", _UNKNOWN) is None:
+        if store.needs_etcd and info.data.get("etcd", _UNKNOWN) is None:
             cure = "has several members, and no `etcd` knows which of them leads; add it beside the data stores"
             found.append(((name, "members"), f"{cure}, for example etcd: {{build: etcd}}"))
     return found

@@ -16,7 +16,7 @@ from colorway.spec.platform_file import ImageSource, PlatformFile
 from colorway.spec.release import MigrationSpec, ReleaseManifest
 from colorway.spec.services import ServiceSpec
 from colorway.spec.stack import StackSettings
-from colorway.spec.stores import StoreSpec
+from colorway.spec.stores import PostgresqlSpec, StoreMember, StoreSpec
 from colorway.spec.stores.replication import HostPorts, store_ports
 from colorway.spec.traffic import Color
 from colorway.spec.wanted import Image
@@ -129,6 +129,22 @@ class PlatformSpec(StrictSpec):
     def replicated_stores(self) -> dict[str, StoreSpec]:
         """The data stores that have several members, by name."""
         return {name: store for name, store in self.platform.data_stores.items() if store.is_replicated}
+
+    @property
+    def replicated_databases(self) -> dict[str, PostgresqlSpec]:
+        """Those of them that are a PostgreSQL, whose leader is known to etcd and can be told to step back."""
+        found = self.platform.data_stores.items()
+        return {name: store for name, store in found if isinstance(store, PostgresqlSpec) and store.is_replicated}
+
+    def members(self, store: str) -> tuple[StoreMember, ...]:
+        """Return the tasks that keep the data of a data store."""
+        wanted = self.platform.data_stores[store]
+        return wanted.tasks(store, hosts=wanted.places(self.settings.hosts))
+
+    def watchers(self, store: str) -> tuple[StoreMember, ...]:
+        """Return the tasks of a data store's own image that watch its members."""
+        wanted = self.platform.data_stores[store]
+        return wanted.watchers(store, hosts=wanted.places(self.settings.hosts))
 
     def store_ports(self, store: str) -> HostPorts:
         """Return the ports that the members of a data store have on their hosts, where it has several."""

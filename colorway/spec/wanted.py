@@ -93,6 +93,10 @@ class WantedService:
         """Its name without the stack's: what no other service of the stack may be called."""
         return self.logical if self.color is None else names.colored_alias(self.logical, self.color)
 
+    def may_run_on(self, host: HostSpec) -> bool:
+        """Return whether a host is the one that it runs on, or one of those."""
+        return host.has(self.role) if self.host is None else self.host == host.name
+
     @property
     def name(self) -> str:
         """Name in the swarm.

@@ -8,13 +8,14 @@ import pulumi
 
 from colorway.spec.networks import store_network
 from colorway.spec.platform_spec import PlatformSpec
-from colorway.spec.stores import PostgresqlSpec
+from colorway.spec.stores import PostgresqlSpec, RedisSpec, ValkeySpec
 from components.database.custom import CustomStore
 from components.database.mariadb import Mariadb
 from components.database.patroni import ReplicatedDatabase
 from components.database.postgresql import Database
 from components.database.redis import Cache
 from components.database.replication import Replication
+from components.database.sentinel import ReplicatedQueue
 from components.secrets import Secrets
 
 STORES: Mapping[str, Callable[..., pulumi.ComponentResource]] = {
@@ -38,15 +39,27 @@ def data_store(
 ) -> pulumi.ComponentResource:
     """Create a data store of the platform: one task of its kind, or the members of one that has several."""
     store, network = spec.platform.data_stores[name], networks[store_network(name)]
-    if replication is None or not isinstance(store, PostgresqlSpec) or not store.is_replicated:
-        return STORES[store.kind](name, spec, store=store, network=network, secrets=secrets.files, opts=opts)
-    return ReplicatedDatabase(
-        name,
-        spec,
-        store=store,
-        network=network,
-        password=secrets.texts[store.password],
-        password_file=secrets.files[store.password],
-        authority=replication.authority,
-        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[replication])),
-    )
+    if replication is not None and store.is_replicated:
+        then = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[replication]))
+        if isinstance(store, PostgresqlSpec):
+            return ReplicatedDatabase(
+                name,
+                spec,
+                store=store,
+                network=network,
+                password=secrets.texts[store.password],
+                password_file=secrets.files[store.password],
+                authority=replication.authority,
+                opts=then,
+            )
+        if isinstance(store, RedisSpec | ValkeySpec):
+            return ReplicatedQueue(
+                name,
+                spec,
+                store=store,
+                network=network,
+                password_file=secrets.files[store.password],
+                authority=replication.authority,
+                opts=then,
+            )
+    return STORES[store.kind](name, spec, store=store, network=network, secrets=secrets.files, opts=opts)

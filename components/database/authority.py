@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import secrets
 from collections.abc import Mapping
 
 import pulumi
@@ -18,6 +19,11 @@ CA_PATH = "/colorway-ca.pem"
 """Where a task finds the certificate of the authority."""
 MEMBER_FILE = "colorway-member.pem"
 """A member's certificate and its private key, below /run/secrets."""
+
+MEMBER = f"/run/secrets/{MEMBER_FILE}"
+PASSWORD_FILE = "colorway-members-password"  # noqa: S105 - a name
+"""What members say to each other, below /run/secrets."""
+PASSWORD = f"/run/secrets/{PASSWORD_FILE}"
 
 
 class Authority(pulumi.ComponentResource):
@@ -50,16 +56,26 @@ class Authority(pulumi.ComponentResource):
         self.members = {host.name: self._member(f"{name}-{host.name}", spec, host=host, own=own) for host in hosts}
         self.register_outputs({})
 
+    def password(self, name: str, spec: PlatformSpec) -> MountedFile:
+        """Make a password by which members know each other whose program takes no certificate instead of one.
+
+        It is nobody else's, so that it stays where the store's own password changes, and no member waits for another.
+        """
+        return self._secret(name, self._kept(name, secrets.token_hex(24)), spec=spec, path=PASSWORD_FILE)
+
     def _member(self, name: str, spec: PlatformSpec, *, host: HostSpec, own: pulumi.Output[str]) -> MountedFile:
         address = host.address
         kept = self._kept(name, own.apply(lambda text: self._certificates.new_member(text, address=address)))
+        return self._secret(name, kept, spec=spec, path=MEMBER_FILE)
+
+    def _secret(self, name: str, text: pulumi.Output[str], *, spec: PlatformSpec, path: str) -> MountedFile:
         secret = docker.Secret(
             name,
-            data=kept.apply(lambda text: base64.b64encode(text.encode()).decode()),
+            data=text.apply(lambda value: base64.b64encode(value.encode()).decode()),
             labels=[docker.SecretLabelArgs(label=STACK_LABEL, value=spec.stack)],
             opts=pulumi.ResourceOptions(parent=self),
         )
-        return MountedFile(id=secret.id, name=secret.name, path=MEMBER_FILE)
+        return MountedFile(id=secret.id, name=secret.name, path=path)
 
     def _kept(self, name: str, made: str | pulumi.Output[str]) -> pulumi.Output[str]:
         """Return what was made first, whatever is made now."""

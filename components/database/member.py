@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import pulumi
 
@@ -11,10 +12,16 @@ from colorway.spec import names
 from colorway.spec.hosts import Role
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stores import StoreMember, StoreSpec
+from colorway.spec.stores.replication import HelperSpec, entry_hosts
 from colorway.spec.task.health import HealthSpec
-from colorway.spec.task.policies import Order
+from colorway.spec.task.policies import LimitsSpec, Order
 from components.swarm_service import SwarmService
 from components.swarm_spec import Mount, MountedFile, NetworkAttachment, SwarmServiceSpec
+
+NOBODY = "65534:65534"
+"""Needs nothing of its image, and is in no image's list of users."""
+ALIVE = "bash -c '</dev/tcp/127.0.0.1/{port}' || nc -z 127.0.0.1 {port}"
+"""Whether something listens, in a shell."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +48,8 @@ class StoreProgram:
     working_dir: str | None = None
     shm_size: int | None = None
     """Bytes of /dev/shm; none = Docker's 64 MiB."""
+    limits: LimitsSpec | None = None
+    """The most that its task may use; none = what the store says."""
     stop_signal: str | None = None
     """Signal of a clean stop; none = the image's, or else SIGTERM."""
 
@@ -62,7 +71,7 @@ def run_members(
     Each stays on its host, where its volume is, answers to its name in the store's own network, and ends before its
     successor begins: two servers on one volume would spoil it. Staging and production protect it.
     """
-    for member in store.tasks(name, hosts=spec.hosts(Role.DATABASE)):
+    for member in spec.members(name):
         SwarmService(
             member.name,
             member_service(spec, store=store, program=program, member=member),
@@ -84,7 +93,7 @@ def member_service(
         command=program.command,
         health=program.health.tests(program.port),
         health_policy=program.health,
-        limits=store.limits,
+        limits=program.limits or store.limits,
         stop_grace=store.stop_grace,
         stop_signal=program.stop_signal,
         order=Order.STOP_FIRST,
@@ -97,4 +106,35 @@ def member_service(
         working_dir=program.working_dir,
         shm_size=program.shm_size,
         labels=names.labels(spec.stack, member.name),
+    )
+
+
+def entry_service(
+    spec: PlatformSpec,
+    logical: str,
+    helper: HelperSpec,
+    *,
+    entrypoint: tuple[str, ...],
+    health: str,
+    env: dict[str, str] | None = None,
+    stop_signal: str | None = None,
+) -> SwarmServiceSpec:
+    """Return a program before the members as plain values; it keeps nothing."""
+    return SwarmServiceSpec(
+        service_name=names.service(spec.stack, logical),
+        image=spec.shared_image(build=helper.build, image=helper.image).reference,
+        entrypoint=entrypoint,
+        health=("CMD-SHELL", health),
+        health_policy=HealthSpec(
+            command=("CMD", "true"), timeout=timedelta(seconds=5), start_period=timedelta(seconds=20)
+        ),
+        limits=helper.limits,
+        stop_grace=timedelta(seconds=30),
+        stop_signal=stop_signal,
+        replicas=entry_hosts(spec.hosts(Role.WEB)),
+        constraints=(f"node.labels.{names.role_label(spec.stack, Role.WEB.value)}==true",),
+        spread=f"node.labels.{names.host_label(spec.stack)}",
+        env=env or {},
+        user=NOBODY,
+        labels=names.labels(spec.stack, logical),
     )

@@ -10,29 +10,23 @@ import pulumi
 from colorway.render import replication
 from colorway.render.templates import entry, script, store_script
 from colorway.spec import names
-from colorway.spec.hosts import Role
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stores import PostgresqlSpec
-from colorway.spec.stores.replication import HelperSpec, entry_hosts
 from colorway.spec.task.health import HealthSpec
-from components.database.authority import CA_PATH, Authority
-from components.database.member import StoreProgram, member_service
+from components.database.authority import CA_PATH, MEMBER, Authority
+from components.database.member import ALIVE, StoreProgram, entry_service, member_service
 from components.database.postgresql import CAPABILITIES
-from components.database.replication import MEMBER
 from components.entry import ENTRY_COMMAND, entry_script, mounted_config
 from components.remote import HostScript
 from components.swarm_service import SwarmService
-from components.swarm_spec import HOST_NETWORK, MountedFile, NetworkAttachment, SwarmServiceSpec
+from components.swarm_spec import HOST_NETWORK, MountedFile, NetworkAttachment
 
 CONFIG = "/colorway-patroni.yml"
 DIRECT_CONFIG = "/colorway-haproxy.cfg"
 POOL_CONFIG = "/colorway-pgbouncer.ini"
 PORT = 5432
-NOBODY = "65534:65534"
-"""Needs nothing of its image, and is in no image's list of users."""
 FIRST_LEADER = timedelta(minutes=5)
 """How long a first member may take to lead; a recovery after a loss of power reads its whole log."""
-_ALIVE = "bash -c '</dev/tcp/127.0.0.1/{port}' || nc -z 127.0.0.1 {port}"
 
 
 class ReplicatedDatabase(pulumi.ComponentResource):
@@ -59,7 +53,7 @@ class ReplicatedDatabase(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         begins = entry_script(name, entry("patroni"), stack=spec.stack, parent=self)
         before: list[pulumi.Resource] = []
-        for member in store.tasks(name, hosts=spec.hosts(Role.DATABASE)):
+        for member in spec.members(name):
             own = mounted_config(
                 f"{member.name}-patroni",
                 replication.patroni(spec, name, member),
@@ -85,12 +79,12 @@ class ReplicatedDatabase(pulumi.ComponentResource):
         told = mounted_config(f"{name}-direct-config", text, path=DIRECT_CONFIG, stack=spec.stack, parent=self)
         direct = SwarmService(
             names.direct(name),
-            _entry(
+            entry_service(
                 spec,
                 names.direct(name),
                 store.direct,
                 entrypoint=("haproxy", "-W", "-db", "-f", DIRECT_CONFIG),
-                health=_ALIVE.format(port=8404),
+                health=ALIVE.format(port=8404),
             ),
             networks=[NetworkAttachment(id=network, aliases=(names.direct(name),))],
             configs=[told, authority.ca],
@@ -106,12 +100,12 @@ class ReplicatedDatabase(pulumi.ComponentResource):
         entered = entry_script(f"{name}-pool", entry("pgbouncer"), stack=spec.stack, parent=self)
         SwarmService(
             name,
-            _entry(
+            entry_service(
                 spec,
                 name,
                 store.pool,
                 entrypoint=(*ENTRY_COMMAND, POOL_CONFIG),
-                health=_ALIVE.format(port=PORT),
+                health=ALIVE.format(port=PORT),
                 env={"POSTGRES_USER": store.user, "POSTGRES_PASSWORD_FILE": store.password_file},
                 # Those that it serves end their transaction first.
                 stop_signal="SIGINT",
@@ -166,7 +160,7 @@ def _settled(
     parent: pulumi.Resource,
 ) -> HostScript:
     """Return the step that waits for a leader and tells it, through a member, what all of them have."""
-    members = store.tasks(name, hosts=spec.hosts(Role.DATABASE))
+    members = spec.members(name)
     ports = spec.store_ports(name)
     return HostScript(
         logical,
@@ -186,35 +180,4 @@ def _settled(
         ],
         stdin=password,
         opts=pulumi.ResourceOptions(parent=parent, depends_on=list(after)),
-    )
-
-
-def _entry(
-    spec: PlatformSpec,
-    logical: str,
-    helper: HelperSpec,
-    *,
-    entrypoint: tuple[str, ...],
-    health: str,
-    env: dict[str, str] | None = None,
-    stop_signal: str | None = None,
-) -> SwarmServiceSpec:
-    """Return a program before the members as plain values; it keeps nothing."""
-    return SwarmServiceSpec(
-        service_name=names.service(spec.stack, logical),
-        image=spec.shared_image(build=helper.build, image=helper.image).reference,
-        entrypoint=entrypoint,
-        health=("CMD-SHELL", health),
-        health_policy=HealthSpec(
-            command=("CMD", "true"), timeout=timedelta(seconds=5), start_period=timedelta(seconds=20)
-        ),
-        limits=helper.limits,
-        stop_grace=timedelta(seconds=30),
-        stop_signal=stop_signal,
-        replicas=entry_hosts(spec.hosts(Role.WEB)),
-        constraints=(f"node.labels.{names.role_label(spec.stack, Role.WEB.value)}==true",),
-        spread=f"node.labels.{names.host_label(spec.stack)}",
-        env=env or {},
-        user=NOBODY,
-        labels=names.labels(spec.stack, logical),
     )

@@ -59,14 +59,24 @@ def script(store: RedisSpec | ValkeySpec) -> str:
     return entry("redis", program=store.kind, use=store.use.value, has_lock=store.kind == "valkey")
 
 
-def health(kind: str) -> HealthSpec:
-    """Return the health check of a kind, `redis` or `valkey`; the task's environment says where its password is.
+def asked(kind: str, *commands: str, at: str = "-h 127.0.0.1") -> str:
+    """Return what asks a server in a shell, logged in; the task's environment says where the password is.
 
-    It logs in and wants PONG: one that refuses the platform's password serves nobody. That goes over a pipe, never
-    argv.
+    That goes over a pipe, never argv.
+
+    Args:
+        kind: `redis` or `valkey`.
+        commands: What it is asked.
+        at: What leads its client to it.
     """
-    say = r"""{ printf 'AUTH "'; sed 's/[\\"]/\\&/g' "$%s_PASSWORD_FILE" | tr -d '\n'; printf '"\nPING\n'; }"""
-    line = f"{say % kind.upper()} | {kind}-cli -h 127.0.0.1 | grep -qx PONG"
+    text = "\\n".join(commands)
+    say = r"""{ printf 'AUTH "'; sed 's/[\\"]/\\&/g' "$%s_PASSWORD_FILE" | tr -d '\n'; printf '"\n%s\n'; }"""
+    return f"{say % (kind.upper(), text)} | {kind}-cli {at}"
+
+
+def health(kind: str) -> HealthSpec:
+    """Return the health check of a kind: it wants PONG, for one that refuses the platform's password serves nobody."""
+    line = f"{asked(kind, 'PING')} | grep -qx PONG"
     return HealthSpec(command=("CMD-SHELL", line), timeout=timedelta(seconds=10), retries=5)
 
 

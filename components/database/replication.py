@@ -10,24 +10,22 @@ from colorway.render.templates import entry
 from colorway.spec import names
 from colorway.spec.hosts import HostSpec, Role
 from colorway.spec.platform_spec import PlatformSpec
-from colorway.spec.stores import EtcdSpec
 from colorway.spec.stores.replication import etcd_ports
 from colorway.spec.task.health import HealthSpec
 from colorway.spec.task.policies import Order, UpdatePolicy
-from components.database.authority import CA_PATH, MEMBER_FILE, Authority
+from components.database.authority import CA_PATH, MEMBER, Authority
 from components.entry import ENTRY_COMMAND, entry_script
 from components.swarm_service import SwarmService
 from components.swarm_spec import HOST_NETWORK, Mount, SwarmServiceSpec
 
 VOLUME = "/etcd"
 """No image has it, so that a new volume is root's, as etcd is here."""
-MEMBER = f"/run/secrets/{MEMBER_FILE}"
 
 
 class Replication(pulumi.ComponentResource):
-    """Makes the members' certificates, and runs one etcd on each manager.
+    """Makes the members' certificates, and runs one etcd on each manager where a store's members need it.
 
-    They are on the host's own network: Swarm's DNS knows a task only once it is healthy, and addresses of overlays
+    These are on the host's own network: Swarm's DNS knows a task only once it is healthy, and addresses of overlays
     change, which neither quorum nor replication can have. One is replaced at a time, so that two of three serve.
     """
 
@@ -35,28 +33,32 @@ class Replication(pulumi.ComponentResource):
 
     def __init__(self, name: str, spec: PlatformSpec, *, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("colorway:data:Replication", name, None, opts)
-        etcd = spec.platform.etcd
-        if etcd is None:
-            raise ValueError("the spec is not one that the checks let through")
-        managers = spec.hosts(Role.MANAGER)
-        hosts = tuple(host for host in spec.settings.hosts if host in managers or host.has(Role.DATABASE))
+        inventory = spec.inventory()
+        hosts = tuple(host for host in spec.settings.hosts if inventory.host_ports_on(host))
         self.authority = Authority(f"{name}-authority", spec, hosts=hosts, opts=pulumi.ResourceOptions(parent=self))
+        if spec.replicated_databases:
+            self._run_etcd(spec)
+        self.register_outputs({})
+
+    def _run_etcd(self, spec: PlatformSpec) -> None:
         begins = entry_script("etcd", entry("etcd"), stack=spec.stack, parent=self)
         before: list[pulumi.Resource] = []
-        for host in managers:
+        for host in spec.hosts(Role.MANAGER):
             service = SwarmService(
                 names.etcd(host.name),
-                _service(spec, etcd, host=host),
+                _service(spec, host=host),
                 networks=[HOST_NETWORK],
                 secrets=[self.authority.members[host.name]],
                 configs=[begins, self.authority.ca],
                 opts=pulumi.ResourceOptions(parent=self, depends_on=before, protect=spec.is_guarded or None),
             )
             before = [service]
-        self.register_outputs({})
 
 
-def _service(spec: PlatformSpec, etcd: EtcdSpec, *, host: HostSpec) -> SwarmServiceSpec:
+def _service(spec: PlatformSpec, *, host: HostSpec) -> SwarmServiceSpec:
+    etcd = spec.platform.etcd
+    if etcd is None:
+        raise ValueError("the spec is not one that the checks let through")
     ports, logical = etcd_ports(spec.settings.network.host_ports), names.etcd(host.name)
     managers = spec.hosts(Role.MANAGER)
     clients, peers = (f"https://{host.address}:{port}" for port in (ports.main, ports.other))

@@ -8,7 +8,7 @@ from colorway.data.status import status
 from colorway.errors import ColorwayError
 from colorway.swarm.connections import RefusedError
 from tests.support.specs import demo_spec
-from tests.support.stores import listed, replicated_spec
+from tests.support.stores import listed, queue_spec, replicated_spec
 
 LEADER, SYNC = ("db1", "Leader", "running"), ("db2", "Sync Standby", "streaming")
 ETCD = '"MemberID" : {own}\n"Leader" : 1\n'
@@ -108,6 +108,11 @@ def test_where_commits_wait_for_nobody_a_lonely_leader_is_no_problem():
     assert found.wrong == ()
 
 
+def test_a_queue_beside_a_database_is_none_of_patroni():
+    found = status(queue_spec(postgres={"members": 2}), ask=asking([LEADER, SYNC]))
+    assert {row.store for row in found.rows} == {"postgres", "etcd"}
+
+
 def test_a_stack_without_members_is_told_where_to_look():
-    with pytest.raises(ColorwayError, match="no data store has several members; `colorway status local` says how"):
+    with pytest.raises(ColorwayError, match="no PostgreSQL has several members; `colorway status local` says how"):
         status(demo_spec(), ask=asking([]))

@@ -8,7 +8,7 @@ import pytest
 
 from colorway.data.members import MembersError, Part, cluster, read_members
 from colorway.swarm.connections import RefusedError
-from tests.support.stores import HOSTS, listed, replicated_spec
+from tests.support.stores import HOSTS, listed, queue_spec, replicated_spec
 
 
 def test_members_are_read_as_patroni_lists_them():
@@ -88,6 +88,11 @@ def test_where_none_answers_each_of_them_is_said_why():
 def test_a_store_without_members_is_refused(store, said):
     with pytest.raises(MembersError, match=said):
         cluster(replicated_spec(), store, ask=lambda *_: "")
+
+
+def test_sentinels_are_not_told_who_leads():
+    with pytest.raises(MembersError, match="redis is no PostgreSQL: its Sentinels give the lead"):
+        cluster(queue_spec(), "redis", ask=lambda *_: "")
 
 
 def test_the_members_are_on_the_first_hosts_with_the_role():

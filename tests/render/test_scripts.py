@@ -17,6 +17,8 @@ from colorway.render.templates import TEMPLATES, entry, fill_in, script
 SCRIPTS = sorted((TEMPLATES / "scripts").glob("*.sh"))
 ENTRIES = sorted((TEMPLATES / "entry").glob("*.sh"))
 CHOSEN: Mapping[str, Mapping[str, object]] = {
+    "queue-member": {"program": "valkey"},
+    "sentinel": {"program": "valkey"},
     "redis": {"program": "valkey", "use": "queue", "has_lock": True},
     "postgresql": {"extensions": ["vector"], "parameters": True},
 }

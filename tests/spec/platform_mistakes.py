@@ -933,8 +933,8 @@ CASES = (
         "    kind: redis\n    database: app",
         Line(
             (
-                "data-stores.cache.database: is no known key; known: build, image, kind, limits, password, slot, "
-                "stop-grace, use"
+                "data-stores.cache.database: is no known key; known: build, entry, image, kind, limits, members, "
+                "password, slot, stop-grace, use"
             ),
             at="database: app",
             nth=2,
@@ -946,8 +946,8 @@ CASES = (
         "    limits: {cpus: 1, memory: 100Mi}",
         "    usr: app\n    limit: {cpus: 1, memory: 100Mi}",
         Line(
-            "data-stores.cache.usr: is no known key; known: build, image, kind, limits, password, slot, stop-grace, "
-            "use",
+            "data-stores.cache.usr: is no known key; known: build, entry, image, kind, limits, members, password, "
+            "slot, stop-grace, use",
             at="usr:",
         ),
         Line("data-stores.cache.limit: is no known key; did you mean limits?", at="limit:"),

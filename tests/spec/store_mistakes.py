@@ -153,6 +153,61 @@ CASES = (
         Line("data-stores.cache.use: must be queue or cache", at="use:"),
     ),
     Case(
+        "queue of two members",
+        DEMO,
+        "    kind: redis\n",
+        "    kind: valkey\n    members: 2\n",
+        Line(
+            "data-stores.cache.members: is 2, and with fewer than three the loss of one would end all writes, and more "
+            "are of no use; write 1 or 3",
+            at="members: 2",
+        ),
+    ),
+    Case(
+        "cache of three members",
+        DEMO,
+        "    kind: redis\n",
+        "    kind: redis\n    use: cache\n    members: 3\n",
+        Line(
+            "data-stores.cache.members: is more than a cache can use, which may be lost at any time; have 1, or write "
+            "use: queue",
+            at="members: 3",
+        ),
+    ),
+    Case(
+        "queue of three members that nobody finds",
+        DEMO,
+        "    kind: redis\n",
+        "    kind: redis\n    members: 3\n",
+        Line(
+            "data-stores.cache.entry: is missing, and several members stand behind it; name its image, or its folder: "
+            "{build: haproxy}",
+            at="  cache:",
+        ),
+    ),
+    Case(
+        "queue of three members on one host",
+        DEMO,
+        "    kind: redis\n",
+        "    kind: redis\n    members: 3\n    entry: {build: redis}\n",
+        Line(
+            "data-stores.cache.members: wants 3 hosts with the role database or manager, and the stack has 1; give "
+            "more of them the role, or have fewer members",
+            at="members: 3",
+        ),
+    ),
+    Case(
+        "entry without an image",
+        DEMO,
+        "    kind: redis\n",
+        "    kind: redis\n    entry: {}\n",
+        Line(
+            "data-stores.cache.entry.build: is missing, and the platform has `images: local`; name a folder under "
+            "images/",
+            at="entry:",
+        ),
+    ),
+    Case(
         "use of PostgreSQL",
         DEMO,
         POSTGRES_LIMITS,

@@ -1,4 +1,4 @@
-"""A stack whose PostgreSQL has two members, and what its members would say."""
+"""Stacks whose PostgreSQL has two members, or whose Redis has three, and what its members would say."""
 
 from __future__ import annotations
 
@@ -27,6 +27,15 @@ def replicated_spec(**postgres: Any) -> PlatformSpec:
     return demo_spec(
         settings={"hosts": list(HOSTS), "environment": "lab"},
         overrides={"data-stores": {"postgres": {"members": 2, **postgres}}},
+        stack="lab",
+    )
+
+
+def queue_spec(**stores: Any) -> PlatformSpec:
+    """Return the demo on six hosts; its Redis has three members, and what else is said of data stores."""
+    return demo_spec(
+        settings={"hosts": list(HOSTS), "environment": "lab"},
+        overrides={"data-stores": {"redis": {"members": 3}, **stores}},
         stack="lab",
     )
 

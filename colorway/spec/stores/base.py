@@ -10,9 +10,10 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 from typing_extensions import override
 
+from colorway.spec import names
 from colorway.spec.base import StrictSpec
 from colorway.spec.fields import Label, PinnedImage, PositiveDuration
-from colorway.spec.hosts import HostSpec
+from colorway.spec.hosts import HostSpec, Role
 from colorway.spec.networks import STORE_SLOTS
 from colorway.spec.stores.replication import HelperSpec
 from colorway.spec.task.mounts import SECRETS_FOLDER, SecretName
@@ -31,6 +32,12 @@ class StoreMember:
     """Logical name of its volume."""
 
 
+def one_on_each(name: str, hosts: Sequence[HostSpec]) -> tuple[StoreMember, ...]:
+    """Return a task on each of the hosts, called by its name and its host's."""
+    every = (names.member(name, host.name) for host in hosts)
+    return tuple(StoreMember(name=task, host=host, volume=task) for host, task in zip(hosts, every, strict=True))
+
+
 @dataclass(frozen=True, kw_only=True)
 class NamedSecret:
     """A secret of the platform that a data store names."""
@@ -43,6 +50,9 @@ class NamedSecret:
 
 class StoreSpec(StrictSpec):
     """What every kind of data store says."""
+
+    kept_on: ClassVar[tuple[tuple[Role, ...], ...]] = ((Role.DATABASE,),)
+    """Roles of the hosts that it may be on; those that have all roles of an earlier group come first."""
 
     build: Label | None = None
     """Folder under images/, for a platform with `images: local`."""
@@ -69,6 +79,31 @@ class StoreSpec(StrictSpec):
     def helpers(self) -> Mapping[str, HelperSpec]:
         """The programs beside its members that the file says something of, by their keys."""
         return {}
+
+    @property
+    def members_needed(self) -> int:
+        """How many of its members have to be there, where it has several, so that somebody can write."""
+        return 1
+
+    @property
+    def needs_etcd(self) -> bool:
+        """Whether etcd knows which of its members leads."""
+        return False
+
+    def places(self, hosts: Sequence[HostSpec]) -> tuple[HostSpec, ...]:
+        """Return which of a stack's hosts may keep its data, the first choice first."""
+        found = (host for roles in self.kept_on for host in hosts if all(host.has(role) for role in roles))
+        return tuple({host.name: host for host in found}.values())
+
+    def watchers(self, name: str, *, hosts: Sequence[HostSpec]) -> tuple[StoreMember, ...]:
+        """Return the tasks of its own image that have no data of it, and know who leads: most kinds have none.
+
+        Args:
+            name: The store's name in the platform file.
+            hosts: The hosts that keep data.
+        """
+        del name, hosts
+        return ()
 
     def tasks(self, name: str, *, hosts: Sequence[HostSpec]) -> tuple[StoreMember, ...]:
         """Return the tasks that keep its data: one, on the first of the hosts; a replicated store has more.

@@ -8,11 +8,10 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 from typing_extensions import override
 
-from colorway.spec import names
 from colorway.spec.base import Mistake, refuse, twice
 from colorway.spec.fields import Shape
 from colorway.spec.hosts import HostSpec
-from colorway.spec.stores.base import StoreMember
+from colorway.spec.stores.base import StoreMember, one_on_each
 from colorway.spec.stores.database import POSTGRESQL, DatabaseSpec, ServerFacts
 from colorway.spec.stores.replication import DirectSpec, Durability, HelperSpec, Members, PoolSpec
 
@@ -61,6 +60,11 @@ class PostgresqlSpec(DatabaseSpec):
 
     @property
     @override
+    def needs_etcd(self) -> bool:
+        return self.is_replicated
+
+    @property
+    @override
     def helpers(self) -> Mapping[str, HelperSpec]:
         found = {"direct": self.direct, "pool": self.pool}
         return {key: helper for key, helper in found.items() if helper is not None}
@@ -69,10 +73,7 @@ class PostgresqlSpec(DatabaseSpec):
     def tasks(self, name: str, *, hosts: Sequence[HostSpec]) -> tuple[StoreMember, ...]:
         if not self.is_replicated:
             return super().tasks(name, hosts=hosts)
-        every = (names.member(name, host.name) for host in hosts[: self.members])
-        return tuple(
-            StoreMember(name=member, host=host, volume=member) for host, member in zip(hosts, every, strict=False)
-        )
+        return one_on_each(name, hosts[: self.members])
 
     @model_validator(mode="after")
     def _fits_together(self) -> PostgresqlSpec:

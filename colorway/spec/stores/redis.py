@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import ClassVar, Literal
 
-from colorway.spec.stores.base import ServerSpec
+from pydantic import model_validator
+from typing_extensions import override
+
+from colorway.spec import names
+from colorway.spec.base import Mistake, refuse
+from colorway.spec.hosts import HostSpec, Role
+from colorway.spec.stores.base import ServerSpec, StoreMember, one_on_each
+from colorway.spec.stores.replication import EntrySpec, HelperSpec, Members
 
 DATA_SHARE = 0.6
 """Part of a task's memory that data may fill."""
 PROGRAM_BYTES = 16 * 2**20
 """What the program takes without any data, rounded up."""
+SEVERAL = 3
+"""Members of a queue that has several: one may be lost, and the leader among the two others is still followed."""
 
 
 class Use(StrEnum):
@@ -23,12 +33,50 @@ class Use(StrEnum):
 
 
 class KeyValueSpec(ServerSpec):
-    """One Redis or what became of it: one task, one volume."""
+    """One Redis or what became of it: one task and one volume, or three of them, of which Sentinels choose a leader.
+
+    Three members are on the hosts with the role database, then on managers, of those first where monitoring is.
+    Services find the leader behind the entry, under the store's name, and need to know nothing of Sentinel.
+    """
 
     port: ClassVar[int] = 6379
+    kept_on: ClassVar[tuple[tuple[Role, ...], ...]] = (
+        (Role.DATABASE,),
+        (Role.MANAGER, Role.MONITORING),
+        (Role.MANAGER,),
+    )
 
     use: Use = Use.QUEUE
     """Whether it keeps all that it is given (queue), or may throw out what was used longest ago (cache)."""
+    members: Members = 1
+    """Servers that have all of the data, each on a host of its own, with a Sentinel beside it: one or three."""
+    entry: EntrySpec | None = None
+    """What leads to the member that takes writes, where there are several."""
+
+    @property
+    @override
+    def is_replicated(self) -> bool:
+        return self.members > 1
+
+    @property
+    @override
+    def members_needed(self) -> int:
+        return SEVERAL - 1
+
+    @property
+    @override
+    def helpers(self) -> Mapping[str, HelperSpec]:
+        return {} if self.entry is None else {"entry": self.entry}
+
+    @override
+    def tasks(self, name: str, *, hosts: Sequence[HostSpec]) -> tuple[StoreMember, ...]:
+        if not self.is_replicated:
+            return super().tasks(name, hosts=hosts)
+        return one_on_each(name, hosts[: self.members])
+
+    @override
+    def watchers(self, name: str, *, hosts: Sequence[HostSpec]) -> tuple[StoreMember, ...]:
+        return one_on_each(names.sentinel(name), hosts[: self.members]) if self.is_replicated else ()
 
     @property
     def max_memory(self) -> int:
@@ -45,16 +93,31 @@ class KeyValueSpec(ServerSpec):
             return int(limit * DATA_SHARE)
         return max(limit // 4, int((limit - PROGRAM_BYTES) * DATA_SHARE))
 
+    @model_validator(mode="after")
+    def _fits_together(self) -> KeyValueSpec:
+        found: list[Mistake] = []
+        if self.members not in {1, SEVERAL}:
+            why = "with fewer than three the loss of one would end all writes, and more are of no use"
+            found.append((("members",), f"is {self.members}, and {why}; write 1 or {SEVERAL}"))
+        elif self.is_replicated and self.use is Use.CACHE:
+            message = "is more than a cache can use, which may be lost at any time; have 1, or write use: queue"
+            found.append((("members",), message))
+        elif self.is_replicated and self.entry is None:
+            cure = "is missing, and several members stand behind it; name its image, or its folder: {build: haproxy}"
+            found.append((("entry",), cure))
+        refuse(found)
+        return self
+
 
 class RedisSpec(KeyValueSpec):
-    """One Redis: one task, one volume."""
+    """One Redis: one task and one volume, or three members."""
 
     kind: Literal["redis"]
     """Which program it is."""
 
 
 class ValkeySpec(KeyValueSpec):
-    """One Valkey: one task, one volume."""
+    """One Valkey: one task and one volume, or three members."""
 
     kind: Literal["valkey"]
     """Which program it is."""

@@ -68,6 +68,10 @@ class DirectSpec(HelperSpec):
     """HAProxy, which leads to the member that takes writes: `<store>-direct` at 5432; at 5433 to those that answer."""
 
 
+class EntrySpec(HelperSpec):
+    """HAProxy, which services find under the store's own name: it leads to the member that takes writes."""
+
+
 class PoolSpec(HelperSpec):
     """PgBouncer, which services find under the store's own name."""
 
@@ -86,7 +90,7 @@ class HostPorts:
     main: int
     """Where clients ask."""
     other: int
-    """Of etcd for its peers, of Patroni for whoever asks how a member is."""
+    """Of etcd for its peers, of Patroni for whoever asks how a member is, of a queue's Sentinel."""
 
 
 def etcd_ports(first: int) -> HostPorts:
