@@ -126,6 +126,8 @@ def test_work_goes_on_by_another_manager_when_the_first_is_lost(quiet: Clone):
     assert colors() == ["green", "green"], "traffic still moves, on both"
     lab(quiet, "fault", "cut", "db1", "--undo")
     wait_until(lambda: says(quiet)["healthy"], limit=STAGE, what="all is well again", every=2)
+    # What another manager was told to run is the first one's again.
+    quiet.up()
     assert quiet.up().changed == {}
 
 
