@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from colorway.outputs import NetworkOutputs, PlatformOutputs, ServiceOutputs
+from colorway.spec import names
 from colorway.spec.hosts import Role, is_majority
 from colorway.spec.services import ServiceKind
 from colorway.spec.traffic import Color, illegal_changes
@@ -17,6 +18,9 @@ IN_PLACE = frozenset({"replicas", "limits", "restart", "update", "placement"})
 
 STANDSTILL = frozenset({"networks", "port", "uses"})
 """Keys of a shared service whose change its callers notice: they ask at the old port, or it is made anew meanwhile."""
+
+TOLD = frozenset({"direct", "durability", "extensions", "members", "parameters", "password", "pool"})
+"""Keys of a data store with several members that these are told while they run, or that only others know."""
 
 
 def refusals(installed: PlatformOutputs | None, wanted: PlatformOutputs) -> list[str]:
@@ -35,6 +39,7 @@ def refusals(installed: PlatformOutputs | None, wanted: PlatformOutputs) -> list
         *_under_callers(installed, wanted),
         *_moved_stores(installed, wanted),
         *_stores_with_other_members(installed, wanted),
+        *_peers_that_change(installed, wanted),
         *_stores_of_other_data(installed, wanted),
         *_hosts_that_leave(installed, wanted),
     ]
@@ -52,6 +57,7 @@ def sentence(installed: PlatformOutputs | None, wanted: PlatformOutputs) -> str:
         *_traffic_words(installed, wanted),
         *_version_words(installed, wanted),
         *_service_words(installed, wanted),
+        *_member_words(installed, wanted),
         *_host_words(installed, wanted),
     ]
     return "; ".join(parts) if parts else "nothing that users would notice"
@@ -115,11 +121,6 @@ def _networks_made_anew(installed: NetworkOutputs | None, wanted: NetworkOutputs
         before, after = getattr(installed, key), getattr(wanted, key)
         if before != after:
             yield f"colorway:network's {key} changes from {_word(before)} to {_word(after)}; {cure}, {anew}"
-    if installed.host_ports != wanted.host_ports:
-        yield (
-            f"colorway:network's host-ports changes from {installed.host_ports} to {wanted.host_ports}, and members of "
-            f"data stores know each other by their ports; put it back, {anew}"
-        )
     for store, slot in installed.slots.items():
         if wanted.slots.get(store, slot) != slot:
             yield (
@@ -146,18 +147,70 @@ def _moved_stores(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterat
             )
 
 
+def _members(outputs: PlatformOutputs) -> dict[str, list[str]]:
+    """Return the hosts of each data store that has several members; under its own name there is a pool."""
+    stores = outputs.network.slots if outputs.network else {}
+    hosts = {one.logical: one.store_host for one in outputs.services if one.store_host}
+    return {
+        store: [host for logical, host in hosts.items() if logical == names.member(store, host)]
+        for store in stores
+        if store not in hosts
+    }
+
+
 def _stores_with_other_members(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterator[str]:
-    """Yield the stores that had one task under their name and would have a pool there, or the other way round."""
-    before = {one.service: one for one in installed.services if one.color is None}
-    for service in wanted.services:
-        was = before.get(service.service)
-        if was is None or (was.store_host is None) == (service.store_host is None):
+    """Yield the stores whose data would not be there where members come, or not all of it where they go."""
+    before, after = _members(installed), _members(wanted)
+    kept = [service.logical for service in wanted.services if service.store_host]
+    for store, was in before.items():
+        if store in kept:
+            yield _begins_anew(store, "several members", "one")
             continue
-        few, many = ("one member", "several") if was.store_host else ("several members", "one")
+        gone = [host for host in was if host not in after.get(store, was)]
+        come = [host for host in after.get(store, ()) if host not in was]
+        if gone and come:
+            yield (
+                f"the data store {store} has a member on {', '.join(gone)} and would have it on {', '.join(come)}, "
+                "where the data is not yet; have one member more first, and take the other one out with an `up` of "
+                "its own"
+            )
+        elif len(gone) > 1:
+            yield (
+                f"the data store {store} would lose its members on {', '.join(gone)} at once, and with them what only "
+                "those have; take out one at a time, each with its own `up`"
+            )
+    for store in after:
+        if any(one.logical == store and one.store_host for one in installed.services):
+            yield _begins_anew(store, "one member", "several")
+
+
+def _begins_anew(store: str, few: str, many: str) -> str:
+    return (
+        f"the data store {store} has {few} and would have {many}, which begin without its data; add one of another "
+        "name, bring the data there with a dump, and let the next version use that"
+    )
+
+
+def _peers_that_change(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterator[str]:
+    """Yield what members of data stores, and etcd, know each other by: it is settled when they begin."""
+    if not (_members(installed) and _members(wanted)):
+        return
+    if installed.network and wanted.network and installed.network.host_ports != wanted.network.host_ports:
         yield (
-            f"the data store {service.logical} has {few} and would have {many}, which begin without its data; add one "
-            "of another name, bring the data there with a dump, and let the next version use that"
+            f"colorway:network's host-ports changes from {installed.network.host_ports} to "
+            f"{wanted.network.host_ports}, and members of data stores know each other by their ports; put it back"
         )
+    before, after = _managers(installed), _managers(wanted)
+    lost = "and etcd, which knows who leads the members of data stores, would count it among those that are lost"
+    for name, address in before.items():
+        if name not in after:
+            yield f"the manager {name} leaves, {lost}; keep it: a machine in its place takes its name and its address"
+        elif after[name] != address:
+            yield f"the manager {name} changes its address from {address} to {after[name]}, {lost}; put it back"
+
+
+def _managers(outputs: PlatformOutputs) -> dict[str, str]:
+    return {host.name: host.address for host in outputs.hosts if Role.MANAGER in host.roles}
 
 
 def _stores_of_other_data(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterator[str]:
@@ -240,9 +293,10 @@ def _service_words(installed: PlatformOutputs, wanted: PlatformOutputs) -> list[
     """Return what happens to services whose version stays or that have none."""
     before = {one.service: one for one in installed.services}
     kept = {one.service for one in wanted.services}
+    members = {names.member(store, host) for store, hosts in _members(wanted).items() for host in hosts}
     found: list[str] = []
     for service in wanted.services:
-        was = before.get(service.service)
+        was = before.get(service.service) if service.logical not in members else None
         if was is None and service.kind is ServiceKind.SHARED:
             found.append(f"{service.service} comes up beside both colors")
         if was is None or (service.color is not None and was.version != service.version):
@@ -252,6 +306,17 @@ def _service_words(installed: PlatformOutputs, wanted: PlatformOutputs) -> list[
             found.append(f"{service.service} ({', '.join(keys)}) {_how(service, keys)}")
     gone = [name for name, one in before.items() if one.kind is ServiceKind.SHARED and name not in kept]
     return [*found, *(f"{name} goes, under both colors" for name in gone)]
+
+
+def _member_words(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterator[str]:
+    """Yield what happens to data stores with several members, which all say the same of their store."""
+    before, after = _of(installed, None), _of(wanted, None)
+    for store, hosts in _members(wanted).items():
+        kept = [name for name in (names.member(store, host) for host in hosts) if name in before]
+        keys = _changed(before[kept[0]], after[kept[0]]) if kept else []
+        if keys:
+            how = "no member restarts" if TOLD.issuperset(keys) else "its members restart one after the other"
+            yield f"the data store {store} changes ({', '.join(keys)}), {how}"
 
 
 def _how(service: ServiceOutputs, keys: Sequence[str]) -> str:
