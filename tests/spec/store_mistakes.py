@@ -403,6 +403,18 @@ CASES = (
             at="members: 2",
         ),
     ),
+    Case(
+        "ports of members where something else listens",
+        LIVE,
+        "  colorway:registries:",
+        f"{DATABASE_HOSTS.replace('[database]', '[manager, database]')}{OF_MEMBERS}"
+        "  colorway:network: {host-ports: 9089}\n  colorway:registries:",
+        Line(
+            "colorway:network.host-ports: gives data stores the port 9090 of app1, which is that of monitoring.port; "
+            "choose a range where nothing else listens",
+            at="host-ports:",
+        ),
+    ),
     together(
         "members without etcd",
         "    members: 2\n",
