@@ -23,7 +23,8 @@ MEMBER_FILE = "colorway-member.pem"
 class Authority(pulumi.ComponentResource):
     """Makes an authority of the stack's own, and a certificate for each host that a member of a store is on.
 
-    Both are made once, by `Stash`, and stay as they are: a member that got another one would restart.
+    Both are made once, by `Stash`, and stay as they are: a member that got another one would restart. A host that has
+    another address gets a new one.
     """
 
     ca: MountedFile
@@ -52,7 +53,10 @@ class Authority(pulumi.ComponentResource):
 
     def _member(self, name: str, spec: PlatformSpec, *, host: HostSpec, own: pulumi.Output[str]) -> MountedFile:
         address = host.address
-        kept = self._kept(name, own.apply(lambda text: self._certificates.new_member(text, address=address)))
+        # Another address is another certificate: the members that it is shown to compare.
+        kept = self._kept(
+            f"{name}-{address}", own.apply(lambda text: self._certificates.new_member(text, address=address))
+        )
         secret = docker.Secret(
             name,
             data=kept.apply(lambda text: base64.b64encode(text.encode()).decode()),

@@ -263,7 +263,9 @@ def test_in_production_what_has_data_is_protected():
 
 def test_certificates_are_made_once():
     stashes = {name: one for name, one in made().of_type(STASH).items() if name.startswith("replication-")}
-    assert set(stashes) == {f"replication-authority-{one}-value" for one in ("own", "db1", "db2", "mon1")}
+    assert set(stashes) == {
+        f"replication-authority-{one}-value" for one in ("own", "db1-10.0.0.14", "db2-10.0.0.15", "mon1-10.0.0.16")
+    }
     for name, stash in stashes.items():
         assert stash.ignore_changes == ("input",), f"{name}: another one in each run would restart every member"
         assert "input" in stash.secrets, f"{name}: a private key in the state"
@@ -272,6 +274,13 @@ def test_certificates_are_made_once():
     assert {name: one.inputs["data"] for name, one in first.of_type(SECRET).items()} == {
         name: one.inputs["data"] for name, one in second.of_type(SECRET).items()
     }
+
+
+def test_a_host_with_another_address_gets_another_certificate_and_no_other_host_does():
+    hosts = [{**host, "address": "10.0.0.99"} if host["name"] == "db2" else host for host in HOSTS]
+    before, after = made().of_type(SECRET), on_hosts(hosts).of_type(SECRET)
+    changed = [name for name in before if before[name].inputs["data"] != after[name].inputs["data"]]
+    assert changed == ["replication-authority-db2"], "the old one is refused at the new address"
 
 
 def test_private_keys_are_in_stashes_and_secrets_alone():
