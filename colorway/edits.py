@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from colorway.outputs import NetworkOutputs, PlatformOutputs, ServiceOutputs
+from colorway.spec import names
 from colorway.spec.hosts import Role, is_majority
 from colorway.spec.services import ServiceKind
 from colorway.spec.traffic import Color, illegal_changes
@@ -17,6 +18,9 @@ IN_PLACE = frozenset({"replicas", "limits", "restart", "update", "placement"})
 
 STANDSTILL = frozenset({"networks", "port", "uses"})
 """Keys of a shared service whose change its callers notice: they ask at the old port, or it is made anew meanwhile."""
+
+TOLD = frozenset({"direct", "durability", "extensions", "members", "parameters", "password", "pool"})
+"""Keys of a data store with several members that these are told while they run, or that only others know."""
 
 
 def refusals(installed: PlatformOutputs | None, wanted: PlatformOutputs) -> list[str]:
@@ -35,7 +39,7 @@ def refusals(installed: PlatformOutputs | None, wanted: PlatformOutputs) -> list
         *_under_callers(installed, wanted),
         *_moved_stores(installed, wanted),
         *_stores_with_other_members(installed, wanted),
-        *_members_that_move(installed, wanted),
+        *_peers_that_change(installed, wanted),
         # Of a store with several members each says the same.
         *dict.fromkeys(_stores_of_other_data(installed, wanted)),
         *_hosts_that_leave(installed, wanted),
@@ -54,6 +58,7 @@ def sentence(installed: PlatformOutputs | None, wanted: PlatformOutputs) -> str:
         *_traffic_words(installed, wanted),
         *_version_words(installed, wanted),
         *_service_words(installed, wanted),
+        *_member_words(installed, wanted),
         *_host_words(installed, wanted),
     ]
     return "; ".join(parts) if parts else "nothing that users would notice"
@@ -117,11 +122,6 @@ def _networks_made_anew(installed: NetworkOutputs | None, wanted: NetworkOutputs
         before, after = getattr(installed, key), getattr(wanted, key)
         if before != after:
             yield f"colorway:network's {key} changes from {_word(before)} to {_word(after)}; {cure}, {anew}"
-    if installed.host_ports != wanted.host_ports:
-        yield (
-            f"colorway:network's host-ports changes from {installed.host_ports} to {wanted.host_ports}, and members of "
-            f"data stores know each other by their ports; put it back, {anew}"
-        )
     for store, slot in installed.slots.items():
         if wanted.slots.get(store, slot) != slot:
             yield (
@@ -148,39 +148,63 @@ def _moved_stores(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterat
             )
 
 
-def _stores_with_other_members(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterator[str]:
-    """Yield the stores that had one task under their name and would have a pool there, or the other way round."""
-    before = {one.service: one for one in installed.services if one.color is None}
-    for service in wanted.services:
-        was = before.get(service.service)
-        if was is None or (was.store_host is None) == (service.store_host is None):
-            continue
-        few, many = ("one member", "several") if was.store_host else ("several members", "one")
-        yield (
-            f"the data store {service.logical} has {few} and would have {many}, which begin without its data; add one "
-            "of another name, bring the data there with a dump, and let the next version use that"
-        )
-
-
-def _members_that_move(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterator[str]:
-    """Yield the stores that would lose more than one member while others come: those that stay are no majority."""
-    after = _member_hosts(wanted)
-    for store, hosts in _member_hosts(installed).items():
-        kept = after.get(store, hosts)
-        gone, come = sorted(hosts - kept), sorted(kept - hosts)
-        if len(gone) > 1 and come:
-            yield (
-                f"the data store {store} moves from the hosts {', '.join(gone)} to {', '.join(come)} at once, and what "
-                "only they have is lost; move one member at a time, each with its own `up`"
-            )
-
-
-def _member_hosts(outputs: PlatformOutputs) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for service in outputs.services:
-        if service.store is not None and service.store_host is not None:
-            found.setdefault(service.store, set()).add(service.store_host)
+def _members(outputs: PlatformOutputs) -> dict[str, list[str]]:
+    """Return the hosts of each data store that has several members; a member has its host's name in its own."""
+    found: dict[str, list[str]] = {}
+    for one in outputs.services:
+        if one.store and one.store_host and one.logical == names.member(one.store, one.store_host):
+            found.setdefault(one.store, []).append(one.store_host)
     return found
+
+
+def _stores_with_other_members(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterator[str]:
+    """Yield the stores whose data would not be there where members come, or not all of it where they go."""
+    before, after = _members(installed), _members(wanted)
+    kept = [service.logical for service in wanted.services if service.store_host]
+    for store, was in before.items():
+        if store in kept:
+            yield _begins_anew(store, "several members", "one")
+            continue
+        gone = [host for host in was if host not in after.get(store, was)]
+        if len(gone) > 1:
+            yield (
+                f"the data store {store} would lose its members on {', '.join(gone)} at once, and with them what only "
+                "those have; take out one at a time, each with its own `up`"
+            )
+    for store in after:
+        if any(one.logical == store and one.store_host for one in installed.services):
+            yield _begins_anew(store, "one member", "several")
+
+
+def _begins_anew(store: str, few: str, many: str) -> str:
+    return (
+        f"the data store {store} has {few} and would have {many}, which begin without its data; add one of another "
+        "name, bring the data there with a dump, and let the next version use that"
+    )
+
+
+def _peers_that_change(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterator[str]:
+    """Yield what members of data stores, and etcd, know each other by: it is settled when they begin."""
+    if not (_members(installed) and _members(wanted)):
+        return
+    if installed.network and wanted.network and installed.network.host_ports != wanted.network.host_ports:
+        yield (
+            f"colorway:network's host-ports changes from {installed.network.host_ports} to "
+            f"{wanted.network.host_ports}, and members of data stores know each other by their ports; put it back"
+        )
+    if not all(any(one.logical.startswith(names.etcd("")) for one in each.services) for each in (installed, wanted)):
+        return
+    before, after = _managers(installed), _managers(wanted)
+    lost = "and etcd, which knows who leads the members of data stores, would count it among those that are lost"
+    for name, address in before.items():
+        if name not in after:
+            yield f"the manager {name} leaves, {lost}; keep it: a machine in its place takes its name and its address"
+        elif after[name] != address:
+            yield f"the manager {name} changes its address from {address} to {after[name]}, {lost}; put it back"
+
+
+def _managers(outputs: PlatformOutputs) -> dict[str, str]:
+    return {host.name: host.address for host in outputs.hosts if Role.MANAGER in host.roles}
 
 
 def _stores_of_other_data(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterator[str]:
@@ -264,9 +288,10 @@ def _service_words(installed: PlatformOutputs, wanted: PlatformOutputs) -> list[
     """Return what happens to services whose version stays or that have none."""
     before = {one.service: one for one in installed.services}
     kept = {one.service for one in wanted.services}
+    members = {names.member(store, host) for store, hosts in _members(wanted).items() for host in hosts}
     found: list[str] = []
     for service in wanted.services:
-        was = before.get(service.service)
+        was = before.get(service.service) if service.logical not in members else None
         if was is None and service.kind is ServiceKind.SHARED:
             found.append(f"{service.service} comes up beside both colors")
         if was is None or (service.color is not None and was.version != service.version):
@@ -276,6 +301,17 @@ def _service_words(installed: PlatformOutputs, wanted: PlatformOutputs) -> list[
             found.append(f"{service.service} ({', '.join(keys)}) {_how(service, keys)}")
     gone = [name for name, one in before.items() if one.kind is ServiceKind.SHARED and name not in kept]
     return [*found, *(f"{name} goes, under both colors" for name in gone)]
+
+
+def _member_words(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterator[str]:
+    """Yield what happens to data stores with several members, which all say the same of their store."""
+    before, after = _of(installed, None), _of(wanted, None)
+    for store, hosts in _members(wanted).items():
+        kept = [name for name in (names.member(store, host) for host in hosts) if name in before]
+        keys = _changed(before[kept[0]], after[kept[0]]) if kept else []
+        if keys:
+            how = "no member restarts" if TOLD.issuperset(keys) else "its members restart one after the other"
+            yield f"the data store {store} changes ({', '.join(keys)}), {how}"
 
 
 def _how(service: ServiceOutputs, keys: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from colorway.spec import names
 from colorway.spec.base import StrictSpec
 from colorway.spec.hosts import HostSpec, Role
-from colorway.spec.networks import store_slot
+from colorway.spec.networks import FIRST_HOST_PORT, store_slot
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.services import ServiceKind
 from colorway.spec.stores import CustomSpec
@@ -93,7 +93,7 @@ class NetworkOutputs(_Outputs):
 
     range: str
     """Addresses of all its networks."""
-    host_ports: int = 20000
+    host_ports: int = FIRST_HOST_PORT
     """First of the ports of hosts that stores with several members have."""
     encrypted: bool
     """Whether what goes between hosts is encrypted."""

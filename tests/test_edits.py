@@ -6,7 +6,7 @@ import pytest
 
 from colorway.edits import refusals, sentence
 from colorway.outputs import PlatformOutputs, platform_outputs
-from tests.support.specs import MAIL, REMOTE_HOSTS, small_spec
+from tests.support.specs import MAIL, REMOTE_HOSTS, demo_spec, small_spec
 
 CURE = "while blue has 100 % of the traffic; write it under `services` of the next version's manifest and release that"
 SEARCH = {"port": 9200, "health": {"path": "/"}, "limits": {"cpus": 1, "memory": "64Mi"}}
@@ -329,8 +329,8 @@ def test_members_move_one_at_a_time():
     assert refusals(before, of_queue(kept="db1 db2 db4")) == [], "the two others have all that it had"
     [refusal] = refusals(before, of_queue(kept="db1 db4 db5"))
     assert refusal == (
-        "the data store redis moves from the hosts db2, db3 to db4, db5 at once, and what only they have is lost; move "
-        "one member at a time, each with its own `up`"
+        "the data store redis would lose its members on db2, db3 at once, and with them what only those have; take out "
+        "one at a time, each with its own `up`"
     )
 
 
@@ -386,3 +386,129 @@ def test_what_the_environment_of_a_custom_store_says_counts():
     }
     before, after = stores(search=search), stores(search={**search, "env": {"MODE": "fast"}})
     assert sentence(before, after) == "test-search (env.MODE) restarts, its clients wait"
+
+
+# --- data stores with several members
+
+KEPT = ["lb1", "app1", "m1", "m2", "m3", "db1", "db2"]
+
+
+def members(number, *, hosts=KEPT, addresses=None, network=None, **postgres):
+    """A stack whose PostgreSQL has some members, and whose hosts have some addresses."""
+    roles = {"l": ["load-balancer"], "a": ["web"], "m": ["manager"], "d": ["database"]}
+    known = ["lb1", "app1", "m1", "m2", "m3", "m4", "m5", "db1", "db2", "db3", "db4"]
+    said = [
+        {
+            "name": name,
+            "address": (addresses or {}).get(name, f"10.0.0.{index}"),
+            "roles": [*roles[name[0]], *(["monitoring"] if name == "m1" else [])],
+            "host-key": "ssh-ed25519 AAAA" + "B" * 64,
+        }
+        for index, name in enumerate(known, start=1)
+        if name in hosts
+    ]
+    spec = demo_spec(
+        settings={"environment": "lab", "hosts": said, "network": network or {}},
+        overrides={"data-stores": {"postgres": {"members": number, **postgres}}},
+        stack="lab",
+    )
+    return PlatformOutputs.model_validate(platform_outputs(spec, generation="0"))
+
+
+BY_A_DUMP = (
+    "which begin without its data; add one of another name, bring the data there with a dump, and let the next version "
+    "use that"
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "refused"),
+    [
+        (
+            {"number": 1},
+            {"number": 2},
+            [f"the data store postgres has one member and would have several, {BY_A_DUMP}"],
+        ),
+        (
+            {"number": 2},
+            {"number": 1},
+            [f"the data store postgres has several members and would have one, {BY_A_DUMP}"],
+        ),
+        ({"number": 2}, {"number": 3, "hosts": [*KEPT, "db3"]}, []),
+        ({"number": 3, "hosts": [*KEPT, "db3"]}, {"number": 2}, []),
+        ({"number": 2, "hosts": [*KEPT, "db3"]}, {"number": 2}, []),
+        # The new one has a copy before the old one goes, since what is left out goes last.
+        ({"number": 2, "hosts": [*KEPT, "db3"]}, {"number": 2, "hosts": [*KEPT[:-1], "db3"]}, []),
+        (
+            {"number": 4, "hosts": [*KEPT, "db3", "db4"]},
+            {"number": 2},
+            [
+                "the data store postgres would lose its members on db3, db4 at once, and with them what only those "
+                "have; take out one at a time, each with its own `up`"
+            ],
+        ),
+    ],
+    ids=["one to several", "several to one", "one more", "one less", "a spare host goes", "another host", "two less"],
+)
+def test_members_come_and_go_while_others_have_the_data(before, after, refused):
+    assert refusals(members(**before), members(**after)) == refused
+
+
+OTHER_PORTS = {"host-ports": 21000}
+
+
+@pytest.mark.parametrize(
+    ("edit", "refused"),
+    [
+        (
+            {"network": OTHER_PORTS},
+            "colorway:network's host-ports changes from 20000 to 21000, and members of data stores know each other by "
+            "their ports; put it back",
+        ),
+        ({"hosts": [*KEPT, "m4", "m5"]}, None),
+        (
+            {"hosts": [*(host for host in KEPT if host != "m3"), "m4"]},
+            "the manager m3 leaves, and etcd, which knows who leads the members of data stores, would count it among "
+            "those that are lost; keep it: a machine in its place takes its name and its address",
+        ),
+        (
+            {"addresses": {"m3": "10.0.1.5"}},
+            "the manager m3 changes its address from 10.0.0.5 to 10.0.1.5, and etcd, which knows who leads the members "
+            "of data stores, would count it among those that are lost; put it back",
+        ),
+        ({"addresses": {"db2": "10.0.1.9"}}, None),
+        ({"addresses": {"app1": "10.0.1.2"}}, None),
+    ],
+    ids=[
+        "ports",
+        "two managers more",
+        "another manager",
+        "address of a manager",
+        "address of a member",
+        "address of a web host",
+    ],
+)
+def test_what_members_know_each_other_by_stays(edit, refused):
+    assert refusals(members(2), members(2, **edit)) == ([refused] if refused else [])
+    assert refusals(members(1), members(1, **edit)) == [], "one member knows nobody"
+
+
+def test_a_shared_service_that_becomes_a_store_is_no_store_with_other_members():
+    before = outputs(**services(search={**MAIL, "routes": []}))
+    search = {"kind": "valkey", "image": MAIL["image"], "password": "cache-password", "limits": MAIL["limits"]}
+    assert refusals(before, stores(search=search)) == []
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        ({"parameters": {"work_mem": "8MB"}}, "(parameters), no member restarts"),
+        ({"pool": {"size": 9}, "durability": "asynchronous"}, "(durability, pool), no member restarts"),
+        (
+            {"stop-grace": "9s", "extensions": ["vector"]},
+            "(extensions, stop-grace), its members restart one after the other",
+        ),
+    ],
+)
+def test_what_an_edit_does_to_members_is_said_once(edit, words):
+    assert sentence(members(2), members(2, **edit)) == f"the data store postgres changes {words}"

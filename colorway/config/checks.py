@@ -17,6 +17,7 @@ from colorway.spec.release import ReleaseManifest, SmokeTest
 from colorway.spec.services import ServiceSpec
 from colorway.spec.stack import RegistrySpec
 from colorway.spec.stores import PostgresqlSpec, RedisSpec, ValkeySpec
+from colorway.spec.task.process import Protocol
 from colorway.spec.wanted import WantedNetwork, WantedService
 
 MANAGERS = 3
@@ -117,6 +118,18 @@ def member_mistakes(platform: PlatformFile, hosts: Sequence[HostSpec]) -> list[M
             message = f"wants {MANAGERS} managers, of which two know who leads when one is lost, and the stack has"
             found.append((path, f"{message} {managers}; add managers, or have members: 1"))
     return found
+
+
+def host_port_mistakes(inventory: Inventory, hosts: Sequence[HostSpec]) -> list[Mistake]:
+    """Return the first port of a host that a member of a data store and something else would have."""
+    for host in hosts:
+        others = {one.port: ".".join(one.key) for one in inventory.ports_on(host) if one.protocol is Protocol.TCP}
+        others[host.ssh_port] = f"SSH on {host.name}"
+        for port in inventory.host_ports_on(host):
+            if port in others:
+                message = f"gives data stores the port {port} of {host.name}, which is that of {others[port]}; choose"
+                return [(("network", "host-ports"), f"{message} a range where nothing else listens")]
+    return []
 
 
 def clash_mistakes(declared: Iterable[WantedService]) -> list[Mistake]:

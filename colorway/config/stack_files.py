@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from colorway.config.checks import (
     build_mistakes,
     clash_mistakes,
+    host_port_mistakes,
     length_mistakes,
     manifest_mistakes,
     member_mistakes,
@@ -321,6 +322,7 @@ def parse(  # noqa: PLR0913 - one for each kind of file
     lengths = length_mistakes(stack, [*declared, *inventory.networks])
     problems = [Problem(file=settings.name, message=message) for message in lengths]
     problems += settings.problems(room_mistakes(parsed.network.range, inventory, hosts=len(parsed.hosts)))
+    problems += settings.problems(host_port_mistakes(inventory, parsed.hosts))
     for version, manifest in manifests.items():
         problems += releases[version].problems(manifest_mistakes(manifest, file, spec.definitions[version]))
     problems += merged.problems([*clash_mistakes(declared), *member_mistakes(file, parsed.hosts)])

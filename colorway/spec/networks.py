@@ -25,6 +25,8 @@ DEFAULT_MTU = 1500
 """Of a network between hosts whose stack says nothing, in bytes."""
 STORE_SLOTS = 26
 """Networks of data stores that a range has room for."""
+FIRST_HOST_PORT = 20000
+"""Below what Swarm publishes by itself (30000) and what programs that call somebody have (32768)."""
 FIRST_STORE = 6
 """Number of 32nds before the first store's."""
 KEPT = 16
@@ -59,7 +61,7 @@ class NetworkSettings(StrictSpec):
     """Addresses of all networks of the stack; must not be in use elsewhere."""
     encrypted: bool | None = None
     """Whether what goes between hosts is encrypted (ESP); none = yes, unless the stack is this machine."""
-    host_ports: Annotated[int, Field(ge=1024, le=32000, strict=True)] = 20000
+    host_ports: Annotated[int, Field(ge=1024, le=32000, strict=True)] = FIRST_HOST_PORT
     """First of the 54 ports of hosts that stores with several members have; two stacks of one host need two ranges."""
     mtu: Annotated[int, Field(ge=1280, le=9216, strict=True)] | None = None
     """MTU of the network between the hosts, in bytes; none = 1500. A task gets what VXLAN and ESP leave of it."""

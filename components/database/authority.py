@@ -29,7 +29,8 @@ PASSWORD = f"/run/secrets/{PASSWORD_FILE}"
 class Authority(pulumi.ComponentResource):
     """Makes an authority of the stack's own, and a certificate for each host that a member of a store is on.
 
-    Both are made once, by `Stash`, and stay as they are: a member that got another one would restart.
+    Both are made once, by `Stash`, and stay as they are: a member that got another one would restart. A host that has
+    another address gets a new one.
     """
 
     ca: MountedFile
@@ -65,7 +66,10 @@ class Authority(pulumi.ComponentResource):
 
     def _member(self, name: str, spec: PlatformSpec, *, host: HostSpec, own: pulumi.Output[str]) -> MountedFile:
         address = host.address
-        kept = self._kept(name, own.apply(lambda text: self._certificates.new_member(text, address=address)))
+        # Another address is another certificate: the members that it is shown to compare.
+        kept = self._kept(
+            f"{name}-{address}", own.apply(lambda text: self._certificates.new_member(text, address=address))
+        )
         return self._secret(name, kept, spec=spec, path=MEMBER_FILE)
 
     def _secret(self, name: str, text: pulumi.Output[str], *, spec: PlatformSpec, path: str) -> MountedFile:

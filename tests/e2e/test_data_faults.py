@@ -76,10 +76,15 @@ def test_a_killed_postmaster_is_started_again_or_followed_by_the_other_one(store
 
 
 @pytest.mark.timeout(2400)
-def test_a_killed_patroni_takes_its_server_with_it_and_the_other_one_leads(store: Clone):
+def test_a_killed_patroni_takes_its_server_with_it_and_begins_anew(store: Clone):
+    def task() -> str:
+        return lab(store, "exec", "db2", "--", "docker", "ps", "-q", "-f", f"name={store.stack}-postgres-db2").strip()
+
     with nothing_lost(store, within=20):
+        before = task()
         signal(store, "db2", "KILL")
-        wait_until(lambda: leader(store) == "db1", limit=LIMIT, what="the other one leads", every=1)
+        wait_until(lambda: task() not in {"", before}, limit=LIMIT, what="the swarm begins it anew", every=1)
+        wait_until(lambda: well(store), limit=LIMIT, what="somebody leads, and the other one follows", every=1)
 
 
 @pytest.mark.timeout(2400)

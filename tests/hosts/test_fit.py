@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from colorway.hosts import preflight
@@ -12,6 +14,7 @@ from colorway.spec.networks import NetworkSettings
 from colorway.spec.task.process import Protocol
 from tests.hosts.test_hosts import bare, member, said
 from tests.support.specs import REMOTE_HOSTS, small_spec
+from tests.support.stores import replicated_spec
 
 SPEC = small_spec(hosts=REMOTE_HOSTS, settings={"environment": "staging"})
 HTTPS = SPEC.platform.edge.https_port
@@ -105,6 +108,21 @@ def test_what_the_file_does_without_is_not_asked_for():
     assert rows(spec=no_wall, kernel_lacks=frozenset({"nf_tables"}), listeners=(listens(3306, "mariadbd"),)) == []
     left_open = settings(bootstrap=BootstrapSettings.model_validate({"open": [3306]}))
     assert rows(spec=left_open, listeners=(listens(3306, "mariadbd"),)) == []
+
+
+@pytest.mark.parametrize("port", [20000, 20001, 20016, 20017])
+def test_a_port_of_a_data_store_that_something_else_has_is_one_row(port):
+    spec = replicated_spec()
+    [db1] = [one for one in spec.settings.hosts if one.name == "db1"]
+    taken = bare("db1", host=db1, listeners=(listens(port, "etcd"),))
+    assert [(one.what, one.found, one.wanted) for one in misfits(spec, [taken])] == [
+        (
+            "port",
+            f"etcd has {port}/tcp",
+            "free, for a data store; or choose others: colorway:network: {host-ports: 21000}",
+        )
+    ]
+    assert misfits(spec, [replace(taken, swarm_state="active")]) == [], "then it is the store's own"
 
 
 def test_a_web_server_may_be_where_the_stack_publishes_nothing():

@@ -12,18 +12,28 @@ from tests.program.stacks import STACKS, run_spec, run_stack
 from tests.spec.test_inventory import replicated
 from tests.support.recorder import NETWORK, SECRET, SERVICE
 from tests.support.specs import MAIL, ROOT, small_spec
+from tests.support.stores import replicated_spec
 
-ON_EVERY_STACK = pytest.mark.parametrize("stack", STACKS)
+REPLICATED = "lab with members"
+"""The lab whose PostgreSQL has two members; no stack of the project has any yet."""
+ON_EVERY_STACK = pytest.mark.parametrize("stack", [*STACKS, REPLICATED])
+HOST_NETWORK = "host"
+"""Id of the network that hosts have of their own."""
+
+
+@cache
+def spec_of(stack):
+    return replicated_spec() if stack == REPLICATED else from_file(root=ROOT, stack=stack)
 
 
 @cache
 def recorded(stack):
-    return run_stack(stack)
+    return run_spec(spec_of(stack)) if stack == REPLICATED else run_stack(stack)
 
 
 @cache
 def wanted(stack):
-    return from_file(root=ROOT, stack=stack).inventory()
+    return spec_of(stack).inventory()
 
 
 def published(service):
@@ -68,9 +78,10 @@ def test_networks_secrets_volumes_and_directories_are_those_of_the_inventory(sta
     assert {one.inputs["name"]: one.protect for one in recording.of_type(NETWORK).values()} == {
         network.name: network.is_protected for network in found.networks
     }
-    assert {name.removeprefix("secret-") for name in recording.of_type(SECRET)} == {
-        one.name for one in found.secrets if one.is_mounted
-    }
+    certified = {service.host for service in found.services if service.host_ports}
+    assert set(recording.of_type(SECRET)) == {f"secret-{one.name}" for one in found.secrets if one.is_mounted} | {
+        f"replication-authority-{host}" for host in certified
+    }, "the platform's, and the certificate of each host with a member"
     mounts = [mount for one in recording.of_type(SERVICE).values() for mount in one.container["mounts"]]
     assert {mount["source"] for mount in mounts if mount["type"] == "volume"} == {one.name for one in found.volumes}
     for source in {mount["source"] for mount in mounts if mount["type"] == "bind"}:
@@ -80,14 +91,17 @@ def test_networks_secrets_volumes_and_directories_are_those_of_the_inventory(sta
 @ON_EVERY_STACK
 def test_services_and_migrations_join_the_networks_of_the_inventory(stack):
     recording, found = recorded(stack), wanted(stack)
-    ids = {
-        f"{one.name}-id": one.inputs["name"].removeprefix(f"{stack}-") for one in recording.of_type(NETWORK).values()
-    }
+    name = spec_of(stack).stack
+    ids = {f"{one.name}-id": one.inputs["name"].removeprefix(f"{name}-") for one in recording.of_type(NETWORK).values()}
     made = {
-        one.inputs["name"]: {ids[network["id"]] for network in one.inputs["taskSpec"]["networksAdvanceds"]}
+        one.inputs["name"]: {network["id"] for network in one.inputs["taskSpec"]["networksAdvanceds"]}
         for one in recording.of_type(SERVICE).values()
     }
-    assert made == {service.name: set(service.networks) for service in found.services}, "rooms are reckoned from it"
+    on_hosts = {one for one, networks in made.items() if HOST_NETWORK in networks}
+    assert on_hosts == {service.name for service in found.services if service.host_ports}, "its ports are open for it"
+    assert {one: {ids[network] for network in made[one] if one not in on_hosts} for one in made} == {
+        service.name: set(service.networks) for service in found.services
+    }, "rooms are reckoned from it"
     for service in found.declared:
         if service.runs or service.color is not None:
             continue
@@ -95,7 +109,7 @@ def test_services_and_migrations_join_the_networks_of_the_inventory(stack):
         assert commands, f"{service.name}: nobody runs it"
         for command in commands:
             options = set(re.findall(r"--network=(\S+)", command))
-            assert options == {f"{stack}-{network}" for network in service.networks}, service.name
+            assert options == {f"{name}-{network}" for network in service.networks}, service.name
 
 
 @ON_EVERY_STACK
@@ -104,6 +118,16 @@ def test_one_shot_services_have_a_name_that_was_checked(stack):
     runs = [one for one in recorded(stack).commands if one.name.startswith("migrations-")]
     for one in runs:
         assert any(f" {name} " in one.inputs["create"] for name in checked), f"{one.name} would be too long, unseen"
+
+
+def test_the_ports_of_a_replicated_store_are_those_that_its_programs_are_told():
+    recording, found = recorded(REPLICATED), wanted(REPLICATED)
+    made = {one.inputs["name"]: one for one in recording.of_type(SERVICE).values()}
+    for service in found.services:
+        files = made[service.name].container.get("configs", [])
+        texts = [recording.one(file["configName"].removesuffix("-1234567")).text for file in files]
+        told = "".join([made[service.name].text, *texts])
+        assert [port for port in service.host_ports if f":{port}" not in told] == [], service.name
 
 
 def test_a_shared_service_is_made_once_as_the_inventory_says():

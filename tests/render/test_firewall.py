@@ -10,6 +10,7 @@ from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.task.process import Protocol
 from tests.render.cases import GOLDEN
 from tests.support.specs import MAIL, REMOTE_HOSTS, small_spec
+from tests.support.stores import replicated_spec
 
 PUBLISHED = [
     {"port": 2525, "target": 25},
@@ -68,6 +69,34 @@ def test_swarm_is_for_the_hosts_alone():
         found = let_in(spec, one)
         assert found.hosts == SWARM_PORTS
         assert not found.hosts & (found.everybody | found.private)
+
+
+@pytest.mark.parametrize(
+    ("name", "ports"),
+    [
+        ("db1", {20000, 20001, 20016, 20017}),
+        ("mon1", {20000, 20001}),
+        ("app1", set()),
+        ("lb1", set()),
+    ],
+)
+def test_members_of_data_stores_are_for_the_hosts_alone(name, ports):
+    spec = replicated_spec()
+    found = let_in(spec, host(spec, name))
+    assert found.hosts == SWARM_PORTS | {(port, Protocol.TCP) for port in ports}
+    assert not found.hosts & (found.everybody | found.private), "whoever reaches PostgreSQL may try passwords"
+    lines = [line for line in firewall(spec, host(spec, name)).splitlines() if "20016" in line or "20000" in line]
+    sources = ", ".join(str(one.address) for one in spec.settings.hosts)
+    assert all(line.strip().startswith(f"ip saddr {{ {sources} }} meta l4proto tcp") for line in lines)
+    assert len(lines) == bool(ports)
+
+
+def test_two_stacks_of_one_host_have_ports_of_their_own():
+    spec = replicated_spec()
+    network = spec.settings.network.model_copy(update={"host_ports": 21000})
+    other = spec.model_copy(update={"settings": spec.settings.model_copy(update={"network": network})})
+    mine, theirs = ({port for port, _ in let_in(one, host(one, "db1")).hosts - SWARM_PORTS} for one in (spec, other))
+    assert {port + 1000 for port in mine} == theirs
 
 
 def test_a_release_changes_no_host():

@@ -576,6 +576,20 @@ CASES = (
         Line("colorway:network.encrypted: must be true or false", at="colorway:network"),
     ),
     Case(
+        "ports of hosts that only root may have",
+        LOCAL,
+        "{range: 10.90.0.0/16}",
+        "{range: 10.90.0.0/16, host-ports: 80}",
+        Line("colorway:network.host-ports: must be at least 1024", at="host-ports:"),
+    ),
+    Case(
+        "ports of hosts that Swarm publishes by itself",
+        LOCAL,
+        "{range: 10.90.0.0/16}",
+        "{range: 10.90.0.0/16, host-ports: 32001}",
+        Line("colorway:network.host-ports: must be at most 32000", at="host-ports:"),
+    ),
+    Case(
         "MTU that no host has",
         LOCAL,
         "{range: 10.90.0.0/16}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.spec.mistakes import Case, Line
-from tests.spec.project_files import DEMO, FILES
+from tests.spec.project_files import DEMO, FILES, KEY, LIVE
 
 CACHE = FILES[DEMO][FILES[DEMO].index("  cache:\n") : FILES[DEMO].index("migrations:")]
 MARIADB = """\
@@ -27,6 +27,23 @@ SEARCH = """\
     limits: {cpus: 1, memory: 512Mi}
 """
 POSTGRES_LIMITS = "    limits: {cpus: 2, memory: 512Mi}\n"
+BEFORE_MEMBERS = "    direct: {build: postgres}\n    pool: {build: postgres}\n"
+ETCD = "etcd: {build: postgres}\n"
+STORES = FILES[DEMO][FILES[DEMO].index("data-stores:\n") : FILES[DEMO].index("  cache:\n")]
+DATABASE_HOSTS = "".join(
+    f"    - {{name: {name}, address: {address}, roles: [database], host-key: {KEY}}}\n"
+    for name, address in (("db1", "10.0.0.31"), ("db2", "10.0.0.32"))
+)
+PINNED = f"{{image: 'registry.example.com/any:1@sha256:{'7' * 64}'}}"
+OF_MEMBERS = f"""\
+  colorway:overrides:
+    etcd: {PINNED}
+    data-stores:
+      postgres:
+        members: 2
+        direct: {PINNED}
+        pool: {PINNED}
+"""
 
 
 def mariadb(name: str, old: str, new: str, *lines: Line) -> Case:
@@ -48,6 +65,20 @@ def parameters(name: str, text: str, *lines: Line) -> Case:
 
 def _parameter(name: str, message: str) -> Line:
     return Line(f"data-stores.postgres.parameters{name}: {message}", at="parameters:")
+
+
+def together(name: str, text: str, *lines: Line, helpers: str = BEFORE_MEMBERS, etcd: str = ETCD) -> Case:
+    """A case about the members of the project's PostgreSQL, and what stands beside them."""
+    return Case(name, DEMO, STORES, f"{etcd}{STORES}{helpers}{text}", *lines)
+
+
+def taken(name: str, reason: str) -> Case:
+    """A case about a parameter that only several members do not have."""
+    return together(
+        f"{name} of several members",
+        f"    members: 2\n    parameters: {{{name}: something}}\n",
+        _parameter(f".{name}", f"is set by colorway itself: {reason}; leave it out"),
+    )
 
 
 def extensions(name: str, text: str, *lines: Line) -> Case:
@@ -407,4 +438,98 @@ CASES = (
         "{shared_buffers: 128Mi}",
         _parameter(".shared_buffers", "is no amount of memory as PostgreSQL reads it; write for example 256MB"),
     ),
+    together(
+        "more members than hosts with the role",
+        "    members: 2\n",
+        Line(
+            "data-stores.postgres.members: wants 2 hosts with the role database, and the stack has 1; give more of "
+            "them the role, or have fewer members",
+            at="members: 2",
+        ),
+    ),
+    Case(
+        "members without three managers",
+        LIVE,
+        "  colorway:registries:",
+        f"{DATABASE_HOSTS}{OF_MEMBERS}  colorway:registries:",
+        Line(
+            "colorway:overrides.data-stores.postgres.members: wants 3 managers, of which two know who leads when one "
+            "is lost, and the stack has 1; add managers, or have members: 1",
+            at="members: 2",
+        ),
+    ),
+    Case(
+        "ports of members where something else listens",
+        LIVE,
+        "  colorway:registries:",
+        f"{DATABASE_HOSTS.replace('[database]', '[manager, database]')}{OF_MEMBERS}"
+        "  colorway:network: {host-ports: 9089}\n  colorway:registries:",
+        Line(
+            "colorway:network.host-ports: gives data stores the port 9090 of app1, which is that of monitoring.port; "
+            "choose a range where nothing else listens",
+            at="host-ports:",
+        ),
+    ),
+    together(
+        "members without etcd",
+        "    members: 2\n",
+        Line(
+            "data-stores.postgres.members: has several members, and no `etcd` knows which of them leads; add it beside "
+            "the data stores, for example etcd: {build: etcd}",
+            at="members: 2",
+        ),
+        etcd="",
+    ),
+    together(
+        "members without what stands before them",
+        "    members: 2\n",
+        *(
+            Line(
+                f"data-stores.postgres.{key}: is missing, and several members stand behind it; name its image, or its "
+                f"folder: {{build: {build}}}",
+                at="postgres:",
+            )
+            for key, build in (("direct", "haproxy"), ("pool", "pgbouncer"))
+        ),
+        helpers="",
+    ),
+    together(
+        "helper with an image where the platform builds its own",
+        "    members: 1\n",
+        Line("data-stores.postgres.pool.image: is set, and the platform has `images: local`; leave it out", at="pool:"),
+        helpers=f"    direct: {{build: postgres}}\n    pool: {{build: postgres, {PINNED[1:]}\n",
+    ),
+    together(
+        "strict with two members",
+        "    members: 2\n    durability: strict\n",
+        Line(
+            "data-stores.postgres.durability: is strict, and with 2 members the loss of one would end all writes; have "
+            "three, or write synchronous",
+            at="durability:",
+        ),
+    ),
+    together(
+        "durability that is none",
+        "    durability: quorum\n",
+        Line("data-stores.postgres.durability: must be asynchronous, synchronous or strict", at="durability:"),
+    ),
+    together(
+        "too many members", "    members: 6\n", Line("data-stores.postgres.members: must be at most 5", at="members:")
+    ),
+    together("no member", "    members: 0\n", Line("data-stores.postgres.members: must be at least 1", at="members:")),
+    together(
+        "a pool that gives connections away within a transaction",
+        "",
+        Line("data-stores.postgres.pool.mode: must be transaction or session", at="pool:"),
+        Line("data-stores.postgres.pool.size: must be at least 1", at="pool:"),
+        helpers="    pool: {build: postgres, mode: statement, size: 0}\n",
+    ),
+    taken("ssl", "members let nobody in without it"),
+    taken("ssl_ca_file", "members know each other by certificates of colorway's own"),
+    taken("wal_log_hints", "a member that led and was lost joins again by them"),
+    taken("hot_standby", "a member that follows answers questions, as Patroni's do"),
+    taken("password_encryption", "members let nobody in with a password of another kind"),
+    taken("primary_conninfo", "Patroni says whom a member follows"),
+    taken("synchronous_commit", "`durability` says what a commit waits for"),
+    taken("synchronous_standby_names", "`durability` says what a commit waits for"),
 )

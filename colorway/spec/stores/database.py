@@ -87,9 +87,14 @@ class DatabaseSpec(ServerSpec):
     parameters: dict[ParameterName, ParameterValue] = Field(default_factory=dict)
     """Settings of the server by their names in its documentation; changed ones restart it."""
 
+    @property
+    def taken(self) -> Mapping[str, str]:
+        """The parameters that colorway sets itself, each with the reason."""
+        return self.facts.taken
+
     @model_validator(mode="after")
     def _fits_its_server(self) -> DatabaseSpec:
-        facts = self.facts
+        facts, taken = self.facts, self.taken
         found: list[Mistake] = []
         if self.user in facts.superusers:
             found.append(
@@ -98,9 +103,9 @@ class DatabaseSpec(ServerSpec):
         if self.database in facts.databases:
             found.append((("database",), f"is one of {facts.name}'s own; name one of the application, for example app"))
         found += [
-            (("parameters", name), f"is set by colorway itself: {facts.taken[name]}; leave it out")
+            (("parameters", name), f"is set by colorway itself: {taken[name]}; leave it out")
             for name in self.parameters
-            if name in facts.taken
+            if name in taken
         ]
         refuse([*found, *self._memory_mistakes()])
         return self

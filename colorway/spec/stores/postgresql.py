@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -17,6 +18,27 @@ from colorway.spec.stores.replication import DirectSpec, Durability, HelperSpec,
 
 STRICT_MEMBERS = 3
 """One may be lost, and a commit still finds another one's disk."""
+
+_BY_PATRONI = "Patroni says whom a member follows"
+_BY_CERTIFICATE = "members know each other by certificates of colorway's own"
+_BY_DURABILITY = "`durability` says what a commit waits for"
+TOGETHER: Mapping[str, str] = MappingProxyType(
+    {
+        "cluster_name": _BY_PATRONI,
+        "hot_standby": "a member that follows answers questions, as Patroni's do",
+        "password_encryption": "members let nobody in with a password of another kind",
+        "primary_conninfo": _BY_PATRONI,
+        "primary_slot_name": _BY_PATRONI,
+        "ssl": "members let nobody in without it",
+        "ssl_ca_file": _BY_CERTIFICATE,
+        "ssl_cert_file": _BY_CERTIFICATE,
+        "ssl_key_file": _BY_CERTIFICATE,
+        "synchronous_commit": _BY_DURABILITY,
+        "synchronous_standby_names": _BY_DURABILITY,
+        "wal_log_hints": "a member that led and was lost joins again by them",
+    }
+)
+"""Parameters that colorway sets itself where there are several members, each with the reason."""
 
 ExtensionName = Annotated[
     str,
@@ -65,6 +87,11 @@ class PostgresqlSpec(DatabaseSpec):
 
     @property
     @override
+    def taken(self) -> Mapping[str, str]:
+        return {**super().taken, **TOGETHER} if self.is_replicated else super().taken
+
+    @property
+    @override
     def helpers(self) -> Mapping[str, HelperSpec]:
         found = {"direct": self.direct, "pool": self.pool}
         return {key: helper for key, helper in found.items() if helper is not None}
@@ -85,7 +112,7 @@ class PostgresqlSpec(DatabaseSpec):
                 for key, build in (("direct", "haproxy"), ("pool", "pgbouncer"))
                 if key not in self.helpers
             ]
-        if self.durability is Durability.STRICT and self.members < STRICT_MEMBERS:
+        if self.is_replicated and self.durability is Durability.STRICT and self.members < STRICT_MEMBERS:
             message = f"is strict, and with {self.members} members the loss of one would end all writes; have three, or"
             found.append((("durability",), f"{message} write synchronous"))
         refuse(found)

@@ -11,15 +11,10 @@ from pydantic import Field
 from colorway.spec.base import StrictSpec
 from colorway.spec.fields import Label, PinnedImage
 from colorway.spec.hosts import HostSpec
-from colorway.spec.networks import STORE_SLOTS
 from colorway.spec.task.policies import LimitsSpec
 
-FIRST_HOST_PORT = 20000
-"""Below what Swarm publishes by itself (30000) and what programs that call somebody have (32768)."""
 PORTS_OF_ETCD = 2
 """For its clients, and for its peers."""
-HOST_PORTS = PORTS_OF_ETCD + 2 * STORE_SLOTS
-"""Ports of hosts that the stores of one stack may have."""
 ENTRIES = 2
 """Tasks before the members, each on a host of its own where there are as many: one is enough for all that asks."""
 
