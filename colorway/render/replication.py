@@ -20,6 +20,10 @@ SOCKETS = "/tmp/postgresql"  # noqa: S108 - a container's own
 """Where a member's superuser comes in."""
 TLS = "/dev/shm/colorway"  # noqa: S108 - memory of a container's own
 """Where a member's certificate and private key are; the key is its user's own, as PostgreSQL wants it."""
+PUSH = "pgbackrest archive-push %p"
+"""How a member archives. It waits for the repository: what is not there yet stays on the volume, however long."""
+GET = 'pgbackrest archive-get %f "%p"'
+"""How a member gets what is archived."""
 MEMBER = "member"
 """The name in every member's certificate."""
 _BASE: dict[str, Any] = {
@@ -42,6 +46,9 @@ _PARAMETERS: dict[str, Any] = {
     "tcp_user_timeout": "5s",
     # What a member that is gone for long needs must not fill the disk: it begins from a copy then.
     "max_slot_wal_keep_size": "4GB",
+    # Whether it archives is asked at a start only; what it does then may change any time.
+    "archive_mode": "on",
+    "archive_command": "true",
     "password_encryption": "scram-sha-256",
     "ssl": "on",
     "ssl_ca_file": f"{TLS}/ca.crt",
@@ -82,6 +89,9 @@ def settings(store: PostgresqlSpec) -> str:
     found["synchronous_mode"] = store.durability is not Durability.ASYNCHRONOUS
     found["synchronous_mode_strict"] = store.durability is Durability.STRICT
     found["postgresql"]["parameters"] = _PARAMETERS | store.parameters
+    if store.backup is not None:
+        found["postgresql"]["parameters"] |= {"archive_timeout": "60s"} | store.parameters | {"archive_command": PUSH}
+        found["postgresql"]["recovery_conf"] = {"restore_command": GET}
     return json.dumps(found, sort_keys=True)
 
 

@@ -16,7 +16,7 @@ from colorway.spec.platform_file import ImageSource, PlatformFile
 from colorway.spec.release import MigrationSpec, ReleaseManifest
 from colorway.spec.services import ServiceSpec
 from colorway.spec.stack import StackSettings
-from colorway.spec.stores import StoreSpec
+from colorway.spec.stores import PostgresqlSpec, StoreSpec
 from colorway.spec.stores.replication import HostPorts, store_ports
 from colorway.spec.traffic import Color
 from colorway.spec.wanted import Image
@@ -129,6 +129,12 @@ class PlatformSpec(StrictSpec):
     def replicated_stores(self) -> dict[str, StoreSpec]:
         """The data stores that have several members, by name."""
         return {name: store for name, store in self.platform.data_stores.items() if store.is_replicated}
+
+    @property
+    def backed_up(self) -> dict[str, PostgresqlSpec]:
+        """The data stores that are backed up, by name."""
+        stores = self.platform.data_stores.items()
+        return {name: store for name, store in stores if isinstance(store, PostgresqlSpec) and store.backup}
 
     def store_ports(self, store: str) -> HostPorts:
         """Return the ports that the members of a data store have on their hosts, where it has several."""

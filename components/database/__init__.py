@@ -9,6 +9,7 @@ import pulumi
 from colorway.spec.networks import store_network
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stores import PostgresqlSpec
+from components.database.backups import Repository
 from components.database.custom import CustomStore
 from components.database.mariadb import Mariadb
 from components.database.patroni import ReplicatedDatabase
@@ -40,6 +41,9 @@ def data_store(
     store, network = spec.platform.data_stores[name], networks[store_network(name)]
     if replication is None or not isinstance(store, PostgresqlSpec) or not store.is_replicated:
         return STORES[store.kind](name, spec, store=store, network=network, secrets=secrets.files, opts=opts)
+    repository = (
+        Repository(f"{name}-repository", spec, store=name, texts=secrets.texts, opts=opts) if store.backup else None
+    )
     return ReplicatedDatabase(
         name,
         spec,
@@ -48,5 +52,6 @@ def data_store(
         password=secrets.texts[store.password],
         password_file=secrets.files[store.password],
         authority=replication.authority,
+        repository=repository,
         opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[replication])),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import pulumi
@@ -16,6 +16,7 @@ from colorway.spec.stores import PostgresqlSpec
 from colorway.spec.stores.replication import HelperSpec, entry_hosts
 from colorway.spec.task.health import HealthSpec
 from components.database.authority import CA_PATH, Authority
+from components.database.backups import Backups, Repository
 from components.database.member import StoreProgram, member_service
 from components.database.postgresql import CAPABILITIES
 from components.database.replication import MEMBER
@@ -53,6 +54,7 @@ class ReplicatedDatabase(pulumi.ComponentResource):
         password: pulumi.Input[str],
         password_file: MountedFile,
         authority: Authority,
+        repository: Repository | None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("colorway:data:ReplicatedDatabase", name, None, opts)
@@ -70,15 +72,30 @@ class ReplicatedDatabase(pulumi.ComponentResource):
             service = SwarmService(
                 member.name,
                 member_service(
-                    spec, store=store, program=_program(spec, name, address=str(member.host.address)), member=member
+                    spec,
+                    store=store,
+                    program=_program(
+                        spec, name, address=str(member.host.address), env=repository.env if repository else {}
+                    ),
+                    member=member,
                 ),
                 networks=[HOST_NETWORK],
-                secrets=[authority.members[member.host.name]],
-                configs=[begins, own, authority.ca],
+                secrets=[authority.members[member.host.name], *(repository.files if repository else ())],
+                configs=[begins, own, authority.ca, *(repository.configs if repository else ())],
                 opts=pulumi.ResourceOptions(parent=self, depends_on=before, protect=spec.is_guarded or None),
             )
             before = [service]
         settled = _settled(f"{name}-settings", spec, name, store, password=password, after=before, parent=self)
+        if repository is not None:
+            Backups(
+                f"{name}-backup",
+                spec,
+                store=store,
+                store_name=name,
+                repository=repository,
+                authority=authority,
+                opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[settled])),
+            )
         if store.direct is None or store.pool is None:
             raise ValueError("the spec is not one that the checks let through")
         text = replication.direct(spec, name, ca=CA_PATH)
@@ -124,7 +141,7 @@ class ReplicatedDatabase(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def _program(spec: PlatformSpec, name: str, *, address: str) -> StoreProgram:
+def _program(spec: PlatformSpec, name: str, *, address: str, env: Mapping[str, str]) -> StoreProgram:
     ports = spec.store_ports(name)
     asks = (
         r"printf 'GET /liveness HTTP/1.0\r\n\r\n' | timeout 8 openssl s_client -quiet -verify_quiet "
@@ -149,6 +166,7 @@ def _program(spec: PlatformSpec, name: str, *, address: str) -> StoreProgram:
             "COLORWAY_PATRONI": CONFIG,
             "COLORWAY_SOCKETS": replication.SOCKETS,
             "COLORWAY_TLS": replication.TLS,
+            **env,
         },
         capabilities=CAPABILITIES,
         read_only=False,

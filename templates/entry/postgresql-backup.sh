@@ -24,7 +24,10 @@ due() {
   pgbackrest info --output=json | python3 -c '
 import json, sys, time
 now, made = time.time(), {"full": 0, "incr": 0}
-for backup in (one for stanza in json.load(sys.stdin) for one in stanza.get("backup", ())):
+stanzas = json.loads(sys.stdin.read(), strict=False)
+if any(stanza["status"]["code"] == 99 for stanza in stanzas):
+    sys.exit("the repository cannot be read")
+for backup in (one for stanza in stanzas for one in stanza.get("backup", ())):
     if not backup["error"]:
         for kind in ("full", "incr") if backup["type"] == "full" else ("incr",):
             made[kind] = max(made[kind], backup["timestamp"]["start"])

@@ -17,7 +17,9 @@ every=$1 database=$2 newest=$3 oldest=$4
 umask 077
 job='' new=''
 clear_up() {
-  [ -z "$new" ] || { pg_ctl -D "$new/data" -m immediate -t 60 stop >/dev/null 2>&1 || :; rm -rf "$new"; }
+  [ -n "$new" ] || return 0
+  pg_ctl -D "$new/data" -m immediate -t 60 stop >/dev/null 2>&1 || :
+  rm -rf "$new"
   new=
 }
 trap clear_up EXIT
@@ -28,7 +30,9 @@ ask() { psql -XAtq -v ON_ERROR_STOP=1 -h "$new" -p 5432 -d "$1"; }
 known() {
   pgbackrest info --output=json | python3 -c '
 import json, sys
-for stanza in json.load(sys.stdin):
+for stanza in json.loads(sys.stdin.read(), strict=False):
+    if stanza["status"]["code"] == 99:
+        sys.exit(stanza["repo"][0]["status"]["message"])
     made = [one for one in stanza.get("backup", ()) if not one["error"]]
     if made:
         last = max((one.get("max") or "" for one in stanza["archive"]), key=lambda name: name[8:])
@@ -60,7 +64,9 @@ prove() {
     }
     run sleep 1
   done
-  # A missing segment ends a recovery as the last one does: without an error.
+  # A spoiled or missing segment ends a recovery as the last one does: without an error.
+  spoiled=$(sed -n '/checksum in record\|invalid \(record\|magic\|info\|resource\)\|unexpected pageaddr/{p;q}' "$new/log")
+  [ -z "$spoiled" ] || { echo "$spoiled" >&2; fail "the archive is spoiled" || return; }
   reached=$(echo "SELECT substr(pg_walfile_name(split_part(line, E'\\t', 2)::pg_lsn - 1), 9) FROM pg_ls_waldir() AS f, LATERAL regexp_split_to_table(pg_read_file('pg_wal/' || f.name), E'\\n') AS line WHERE f.name ~ '\\.history\$' AND line ~ '^[0-9]' ORDER BY f.name DESC, split_part(line, E'\\t', 1)::int DESC LIMIT 1" | ask postgres) || fail "the restored server does not answer" || return
   [ "$(printf '%s\n' "$last" "$reached" | sort | head -n 1)" = "$last" ] || fail "the archive has a gap: recovery ended in segment $reached, and the last one is $last" || return
   age=$(echo "SELECT coalesce(round(extract(epoch FROM now() - ($newest)::timestamptz))::text, 'null')" | ask "$database") || { age=null; fail "the newest row cannot be asked for" || return; }
