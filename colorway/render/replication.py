@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from colorway.render.templates import fill_in
@@ -59,6 +61,30 @@ _INTERNAL = ("postgres", "replicator", "rewinder")
 """Roles that members come in as, by their certificates; they have no passwords."""
 
 
+class PointKind(StrEnum):
+    """How a point in time is named; PostgreSQL's words."""
+
+    NAME = "name"
+    """As a restore point was, by `pg_create_restore_point`."""
+    TIME = "time"
+    """As a time; what was committed at it or before is there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """A point in a store's past that a new generation of it begins from."""
+
+    stanza: str
+    """By which name the earlier generation is in the repository."""
+    backup: str
+    """Label of the last backup before the point."""
+    kind: PointKind
+    target: str
+    """The name, or the time as `2026-11-28 14:00:00+00`."""
+    script: str
+    """Where a member finds `templates/stores/postgresql-point.sh`."""
+
+
 def first_settings() -> dict[str, Any]:
     """Return what a cluster begins with, before anybody tells it more: enough for its members to find each other."""
     return {
@@ -95,8 +121,8 @@ def settings(store: PostgresqlSpec) -> str:
     return json.dumps(found, sort_keys=True)
 
 
-def patroni(spec: PlatformSpec, name: str, member: StoreMember) -> str:
-    """Return the file of a member's Patroni."""
+def patroni(spec: PlatformSpec, name: str, member: StoreMember, *, point: Point | None = None) -> str:
+    """Return the file of a member's Patroni; a cluster that is new begins from `point`, or empty where there is none."""
     ports, etcd = spec.store_ports(name), etcd_ports(spec.settings.network.host_ports)
     return fill_in(
         "stores/patroni.yml.j2",
@@ -110,6 +136,7 @@ def patroni(spec: PlatformSpec, name: str, member: StoreMember) -> str:
         data=PGDATA,
         sockets=SOCKETS,
         tls=TLS,
+        point=point,
     )
 
 

@@ -65,7 +65,7 @@ prove() {
     run sleep 1
   done
   # A spoiled or missing segment ends a recovery as the last one does: without an error.
-  spoiled=$(sed -n '/checksum in record\|invalid \(record\|magic\|info\|resource\)\|unexpected pageaddr/{p;q}' "$new/log")
+  spoiled=$(sed -n '/LOG: .*\(incorrect\|invalid\|unexpected\|contrecord\|out-of-sequence\)/{p;q}' "$new/log")
   [ -z "$spoiled" ] || { echo "$spoiled" >&2; fail "the archive is spoiled" || return; }
   reached=$(echo "SELECT substr(pg_walfile_name(split_part(line, E'\\t', 2)::pg_lsn - 1), 9) FROM pg_ls_waldir() AS f, LATERAL regexp_split_to_table(pg_read_file('pg_wal/' || f.name), E'\\n') AS line WHERE f.name ~ '\\.history\$' AND line ~ '^[0-9]' ORDER BY f.name DESC, split_part(line, E'\\t', 1)::int DESC LIMIT 1" | ask postgres) || fail "the restored server does not answer" || return
   [ "$(printf '%s\n' "$last" "$reached" | sort | head -n 1)" = "$last" ] || fail "the archive has a gap: recovery ended in segment $reached, and the last one is $last" || return

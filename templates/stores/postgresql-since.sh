@@ -30,10 +30,11 @@ mkdir "$work/wal"
 while read -r label first lsn stop; do
   while read -r segment; do
     place=$work/wal/$timeline${segment#????????}
-    expr "${segment#????????}" '<' "${first#????????}" >/dev/null || [ -e "$place" ] || timeout 600 pgbackrest archive-get "$segment" "$place"
+    expr "${segment#????????}" '<' "${first#????????}" >/dev/null || [ -e "$place" ] || timeout 600 pgbackrest archive-get "$segment" "$place" </dev/null
   done <"$work/segments"
-  # Ends with an error where the archive does.
-  pg_waldump --quiet --path="$work/wal" --timeline="$((0x$timeline))" --start="$lsn" --rmgr=Transaction --rmgr=XLOG >"$work/records" 2>/dev/null || :
+  # Ends with an error where the archive does; any other one would be commits that are not counted.
+  pg_waldump --path="$work/wal" --timeline="$((0x$timeline))" --start="$lsn" --rmgr=Transaction --rmgr=XLOG >"$work/records" 2>"$work/end" || :
+  grep -q 'could not find file\|could not open file' "$work/end" || { cat "$work/end" >&2; echo "the archive after the backup $label cannot be read to its end" >&2; exit 1; }
   commits=$(sed -n 's/.*desc: //p' "$work/records" | awk -v name="$point" -v limit="$limit" '
     limit == "" && $1 == "RESTORE_POINT" && substr($0, 15) == name { found = 1; count = 0; next }
     $1 != "COMMIT" { next }
