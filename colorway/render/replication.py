@@ -122,7 +122,7 @@ def settings(store: PostgresqlSpec) -> str:
 
 
 def patroni(spec: PlatformSpec, name: str, member: StoreMember, *, point: Point | None = None) -> str:
-    """Return the file of a member's Patroni; a cluster that is new begins from `point`, or empty where there is none."""
+    """Return the file of a member's Patroni; a new cluster begins from `point`, or empty."""
     ports, etcd = spec.store_ports(name), etcd_ports(spec.settings.network.host_ports)
     return fill_in(
         "stores/patroni.yml.j2",

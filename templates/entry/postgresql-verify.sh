@@ -32,7 +32,7 @@ known() {
 import json, sys
 for stanza in json.loads(sys.stdin.read(), strict=False):
     if stanza["status"]["code"] == 99:
-        sys.exit(stanza["repo"][0]["status"]["message"])
+        sys.exit(ascii(stanza["repo"][0]["status"]["message"][:200]))
     made = [one for one in stanza.get("backup", ()) if not one["error"]]
     if made:
         last = max((one.get("max") or "" for one in stanza["archive"]), key=lambda name: name[8:])
