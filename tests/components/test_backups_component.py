@@ -7,6 +7,7 @@ from functools import cache
 
 import pytest
 
+from colorway.outputs import platform_outputs
 from tests.program.stacks import run_spec, value_of
 from tests.support.recorder import SECRET, SERVICE
 from tests.support.stores import backed_up_spec
@@ -62,8 +63,6 @@ def test_all_of_them_open_the_repository_by_one_secret_and_nothing_of_it_is_in_t
 
 
 def test_what_backs_up_is_no_data_store_of_its_own():
-    from colorway.outputs import platform_outputs  # noqa: PLC0415 - what the next `up` compares
-
-    outputs = platform_outputs(backed_up_spec(), generation=None)
-    stores = {one.service for one in outputs.services if one.store_host}
+    outputs = platform_outputs(backed_up_spec(), generation="0123456789ab")
+    stores = {one["service"] for one in outputs["services"] if one["store_host"]}
     assert stores == {*MEMBERS, "lab-redis"}, "a proof that moves to another host loses nothing, so nothing is refused"
