@@ -171,16 +171,6 @@ CASES = (
         ),
     ),
     backup(
-        "repository of an authority that is not there",
-        "    bucket: acme-backups\n",
-        "    bucket: acme-backups\n    ca: config/s3.pem\n",
-        Line(
-            "backups.offsite.ca: names a file that the project does not have; write its path below the project's "
-            "folder",
-            at="ca:",
-        ),
-    ),
-    backup(
         "repository of a secret that is not listed",
         "passphrase: redis-password",
         "passphrase: redis-pasword",
