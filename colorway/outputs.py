@@ -184,7 +184,7 @@ def platform_outputs(spec: PlatformSpec, *, generation: str) -> dict[str, Any]:
 
 def _service(spec: PlatformSpec, service: WantedService, *, shared: frozenset[str]) -> ServiceOutputs:
     # What stands before its members has one key more.
-    is_store = service.path[:1] == ("data-stores",) and service.host is not None
+    is_store = service.path[:1] == ("data-stores",) and not service.path[2:] and service.host is not None
     definition: dict[str, str] = {}
     calls: tuple[str, ...] = ()
     pauses = False

@@ -17,7 +17,7 @@ from colorway.spec.task.process import Protocol
 
 
 def config_files(root: Path, documents: Iterable[Document]) -> dict[str, bytes]:
-    """Return the content of the files that services name, as far as they are there."""
+    """Return the content of the files that services and repositories name, as far as they are there."""
     named = {source for document in documents for source in _sources(document.data)}
     inside = (source for source in named if not source.startswith("/") and ".." not in source.split("/"))
     found = {}
@@ -28,8 +28,10 @@ def config_files(root: Path, documents: Iterable[Document]) -> dict[str, bytes]:
 
 
 def _sources(data: object) -> Iterator[str]:
-    """Yield what stands under `config-files`, at any depth: nothing is known to be well formed yet."""
+    """Yield what stands under `config-files` and `ca`, at any depth: nothing is known to be well formed yet."""
     for key, below in data.items() if isinstance(data, Mapping) else ():
+        if key == "ca" and isinstance(below, str):
+            yield below
         if key != "config-files":
             yield from _sources(below)
             continue
@@ -79,16 +81,29 @@ def _own_networks(service: ServiceSpec, spec: PlatformSpec) -> Iterator[Mistake]
 
 def _bad_files(service: ServiceSpec, files: Mapping[str, bytes]) -> Iterator[Mistake]:
     for index, file in enumerate(service.config_files):
-        path = ("config-files", str(index), "source")
-        content = files.get(file.source)
-        if content is None:
-            yield path, "names a file that the project does not have; write its path below the project's folder"
-        elif len(content) > LARGEST_CONFIG:
-            yield path, f"names a file of {len(content)} bytes; Swarm takes {LARGEST_CONFIG} at most, so use a volume"
-        elif not content:
-            yield path, "names an empty file, which Swarm does not take; write something into it, or leave it out"
-        elif not _is_text(content):
-            yield path, "names a file that is not UTF-8 text; save it as UTF-8, or put it into the image"
+        for message in _bad_file(files.get(file.source)):
+            yield ("config-files", str(index), "source"), message
+
+
+def _bad_file(content: bytes | None) -> Iterator[str]:
+    if content is None:
+        yield "names a file that the project does not have; write its path below the project's folder"
+    elif len(content) > LARGEST_CONFIG:
+        yield f"names a file of {len(content)} bytes; Swarm takes {LARGEST_CONFIG} at most, so use a volume"
+    elif not content:
+        yield "names an empty file, which Swarm does not take; write something into it, or leave it out"
+    elif not _is_text(content):
+        yield "names a file that is not UTF-8 text; save it as UTF-8, or put it into the image"
+
+
+def repository_mistakes(spec: PlatformSpec, *, files: Mapping[str, bytes]) -> list[Mistake]:
+    """Return what the repositories of backups say that the project does not have."""
+    return [
+        (("backups", name, "ca"), message)
+        for name, place in spec.platform.backups.items()
+        if place.ca is not None
+        for message in _bad_file(files.get(place.ca))
+    ]
 
 
 def _is_text(content: bytes) -> bool:

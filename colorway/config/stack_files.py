@@ -40,7 +40,7 @@ from colorway.config.layers import (
     shared_mistakes,
     version_override_mistakes,
 )
-from colorway.config.service_checks import config_files, service_mistakes
+from colorway.config.service_checks import config_files, repository_mistakes, service_mistakes
 from colorway.errors import ColorwayError
 from colorway.spec import names
 from colorway.spec.base import Mistake, StrictSpec, hint, nearest, to_kebab
@@ -326,6 +326,7 @@ def parse(  # noqa: PLR0913 - one for each kind of file
     for version, manifest in manifests.items():
         problems += releases[version].problems(manifest_mistakes(manifest, file, spec.definitions[version]))
     problems += merged.problems([*clash_mistakes(declared), *member_mistakes(file, parsed.hosts)])
+    problems += merged.problems(repository_mistakes(spec, files=files or {}))
     problems += merged.problems(smoke_mistakes(file.release.smoke, domains=parsed.domains))
     for known, layer in ((None, merged), *layered.items()):
         ours = [service for service in declared if service.version == known]

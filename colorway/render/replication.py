@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from colorway.render.templates import fill_in
@@ -20,6 +22,10 @@ SOCKETS = "/tmp/postgresql"  # noqa: S108 - a container's own
 """Where a member's superuser comes in."""
 TLS = "/dev/shm/colorway"  # noqa: S108 - memory of a container's own
 """Where a member's certificate and private key are; the key is its user's own, as PostgreSQL wants it."""
+PUSH = "pgbackrest archive-push %p"
+"""How a member archives. It waits for the repository: what is not there yet stays on the volume, however long."""
+GET = 'pgbackrest archive-get %f "%p"'
+"""How a member gets what is archived."""
 MEMBER = "member"
 """The name in every member's certificate."""
 _BASE: dict[str, Any] = {
@@ -42,6 +48,9 @@ _PARAMETERS: dict[str, Any] = {
     "tcp_user_timeout": "5s",
     # What a member that is gone for long needs must not fill the disk: it begins from a copy then.
     "max_slot_wal_keep_size": "4GB",
+    # Whether it archives is asked at a start only; what it does then may change any time.
+    "archive_mode": "on",
+    "archive_command": "true",
     "password_encryption": "scram-sha-256",
     "ssl": "on",
     "ssl_ca_file": f"{TLS}/ca.crt",
@@ -50,6 +59,30 @@ _PARAMETERS: dict[str, Any] = {
 }
 _INTERNAL = ("postgres", "replicator", "rewinder")
 """Roles that members come in as, by their certificates; they have no passwords."""
+
+
+class PointKind(StrEnum):
+    """How a point in time is named; PostgreSQL's words."""
+
+    NAME = "name"
+    """As a restore point was, by `pg_create_restore_point`."""
+    TIME = "time"
+    """As a time; what was committed at it or before is there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """A point in a store's past that a new generation of it begins from."""
+
+    stanza: str
+    """By which name the earlier generation is in the repository."""
+    backup: str
+    """Label of the last backup before the point."""
+    kind: PointKind
+    target: str
+    """The name, or the time as `2026-11-28 14:00:00+00`."""
+    script: str
+    """Where a member finds `templates/stores/postgresql-point.sh`."""
 
 
 def first_settings() -> dict[str, Any]:
@@ -82,11 +115,14 @@ def settings(store: PostgresqlSpec) -> str:
     found["synchronous_mode"] = store.durability is not Durability.ASYNCHRONOUS
     found["synchronous_mode_strict"] = store.durability is Durability.STRICT
     found["postgresql"]["parameters"] = _PARAMETERS | store.parameters
+    if store.backup is not None:
+        found["postgresql"]["parameters"] |= {"archive_timeout": "60s"} | store.parameters | {"archive_command": PUSH}
+        found["postgresql"]["recovery_conf"] = {"restore_command": GET}
     return json.dumps(found, sort_keys=True)
 
 
-def patroni(spec: PlatformSpec, name: str, member: StoreMember) -> str:
-    """Return the file of a member's Patroni."""
+def patroni(spec: PlatformSpec, name: str, member: StoreMember, *, point: Point | None = None) -> str:
+    """Return the file of a member's Patroni; a new cluster begins from `point`, or empty."""
     ports, etcd = spec.store_ports(name), etcd_ports(spec.settings.network.host_ports)
     return fill_in(
         "stores/patroni.yml.j2",
@@ -100,6 +136,7 @@ def patroni(spec: PlatformSpec, name: str, member: StoreMember) -> str:
         data=PGDATA,
         sockets=SOCKETS,
         tls=TLS,
+        point=point,
     )
 
 

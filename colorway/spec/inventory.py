@@ -243,6 +243,32 @@ def _replication(spec: PlatformSpec) -> Iterator[Wanted]:
         yield WantedVolume(name=names.volume(spec.stack, logical), host=host)
 
 
+def _backups(spec: PlatformSpec) -> Iterator[Wanted]:
+    """Yield what backs each store up beside its members, and what proves the backups."""
+    for name, store in spec.backed_up.items():
+        image = spec.shared_image(build=store.build, image=store.image, path=("data-stores", name, "build"))
+        for member in store.tasks(name, hosts=spec.hosts(Role.DATABASE)):
+            yield WantedService(
+                stack=spec.stack,
+                logical=names.backup(name, member.host.name),
+                owner=f"the backups of the data store {name}",
+                path=("data-stores", name, "backup"),
+                image=image,
+                role=Role.DATABASE,
+                host=member.host.name,
+            )
+        yield WantedService(
+            stack=spec.stack,
+            logical=names.verify(name),
+            owner=f"the proof of the backups of the data store {name}",
+            path=("data-stores", name, "verify"),
+            image=image,
+            role=Role.MONITORING,
+            host=spec.monitoring_host.name,
+        )
+        yield WantedVolume(name=names.volume(spec.stack, names.verify(name)), host=spec.monitoring_host)
+
+
 def _load_balancers(spec: PlatformSpec) -> Iterator[Wanted]:
     edge = spec.platform.edge
     for host in spec.load_balancers:
@@ -317,8 +343,11 @@ def _networks(spec: PlatformSpec) -> Iterator[Wanted]:
 def _secrets(spec: PlatformSpec) -> Iterator[Wanted]:
     used = {secret.name for _, _, service in _every_service(spec) for secret in service.secrets}
     used |= {secret.name for store in spec.platform.data_stores.values() for secret in store.named_secrets}
+    # Only in texts of our own: nginx's, and pgBackRest's.
+    inside = {one.name for place in spec.platform.backups.values() for one in place.named_secrets}
+    inside.add(spec.platform.edge.preview_token)
     for name in spec.platform.secrets:
-        yield WantedSecret(name=name, is_mounted=name != spec.platform.edge.preview_token or name in used)
+        yield WantedSecret(name=name, is_mounted=name not in inside or name in used)
 
 
 def _every_service(spec: PlatformSpec) -> Iterator[tuple[Color | None, str, ServiceSpec]]:
@@ -334,6 +363,7 @@ KINDS: tuple[Callable[[PlatformSpec], Iterable[Wanted]], ...] = (
     _migrations,
     _stores,
     _replication,
+    _backups,
     _load_balancers,
     _directories,
     _monitoring,

@@ -87,6 +87,16 @@ def sentinel(store: str) -> str:
     return f"{store}-sentinel"
 
 
+def backup(store: str, host: str) -> str:
+    """Return the logical service name of what backs a data store up where its leader is on a host."""
+    return f"{store}-backup-{host}"
+
+
+def verify(store: str) -> str:
+    """Return the logical service name of what proves a data store's backups; its scratch volume has the same."""
+    return f"{store}-verify"
+
+
 def etcd(host: str) -> str:
     """Return the logical service name of etcd on a manager."""
     return f"etcd-{host}"

@@ -15,7 +15,7 @@ from colorway.spec.monitoring import MonitoringSpec
 from colorway.spec.networks import STORE_SLOTS, store_slot
 from colorway.spec.release import MigrationCommand, ReleasePolicy
 from colorway.spec.services import ServiceSpec
-from colorway.spec.stores import DataStoreSpec, EtcdSpec
+from colorway.spec.stores import DataStoreSpec, EtcdSpec, PostgresqlSpec, RepositorySpec
 from colorway.spec.stores.replication import HelperSpec
 from colorway.spec.task.environment import named_host
 from colorway.spec.task.mounts import SecretName
@@ -52,6 +52,8 @@ class PlatformFile(StrictSpec):
     """Where the images come from."""
     secrets: dict[SecretName, SecretSpec] = Field(default_factory=dict)
     """Every secret of the platform by name."""
+    backups: dict[Label, RepositorySpec] = Field(default_factory=dict)
+    """Where backups of data stores are kept, by name."""
     etcd: EtcdSpec | None = None
     """What knows which member of a data store leads; for stores with several members."""
     data_stores: dict[Label, DataStoreSpec] = Field(default_factory=dict)
@@ -83,6 +85,13 @@ class PlatformFile(StrictSpec):
         cls, value: object, handler: ValidatorFunctionWrapHandler, info: ValidationInfo
     ) -> dict[str, ServiceSpec]:
         return checked_entries(value, handler, check=lambda entries, all_of: _service_mistakes(entries, all_of, info))
+
+    @field_validator("backups", mode="wrap")
+    @classmethod
+    def _backups_fit(
+        cls, value: object, handler: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> dict[str, RepositorySpec]:
+        return checked_entries(value, handler, check=lambda entries, _: _repository_mistakes(entries, info))
 
     @field_validator("etcd", mode="after")
     @classmethod
@@ -210,7 +219,18 @@ def _data_store_mistakes(stores: Mapping[str, DataStoreSpec], info: ValidationIn
         if store.needs_etcd and info.data.get("etcd", _UNKNOWN) is None:
             cure = "has several members, and no `etcd` knows which of them leads; add it beside the data stores"
             found.append(((name, "members"), f"{cure}, for example etcd: {{build: etcd}}"))
+        repositories = info.data.get("backups")
+        if isinstance(store, PostgresqlSpec) and store.backup and repositories is not None:
+            wanted = store.backup.repository
+            if wanted not in repositories:
+                message = f"is no repository under the platform's `backups`; {hint(wanted, repositories)}"
+                found.append(((name, "backup", "repository"), message))
     return found
+
+
+def _repository_mistakes(repositories: Mapping[str, RepositorySpec], info: ValidationInfo) -> list[Mistake]:
+    named = (((name, *one.path), one.name) for name, place in repositories.items() for one in place.named_secrets)
+    return _unknown_secrets(named, info)
 
 
 def _helper_mistakes(path: tuple[str, ...], helper: HelperSpec, info: ValidationInfo) -> list[Mistake]:

@@ -146,6 +146,12 @@ class PlatformSpec(StrictSpec):
         wanted = self.platform.data_stores[store]
         return wanted.watchers(store, hosts=wanted.places(self.settings.hosts))
 
+    @property
+    def backed_up(self) -> dict[str, PostgresqlSpec]:
+        """The data stores that are backed up, by name."""
+        stores = self.platform.data_stores.items()
+        return {name: store for name, store in stores if isinstance(store, PostgresqlSpec) and store.backup}
+
     def store_ports(self, store: str) -> HostPorts:
         """Return the ports that the members of a data store have on their hosts, where it has several."""
         slot = store_slot(store, wanted=self.platform.data_stores[store].slot)

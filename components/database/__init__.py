@@ -9,6 +9,7 @@ import pulumi
 from colorway.spec.networks import store_network
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stores import PostgresqlSpec, RedisSpec, ValkeySpec
+from components.database.backups import Repository
 from components.database.custom import CustomStore
 from components.database.mariadb import Mariadb
 from components.database.patroni import ReplicatedDatabase
@@ -42,6 +43,11 @@ def data_store(
     if replication is not None and store.is_replicated:
         then = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[replication]))
         if isinstance(store, PostgresqlSpec):
+            repository = (
+                Repository(f"{name}-repository", spec, store=name, texts=secrets.texts, opts=opts)
+                if store.backup
+                else None
+            )
             return ReplicatedDatabase(
                 name,
                 spec,
@@ -50,6 +56,7 @@ def data_store(
                 password=secrets.texts[store.password],
                 password_file=secrets.files[store.password],
                 authority=replication.authority,
+                repository=repository,
                 opts=then,
             )
         if isinstance(store, RedisSpec | ValkeySpec):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import pulumi
@@ -14,6 +14,7 @@ from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stores import PostgresqlSpec
 from colorway.spec.task.health import HealthSpec
 from components.database.authority import CA_PATH, MEMBER, Authority
+from components.database.backups import Backups, Repository
 from components.database.member import ALIVE, StoreProgram, entry_service, member_service
 from components.database.postgresql import CAPABILITIES
 from components.entry import ENTRY_COMMAND, entry_script, mounted_config
@@ -47,6 +48,7 @@ class ReplicatedDatabase(pulumi.ComponentResource):
         password: pulumi.Input[str],
         password_file: MountedFile,
         authority: Authority,
+        repository: Repository | None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("colorway:data:ReplicatedDatabase", name, None, opts)
@@ -64,15 +66,30 @@ class ReplicatedDatabase(pulumi.ComponentResource):
             service = SwarmService(
                 member.name,
                 member_service(
-                    spec, store=store, program=_program(spec, name, address=str(member.host.address)), member=member
+                    spec,
+                    store=store,
+                    program=_program(
+                        spec, name, address=str(member.host.address), env=repository.env if repository else {}
+                    ),
+                    member=member,
                 ),
                 networks=[HOST_NETWORK],
-                secrets=[authority.members[member.host.name]],
-                configs=[begins, own, authority.ca],
+                secrets=[authority.members[member.host.name], *(repository.files if repository else ())],
+                configs=[begins, own, authority.ca, *(repository.configs if repository else ())],
                 opts=pulumi.ResourceOptions(parent=self, depends_on=before, protect=spec.is_guarded or None),
             )
             before = [service]
         settled = _settled(f"{name}-settings", spec, name, store, password=password, after=before, parent=self)
+        if repository is not None:
+            Backups(
+                f"{name}-backup",
+                spec,
+                store=store,
+                store_name=name,
+                repository=repository,
+                authority=authority,
+                opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[settled])),
+            )
         if store.direct is None or store.pool is None:
             raise ValueError("the spec is not one that the checks let through")
         text = replication.direct(spec, name, ca=CA_PATH)
@@ -118,7 +135,7 @@ class ReplicatedDatabase(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def _program(spec: PlatformSpec, name: str, *, address: str) -> StoreProgram:
+def _program(spec: PlatformSpec, name: str, *, address: str, env: Mapping[str, str]) -> StoreProgram:
     ports = spec.store_ports(name)
     asks = (
         r"printf 'GET /liveness HTTP/1.0\r\n\r\n' | timeout 8 openssl s_client -quiet -verify_quiet "
@@ -143,6 +160,7 @@ def _program(spec: PlatformSpec, name: str, *, address: str) -> StoreProgram:
             "COLORWAY_PATRONI": CONFIG,
             "COLORWAY_SOCKETS": replication.SOCKETS,
             "COLORWAY_TLS": replication.TLS,
+            **env,
         },
         capabilities=CAPABILITIES,
         read_only=False,

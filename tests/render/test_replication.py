@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 
 from colorway.render import replication
 from colorway.spec.hosts import Role
-from colorway.spec.stores.postgresql import TOGETHER
+from colorway.spec.stores.postgresql import ARCHIVING, TOGETHER
 from colorway.spec.stores.replication import Durability
 from tests.support.stores import replicated_spec
 
@@ -153,6 +153,8 @@ def test_what_nobody_would_get_in_by_is_taken():
         "tcp_user_timeout",
         "max_slot_wal_keep_size",
     }
+    # Where there is a backup, these are refused, too.
+    theirs |= ARCHIVING
     assert set(own) - theirs == set(own) & set(TOGETHER), "each that is colorway's is a file's to say, or refused there"
 
 

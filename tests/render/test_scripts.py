@@ -127,8 +127,14 @@ def test_no_entry_script_deletes_what_it_did_not_make(path):
             """[ ! -d "$PGDATA" ] || rmdir "$PGDATA\"""",
             """"$sockets") rm -f "$pid" ;;""",
         ],
+        "postgresql-verify": [
+            """rm -rf "$new\"""",
+            """rm -rf "$COLORWAY_SCRATCH"/restored.*""",
+        ],
         "patroni": ['rm -f "$PGDATA/postmaster.pid"'],
-    }.get(program, []), "each of these has its reason: its own half, an empty folder, a pid file under our lock"
+    }.get(program, []), (
+        "each of these has its reason: its own half, an empty folder, a pid file or scratch under our lock"
+    )
 
 
 def ran(text: str, *arguments: str, bin_: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:

@@ -86,7 +86,131 @@ def extensions(name: str, text: str, *lines: Line) -> Case:
     return Case(name, DEMO, POSTGRES_LIMITS, f"{POSTGRES_LIMITS}    extensions: {text}\n", *lines)
 
 
+BACKUPS = """\
+etcd: {build: etcd}
+backups:
+  offsite:
+    kind: s3
+    endpoint: s3.example.com
+    bucket: acme-backups
+    key: redis-password
+    secret: redis-password
+    passphrase: redis-password
+data-stores:
+"""
+BACKED_UP = """\
+    members: 2
+    direct: {build: haproxy}
+    pool: {build: pgbouncer}
+    backup: {repository: offsite, full: "Sun 02:00", incremental: "02:00", keep: 14d}
+    verify: {newest: select max(created_at) from events}
+"""
+
+
+def backup(name: str, old: str, new: str, *lines: Line) -> Case:
+    """A case about a PostgreSQL that is backed up."""
+    before = FILES[DEMO][FILES[DEMO].index("data-stores:\n") : FILES[DEMO].index(POSTGRES_LIMITS)]
+    text = before.replace("data-stores:\n", BACKUPS, 1) + BACKED_UP
+    assert old in text, f"{name}: no {old!r} to replace"
+    return Case(name, DEMO, before, text.replace(old, new, 1), *lines)
+
+
 CASES = (
+    backup(
+        "backup of one member",
+        "    members: 2\n    direct: {build: haproxy}\n    pool: {build: pgbouncer}\n",
+        "",
+        Line(
+            "data-stores.postgres.backup: is set, and only stores with several members are backed up yet; have "
+            "members: 2",
+            at="backup: {",
+        ),
+    ),
+    backup(
+        "backup that nothing proves",
+        "    verify: {newest: select max(created_at) from events}\n",
+        "",
+        Line(
+            "data-stores.postgres.verify: is missing, and only a restore proves a backup; add it, for example verify: "
+            "{newest: select max(created_at) from events}",
+            at="postgres:",
+        ),
+    ),
+    backup(
+        "proof of no backup",
+        '    backup: {repository: offsite, full: "Sun 02:00", incremental: "02:00", keep: 14d}\n',
+        "",
+        Line(
+            "data-stores.postgres.verify: is set, and there is no `backup` to prove; add it, or leave this one out",
+            at="verify: {",
+        ),
+    ),
+    backup(
+        "backup into no repository",
+        "repository: offsite",
+        "repository: ofsite",
+        Line(
+            "data-stores.postgres.backup.repository: is no repository under the platform's `backups`; did you mean "
+            "offsite?",
+            at="backup: {",
+        ),
+    ),
+    backup(
+        "backup at no time",
+        "Sun 02:00",
+        "Sunday 2:00",
+        Line(
+            'data-stores.postgres.backup.full: is no time of a day or a week; write for example "02:00" or "Sun '
+            '02:00" (UTC)',
+            at="backup: {",
+        ),
+    ),
+    backup(
+        "backups for hours",
+        "keep: 14d",
+        "keep: 36h",
+        Line("data-stores.postgres.backup.keep: is no number of days; write for example 14d", at="backup: {"),
+    ),
+    backup(
+        "proof by two statements",
+        "{newest: select max(created_at) from events}",
+        "{newest: select 1; drop table events}",
+        Line(
+            "data-stores.postgres.verify.newest: is no question for one time; write it without ; at its end, for "
+            "example select max(created_at) from events",
+            at="verify: {",
+        ),
+    ),
+    backup(
+        "another program that archives",
+        "    members: 2\n",
+        "    members: 2\n    parameters: {archive_command: wal-g wal-push %p}\n",
+        Line(
+            "data-stores.postgres.parameters.archive_command: is set by colorway itself: pgBackRest archives for "
+            "`backup`; leave it out",
+            at="parameters:",
+        ),
+    ),
+    backup(
+        "repository without TLS",
+        "endpoint: s3.example.com",
+        "endpoint: http://s3.example.com",
+        Line(
+            "backups.offsite.endpoint: is no name of a server, which is asked by HTTPS always; write for example "
+            "s3.eu-central-1.amazonaws.com",
+            at="endpoint:",
+        ),
+    ),
+    backup(
+        "repository of a secret that is not listed",
+        "passphrase: redis-password",
+        "passphrase: redis-pasword",
+        Line(
+            "backups.offsite.passphrase: names a secret that the platform's `secrets` do not list; did you mean "
+            "redis-password?",
+            at="redis-pasword",
+        ),
+    ),
     custom(
         "custom store without a health check",
         "    health: {path: /health}\n",

@@ -40,6 +40,27 @@ def queue_spec(**stores: Any) -> PlatformSpec:
     )
 
 
+def backed_up_spec(**postgres: Any) -> PlatformSpec:
+    """Return the same, backed up and proven each day."""
+    named = {"key": "backup-key", "secret": "backup-secret", "passphrase": "backup-passphrase"}
+    place = {"kind": "s3", "endpoint": "s3.example.com", "bucket": "acme-backups", **named}
+    store = {
+        "members": 2,
+        "backup": {"repository": "offsite"},
+        "verify": {"newest": "select max(created_at) from events"},
+        **postgres,
+    }
+    return demo_spec(
+        settings={"hosts": list(HOSTS), "environment": "lab"},
+        overrides={
+            "secrets": {name: {} for name in named.values()},
+            "backups": {"offsite": place},
+            "data-stores": {"postgres": store},
+        },
+        stack="lab",
+    )
+
+
 def listed(*members: tuple[str, str, str]) -> str:
     """Return what Patroni lists: of each member its host, role and state."""
     return json.dumps(

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from colorway.spec.stores.backups import RepositorySpec
 from colorway.spec.stores.base import StoreMember, StoreSpec
 from colorway.spec.stores.custom import CustomSpec
 from colorway.spec.stores.mariadb import MariadbSpec
@@ -23,6 +24,7 @@ __all__ = [
     "MariadbSpec",
     "PostgresqlSpec",
     "RedisSpec",
+    "RepositorySpec",
     "StoreMember",
     "StoreSpec",
     "ValkeySpec",

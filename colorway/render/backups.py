@@ -1,0 +1,79 @@
+"""What pgBackRest and its entry scripts are told of a store's backups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from colorway.render import replication
+from colorway.render.templates import fill_in
+from colorway.spec.fields import whole_seconds
+from colorway.spec.platform_spec import PlatformSpec
+from colorway.spec.stores import PostgresqlSpec
+from colorway.spec.stores.backups import BackupSpec, RepositorySpec, VerifySpec, beat
+
+CONFIG_FILE = "colorway-pgbackrest.conf"
+"""Where the repository is and what opens it, below /run/secrets."""
+CA_PATH = "/colorway-repository-ca.pem"
+"""Where a task finds the certificate of a private server's authority."""
+SCRATCH = "/scratch"
+"""Where the proof finds its volume; no image has it."""
+
+
+def environment(name: str) -> dict[str, str]:
+    """Return by which words each program of a store finds pgBackRest's configuration: servers hand them on."""
+    return {"PGBACKREST_CONFIG": f"/run/secrets/{CONFIG_FILE}", "PGBACKREST_STANZA": name}
+
+
+def repository(spec: PlatformSpec, name: str) -> RepositorySpec:
+    """Return where a store's backups are.
+
+    Raises:
+        ValueError: the spec is not one that the checks let through.
+    """
+    store = spec.backed_up.get(name)
+    if store is None or store.backup is None:
+        raise ValueError(f"{name} is not backed up")
+    return spec.platform.backups[store.backup.repository]
+
+
+def configuration(spec: PlatformSpec, name: str, *, wanted: BackupSpec, secrets: Mapping[str, str]) -> str:
+    """Return pgBackRest's file for a store; it is secret.
+
+    Args:
+        spec: The stack.
+        name: The store.
+        wanted: What it says of its backups.
+        secrets: Texts of the repository's `key`, `secret` and `passphrase`.
+
+    Raises:
+        ValueError: a secret has several lines, or begins or ends with a space, which that file cannot say.
+    """
+    for what, text in secrets.items():
+        if text != text.strip() or not text.isprintable() or not text:
+            raise ValueError(f"the {what} must be one line of text without spaces around it")
+    place = repository(spec, name)
+    return fill_in(
+        "stores/pgbackrest.conf.j2",
+        stanza=name,
+        endpoint=place.endpoint,
+        bucket=place.bucket,
+        region=place.region,
+        path_style=place.path_style,
+        path=f"{place.path}/{spec.stack}",
+        ca=CA_PATH if place.ca else None,
+        **secrets,
+        days=wanted.days,
+        data=replication.PGDATA,
+        port=spec.store_ports(name).main,
+    )
+
+
+def backup_arguments(wanted: BackupSpec) -> tuple[str, ...]:
+    """Return the arguments of `templates/entry/postgresql-backup.sh`."""
+    times = (beat(wanted.full), beat(wanted.incremental))
+    return tuple(str(number) for one in times for number in (one.period, one.first))
+
+
+def verify_arguments(store: PostgresqlSpec, wanted: VerifySpec) -> tuple[str, ...]:
+    """Return the arguments of `templates/entry/postgresql-verify.sh`."""
+    return (str(whole_seconds(wanted.every)), store.database, wanted.newest, str(whole_seconds(wanted.age)))

@@ -1,0 +1,148 @@
+"""Where backups of data stores are, when they are made, and what proves that they can be restored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from colorway.spec.base import StrictSpec
+from colorway.spec.fields import Label, PositiveDuration, Shape
+from colorway.spec.stores.base import NamedSecret
+from colorway.spec.task.mounts import ProjectPath, SecretName
+from colorway.spec.task.policies import LimitsSpec
+
+DAY = 24 * 60 * 60
+WEEKDAYS = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
+FIRST_SUNDAY = 3 * DAY
+"""1970-01-04, in seconds after the first second of that year."""
+
+BackupTime = Annotated[
+    str,
+    Shape(
+        rf"(({'|'.join(WEEKDAYS)}) )?([01][0-9]|2[0-3]):[0-5][0-9]",
+        'is no time of a day or a week; write for example "02:00" or "Sun 02:00" (UTC)',
+    ),
+]
+"""When backups are due: each day, or each week on one day; UTC."""
+Days = Annotated[str, Shape(r"[1-9][0-9]{0,3}d", "is no number of days; write for example 14d")]
+"""Length of time in whole days."""
+Endpoint = Annotated[
+    str,
+    Field(max_length=253),
+    Shape(
+        r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[1-9][0-9]{0,4})?",
+        "is no name of a server, which is asked by HTTPS always; write for example s3.eu-central-1.amazonaws.com",
+    ),
+]
+"""A server, with a port where it is not 443."""
+Bucket = Annotated[
+    str, Shape(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "is no name of a bucket; write for example acme-backups")
+]
+Region = Annotated[str, Shape(r"[a-z0-9][a-z0-9-]{0,62}", "is no name of a region; write for example eu-central-1")]
+Folder = Annotated[
+    str,
+    Field(max_length=200),
+    Shape(
+        r"(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+", "is no folder of a bucket; write it with a / before, for example /colorway"
+    ),
+]
+"""Path in a bucket."""
+Query = Annotated[
+    str,
+    Field(max_length=1000),
+    Shape(
+        r"(?i:select)\s[^;]+",
+        "is no question for one time; write it without ; at its end, for example select max(created_at) from events",
+    ),
+]
+"""SQL that returns one time."""
+
+
+class RepositorySpec(StrictSpec):
+    """A bucket that speaks S3, where pgBackRest keeps backups; what is in it is encrypted by a passphrase of ours.
+
+    Each stack has a folder of its own in it, and so does each of its stores.
+    """
+
+    kind: Literal["s3"]
+    """What it speaks."""
+    endpoint: Endpoint
+    """Server that is asked, by HTTPS."""
+    bucket: Bucket
+    """Bucket, which must be there."""
+    region: Region = "us-east-1"
+    """Region that requests are signed for."""
+    path: Folder = "/colorway"
+    """Folder in the bucket."""
+    path_style: bool = False
+    """Whether the bucket is in the path of a request and not in the server's name, as many private servers have it."""
+    ca: ProjectPath | None = None
+    """Certificate of the authority of a private server, as a file of the project; none = the image's list."""
+    key: SecretName
+    """Name of the secret that holds the access key's name."""
+    secret: SecretName
+    """Name of the secret that holds the access key."""
+    passphrase: SecretName
+    """Name of the secret that encrypts what is kept; without it no backup can be read, so keep it elsewhere, too."""
+
+    @property
+    def named_secrets(self) -> tuple[NamedSecret, ...]:
+        """The secrets that open it."""
+        named = {"key": self.key, "secret": self.secret, "passphrase": self.passphrase}
+        return tuple(NamedSecret(path=(key,), name=name) for key, name in named.items())
+
+
+class BackupSpec(StrictSpec):
+    """When a store is backed up; between two backups every change is archived within a minute."""
+
+    repository: Label
+    """Where the backups are: a name under `backups`."""
+    full: BackupTime = "Sun 02:00"
+    """When all is copied."""
+    incremental: BackupTime = "02:00"
+    """When that is copied which has changed since the last backup."""
+    keep: Days = "14d"
+    """How far back a restore reaches; what is older goes once a newer full backup is as old."""
+    limits: LimitsSpec = LimitsSpec(cpus=1, memory=256 * 2**20)
+    """The most that the task on each host may use."""
+
+    @property
+    def days(self) -> int:
+        """How far back a restore reaches."""
+        return int(self.keep.removesuffix("d"))
+
+
+class VerifySpec(StrictSpec):
+    """How backups are proven: the newest one is restored, asked for its newest row, and checked for corruption."""
+
+    every: PositiveDuration = timedelta(hours=24)
+    """Time between two proofs."""
+    newest: Query
+    """SQL for the time of the newest row, for example `select max(created_at) from events`."""
+    age: PositiveDuration = timedelta(hours=26)
+    """The greatest age of that row."""
+    limits: LimitsSpec = LimitsSpec(cpus=1, memory=512 * 2**20)
+    """The most that the task may use, on the monitoring host."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beat:
+    """Times that come again and again."""
+
+    period: int
+    """Seconds from one to the next."""
+    first: int
+    """The first one, in seconds after 1970-01-01 00:00 UTC."""
+
+
+def beat(time: str) -> Beat:
+    """Return the times that a `BackupTime` means."""
+    *day, clock = time.split()
+    hours, minutes = clock.split(":")
+    within = int(hours) * 60 * 60 + int(minutes) * 60
+    if not day:
+        return Beat(period=DAY, first=within)
+    return Beat(period=7 * DAY, first=FIRST_SUNDAY + WEEKDAYS.index(day[0]) * DAY + within)

@@ -1,0 +1,194 @@
+"""The backups of a PostgreSQL store with several members: who makes them, and who proves them."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+import pulumi
+import pulumi_docker as docker
+
+from colorway.render import backups, replication
+from colorway.render.templates import entry
+from colorway.spec import names
+from colorway.spec.hosts import HostSpec, Role
+from colorway.spec.names import STACK_LABEL
+from colorway.spec.platform_spec import PlatformSpec
+from colorway.spec.stores import PostgresqlSpec
+from colorway.spec.task.health import HealthSpec
+from colorway.spec.task.policies import LimitsSpec, Order
+from components.database.authority import CA_PATH, MEMBER, Authority
+from components.database.postgresql import CAPABILITIES
+from components.entry import ENTRY_COMMAND, entry_script, mounted_config
+from components.swarm_service import SwarmService
+from components.swarm_spec import HOST_NETWORK, Mount, MountedFile, SwarmServiceSpec
+
+ALIVE = HealthSpec(command=("CMD", "true"))
+"""Its lines say how it goes; a task that was replaced for a repository that is away would help nobody."""
+
+
+class Repository(pulumi.ComponentResource):
+    """Tells a store's tasks where its backups are and what opens them: pgBackRest's configuration, a Swarm secret."""
+
+    files: Sequence[MountedFile]
+    """The configuration, as a secret of a task."""
+    configs: Sequence[MountedFile]
+    """The certificate of a private server's authority, where it has one."""
+    env: dict[str, str]
+    """By which words programs find the configuration."""
+
+    def __init__(
+        self,
+        name: str,
+        spec: PlatformSpec,
+        *,
+        store: str,
+        texts: Mapping[str, pulumi.Output[str]],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("colorway:data:Repository", name, None, opts)
+        place = backups.repository(spec, store)
+        words = {"key": texts[place.key], "secret": texts[place.secret], "passphrase": texts[place.passphrase]}
+        secret = docker.Secret(
+            f"{name}-configuration",
+            data=pulumi.Output.all(**words).apply(lambda told: _encoded(spec, store, told)),
+            labels=[docker.SecretLabelArgs(label=STACK_LABEL, value=spec.stack)],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.files = [MountedFile(id=secret.id, name=secret.name, path=backups.CONFIG_FILE)]
+        self.configs = []
+        if place.ca is not None:
+            text = spec.config_files[place.ca]
+            self.configs = [
+                mounted_config(f"{name}-certificate", text, path=backups.CA_PATH, stack=spec.stack, parent=self)
+            ]
+        self.env = backups.environment(store)
+        self.register_outputs({})
+
+
+class Backups(pulumi.ComponentResource):
+    """Backs a store up from the host of its leader, and proves the backups on the monitoring host.
+
+    A task on each database host sees the data there, which it cannot change, and asks the member beside it who leads,
+    by its certificate. The proof restores into a volume of its own; it needs no member.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        spec: PlatformSpec,
+        *,
+        store: PostgresqlSpec,
+        store_name: str,
+        repository: Repository,
+        authority: Authority,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("colorway:data:Backups", name, None, opts)
+        if store.backup is None or store.verify is None:
+            raise ValueError("the spec is not one that the checks let through")
+        own = pulumi.ResourceOptions(parent=self)
+        begins = entry_script(name, entry("postgresql-backup"), stack=spec.stack, parent=self)
+        for member in store.tasks(store_name, hosts=spec.hosts(Role.DATABASE)):
+            SwarmService(
+                logical := names.backup(store_name, member.host.name),
+                _service(
+                    spec,
+                    logical,
+                    store,
+                    host=member.host,
+                    command=backups.backup_arguments(store.backup),
+                    env=repository.env | _as_member(spec, store_name, host=member.host),
+                    limits=store.backup.limits,
+                    mount=Mount(
+                        target=replication.DATA, source=names.volume(spec.stack, member.volume), read_only=True
+                    ),
+                ),
+                networks=[HOST_NETWORK],
+                secrets=[*repository.files, authority.members[member.host.name]],
+                configs=[begins, authority.ca, *repository.configs],
+                opts=own,
+            )
+        proves = entry_script(
+            logical := names.verify(store_name), entry("postgresql-verify"), stack=spec.stack, parent=self
+        )
+        SwarmService(
+            logical,
+            _service(
+                spec,
+                logical,
+                store,
+                host=spec.monitoring_host,
+                command=backups.verify_arguments(store, store.verify),
+                env=repository.env | {"COLORWAY_SCRATCH": backups.SCRATCH},
+                limits=store.verify.limits,
+                mount=Mount(target=backups.SCRATCH, source=names.volume(spec.stack, logical)),
+            ),
+            networks=[HOST_NETWORK],
+            secrets=repository.files,
+            configs=[proves, *repository.configs],
+            opts=own,
+        )
+        self.register_outputs({})
+
+
+def _encoded(spec: PlatformSpec, store: str, told: Mapping[str, str]) -> str:
+    wanted = spec.backed_up[store].backup
+    if wanted is None:
+        raise ValueError("the spec is not one that the checks let through")
+    try:
+        text = backups.configuration(spec, store, wanted=wanted, secrets=told)
+    except ValueError as error:
+        where = f"Pulumi.{spec.stack}.yaml: a secret of the repository {wanted.repository}"
+        raise pulumi.RunError(f"{where}: {error}; set it again with pulumi config set --secret") from None
+    return base64.b64encode(text.encode()).decode()
+
+
+def _as_member(spec: PlatformSpec, store: str, *, host: HostSpec) -> dict[str, str]:
+    """Return by which words PostgreSQL's clients, pgBackRest among them, ask the member on a host."""
+    return {
+        "COLORWAY_CA": CA_PATH,
+        "COLORWAY_MEMBER": MEMBER,
+        "COLORWAY_TLS": replication.TLS,
+        "PGHOST": str(host.address),
+        "PGPORT": str(spec.store_ports(store).main),
+        "PGUSER": "postgres",
+        "PGDATABASE": "postgres",
+        "PGCONNECT_TIMEOUT": "5",
+        "PGSSLMODE": "verify-ca",
+        "PGSSLROOTCERT": f"{replication.TLS}/ca.crt",
+        "PGSSLCERT": f"{replication.TLS}/member.crt",
+        "PGSSLKEY": f"{replication.TLS}/member.key",
+    }
+
+
+def _service(
+    spec: PlatformSpec,
+    logical: str,
+    store: PostgresqlSpec,
+    *,
+    host: HostSpec,
+    command: tuple[str, ...],
+    env: Mapping[str, str],
+    limits: LimitsSpec,
+    mount: Mount,
+) -> SwarmServiceSpec:
+    return SwarmServiceSpec(
+        service_name=names.service(spec.stack, logical),
+        image=spec.shared_image(build=store.build, image=store.image).reference,
+        entrypoint=ENTRY_COMMAND,
+        command=command,
+        health=ALIVE.tests(None),
+        health_policy=ALIVE,
+        limits=limits,
+        stop_grace=timedelta(seconds=30),
+        # Two on one volume would wait for each other.
+        order=Order.STOP_FIRST,
+        constraints=(f"node.labels.{names.host_label(spec.stack)}=={host.name}",),
+        env=env,
+        mounts=(mount,),
+        read_only=False,
+        capabilities=CAPABILITIES,
+        labels=names.labels(spec.stack, logical),
+    )
