@@ -13,7 +13,7 @@ from tests.support.members import LIMIT, MEMBERS, leader, there, well, with_two_
 from tests.support.wait import wait_until
 from tests.support.writes import writing
 
-pytestmark = [pytest.mark.area("data"), pytest.mark.needs("losetup")]
+pytestmark = [pytest.mark.area("data"), pytest.mark.needs("losetup"), pytest.mark.full]
 FAILOVER = 30
 """Seconds within which writes go on: promised. Three times of it are red."""
 
