@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from colorway.cli.invocation import runnable
+from colorway.errors import ColorwayError
 from colorway.spec.hosts import HostSpec
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.swarm.connections import Connection
@@ -24,6 +25,8 @@ Store = Annotated[str, typer.Argument(help="Name of the data store in the platfo
 if TYPE_CHECKING:
     from colorway.data.gate import Gate
 
+ENTRY = "/colorway-entry.sh"
+"""Where a task has its entry script."""
 AsJson = Annotated[bool, typer.Option("--json", help="The same for programs.")]
 To = Annotated[
     str | None,
@@ -35,13 +38,15 @@ ReadSpec = Callable[[str], PlatformSpec]
 HoldOf = Callable[[PlatformSpec, str], AbstractContextManager[object]]
 """Holds a stack's lock, for a reason in words."""
 Say = Callable[[str], None]
+ManagerOf = Callable[[PlatformSpec], Connection]
+"""Returns how a manager is asked, with the logins of the stack's registries."""
 
 
 class Commands:
     """The commands."""
 
-    def __init__(self, read: ReadSpec, hold: HoldOf, say: Say) -> None:
-        self._read, self._hold, self._say = read, hold, say
+    def __init__(self, read: ReadSpec, hold: HoldOf, say: Say, manager: ManagerOf) -> None:
+        self._read, self._hold, self._say, self._manager = read, hold, say, manager
 
     def status(self, stack: Stack, *, as_json: AsJson = False) -> None:
         """Say what each member of the data stores does, and how far behind it is. Exit code 1 if one is not well."""
@@ -82,10 +87,32 @@ class Commands:
         with kept(*spec.settings.hosts, within=COME_IN):
             Switchover(cluster=found, entries=entries, hold=hold, say=self._say).run(to=to, dry=dry_run)
 
+    def verify_backup(self, stack: Stack, store: Store) -> None:
+        """Prove a store's newest backup now: it is restored on the monitoring host. Exit code 1 if it is not proven."""
+        from colorway.render.backups import verify_arguments  # noqa: PLC0415 - what only this command needs
+        from colorway.spec import names  # noqa: PLC0415
+        from colorway.swarm.one_off import run_once  # noqa: PLC0415
+
+        spec = self._read(stack)
+        found = spec.backed_up.get(store)
+        if found is None or found.verify is None:
+            known = ", ".join(spec.backed_up) or "none"
+            raise ColorwayError(f"{stack}: {store} is no data store that is backed up; those that are: {known}")
+        _, *rest = verify_arguments(found, found.verify)
+        code = run_once(
+            self._manager(spec),
+            service=names.service(stack, names.verify(store)),
+            stack=stack,
+            command=("/bin/sh", ENTRY, "0", *rest),
+            write=lambda printed: typer.echo(printed, nl=False),
+        )
+        if code:
+            raise typer.Exit(1)
+
 
 def gate(spec: PlatformSpec) -> Gate | None:
     """Return who is asked before migrations; none where no data store has several members."""
-    if not spec.replicated_stores:
+    if not spec.replicated_databases:
         return None
     from colorway.data.gate import Gate  # noqa: PLC0415 - what only such a stack needs
 
@@ -100,7 +127,7 @@ def _inside(host: HostSpec) -> Inside:
     return Inside(Connection(host))
 
 
-def register(app: typer.Typer, *, read: ReadSpec, hold: HoldOf, say: Say) -> None:
+def register(app: typer.Typer, *, read: ReadSpec, hold: HoldOf, say: Say, manager: ManagerOf) -> None:
     """Add `data` with its commands to a command line.
 
     Args:
@@ -108,9 +135,10 @@ def register(app: typer.Typer, *, read: ReadSpec, hold: HoldOf, say: Say) -> Non
         read: Asked for a stack.
         hold: Holds a stack's lock.
         say: Prints a line.
+        manager: Asked how a manager is asked.
     """
-    commands = Commands(read, hold, say)
+    commands = Commands(read, hold, say, manager)
     group = typer.Typer(help="The data stores of a stack.", no_args_is_help=True)
-    for command in (commands.status, commands.switchover):
+    for command in (commands.status, commands.switchover, commands.verify_backup):
         group.command()(command)
     app.add_typer(group, name="data")

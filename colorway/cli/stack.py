@@ -240,13 +240,17 @@ def run(
 
     spec = _answering(_spec(stack))
     code = run_once(
-        Connection(spec.manager, logins=_logins(spec)),
+        _manager(spec),
         service=spec.service_name(service, color=color),
         stack=stack,
         command=command,
         write=_raw,
     )
     raise typer.Exit(code)
+
+
+def _manager(spec: PlatformSpec) -> Connection:
+    return Connection(spec.manager, logins=_logins(spec))
 
 
 def _logins(spec: PlatformSpec) -> Logins:
@@ -358,7 +362,7 @@ def _hold(spec: PlatformSpec, reason: str, *, swarm: Swarm | None = None) -> Ite
 
 register(app, root=project_root, connect=_connect)
 hosts_commands.register(app, read=lambda stack: _answering(_spec(stack)), upkeep=_upkeep)
-data_commands.register(app, read=lambda stack: _answering(_spec(stack)), hold=_hold, say=_say)
+data_commands.register(app, read=lambda stack: _answering(_spec(stack)), hold=_hold, say=_say, manager=_manager)
 lab_commands.register(app, root=project_root)
 
 

@@ -6,11 +6,14 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from colorway.data.members import OF_CLIENTS, Ask, Cluster, Member, MembersError, Part, cluster
 from colorway.errors import ColorwayError
+from colorway.render.backups import PROOF
 from colorway.render.replication import PGDATA
+from colorway.spec import names
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stores import PostgresqlSpec
 from colorway.spec.stores.replication import Durability
@@ -20,6 +23,8 @@ OLDEST_TRANSACTION = 60
 """Seconds that a transaction of a client may be open: a migration waits for its locks, and everybody else behind it."""
 LEAST_FREE = 0.2
 """Part of the volume's disk that a migration, which may write a table anew, has to find free."""
+OLDEST_PROOF = timedelta(hours=26)
+"""How long ago a restore may have proven the newest backup: they are made once a day."""
 ARCHIVED_WITHIN = 60.0
 """Seconds that a restore point may take to be in the repository."""
 _POLL = 1.0
@@ -27,7 +32,6 @@ _STATE = f"""
 SELECT json_build_object(
   'oldest', (SELECT coalesce(max(extract(epoch FROM now() - xact_start)), 0) {OF_CLIENTS}),
   'whose', (SELECT application_name || ', process ' || pid {OF_CLIENTS} ORDER BY xact_start LIMIT 1),
-  'archives', (SELECT current_setting('archive_mode') <> 'off'),
   'archive_fails', (SELECT coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false)
     FROM pg_stat_archiver))
 """  # noqa: S608 - of constants
@@ -49,16 +53,18 @@ class Gate:
     ask: Ask
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
+    now: Callable[[], float] = time.time
+    """Seconds since 1970, as the proof of a backup counts them."""
 
     def make(self, *, version: str) -> str:
-        """Make a restore point in each store that keeps an archive, and return in words what there is.
+        """Make a restore point in each store that is backed up, and return in words what there is.
 
         Args:
             version: Whose migrations are next; the point is called `release-<version>`.
 
         Raises:
             ClosedError: a store has no other member that has all, a client's transaction is open for long, the disk is
-                nearly full, or the archive fails; nothing was changed.
+                nearly full, the archive fails, or no restore has proven the newest backup; nothing was changed.
         """
         return "; ".join(
             self._of(cluster(self.spec, name, ask=self.ask), version) for name in self.spec.replicated_stores
@@ -84,15 +90,36 @@ class Gate:
                 "make room there, then release again"
             )
         said = f"{name} is on {leader.host}" + (f" and {follower}" if follower else "")
-        if not state["archives"]:
+        if name not in self.spec.backed_up:
             return said
+        self._proven(name)
         if state["archive_fails"]:
             raise ClosedError(
                 f"{name}: its archive fails, so no point could be restored; see the log of "
                 f"{self.spec.stack}-{name}-{leader.host}, then release again"
             )
         self._point(store, leader, version)
-        return f"{said}, restore point release-{version} is archived"
+        return f"{said}, its backup is proven by a restore, restore point release-{version} is archived"
+
+    def _proven(self, store: str) -> None:
+        """See that the newest backup was restored, and not long ago.
+
+        Raises:
+            ClosedError: it was not.
+        """
+        stack, host = self.spec.stack, self.spec.monitoring_host
+        cure = f"`colorway data verify-backup {stack} {store}` proves it now, and says what is wrong"
+        try:
+            said = self.ask(host, names.service(stack, names.verify(store)), ("cat", PROOF))
+            proof: dict[str, Any] = json.loads(said)
+            age = self.now() - float(proof["at"])
+        except (DockerError, ValueError, KeyError, TypeError):
+            raise ClosedError(f"{store}: no restore has proven its backup yet; {cure}") from None
+        if not proof.get("verified"):
+            raise ClosedError(f"{store}: the last restore of its backup failed: {proof.get('why')}; {cure}")
+        if age > OLDEST_PROOF.total_seconds():
+            hours = age / 3600
+            raise ClosedError(f"{store}: its backup was proven {hours:.0f} h ago, and a migration wants 26 h; {cure}")
 
     def _follower(self, store: Cluster, leader: Member, others: list[Member]) -> str | None:
         """Return who else has every commit; none where the store's file does not want it."""

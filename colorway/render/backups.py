@@ -17,6 +17,8 @@ CA_PATH = "/colorway-repository-ca.pem"
 """Where a task finds the certificate of a private server's authority."""
 SCRATCH = "/scratch"
 """Where the proof finds its volume; no image has it."""
+PROOF = f"{SCRATCH}/proof.json"
+"""Where the proof leaves its last line."""
 
 
 def environment(name: str) -> dict[str, str]:

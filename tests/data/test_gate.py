@@ -8,18 +8,23 @@ import pytest
 
 from colorway.data.gate import ClosedError, Gate
 from colorway.swarm.connections import NoAnswerError
-from tests.support.stores import listed, replicated_spec
+from tests.support.stores import backed_up_spec, listed, replicated_spec
 
 LEADER, SYNC = ("db1", "Leader", "running"), ("db2", "Sync Standby", "streaming")
 DF = "Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/loop0 1000 {used} {free} 50% /data\n"
-WELL = {"oldest": 0.5, "whose": None, "archives": True, "archive_fails": False}
+WELL = {"oldest": 0.5, "whose": None, "archive_fails": False}
+NOW = 1_000_000 + 20 * 3600
+
+
+PROVEN = '{"store": "postgres", "verified": true, "at": 1000000, "why": ""}\n'
 
 
 class Store:
     """A store that answers what the gate asks."""
 
-    def __init__(self, *, members=(LEADER, SYNC), free=500, archived=2, **state):
+    def __init__(self, *, members=(LEADER, SYNC), free=500, archived=2, proof=PROVEN, **state):
         self.members, self.free, self.archived = members, free, archived
+        self.proof = proof
         self.state = WELL | state
         self.points: list[str] = []
         self.now = 0.0
@@ -28,6 +33,9 @@ class Store:
         words = " ".join(command)
         if "patronictl" in words:
             return listed(*self.members)
+        if command[0] == "cat":
+            assert (host.name, service) == ("mon1", "lab-postgres-verify")
+            return self.proof
         if command[0] == "df":
             return DF.format(used=1000 - self.free, free=self.free)
         assert host.name == "db1", "the leader is asked"
@@ -42,27 +50,30 @@ class Store:
     def sleep(self, seconds):
         self.now += seconds
 
-    def gate(self, **postgres):
-        return Gate(spec=replicated_spec(**postgres), ask=self.ask, sleep=self.sleep, clock=lambda: self.now)
+    def gate(self, spec=None):
+        spec = spec or backed_up_spec()
+        return Gate(spec=spec, ask=self.ask, sleep=self.sleep, clock=lambda: self.now, now=lambda: NOW)
 
 
 def test_a_store_that_could_be_brought_back_has_a_point_to_come_back_to():
     store = Store()
     said = store.gate().make(version="2.0.0")
-    assert said == "postgres is on db1 and db2, restore point release-2.0.0 is archived"
+    assert said == (
+        "postgres is on db1 and db2, its backup is proven by a restore, restore point release-2.0.0 is archived"
+    )
     assert "pg_create_restore_point('release-2.0.0')" in store.points[0]
     assert store.now > 0, "it waited for the archive"
 
 
-def test_a_store_without_an_archive_has_another_member_at_least():
-    store = Store(archives=False)
-    assert store.gate().make(version="2.0.0") == "postgres is on db1 and db2"
+def test_a_store_without_a_backup_has_another_member_at_least():
+    store = Store()
+    assert store.gate(replicated_spec()).make(version="2.0.0") == "postgres is on db1 and db2"
     assert store.points == []
 
 
 def test_where_commits_wait_for_nobody_no_other_member_is_asked_for():
-    store = Store(members=[LEADER], archives=False)
-    assert store.gate(durability="asynchronous").make(version="2.0.0") == "postgres is on db1"
+    store = Store(members=[LEADER])
+    assert store.gate(replicated_spec(durability="asynchronous")).make(version="2.0.0") == "postgres is on db1"
 
 
 @pytest.mark.parametrize(
@@ -82,6 +93,15 @@ def test_where_commits_wait_for_nobody_no_other_member_is_asked_for():
             {"archive_fails": True},
             "postgres: its archive fails, .* see the log of lab-postgres-db1, then release again",
         ),
+        (
+            {"proof": PROVEN.replace("true", "false").replace('""', '"there is no backup"')},
+            "postgres: the last restore of its backup failed: there is no backup; `colorway data verify-backup lab",
+        ),
+        (
+            {"proof": PROVEN.replace("1000000", "900000")},
+            "postgres: its backup was proven 48 h ago, .* wants 26 h; ",
+        ),
+        ({"proof": "cat: no"}, "postgres: no restore has proven its backup yet; `colorway data verify-backup lab post"),
         ({"archived": 10_000}, "restore point release-2.0.0 is not in the archive after 60 s; see the log of lab-post"),
     ],
 )

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from colorway.render.templates import store_script
-from tests.e2e.test_data import HOSTS, LIMIT, inside, leader, port, well, with_two_members
 from tests.support.clone import Clone
 from tests.support.labs import NETWORK, bare, lab, with_one_color
+from tests.support.members import LIMIT, MEMBERS, inside, leader, port, well, with_two_members
 from tests.support.s3 import Bucket, running_s3
 from tests.support.wait import wait_until
 
@@ -78,7 +78,7 @@ def fulls(bucket: Bucket) -> list[str]:
 def test_a_backup_is_proven_by_a_restore_and_a_spoiled_one_is_not(
     empty_machine: None, pulumi_cli: Path, tmp_path: Path
 ):
-    with bare(tmp_path / "clone", hosts=HOSTS) as clone:
+    with bare(tmp_path / "clone", hosts=MEMBERS) as clone:
         with_one_color(clone)
         with_two_members(clone)
         lab(clone, "up")
