@@ -358,7 +358,7 @@ def _hold(spec: PlatformSpec, reason: str, *, swarm: Swarm | None = None) -> Ite
 
 register(app, root=project_root, connect=_connect)
 hosts_commands.register(app, read=lambda stack: _answering(_spec(stack)), upkeep=_upkeep)
-data_commands.register(app, read=lambda stack: _answering(_spec(stack)), hold=_hold, say=_say)
+data_commands.register(app, read=lambda stack: _answering(_spec(stack)), hold=_hold, say=_say, root=project_root)
 lab_commands.register(app, root=project_root)
 
 

@@ -21,6 +21,7 @@ from colorway.config.checks import (
     member_mistakes,
     named_registries,
     password_mistakes,
+    primary_mistakes,
     registry_mistakes,
     room_mistakes,
     route_mistakes,
@@ -324,6 +325,7 @@ def parse(  # noqa: PLR0913 - one for each kind of file
     for version, manifest in manifests.items():
         problems += releases[version].problems(manifest_mistakes(manifest, file, spec.definitions[version]))
     problems += merged.problems([*clash_mistakes(declared), *member_mistakes(file, parsed.hosts)])
+    problems += settings.problems(primary_mistakes(parsed.stores, file, parsed.hosts))
     problems += merged.problems(smoke_mistakes(file.release.smoke, domains=parsed.domains))
     for known, layer in ((None, merged), *layered.items()):
         ours = [service for service in declared if service.version == known]
