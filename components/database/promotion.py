@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pulumi
 
-from colorway.render.mariadb import primary_entry
+from colorway.render.replication import primary_entry
 from colorway.render.templates import entry, script, store_script
 from colorway.spec import names
 from colorway.spec.platform_spec import PlatformSpec

@@ -26,7 +26,7 @@ as_member() {
     --ssl-ca="$COLORWAY_CA" --ssl-cert="$COLORWAY_MEMBER" --ssl-key="$COLORWAY_MEMBER" "$@"
 }
 other_takes_writes() { [ "$(as_member mariadb --connect-timeout=5 --skip-column-names --batch --execute='SELECT @@read_only' 2>/dev/null)" = 0 ]; }
-wait_until() {
+await() {
   limit=$1
   shift
   while ! "$@"; do
@@ -50,7 +50,7 @@ else
   touch "$sockets/waits"
   echo "this volume is empty: waiting for a primary to copy from, or for the word to begin" >&2
   decided() { [ -e "$sockets/begin" ] || other_takes_writes; }
-  wait_until 600 decided || refuse "this volume is empty and $COLORWAY_OTHER takes no writes, so there is nothing to copy; bring the other member back, or make it the primary with \`colorway data promote\`; this one begins again by itself"
+  await 600 decided || refuse "this volume is empty and $COLORWAY_OTHER takes no writes, so there is nothing to copy; bring the other member back, or make it the primary with \`colorway data promote\`; this one begins again by itself"
   is=primary
   if other_takes_writes; then is=replica; fi
 fi
@@ -74,7 +74,7 @@ if ! is_whole "$MARIADB_DATA"; then
   server=$!
   tell() { run mariadb --no-defaults --socket="$sockets/making.sock" --user=mysql "$@"; }
   answers() { tell --execute='SELECT 1' >/dev/null 2>&1; }
-  wait_until 120 answers || { grep ERROR "$sockets/made" >&2; refuse "the new server does not answer; the lines above say why"; }
+  await 120 answers || { grep ERROR "$sockets/made" >&2; refuse "the new server does not answer; the lines above say why"; }
   if [ "$is" = replica ]; then
     echo "copying all data from $COLORWAY_OTHER" >&2
     mkfifo "$sockets/copy"
