@@ -69,9 +69,8 @@ def test_a_promotion_moves_the_entry_and_changes_no_members_task(recording, prom
         name: [line.strip() for line in entry_text(one).splitlines() if line.startswith("  server ")]
         for name, one in (("db1", recording), ("db2", promoted))
     }
-    ways = {
-        host: f"server {host} {address}:{pair_spec().store_ports('orders').main}" for host, address in ADDRESSES.items()
-    }
+    port = pair_spec().store_ports("orders").main
+    ways = {host: f"server {host} {address}:{port}" for host, address in ADDRESSES.items()}
     assert lines["db1"] == [ways["db1"], f"{ways['db2']} disabled"]
     assert lines["db2"] == [f"{ways['db1']} disabled", ways["db2"]]
 

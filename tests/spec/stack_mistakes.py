@@ -371,7 +371,8 @@ CASES = (
         Line(
             (
                 "colorway:generate-secrets: is no known key; known: architecture, bootstrap, domains, environment, "
-                "hosts, network, overrides, platform, registries, release, traffic, versions, zone"
+                "hosts, network, overrides, platform, registries, release, stores, traffic, "
+                "versions, zone"
             ),
             at="colorway:generate",
         ),

@@ -173,8 +173,8 @@ CASES = (
             at="orders:",
         ),
         Line(
-            "data-stores.orders.parameters.read_only: is set by colorway itself: only the primary takes writes; leave it "
-            "out",
+            "data-stores.orders.parameters.read_only: is set by colorway itself: only the primary takes writes; leave "
+            "it out",
             at="parameters:",
         ),
     ),
