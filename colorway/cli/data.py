@@ -112,7 +112,7 @@ class Commands:
 
 def gate(spec: PlatformSpec) -> Gate | None:
     """Return who is asked before migrations; none where no data store has several members."""
-    if not spec.replicated_stores:
+    if not spec.replicated_databases and not spec.primaries:
         return None
     from colorway.data.gate import Gate  # noqa: PLC0415 - what only such a stack needs
 

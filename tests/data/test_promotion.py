@@ -6,9 +6,11 @@ from contextlib import contextmanager
 
 import pytest
 
+from colorway.data.gate import ClosedError, Gate
 from colorway.data.mariadb import pair
 from colorway.data.members import MembersError
 from colorway.data.promotion import Promotion
+from colorway.data.status import status
 from colorway.swarm.connections import RefusedError
 from tests.support.pairs import pair_spec, says
 
@@ -149,3 +151,45 @@ def test_only_a_mariadb_with_two_members_is_promoted():
     world = World(db1=PRIMARY, db2=REPLICA)
     with pytest.raises(MembersError, match="postgres is no MariaDB with two members; those of lab: orders"):
         pair(world.spec, "postgres", ask=world.ask)
+
+
+@pytest.mark.parametrize(("db1", "db2"), [(PRIMARY, LOST), (PRIMARY, None), (None, REPLICA), (REPLICA, PRIMARY)])
+def test_no_migration_runs_before_both_have_every_commit(db1, db2):
+    world = World(db1=db1, db2=db2)
+    with pytest.raises(ClosedError, match="db1 takes no writes, or db2 does not have them"):
+        Gate(spec=world.spec, ask=world.ask).make(version="2.0.0")
+
+
+def test_a_migration_runs_where_both_have_every_commit():
+    world = World(db1=PRIMARY, db2=REPLICA)
+    assert Gate(spec=world.spec, ask=world.ask).make(version="2.0.0") == "orders is on db1 and db2"
+
+
+PROMOTE = "colorway data promote lab orders --to"
+
+
+@pytest.mark.parametrize(
+    ("db1", "db2", "wrong"),
+    [
+        (PRIMARY, REPLICA, []),
+        (None, LOST, ["orders: nobody takes writes; its primary is on db1", f"{PROMOTE} db2"]),
+        (
+            LOST,
+            PRIMARY,
+            ["orders: db2 takes writes, and the stack's file calls db1 the primary", f"{PROMOTE} db2"],
+        ),
+        (PRIMARY, PRIMARY, ["orders: both members take writes", f"{PROMOTE} db1"]),
+        (
+            PRIMARY,
+            DIVERGED,
+            [
+                "orders: db2 has what the primary never had, or lacks what that has no more, and follows no more",
+                "keep what you need of the volume lab-orders-db2, then move its content away: it begins with a copy",
+            ],
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_with_what_helps(db1, db2, wrong):
+    world = World(db1=db1, db2=db2)
+    found = status(world.spec, ask=world.ask).wrong[:1]
+    assert [text for one in found for text in (one.what, one.helps)] == wrong
