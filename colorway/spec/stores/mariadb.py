@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from types import MappingProxyType
 from typing import ClassVar, Literal
 
@@ -41,6 +42,13 @@ TAKEN: Mapping[str, str] = MappingProxyType(
 """Parameters that colorway sets itself where there are two members, each with the reason."""
 
 
+class Promoted(StrEnum):
+    """Who makes the replica the primary."""
+
+    BY_HAND = "by-hand"
+    """An operator, by `colorway data promote`."""
+
+
 class MariadbSpec(DatabaseSpec):
     """A MariaDB: one task and one volume, or a primary and a replica on two hosts with the role database.
 
@@ -55,8 +63,8 @@ class MariadbSpec(DatabaseSpec):
     """Which program it is."""
     members: Members = 1
     """Servers that have all of the data, each on a host of its own with the role database: one or two."""
-    promotion: Literal["by-hand"] | None = None
-    """Who makes the replica the primary, where there are two members: an operator, by a command."""
+    promotion: Promoted | None = None
+    """Who makes the replica the primary, where there are two members."""
     entry: EntrySpec | None = None
     """What leads to the primary, where there are two members."""
 
