@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -33,6 +34,8 @@ To = Annotated[
     typer.Option(help="Host of the member that is to lead; none = one that has all.", show_default=False),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and what it costs; change nothing.")]
+Promoted = Annotated[str, typer.Option("--to", help="Host of the member that becomes the primary.", show_default=False)]
+AcceptLoss = Annotated[bool, typer.Option("--accept-loss", help="Do it though commits that were acknowledged may go.")]
 ReadSpec = Callable[[str], PlatformSpec]
 """Returns what the files say of a stack."""
 HoldOf = Callable[[PlatformSpec, str], AbstractContextManager[object]]
@@ -45,8 +48,8 @@ ManagerOf = Callable[[PlatformSpec], Connection]
 class Commands:
     """The commands."""
 
-    def __init__(self, read: ReadSpec, hold: HoldOf, say: Say, manager: ManagerOf) -> None:
-        self._read, self._hold, self._say, self._manager = read, hold, say, manager
+    def __init__(self, read: ReadSpec, hold: HoldOf, say: Say, manager: ManagerOf, root: Callable[[], Path]) -> None:
+        self._read, self._hold, self._say, self._manager, self._root = read, hold, say, manager, root
 
     def status(self, stack: Stack, *, as_json: AsJson = False) -> None:
         """Say what each member of the data stores does, and how far behind it is. Exit code 1 if one is not well."""
@@ -109,10 +112,34 @@ class Commands:
         if code:
             raise typer.Exit(1)
 
+    def promote(
+        self, stack: Stack, store: Store, *, to: Promoted, accept_loss: AcceptLoss = False, dry_run: DryRun = False
+    ) -> None:
+        """Make the other member of a MariaDB its primary, fence the one that was, and commit that to the stack's file.
+
+        Refuses where a commit that was acknowledged could be lost.
+        """
+        from colorway.data.entries import Entries  # noqa: PLC0415
+        from colorway.data.mariadb import pair  # noqa: PLC0415 - what only this command needs
+        from colorway.data.primary_line import prepared  # noqa: PLC0415
+        from colorway.data.promotion import Promotion  # noqa: PLC0415
+        from colorway.release.ports.git import Git  # noqa: PLC0415
+
+        spec = self._read(stack)
+        promotion = Promotion(
+            pair=pair(spec, store, ask=_ask),
+            lead_to=Entries(spec=spec, store=store, ask=lambda host, *words: _inside(host).each(*words)).move_to,
+            write=lambda host: prepared(Git(self._root()), f"Pulumi.{stack}.yaml", store=store, host=host),
+            hold=lambda reason: self._hold(spec, reason),
+            say=lambda line: self._say(runnable(line)),
+        )
+        with kept(*spec.settings.hosts, within=COME_IN):
+            promotion.run(to=to, accept_loss=accept_loss, dry=dry_run)
+
 
 def gate(spec: PlatformSpec) -> Gate | None:
     """Return who is asked before migrations; none where no data store has several members."""
-    if not spec.replicated_databases:
+    if not spec.replicated_databases and not spec.primaries:
         return None
     from colorway.data.gate import Gate  # noqa: PLC0415 - what only such a stack needs
 
@@ -127,7 +154,9 @@ def _inside(host: HostSpec) -> Inside:
     return Inside(Connection(host))
 
 
-def register(app: typer.Typer, *, read: ReadSpec, hold: HoldOf, say: Say, manager: ManagerOf) -> None:
+def register(  # noqa: PLR0913 - what its commands need
+    app: typer.Typer, *, read: ReadSpec, hold: HoldOf, say: Say, manager: ManagerOf, root: Callable[[], Path]
+) -> None:
     """Add `data` with its commands to a command line.
 
     Args:
@@ -136,9 +165,10 @@ def register(app: typer.Typer, *, read: ReadSpec, hold: HoldOf, say: Say, manage
         hold: Holds a stack's lock.
         say: Prints a line.
         manager: Asked how a manager is asked.
+        root: Finds the project's folder.
     """
-    commands = Commands(read, hold, say, manager)
+    commands = Commands(read, hold, say, manager, root)
     group = typer.Typer(help="The data stores of a stack.", no_args_is_help=True)
-    for command in (commands.status, commands.switchover, commands.verify_backup):
+    for command in (commands.status, commands.switchover, commands.promote, commands.verify_backup):
         group.command()(command)
     app.add_typer(group, name="data")

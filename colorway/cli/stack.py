@@ -362,7 +362,14 @@ def _hold(spec: PlatformSpec, reason: str, *, swarm: Swarm | None = None) -> Ite
 
 register(app, root=project_root, connect=_connect)
 hosts_commands.register(app, read=lambda stack: _answering(_spec(stack)), upkeep=_upkeep)
-data_commands.register(app, read=lambda stack: _answering(_spec(stack)), hold=_hold, say=_say, manager=_manager)
+data_commands.register(
+    app,
+    read=lambda stack: _answering(_spec(stack)),
+    hold=_hold,
+    say=_say,
+    manager=_manager,
+    root=project_root,
+)
 lab_commands.register(app, root=project_root)
 
 

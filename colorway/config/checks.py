@@ -15,8 +15,8 @@ from colorway.spec.networks import KEPT, LARGEST_PREFIX, addresses_needed, prefi
 from colorway.spec.platform_file import ImageSource, PlatformFile
 from colorway.spec.release import ReleaseManifest, SmokeTest
 from colorway.spec.services import ServiceSpec
-from colorway.spec.stack import RegistrySpec
-from colorway.spec.stores import PostgresqlSpec, RedisSpec, ValkeySpec
+from colorway.spec.stack import RegistrySpec, StoreSettings
+from colorway.spec.stores import MariadbSpec, PostgresqlSpec, RedisSpec, ValkeySpec
 from colorway.spec.task.process import Protocol
 from colorway.spec.wanted import WantedNetwork, WantedService
 
@@ -107,7 +107,7 @@ def member_mistakes(platform: PlatformFile, hosts: Sequence[HostSpec]) -> list[M
     managers = sum(host.has(Role.MANAGER) for host in hosts)
     found: list[Mistake] = []
     for name, store in platform.data_stores.items():
-        if not isinstance(store, PostgresqlSpec | RedisSpec | ValkeySpec) or not store.is_replicated:
+        if not isinstance(store, PostgresqlSpec | MariadbSpec | RedisSpec | ValkeySpec) or not store.is_replicated:
             continue
         path, carry = ("data-stores", name, "members"), len(store.places(hosts))
         if carry < store.members:
@@ -130,6 +130,27 @@ def host_port_mistakes(inventory: Inventory, hosts: Sequence[HostSpec]) -> list[
                 message = f"gives data stores the port {port} of {host.name}, which is that of {others[port]}; choose"
                 return [(("network", "host-ports"), f"{message} a range where nothing else listens")]
     return []
+
+
+def primary_mistakes(
+    kept: Mapping[str, StoreSettings], platform: PlatformFile, hosts: Sequence[HostSpec]
+) -> list[Mistake]:
+    """Return what a stack keeps of data stores that the platform does not have, or of hosts without their data."""
+    found: list[Mistake] = []
+    for name, settings in kept.items():
+        store, path = platform.data_stores.get(name), ("stores", name)
+        if store is None:
+            found.append((path, f"is no data store of the platform; {hint(name, platform.data_stores)}"))
+        elif settings.primary is None:
+            continue
+        elif not isinstance(store, MariadbSpec) or not store.is_replicated:
+            found.append(((*path, "primary"), "is for a MariaDB with two members, which this is not; leave it out"))
+        elif len(places := store.places(hosts)) >= store.members:
+            members = [one.host.name for one in store.tasks(name, hosts=places)]
+            if settings.primary not in members:
+                message = f"is no host with a member of {name}; {hint(settings.primary, members)}"
+                found.append(((*path, "primary"), message))
+    return found
 
 
 def clash_mistakes(declared: Iterable[WantedService]) -> list[Mistake]:

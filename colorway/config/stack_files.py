@@ -22,6 +22,7 @@ from colorway.config.checks import (
     member_mistakes,
     named_registries,
     password_mistakes,
+    primary_mistakes,
     registry_mistakes,
     room_mistakes,
     route_mistakes,
@@ -317,16 +318,16 @@ def parse(  # noqa: PLR0913 - one for each kind of file
         build_digests=dict(build_digests),
         config_files={path: content.decode(errors="replace") for path, content in (files or {}).items()},
     )
-    inventory = spec.inventory()
-    declared = inventory.declared
+    declared = (inventory := spec.inventory()).declared
     lengths = length_mistakes(stack, [*declared, *inventory.networks])
     problems = [Problem(file=settings.name, message=message) for message in lengths]
     problems += settings.problems(room_mistakes(parsed.network.range, inventory, hosts=len(parsed.hosts)))
-    problems += settings.problems(host_port_mistakes(inventory, parsed.hosts))
     for version, manifest in manifests.items():
         problems += releases[version].problems(manifest_mistakes(manifest, file, spec.definitions[version]))
-    problems += merged.problems([*clash_mistakes(declared), *member_mistakes(file, parsed.hosts)])
-    problems += merged.problems(repository_mistakes(spec, files=files or {}))
+    together = [*clash_mistakes(declared), *member_mistakes(file, parsed.hosts)]
+    problems += merged.problems([*together, *repository_mistakes(spec, files=files or {})])
+    of_stores = primary_mistakes(parsed.stores, file, parsed.hosts)
+    problems += settings.problems([*of_stores, *host_port_mistakes(inventory, parsed.hosts)])
     problems += merged.problems(smoke_mistakes(file.release.smoke, domains=parsed.domains))
     for known, layer in ((None, merged), *layered.items()):
         ours = [service for service in declared if service.version == known]

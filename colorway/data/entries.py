@@ -21,6 +21,8 @@ _PAUSE = f"kill -USR1 1; (sleep {LONGEST_PAUSE}; kill -USR2 1) >/dev/null 2>&1 &
 """PgBouncer's words for PAUSE and RESUME."""
 _LIVE = "exec 3<>/dev/tcp/127.0.0.1/8404 && printf 'GET /stats;csv HTTP/1.0\\r\\n\\r\\n' >&3 && timeout 5 cat <&3"
 
+_TELL = "exec 3<>/dev/tcp/127.0.0.1/8405 && printf '%s\\n' \"$1\" >&3 && timeout 5 cat <&3"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Entries:
@@ -51,6 +53,18 @@ class Entries:
         for ran in self._everywhere(names.direct(self.store), ("bash", "-c", _LIVE)):
             found |= live_servers(ran.said)
         return found
+
+    def move_to(self, host: str) -> int:
+        """Have each way lead to the member on a host and to no other; return how many do.
+
+        That is what a promotion says until the stack's file says it: a way that begins anew asks that.
+        """
+        others = [one.host.name for one in self.spec.members(self.store) if one.host.name != host]
+        words = [
+            *(f"set server write/{one} state maint; shutdown sessions server write/{one}" for one in others),
+            f"set server write/{host} state ready",
+        ]
+        return len(self._everywhere(self.store, ("bash", "-c", _TELL, "tell", "; ".join(words))))
 
     def _everywhere(self, logical: str, command: Sequence[str]) -> list[Ran]:
         service, ran = names.service(self.spec.stack, logical), []

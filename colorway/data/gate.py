@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from colorway.data.mariadb import Pair, pair
 from colorway.data.members import OF_CLIENTS, Ask, Cluster, Member, MembersError, Part, cluster
 from colorway.errors import ColorwayError
 from colorway.render.backups import PROOF
@@ -66,9 +67,22 @@ class Gate:
             ClosedError: a store has no other member that has all, a client's transaction is open for long, the disk is
                 nearly full, the archive fails, or no restore has proven the newest backup; nothing was changed.
         """
+        found = [self._of(cluster(self.spec, name, ask=self.ask), version) for name in self.spec.replicated_databases]
         return "; ".join(
-            self._of(cluster(self.spec, name, ask=self.ask), version) for name in self.spec.replicated_stores
+            [*found, *(self._of_pair(pair(self.spec, name, ask=self.ask)) for name in self.spec.primaries)]
         )
+
+    def _of_pair(self, store: Pair) -> str:
+        """Return which members of a MariaDB have every commit; it has to be both."""
+        primary = self.spec.primaries[store.store]
+        replica = store.other(primary)
+        leads, follows = store.server(primary), store.server(replica)
+        if leads is None or not leads.takes_writes or follows is None or not follows.follows:
+            raise ClosedError(
+                f"{store.store}: {primary} takes no writes, or {replica} does not have them, and the loss of one host "
+                f"would take the migration; see `colorway data status {self.spec.stack}`"
+            )
+        return f"{store.store} is on {primary} and {replica}"
 
     def _of(self, store: Cluster, version: str) -> str:
         name = store.store

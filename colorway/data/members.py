@@ -176,6 +176,8 @@ def cluster(spec: PlatformSpec, store: str, *, ask: Ask) -> Cluster:
     if found is None:
         raise MembersError(f"{spec.stack} has no data store {store}; those with several members: {several}")
     if store in spec.replicated_stores and store not in spec.replicated_databases:
+        if store in spec.primaries:
+            raise MembersError(f"{store} is a MariaDB: `colorway data promote {spec.stack} {store} --to HOST` moves it")
         raise MembersError(f"{store} is no PostgreSQL: its Sentinels give the lead to another member by themselves")
     if store not in spec.replicated_databases:
         raise MembersError(f"the data store {store} has one member, so nobody else could lead; several have: {several}")

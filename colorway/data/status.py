@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from colorway.data.mariadb import Pair, Server, pair
 from colorway.data.members import Ask, Member, MembersError, Part, cluster
 from colorway.errors import ColorwayError
 from colorway.spec import names
@@ -53,9 +54,10 @@ def status(spec: PlatformSpec, *, ask: Ask) -> StoreStatus:
     Raises:
         ColorwayError: the stack has no such store.
     """
-    if not spec.replicated_databases:
+    if not spec.replicated_databases and not spec.primaries:
         raise ColorwayError(
-            f"{spec.stack}: no PostgreSQL has several members; `colorway status {spec.stack}` says how each one is"
+            f"{spec.stack}: no PostgreSQL or MariaDB has several members; `colorway status {spec.stack}` says how each "
+            "one is"
         )
     rows: list[Row] = []
     wrong: list[Wrong] = []
@@ -71,9 +73,15 @@ def status(spec: PlatformSpec, *, ask: Ask) -> StoreStatus:
         missing = [host for host in found.hosts if host.name not in {one.host for one in members}]
         rows += [Row(store=name, host=host.name, part="", state="is not there") for host in missing]
         wrong += problems(members, missing=missing, store=name, stack=spec.stack, durability=store.durability)
-    etcd, silent = _etcd(spec, ask=ask)
-    rows += etcd
-    wrong += _quorum(silent, of=len(etcd), stack=spec.stack)
+    for name in spec.primaries:
+        found_pair = pair(spec, name, ask=ask)
+        servers = {host.name: found_pair.server(host.name) for host in found_pair.hosts}
+        rows += [_server_row(name, host, server) for host, server in servers.items()]
+        wrong += _of_pair(found_pair, servers)
+    if spec.replicated_databases:
+        etcd, silent = _etcd(spec, ask=ask)
+        rows += etcd
+        wrong += _quorum(silent, of=len(etcd), stack=spec.stack)
     return StoreStatus(rows=tuple(rows), wrong=tuple(wrong))
 
 
@@ -121,6 +129,50 @@ def _of_leader(members: Sequence[Member], *, store: str, stack: str) -> Iterator
 def _row(store: str, member: Member) -> Row:
     behind = "" if member.behind is None else memory_text(member.behind) if member.behind else "nothing"
     return Row(store=store, host=member.host, part=member.part.value, state=member.state, behind=behind)
+
+
+def _server_row(store: str, host: str, server: Server | None) -> Row:
+    if server is None:
+        return Row(store=store, host=host, part="", state="does not answer")
+    if server.is_empty:
+        return Row(store=store, host=host, part="replica", state="is copying, or waits for a primary")
+    if server.takes_writes:
+        return Row(store=store, host=host, part="primary", state="running")
+    state = "following" if server.follows else "does not follow"
+    return Row(store=store, host=host, part="replica", state=state, behind=_seconds(server.behind))
+
+
+def _seconds(behind: int | None) -> str:
+    return "" if behind is None else f"{behind} s" if behind else "nothing"
+
+
+def _of_pair(found: Pair, servers: Mapping[str, Server | None]) -> Iterator[Wrong]:
+    """Yield what is wrong with a MariaDB store, the worst first."""
+    store, stack = found.store, found.spec.stack
+    primary = found.spec.primaries[store]
+    lead = [one.host for one in servers.values() if one is not None and one.takes_writes]
+    promote = f"colorway data promote {stack} {store} --to {found.other(primary)}"
+    if not lead:
+        yield Wrong(what=f"{store}: nobody takes writes; its primary is on {primary}", helps=promote)
+    elif primary not in lead:
+        what = f"{store}: {lead[0]} takes writes, and the stack's file calls {primary} the primary"
+        yield Wrong(what=what, helps=f"colorway data promote {stack} {store} --to {lead[0]}")
+    elif len(lead) > 1:
+        helps = f"colorway data promote {stack} {store} --to {primary}"
+        yield Wrong(what=f"{store}: both members take writes", helps=helps)
+    for host, one in servers.items():
+        if one is None and host != primary:
+            what = f"{store}: the member on {host} does not answer, so commits are on {primary} alone"
+            yield Wrong(what=what, helps=f"colorway up {stack}, once the host is back")
+        elif one is not None and one.has_diverged:
+            what = (
+                f"{store}: {host} has what the primary never had, or lacks what that has no more, and follows no more"
+            )
+            volume = names.volume(stack, names.member(store, host))
+            helps = f"keep what you need of the volume {volume}, then move its content away: it begins with a copy"
+            yield Wrong(what=what, helps=helps)
+        elif one is not None and not one.takes_writes and not one.follows and not one.is_empty:
+            yield Wrong(what=f"{store}: {host} does not follow: {one.why_not}", helps=_logs(stack, store, host))
 
 
 def _logs(stack: str, store: str, host: str) -> str:

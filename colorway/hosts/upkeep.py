@@ -131,6 +131,12 @@ class Upkeep:
 
     def _why_it_leads(self, host: HostSpec) -> str | None:
         """Return which data store a host leads, and what helps; None where it leads none."""
+        for store, primary in self.spec.primaries.items():
+            if primary == host.name:
+                return (
+                    f"{host.name} has the primary of the data store {store}, whose clients would fail; make the other "
+                    f"one the primary first: `colorway data promote {self.spec.stack} {store} --to HOST`"
+                )
         for store in self.spec.replicated_databases:
             members = cluster(self.spec, store, ask=lambda there, *words: Inside(self.connect(there)).said(*words))
             if any(one.part is Part.LEADER and one.host == host.name for one in members.members()):

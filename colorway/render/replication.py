@@ -156,6 +156,22 @@ def direct(spec: PlatformSpec, name: str, *, ca: str) -> str:
     return fill_in("stores/postgresql-direct.cfg.j2", members=members, ca=ca)
 
 
+def primary_entry(spec: PlatformSpec, name: str, *, port: int) -> str:
+    """Return the file of the HAProxy before a store's members; it listens on `port`.
+
+    Args:
+        spec: The stack, whose file says which member is the primary.
+        name: The store's name.
+        port: Where services find it.
+    """
+    primary, main = spec.primaries[name], spec.store_ports(name).main
+    members = [
+        {"name": one.host.name, "address": one.host.address, "port": main, "leads": one.host.name == primary}
+        for one in spec.members(name)
+    ]
+    return fill_in("stores/mariadb-entry.cfg.j2", members=members, port=port)
+
+
 def pool(name: str, wanted: PoolSpec, *, ca: str) -> str:
     """Return the file of the PgBouncer before a store; `ca` is where it finds the authority's certificate."""
     return fill_in(

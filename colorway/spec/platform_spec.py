@@ -16,7 +16,7 @@ from colorway.spec.platform_file import ImageSource, PlatformFile
 from colorway.spec.release import MigrationSpec, ReleaseManifest
 from colorway.spec.services import ServiceSpec
 from colorway.spec.stack import StackSettings
-from colorway.spec.stores import PostgresqlSpec, StoreMember, StoreSpec
+from colorway.spec.stores import MariadbSpec, PostgresqlSpec, StoreMember, StoreSpec
 from colorway.spec.stores.replication import HostPorts, store_ports
 from colorway.spec.traffic import Color
 from colorway.spec.wanted import Image
@@ -135,6 +135,16 @@ class PlatformSpec(StrictSpec):
         """Those of them that are a PostgreSQL, whose leader is known to etcd and can be told to step back."""
         found = self.platform.data_stores.items()
         return {name: store for name, store in found if isinstance(store, PostgresqlSpec) and store.is_replicated}
+
+    @property
+    def primaries(self) -> dict[str, str]:
+        """The hosts whose members take writes because the stack's file says so, by store."""
+        kept = self.settings.stores
+        return {
+            name: (kept[name].primary if name in kept else None) or self.members(name)[0].host.name
+            for name, store in self.replicated_stores.items()
+            if isinstance(store, MariadbSpec)
+        }
 
     def members(self, store: str) -> tuple[StoreMember, ...]:
         """Return the tasks that keep the data of a data store."""

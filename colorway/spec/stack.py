@@ -97,6 +97,13 @@ class RegistrySpec(StrictSpec):
     """Name of a secret of the stack: registry-password for `secrets:registry-password`."""
 
 
+class StoreSettings(StrictSpec):
+    """What commands keep of a data store."""
+
+    primary: Label | None = None
+    """Host whose member takes writes, moved by `colorway data promote`; none = the first with the role database."""
+
+
 class StackSettings(StrictSpec):
     """One installation of a platform.
 
@@ -128,6 +135,8 @@ class StackSettings(StrictSpec):
     """Registries that ask for a password, by host."""
     overrides: dict[str, Any] = Field(default_factory=dict)
     """Changes to the platform file, same keys, for this stack only."""
+    stores: dict[Label, StoreSettings] = Field(default_factory=dict)
+    """What commands keep of the data stores, by name."""
     release: ReleaseSettings = ReleaseSettings()
     """How releases of this stack are carried out."""
 

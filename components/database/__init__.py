@@ -8,12 +8,13 @@ import pulumi
 
 from colorway.spec.networks import store_network
 from colorway.spec.platform_spec import PlatformSpec
-from colorway.spec.stores import PostgresqlSpec, RedisSpec, ValkeySpec
+from colorway.spec.stores import MariadbSpec, PostgresqlSpec, RedisSpec, ValkeySpec
 from components.database.backups import Repository
 from components.database.custom import CustomStore
 from components.database.mariadb import Mariadb
 from components.database.patroni import ReplicatedDatabase
 from components.database.postgresql import Database
+from components.database.promotion import ReplicatedMariadb
 from components.database.redis import Cache
 from components.database.replication import Replication
 from components.database.sentinel import ReplicatedQueue
@@ -57,6 +58,16 @@ def data_store(
                 password_file=secrets.files[store.password],
                 authority=replication.authority,
                 repository=repository,
+                opts=then,
+            )
+        if isinstance(store, MariadbSpec):
+            return ReplicatedMariadb(
+                name,
+                spec,
+                store=store,
+                network=network,
+                password=secrets.texts[store.password],
+                authority=replication.authority,
                 opts=then,
             )
         if isinstance(store, RedisSpec | ValkeySpec):

@@ -114,5 +114,5 @@ def test_a_queue_beside_a_database_is_none_of_patroni():
 
 
 def test_a_stack_without_members_is_told_where_to_look():
-    with pytest.raises(ColorwayError, match="no PostgreSQL has several members; `colorway status local` says how"):
+    with pytest.raises(ColorwayError, match="no PostgreSQL or MariaDB has several members; `colorway status local`"):
         status(demo_spec(), ask=asking([]))

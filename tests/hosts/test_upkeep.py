@@ -15,6 +15,7 @@ from colorway.spec.hosts import HostSpec
 from colorway.swarm.connections import Connection
 from colorway.swarm.inside import Ran
 from colorway.swarm.services import Swarm
+from tests.support.pairs import pair_spec
 from tests.support.specs import ROOT
 from tests.support.stores import listed, replicated_spec
 from tests.swarm.fake_api import FakeApi
@@ -233,3 +234,12 @@ def test_a_host_that_leads_a_store_gives_the_lead_away_first():
         ColorwayError, match=r"db2 leads the data store postgres, .* `colorway data switchover lab postgres`"
     ):
         upkeep.drain("db2")
+
+
+def test_a_host_with_a_primary_that_only_a_person_moves_is_said_to_be_one():
+    upkeep = Upkeep(spec=pair_spec(primary="db2"), say=print, connect=Connection, hold=lambda *_: nullcontext())
+    [host] = [one for one in upkeep.spec.settings.hosts if one.name == "db2"]
+    assert upkeep._why_it_leads(host) == (
+        "db2 has the primary of the data store orders, whose clients would fail; make the other one the primary first: "
+        "`colorway data promote lab orders --to HOST`"
+    )

@@ -122,6 +122,11 @@ def test_no_entry_script_deletes_what_it_did_not_make(path):
             """trap 'rm -rf "$new"' EXIT""",
             """[ ! -d "$MARIADB_DATA" ] || rmdir "$MARIADB_DATA\"""",
         ],
+        "mariadb-member": [
+            """trap '[ -z "$server" ] || kill -9 "$server" 2>/dev/null; rm -rf "$new"' EXIT""",
+            """[ ! -d "$MARIADB_DATA" ] || rmdir "$MARIADB_DATA\"""",
+            """rm -f "$sockets/waits" "$sockets/begin" "$sockets/made" "$sockets/copy\"""",
+        ],
         "postgresql": [
             """trap 'rm -rf "$new"' EXIT""",
             """[ ! -d "$PGDATA" ] || rmdir "$PGDATA\"""",
@@ -286,6 +291,7 @@ def test_a_docker_that_hangs_is_given_up_and_named(tmp_path, programs, name):
         "run-once": ["migrate", "5"],
         "label-nodes": [],
         "settle-store": ["5", "store", "true", "file"],
+        "in-member": ["5", "store", "true"],
     }
     stdin = "# colorway generation abc\n" if name.startswith("routing") else "# file a\nself a=b\n"
     stdin = "self a=b\n" if name == "label-nodes" else stdin

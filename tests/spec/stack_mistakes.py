@@ -12,6 +12,26 @@ NO_REGISTRY = (
 )
 CASES = (
     Case(
+        "primary of a store that is none",
+        LOCAL,
+        "  colorway:release: {apply: here}",
+        "  colorway:release: {apply: here}\n  colorway:stores: {postgrs: {primary: localhost}}",
+        Line(
+            "colorway:stores.postgrs: is no data store of the platform; did you mean postgres?",
+            at="colorway:stores",
+        ),
+    ),
+    Case(
+        "primary of a store that chooses its leader itself",
+        LOCAL,
+        "  colorway:release: {apply: here}",
+        "  colorway:release: {apply: here}\n  colorway:stores: {postgres: {primary: localhost}}",
+        Line(
+            "colorway:stores.postgres.primary: is for a MariaDB with two members, which this is not; leave it out",
+            at="colorway:stores",
+        ),
+    ),
+    Case(
         "traffic does not sum to 100",
         LOCAL,
         "blue: 100",
@@ -351,7 +371,8 @@ CASES = (
         Line(
             (
                 "colorway:generate-secrets: is no known key; known: architecture, bootstrap, domains, environment, "
-                "hosts, network, overrides, platform, registries, release, traffic, versions, zone"
+                "hosts, network, overrides, platform, registries, release, stores, traffic, "
+                "versions, zone"
             ),
             at="colorway:generate",
         ),

@@ -307,6 +307,48 @@ CASES = (
         "    kind: valkey\n    use: session\n",
         Line("data-stores.cache.use: must be queue or cache", at="use:"),
     ),
+    mariadb(
+        "MariaDB with three members",
+        "    user: seller\n",
+        "    user: seller\n    members: 3\n    promotion: by-hand\n    entry: {build: redis}\n",
+        Line("data-stores.orders.members: is 3, and a commit waits for one replica; write 1 or 2", at="members: 3"),
+    ),
+    mariadb(
+        "MariaDB with two members that nobody promotes and nobody finds, and settings of its own",
+        "    user: seller\n",
+        "    user: seller\n    members: 2\n    parameters: {read_only: true}\n",
+        Line(
+            "data-stores.orders.promotion: is missing, and no program makes the replica the primary; write promotion: "
+            "by-hand",
+            at="orders:",
+        ),
+        Line(
+            "data-stores.orders.entry: is missing, and two members stand behind it; name its image, or its folder: "
+            "{build: haproxy}",
+            at="orders:",
+        ),
+        Line(
+            "data-stores.orders.parameters.read_only: is set by colorway itself: only the primary takes writes; leave "
+            "it out",
+            at="parameters:",
+        ),
+    ),
+    mariadb(
+        "MariaDB that a program promotes",
+        "    user: seller\n",
+        "    user: seller\n    promotion: automatic\n",
+        Line("data-stores.orders.promotion: must be by-hand", at="promotion:"),
+    ),
+    mariadb(
+        "MariaDB with more members than hosts",
+        "    user: seller\n",
+        "    user: seller\n    members: 2\n    promotion: by-hand\n    entry: {build: redis}\n",
+        Line(
+            "data-stores.orders.members: wants 2 hosts with the role database, and the stack has 1; give more of them "
+            "the role, or have fewer members",
+            at="members: 2",
+        ),
+    ),
     Case(
         "queue of two members",
         DEMO,
@@ -399,8 +441,8 @@ CASES = (
         "    user: seller\n",
         "    user: seller\n    extensions: [vector]\n",
         Line(
-            "data-stores.orders.extensions: is no known key; known: build, database, image, kind, limits, parameters, "
-            "password, slot, stop-grace, user",
+            "data-stores.orders.extensions: is no known key; known: build, database, entry, image, kind, limits, "
+            "members, parameters, password, promotion, slot, stop-grace, user",
             at="extensions:",
         ),
     ),

@@ -106,11 +106,19 @@ class Writes:
 
 
 @contextmanager
-def writing(clone: Clone, *, service: str, host: str, to: str, script: str = SCRIPT) -> Iterator[Writes]:
+def writing(
+    clone: Clone,
+    *,
+    service: str,
+    host: str,
+    to: str,
+    script: str = SCRIPT,
+    program: tuple[str, ...] = ("python3", "-u", "-c"),
+) -> Iterator[Writes]:
     """Have clients write from inside a task of a service on a host, until the end or `stop`."""
     label = f"label=com.docker.swarm.service.name={clone.stack}-{service}"
     container = lab(clone, "exec", host, "--", "docker", "ps", "-q", "-f", label).split()[0]
-    inside = ("docker", "exec", container, "python3", "-u", "-c", script, to, str(WRITERS), str(WRITERS / PER_SECOND))
+    inside = ("docker", "exec", container, *program, script, to, str(WRITERS), str(WRITERS / PER_SECOND))
     command = Command.start(clone, "lab", "exec", host, "--stack", clone.stack, "--", *inside)
     writes = Writes(clone=clone, host=host, container=container, command=command)
     try:

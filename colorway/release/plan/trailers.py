@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from typing_extensions import override
+
 RELEASE = "Colorway-Release"
 STEP = "Colorway-Step"
 PREVIOUS = "Colorway-Previous"
@@ -48,15 +50,26 @@ class Trailers:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Message:
-    """The message of one commit."""
+class Note:
+    """The message of one commit, of no release."""
 
     subject: str
     """What it does, imperative."""
     body: tuple[str, ...]
     """Why, with evidence, and the command that goes all the way back."""
+
+    def text(self) -> str:
+        """Return it as git wants it."""
+        return "\n".join([self.subject, "", *self.body]) + "\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message(Note):
+    """The message of one commit of a release."""
+
     trailers: Trailers
 
+    @override
     def text(self) -> str:
         """Return it as git wants it; the trailers are a paragraph of their own, so nothing else passes for one."""
         return "\n".join([self.subject, "", *self.body, "", *self.trailers.lines()]) + "\n"

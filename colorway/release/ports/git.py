@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from colorway.errors import ColorwayError
-from colorway.release.plan.trailers import FORMAT, Message, ReleaseCommit, parse_log
+from colorway.release.plan.trailers import FORMAT, Note, ReleaseCommit, parse_log
 
 IDENTITY = (("user.name", "colorway"), ("user.email", "colorway@localhost"))
 """Who commits where nobody is configured."""
@@ -74,7 +74,7 @@ class Git:
         """Undo an uncommitted edit: write a file as HEAD has it."""
         _write(self.root / file, text)
 
-    def commit_edit(self, file: str, *, before: str, after: str, message: Message, head: str) -> str:
+    def commit_edit(self, file: str, *, before: str, after: str, message: Note, head: str) -> str:
         """Edit one file and commit it alone; both or neither.
 
         Args:
@@ -106,7 +106,7 @@ class Git:
             )
         return made
 
-    def commit_only(self, file: str, *, message: Message) -> None:
+    def commit_only(self, file: str, *, message: Note) -> None:
         """Commit one file and nothing else, whatever is staged besides.
 
         Raises:

@@ -2,16 +2,105 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from types import MappingProxyType
 from typing import ClassVar, Literal
 
+from pydantic import model_validator
+from typing_extensions import override
+
+from colorway.spec.base import Mistake, refuse
+from colorway.spec.hosts import HostSpec
+from colorway.spec.stores.base import StoreMember, one_on_each
 from colorway.spec.stores.database import MARIADB, DatabaseSpec, ServerFacts
+from colorway.spec.stores.replication import EntrySpec, HelperSpec, Members
+
+MOST_MEMBERS = 2
+"""A primary, and the replica that a commit waits for."""
+TAKEN: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(("ssl_ca", "ssl_cert", "ssl_key"), "members know each other by the stack's certificates"),
+        **dict.fromkeys(
+            ("gtid_strict_mode", "log_bin", "log_slave_updates", "server_id"), "the replica follows the primary by it"
+        ),
+        **dict.fromkeys(("binlog_format", "sync_binlog"), "the replica has what the primary has by it"),
+        "init_rpl_role": "the entry script knows whether a member is the primary",
+        "innodb_flush_log_at_trx_commit": "what was acknowledged must be on both disks",
+        "read_only": "only the primary takes writes",
+        **dict.fromkeys(
+            (
+                "rpl_semi_sync_master_enabled",
+                "rpl_semi_sync_master_timeout",
+                "rpl_semi_sync_master_wait_point",
+                "rpl_semi_sync_slave_enabled",
+            ),
+            "a commit waits for the replica by it",
+        ),
+    }
+)
+"""Parameters that colorway sets itself where there are two members, each with the reason."""
+
+
+class Promoted(StrEnum):
+    """Who makes the replica the primary."""
+
+    BY_HAND = "by-hand"
+    """An operator, by `colorway data promote`."""
 
 
 class MariadbSpec(DatabaseSpec):
-    """One MariaDB: one task, one volume."""
+    """A MariaDB: one task and one volume, or a primary and a replica on two hosts with the role database.
+
+    The primary is who the stack file names, and moves by `colorway data promote` only: no program decides it. Services
+    find it behind the entry, under the store's name.
+    """
 
     port: ClassVar[int] = 3306
     facts: ClassVar[ServerFacts] = MARIADB
 
     kind: Literal["mariadb"]
     """Which program it is."""
+    members: Members = 1
+    """Servers that have all of the data, each on a host of its own with the role database: one or two."""
+    promotion: Promoted | None = None
+    """Who makes the replica the primary, where there are two members."""
+    entry: EntrySpec | None = None
+    """What leads to the primary, where there are two members."""
+
+    @property
+    @override
+    def is_replicated(self) -> bool:
+        return self.members > 1
+
+    @property
+    @override
+    def helpers(self) -> Mapping[str, HelperSpec]:
+        return {} if self.entry is None else {"entry": self.entry}
+
+    @override
+    def tasks(self, name: str, *, hosts: Sequence[HostSpec]) -> tuple[StoreMember, ...]:
+        if not self.is_replicated:
+            return super().tasks(name, hosts=hosts)
+        return one_on_each(name, hosts[: self.members])
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> MariadbSpec:
+        found: list[Mistake] = []
+        if self.members > MOST_MEMBERS:
+            message = f"is {self.members}, and a commit waits for one replica; write 1 or {MOST_MEMBERS}"
+            found.append((("members",), message))
+        if self.is_replicated:
+            if self.promotion is None:
+                message = "is missing, and no program makes the replica the primary; write promotion: by-hand"
+                found.append((("promotion",), message))
+            if self.entry is None:
+                cure = "and two members stand behind it; name its image, or its folder: {build: haproxy}"
+                found.append((("entry",), f"is missing, {cure}"))
+            found += [
+                (("parameters", name), f"is set by colorway itself: {TAKEN[name]}; leave it out")
+                for name in self.parameters
+                if name in TAKEN
+            ]
+        refuse(found)
+        return self

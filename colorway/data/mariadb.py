@@ -1,0 +1,123 @@
+"""The two members of a MariaDB store, each as it says it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from colorway.data.members import Ask, MembersError
+from colorway.render.templates import store_script
+from colorway.spec import names
+from colorway.spec.hosts import HostSpec
+from colorway.spec.platform_spec import PlatformSpec
+from colorway.swarm.connections import DockerError
+
+DIVERGED = "1236"
+"""MariaDB's number for a replica that has what the primary never had, or lacks what the primary has no more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """One member that answers."""
+
+    host: str
+    """Its host in the stack file."""
+    is_empty: bool = False
+    """Whether it waits for somebody to copy from, or is copying."""
+    takes_writes: bool = False
+    position: str = ""
+    """GTID of the last transaction that it has."""
+    is_followed: bool = False
+    """Of one that takes writes: whether each commit waits until the other one has it."""
+    follows: bool = False
+    """Whether it receives what the other one writes, and writes it, too."""
+    why_not: str = ""
+    """What the server says of why it does not follow."""
+    behind: int | None = None
+    """Seconds that it is behind the one that it follows; none = nobody knows."""
+    heard: str = "unknown"
+    """Of a replica: what it heard last of whether the primary's commits wait for it, ON or OFF, and when."""
+
+    @property
+    def had_all(self) -> bool:
+        """Whether each commit waited for it, as far as it ever heard."""
+        return self.heard.startswith("ON ")
+
+    @property
+    def has_diverged(self) -> bool:
+        """Whether it has what the other one never had."""
+        return f"error {DIVERGED}" in self.why_not
+
+
+def read_server(host: str, text: str) -> Server:
+    """Return a member, given what its script says of its state.
+
+    Raises:
+        MembersError: it is no such text.
+    """
+    said = {
+        key.strip(): value.strip() for key, colon, value in (line.partition(":") for line in text.splitlines()) if colon
+    }
+    if said.get("waits") == "yes":
+        return Server(host=host, is_empty=True)
+    if "read_only" not in said or "position" not in said:
+        raise MembersError(f"{host}: what its MariaDB says of itself is not readable; is its version 11.4 or newer?")
+    behind = said.get("Seconds_Behind_Master", "")
+    return Server(
+        host=host,
+        takes_writes=said["read_only"] == "0",
+        position=said["position"],
+        is_followed=said.get("waits_for_replica") == "ON",
+        follows=(said.get("Slave_IO_Running"), said.get("Slave_SQL_Running")) == ("Yes", "Yes"),
+        why_not=said.get("Last_SQL_Error") or said.get("Last_IO_Error", ""),
+        behind=int(behind) if behind.isdecimal() else None,
+        heard=said.get("heard", "unknown"),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """A MariaDB store with two members."""
+
+    spec: PlatformSpec
+    store: str
+    ask: Ask
+
+    @property
+    def hosts(self) -> tuple[HostSpec, ...]:
+        """The hosts that its members are on."""
+        return tuple(one.host for one in self.spec.members(self.store))
+
+    def other(self, host: str) -> str:
+        """Return the host of the other member."""
+        [found] = [one.name for one in self.hosts if one.name != host]
+        return found
+
+    def server(self, host: str) -> Server | None:
+        """Return the member on a host; none = it does not answer."""
+        try:
+            said = self.told(host, "state")
+        except DockerError:
+            return None
+        return read_server(host, said)
+
+    def told(self, host: str, part: str, *words: str) -> str:
+        """Return what a member's script says when it is told its part.
+
+        Raises:
+            DockerError: it fails, or there is no member.
+        """
+        [there] = [one for one in self.hosts if one.name == host]
+        service = names.service(self.spec.stack, names.member(self.store, host))
+        return self.ask(there, service, ("sh", "-euc", store_script("mariadb-part"), "part", part, *words))
+
+
+def pair(spec: PlatformSpec, store: str, *, ask: Ask) -> Pair:
+    """Return a MariaDB store with two members.
+
+    Raises:
+        MembersError: the platform has no such store, or it is none of these.
+    """
+    if store not in spec.primaries:
+        known = ", ".join(spec.primaries) or "none"
+        raise MembersError(f"{store} is no MariaDB with two members; those of {spec.stack}: {known}")
+    return Pair(spec=spec, store=store, ask=ask)

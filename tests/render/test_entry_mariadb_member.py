@@ -1,0 +1,141 @@
+"""What a member of a MariaDB with two makes of its volume and of what the other one says; containers do it for real."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from colorway.render.templates import entry
+
+PROGRAMS = {
+    "mariadbd": """
+case " $* " in
+  *" --version "*) echo "mariadbd  Ver 11.8.9-MariaDB-2 from Debian for debian-linux-gnu on x86_64" ;;
+  *" --skip-networking "*) while [ ! -e "$FOLDER/down" ]; do sleep 0.1; done ;;
+  *) echo "serving $*" >&2 ;;
+esac""",
+    "mariadb-install-db": """
+for word; do case $word in --datadir=*) made=${word#*=} ;; esac; done
+mkdir -p "$made/mysql"; touch "$made/ibdata1" """,
+    "mariadb": """
+case " $* " in
+  *" --host="*) [ -n "${OTHER:-}" ] && echo "$OTHER" ;;
+  *SHUTDOWN*) touch "$FOLDER/down" ;;
+  *" --execute="*) ;;
+  *) cat >>"$FOLDER/told" ;;
+esac""",
+    "mariadb-dump": '[ -z "${DUMP_FAILS:-}" ] || { echo "a half"; exit 2; }; echo "a copy"',
+    "setpriv": 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"',
+    "chown": "exit 0",
+}
+"""They do to files what the real ones do; OTHER is what the other member says of its read_only, empty = nothing."""
+
+
+class Host:
+    """A volume, and the programs of an image."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.volume = folder, folder / "volume"
+        self.data, self.role = self.volume / "data", self.volume / "colorway.role"
+        for where in (folder / "bin", self.volume, folder / "sockets"):
+            where.mkdir()
+        for name, body in PROGRAMS.items():
+            (folder / "bin" / name).write_text(f"#!/bin/sh\n{body}\n")
+            (folder / "bin" / name).chmod(0o755)
+
+    def has_data(self, *, role: str | None) -> None:
+        (self.data / "mysql").mkdir(parents=True)
+        (self.data / "ibdata1").write_text("orders")
+        if role:
+            self.role.write_text(f"{role}\n")
+
+    def start(self, *, begin: bool = False, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run the script as a container's first program; whoever waits for the other one gives up after a second."""
+        if begin:
+            (self.folder / "sockets" / "begin").touch()
+        text = entry("mariadb-member").replace("! -user mysql", "! -uid $(id -u)").replace("await 600", "await 1")
+        env = {
+            "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
+            "FOLDER": str(self.folder),
+            "MARIADB_DATA": str(self.data),
+            "COLORWAY_ADDRESS": "10.0.0.14",
+            "COLORWAY_CA": "/ca.pem",
+            "COLORWAY_ID": "1",
+            "COLORWAY_MEMBER": "/member.pem",
+            "COLORWAY_OTHER": "10.0.0.15",
+            "COLORWAY_PORT": "20026",
+            **more,
+        }
+        words = ["/bin/sh", "-c", text.replace("sockets=/tmp/mariadb", f"sockets={self.folder / 'sockets'}")]
+        return subprocess.run(words, env=env, capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    return Host(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("role", "other", "becomes"),
+    [
+        ("primary", "1", "primary"),
+        ("primary", "", "primary"),
+        ("primary", "0", "replica"),
+        ("replica", "0", "replica"),
+        ("replica", "1", "replica"),
+        ("replica", "", "replica"),
+        (None, "0", "replica"),
+    ],
+    ids=repr,
+)
+def test_a_member_is_what_it_was_unless_the_other_one_takes_writes(host, role, other, becomes):
+    host.has_data(role=role)
+    run = host.start(OTHER=other)
+    assert f"--read-only={int(becomes == 'replica')} " in run.stderr, run.stderr
+    assert ("--init-rpl-role=SLAVE" in run.stderr) is (becomes == "replica"), "it throws away what nobody else had"
+    assert ("--rpl-semi-sync-master-enabled=1" in run.stderr) is (becomes == "primary"), "a replica would stall by it"
+    assert host.role.read_text() == f"{becomes}\n", "at its next start nobody may answer"
+    assert (host.data / "ibdata1").read_text() == "orders"
+    assert (host.volume / "colorway.semi-sync").read_text() == "unknown\n", "it may have been away for long"
+
+
+def test_data_of_which_nobody_knows_whose_they_are_are_not_served(host):
+    host.has_data(role=None)
+    run = host.start()
+    assert run.returncode == 1
+    assert "has data and no colorway.role, so nobody knows whether they are the newest" in run.stderr
+    assert "serving" not in run.stderr
+
+
+@pytest.mark.parametrize("other", ["", "1"])
+def test_an_empty_volume_begins_nothing_by_itself(host, other):
+    """It may be one that was lost: services would find an empty database."""
+    run = host.start(OTHER=other)
+    assert run.returncode == 1
+    assert "this volume is empty and 10.0.0.15 takes no writes, so there is nothing to copy" in run.stderr
+    assert not host.data.exists()
+
+
+def test_the_first_member_begins_where_it_is_told_to(host):
+    run = host.start(begin=True)
+    assert "--read-only=0 " in run.stderr, run.stderr
+    assert "REQUIRE SUBJECT '/CN=member' AND ISSUER '/CN=data stores'" in (host.folder / "told").read_text()
+    assert not (host.folder / "sockets" / "begin").exists(), "the word is for one start"
+    assert not list(host.volume.glob("initializing.*")), "made beside, then renamed"
+
+
+def test_a_replica_begins_with_a_copy_even_where_it_is_told_to_begin(host):
+    run = host.start(begin=True, OTHER="0")
+    assert "--read-only=1 " in run.stderr, run.stderr
+    assert (host.folder / "told").read_text() == "SET sql_log_bin = 0;\na copy\n"
+
+
+def test_a_copy_that_breaks_off_is_none(host):
+    run = host.start(OTHER="0", DUMP_FAILS="1")
+    assert run.returncode == 1
+    assert "the other member could not be read to the end" in run.stderr
+    assert not host.data.exists()
+    assert not list(host.volume.glob("initializing.*")), "what it made in this run"

@@ -1,0 +1,55 @@
+"""Stacks whose MariaDB has two members, and what these would say of themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from colorway.spec.platform_spec import PlatformSpec
+from tests.support.specs import demo_spec
+from tests.support.stores import HOSTS
+
+ORDERS = {
+    "kind": "mariadb",
+    "build": "mariadb",
+    "members": 2,
+    "promotion": "by-hand",
+    "entry": {"build": "haproxy"},
+    "database": "shop",
+    "user": "seller",
+    "password": "database-password",
+    "limits": {"cpus": 1, "memory": "512Mi"},
+}
+
+
+def pair_spec(*, primary: str | None = None, **orders: Any) -> PlatformSpec:
+    """Return the demo on six hosts with a MariaDB of two members, and what else is said of it."""
+    stores = {} if primary is None else {"stores": {"orders": {"primary": primary}}}
+    return demo_spec(
+        settings={"hosts": list(HOSTS), "environment": "lab", **stores},
+        overrides={"data-stores": {"orders": {**ORDERS, **orders}}},
+        stack="lab",
+    )
+
+
+def says(
+    *, writes: bool, position: str = "0-1-5", follows: bool = False, heard: str = "unknown", error: str = ""
+) -> str:
+    """Return what a member's script says of its state, as MariaDB 11.8 words it."""
+    lines = [
+        f"heard: {heard}",
+        "*************************** 1. row ***************************",
+        f"read_only: {int(not writes)}",
+        f" position: {position}",
+        "*************************** 1. row ***************************",
+        f"waits_for_replica: {'ON' if writes else 'OFF'}",
+    ]
+    if not writes:
+        lines += [
+            "*************************** 1. row ***************************",
+            f"             Slave_IO_Running: {'Yes' if follows else 'Connecting'}",
+            "            Slave_SQL_Running: Yes",
+            f"        Seconds_Behind_Master: {0 if follows else 'NULL'}",
+            f"                Last_IO_Error: {error}",
+            "               Last_SQL_Error: ",
+        ]
+    return "\n".join(lines) + "\n"
