@@ -25,7 +25,7 @@ write() {
     key=
     while [ ! -e $stop ]; do
       key=$1-$(date +%s%N)
-      echo "INSERT INTO writes VALUES ('$key'); SELECT 'write', 'done', UNIX_TIMESTAMP(NOW(6)), '$key';"
+      echo "INSERT INTO writes VALUES ('$key'); SELECT CONCAT_WS(' ', 'write', 'done', UNIX_TIMESTAMP(NOW(6)), '$key');"
       sleep "$pause"
     done | mariadb --defaults-file=$client --unbuffered --batch --skip-column-names shop 2>/tmp/error.$1 ||
       echo "write failed $(date +%s.%N) $1 $(tail -n 1 /tmp/error.$1)"
