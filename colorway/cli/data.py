@@ -85,7 +85,10 @@ class Commands:
         spec = self._read(stack)
         found = cluster(spec, store, ask=_ask)
         entries = Entries(spec=spec, store=store, ask=lambda host, *words: _inside(host).each(*words))
-        hold = lambda reason: self._hold(spec, reason)  # noqa: E731
+
+        def hold(reason: str) -> AbstractContextManager[object]:
+            return self._hold(spec, reason)
+
         # Clients wait for each answer of a host.
         with kept(*spec.settings.hosts, within=COME_IN):
             Switchover(cluster=found, entries=entries, hold=hold, say=self._say).run(to=to, dry=dry_run)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from colorway.errors import ColorwayError
+from colorway.render.replication import INTERNAL, SOCKETS
 from colorway.spec import names
 from colorway.spec.hosts import HostSpec
 from colorway.spec.platform_spec import PlatformSpec
@@ -19,11 +20,9 @@ Ask = Callable[[HostSpec, str, Sequence[str]], str]
 """Returns what a command says in the container that a service has on a host; raises DockerError where it fails."""
 
 
-SOCKETS = "/tmp/postgresql"  # noqa: S108 - a container's own
-"""Where a member's superuser comes in."""
 OF_CLIENTS = (
     "FROM pg_stat_activity WHERE backend_type = 'client backend' AND xact_start IS NOT NULL "
-    "AND usename NOT IN ('postgres', 'replicator', 'rewinder')"
+    f"AND usename NOT IN ({', '.join(map(repr, INTERNAL))})"
 )
 """Transactions of clients that are under way."""
 _UNDER_WAY = f"SELECT count(*) {OF_CLIENTS}"

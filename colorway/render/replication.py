@@ -27,7 +27,7 @@ PUSH = "pgbackrest archive-push %p"
 GET = 'pgbackrest archive-get %f "%p"'
 """How a member gets what is archived."""
 MEMBER = "member"
-"""The name in every member's certificate."""
+"""The name in every member's certificate: whoever has one is a member, which PostgreSQL's pg_ident is told."""
 _BASE: dict[str, Any] = {
     # The leader's key lives for 20 s: its loss is seen within that, and one missed round of 5 s is none.
     "ttl": 20,
@@ -57,7 +57,7 @@ _PARAMETERS: dict[str, Any] = {
     "ssl_cert_file": f"{TLS}/member.crt",
     "ssl_key_file": f"{TLS}/member.key",
 }
-_INTERNAL = ("postgres", "replicator", "rewinder")
+INTERNAL = ("postgres", "replicator", "rewinder")
 """Roles that members come in as, by their certificates; they have no passwords."""
 
 
@@ -100,7 +100,7 @@ def first_settings() -> dict[str, Any]:
                 "hostssl all postgres,rewinder all cert map=members",
                 "hostssl all all all scram-sha-256",
             ],
-            "pg_ident": [f"members {MEMBER} {role}" for role in _INTERNAL],
+            "pg_ident": [f"members {MEMBER} {role}" for role in INTERNAL],
         },
     }
 

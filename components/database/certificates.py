@@ -16,12 +16,12 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from colorway.render.replication import MEMBER
+
 VALID_FROM = datetime(2020, 1, 1, tzinfo=UTC)
 """Whatever a host's clock says."""
 VALID_UNTIL = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 """No date, as RFC 5280, 4.1.2.5 has it: nobody but the members trusts them, and a command makes them anew."""
-MEMBER = "member"
-"""The name in every member's certificate: whoever has one is a member, which PostgreSQL's pg_ident is told."""
 _USES = (
     "digital_signature",
     "content_commitment",
