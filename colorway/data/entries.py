@@ -17,10 +17,15 @@ AskEach = Callable[[HostSpec, str, Sequence[str]], Sequence[Ran]]
 """Runs a command in each container that a service has on a host."""
 LONGEST_PAUSE = 40
 """Seconds after which a pool goes on by itself, whatever became of who made it wait; its clients would wait 60."""
-_PAUSE = f"kill -USR1 1; (sleep {LONGEST_PAUSE}; kill -USR2 1) >/dev/null 2>&1 &"
-"""PgBouncer's words for PAUSE and RESUME."""
+_FORGET = "[ ! -e /tmp/pause ] || kill $(cat /tmp/pause) 2>/dev/null || :; rm -f /tmp/pause"
+"""Ends what would let an earlier pause go on by itself, in the middle of the next one."""
+# The terminal's end must not end what outlives it.
+_PAUSE = (
+    f"{_FORGET}; kill -USR1 1; trap '' HUP; (sleep {LONGEST_PAUSE}; kill -USR2 1) >/dev/null 2>&1 & echo $! >/tmp/pause"
+)
+_RESUME = f"{_FORGET}; kill -USR2 1"
+"""PgBouncer takes these signals for PAUSE and RESUME."""
 _LIVE = "exec 3<>/dev/tcp/127.0.0.1/8404 && printf 'GET /stats;csv HTTP/1.0\\r\\n\\r\\n' >&3 && timeout 5 cat <&3"
-
 _TELL = "exec 3<>/dev/tcp/127.0.0.1/8405 && printf '%s\\n' \"$1\" >&3 && timeout 5 cat <&3"
 
 
@@ -45,7 +50,7 @@ class Entries:
 
     def resume(self) -> None:
         """Let them go on."""
-        self._everywhere(self.store, ("sh", "-c", "kill -USR2 1"))
+        self._everywhere(self.store, ("sh", "-c", _RESUME))
 
     def lead_to(self) -> set[str]:
         """Return the hosts whose members any of the ways leads to: one, unless the lead is just moving."""

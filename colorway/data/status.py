@@ -115,7 +115,11 @@ def problems(
     for one in known:
         if one.wants_restart:
             what = f"{store}: {one.host} has settings that only a restart gives it"
-            yield Wrong(what=what, helps=f"colorway up {stack}")
+            restart = (
+                f"docker service update --force {names.service(stack, names.member(store, one.host))}, on a manager"
+            )
+            helps = f"colorway data switchover {stack} {store}" if one.part is Part.LEADER else restart
+            yield Wrong(what=what, helps=helps)
 
 
 def _of_leader(members: Sequence[Member], *, store: str, stack: str) -> Iterator[Wrong]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import re
 from contextlib import contextmanager
 
@@ -14,6 +16,7 @@ from colorway.render.templates import fill_in
 from colorway.swarm.connections import NoAnswerError, RefusedError
 from colorway.swarm.inside import Ran
 from tests.support.stores import listed, replicated_spec
+from tests.support.wait import wait_until
 
 LEADER, SYNC = ("db1", "Leader", "running"), ("db2", "Sync Standby", "streaming")
 REPLICA = ("db3", "Replica", "streaming")
@@ -166,3 +169,28 @@ def test_members_that_are_not_well_in_time_are_named():
     ):
         patroni.switchover().run()
     assert patroni.held == ["held", "let go"]
+
+
+@pytest.mark.parametrize("is_resumed", [False, True], ids=["nobody comes back", "resumed"])
+def test_a_pause_ends_once_though_its_terminal_is_gone(tmp_path, is_resumed):
+    told: list[str] = []
+
+    def each(host, service, command):
+        told.append(command[2])
+        return [Ran(code=0, said="")]
+
+    entries = Entries(spec=replicated_spec(), store="postgres", ask=each)
+    entries.pause()
+    entries.resume()
+    pause, resume = dict.fromkeys(told)
+    # Signals to PgBouncer are lines of a file; others are what they are.
+    kill = f'kill() {{ case $1 in -USR?) echo "$1" >>{tmp_path}/signals ;; *) command kill "$@" ;; esac; }}; '
+    for text in (pause, *([resume] if is_resumed else [])):
+        line = kill + text.replace("/tmp/pause", f"{tmp_path}/pause").replace(f"sleep {LONGEST_PAUSE}", "sleep 1")
+        # As Docker's exec does it: a terminal of its own, which ends with the shell.
+        assert os.waitstatus_to_exitcode(pty.spawn(["sh", "-c", line], lambda fd: os.read(fd, 100))) == 0
+    signals = tmp_path / "signals"
+    wait_until(lambda: "-USR2" in signals.read_text(), limit=30, what="the pool goes on")
+    if is_resumed:
+        assert not (tmp_path / "pause").exists(), "nothing is left that would end the next pause"
+    assert signals.read_text().split() == ["-USR1", "-USR2"]
