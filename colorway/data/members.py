@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from colorway.errors import ColorwayError
-from colorway.render.replication import INTERNAL, SOCKETS
+from colorway.render.replication import CONFIG, INTERNAL, SOCKETS
 from colorway.spec import names
 from colorway.spec.hosts import HostSpec
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.swarm.connections import DockerError
 
-CONFIG = "/colorway-patroni.yml"
-"""Where a member has its Patroni's file."""
 Ask = Callable[[HostSpec, str, Sequence[str]], str]
 """Returns what a command says in the container that a service has on a host; raises DockerError where it fails."""
 

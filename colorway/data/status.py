@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from colorway.data.mariadb import Pair, Server, pair
 from colorway.data.members import Ask, Member, MembersError, Part, cluster
 from colorway.errors import ColorwayError
+from colorway.render.replication import CA_PATH, MEMBER_FILE
 from colorway.spec import names
 from colorway.spec.fields import memory_text
 from colorway.spec.hosts import HostSpec, Role
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stores.replication import Durability, etcd_ports
+from colorway.spec.task.mounts import SECRETS_FOLDER
 from colorway.swarm.connections import DockerError
 
 FAR_BEHIND = 64 * 2**20
 """Bytes that a member may lack before somebody is told: some seconds of a busy database."""
-_MEMBER_FILE = "/run/secrets/colorway-member.pem"
-_CA_FILE = "/colorway-ca.pem"
+_MEMBER = f"{SECRETS_FOLDER}{MEMBER_FILE}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,9 +193,9 @@ def _etcd(spec: PlatformSpec, *, ask: Ask) -> tuple[list[Row], list[str]]:
         command = (
             "etcdctl",
             f"--endpoints=https://{host.address}:{port}",
-            f"--cacert={_CA_FILE}",
-            f"--cert={_MEMBER_FILE}",
-            f"--key={_MEMBER_FILE}",
+            f"--cacert={CA_PATH}",
+            f"--cert={_MEMBER}",
+            f"--key={_MEMBER}",
             "--command-timeout=5s",
             "endpoint",
             "status",

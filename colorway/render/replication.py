@@ -14,6 +14,12 @@ from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stores import PostgresqlSpec, StoreMember
 from colorway.spec.stores.replication import Durability, PoolSpec, etcd_ports
 
+CA_PATH = "/colorway-ca.pem"
+"""Where a member finds the certificate of the stack's own authority."""
+MEMBER_FILE = "colorway-member.pem"
+"""A member's certificate and its private key, below /run/secrets."""
+CONFIG = "/colorway-patroni.yml"
+"""Where a member has its Patroni's file."""
 DATA = "/var/lib/postgresql/data"
 """Where a member finds its volume."""
 PGDATA = f"{DATA}/pgdata"

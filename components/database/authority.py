@@ -9,16 +9,14 @@ from collections.abc import Mapping
 import pulumi
 import pulumi_docker as docker
 
+from colorway.render.replication import CA_PATH, MEMBER_FILE
 from colorway.spec.hosts import HostSpec
 from colorway.spec.names import STACK_LABEL
 from colorway.spec.platform_spec import PlatformSpec
 from components.entry import mounted_config
 from components.swarm_spec import MountedFile
 
-CA_PATH = "/colorway-ca.pem"
-"""Where a task finds the certificate of the authority."""
-MEMBER_FILE = "colorway-member.pem"
-"""A member's certificate and its private key, below /run/secrets."""
+__all__ = ["CA_PATH", "MEMBER", "MEMBER_FILE", "PASSWORD", "Authority"]
 
 MEMBER = f"/run/secrets/{MEMBER_FILE}"
 PASSWORD_FILE = "colorway-members-password"  # noqa: S105 - a name

@@ -22,7 +22,6 @@ from components.remote import HostScript
 from components.swarm_service import SwarmService
 from components.swarm_spec import HOST_NETWORK, MountedFile, NetworkAttachment
 
-CONFIG = "/colorway-patroni.yml"
 DIRECT_CONFIG = "/colorway-haproxy.cfg"
 POOL_CONFIG = "/colorway-pgbouncer.ini"
 PORT = 5432
@@ -59,7 +58,7 @@ class ReplicatedDatabase(pulumi.ComponentResource):
             own = mounted_config(
                 f"{member.name}-patroni",
                 replication.patroni(spec, name, member),
-                path=CONFIG,
+                path=replication.CONFIG,
                 stack=spec.stack,
                 parent=self,
             )
@@ -157,7 +156,7 @@ def _program(spec: PlatformSpec, name: str, *, address: str, env: Mapping[str, s
             "PGDATA": replication.PGDATA,
             "COLORWAY_CA": CA_PATH,
             "COLORWAY_MEMBER": MEMBER,
-            "COLORWAY_PATRONI": CONFIG,
+            "COLORWAY_PATRONI": replication.CONFIG,
             "COLORWAY_SOCKETS": replication.SOCKETS,
             "COLORWAY_TLS": replication.TLS,
             **env,
@@ -188,7 +187,7 @@ def _settled(
             str(int(FIRST_LEADER.total_seconds())),
             names.service(spec.stack, members[0].name),
             store_script("postgresql-settings"),
-            CONFIG,
+            replication.CONFIG,
             replication.settings(store),
             ",".join(str(one.host.address) for one in members),
             ",".join(str(ports.main) for _ in members),

@@ -97,6 +97,17 @@ def test_what_is_wrong_is_said_with_what_helps(members, lost, wrong):
     assert [(one.what, one.helps) for one in found.wrong] == wrong
 
 
+def test_who_waits_for_a_restart_is_told_what_restarts_it():
+    def ask(host, service, command):
+        if command[0] == "etcdctl":
+            return ETCD.format(own=1)
+        return listed(LEADER, SYNC).replace('"TL"', '"Pending restart": "*", "TL"')
+
+    of_leader, of_standby = status(replicated_spec(), ask=ask).wrong
+    assert of_leader.helps == "colorway data switchover lab postgres"
+    assert of_standby.helps == "docker service update --force lab-postgres-db2, on a manager"
+
+
 def test_members_that_do_not_answer_are_rows_of_the_table():
     found = status(replicated_spec(), ask=asking([], lost=("db1", "db2")))
     assert [(row.host, row.state) for row in found.rows[:2]] == [("db1", "does not answer"), ("db2", "does not answer")]
