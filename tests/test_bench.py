@@ -25,9 +25,9 @@ def test_the_table_is_printed_last_and_whole(monkeypatch, capsys):
     monkeypatch.setattr(bench, "free_place", lambda: nullcontext(None))
     monkeypatch.setattr(bench, "measure", measure)
     monkeypatch.setattr(bench, "measure_hosts", lambda _folder, figures: figures.say("four hosts: measured"))
-    monkeypatch.setattr(
-        bench_throughput, "measure", lambda *_: {name: [round_of(900)] for name in ("colorway", "bare", "bare-logs")}
-    )
+    turns = {name: [round_of(900)] for name in ("colorway", "bare", "bare-logs")}
+    monkeypatch.setattr(bench_throughput, "measure", lambda *_, **__: turns)
+    monkeypatch.setattr(bench_throughput, "ANSWERS", {"35 bytes": 35})
     bench.main()
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == ["a load report of many lines", "what a down says"]
@@ -35,6 +35,7 @@ def test_the_table_is_printed_last_and_whole(monkeypatch, capsys):
         "from images to a running platform",
         "preview, no change",
         "ratio of the two, pair by pair",
+        "answers of 35 bytes:",
         "requests/s to bare nginx",
         "the same per second of its processor",
         "time of an answer, p50",

@@ -77,7 +77,7 @@ def main() -> None:
             measure(clone, figures.add)
         finally:
             clone.down()
-        bench_throughput.add_figures(bench_throughput.measure(Path(folder) / "stage", clone), figures)
+        bench_throughput.add_all(Path(folder) / "stage", clone, figures)
         measure_hosts(Path(folder) / "lab", figures)
     print("\n".join(figures.rows))
 

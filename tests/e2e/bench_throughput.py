@@ -21,6 +21,8 @@ from tests.support.figures import Figures
 from tests.support.places import free_place
 from tests.support.throughput.stage import Round, stage
 
+ANSWERS = {"35 bytes": 35, "10 KB": 10_240}
+"""Sizes of an answer's body: the least one shows what a request costs, the other is a page or a list from an API."""
 ROUNDS = 6
 """Even, so that nobody is first more often."""
 SECONDS = 8
@@ -32,14 +34,21 @@ BESIDE = {"bare": "bare nginx", "bare-logs": "bare nginx with its log", "kamal-p
 Turns = dict[str, list[Round]]
 
 
-def measure(folder: Path, clone: Clone, *, rounds: int = ROUNDS, seconds: int = SECONDS) -> Turns:
+def measure(folder: Path, clone: Clone, *, answer: int, rounds: int = ROUNDS, seconds: int = SECONDS) -> Turns:
     """Let the proxies take turns; return what each did in each round.
+
+    Args:
+        folder: For the stage's files.
+        clone: Of the project.
+        answer: Bytes of each answer's body.
+        rounds: How often each has its turn.
+        seconds: That each is under load in a turn.
 
     Raises:
         AssertionError: a request was not answered with success, or a color was asked less than its share.
     """
     kamal = os.environ.get(KAMAL)
-    with stage(folder, clone) as made:
+    with stage(folder, clone, answer=answer) as made:
         proxies = [made.colorway(), made.bare(logs=False), made.bare(logs=True)]
         if kamal:
             proxies.append(made.kamal(Path(kamal)))
@@ -56,6 +65,13 @@ def measure(folder: Path, clone: Clone, *, rounds: int = ROUNDS, seconds: int = 
 def last_round(turns: Turns) -> str:
     """Say what each proxy did in the last round."""
     return ", ".join(f"{name} {done[-1].rate:,.0f}/s, {done[-1].processor:.0f} µs each" for name, done in turns.items())
+
+
+def add_all(folder: Path, clone: Clone, figures: Figures, *, rounds: int = ROUNDS, seconds: int = SECONDS) -> None:
+    """Measure with answers of each size, and add the ratios to a table."""
+    for size, answer in ANSWERS.items():
+        figures.say(f"answers of {size}:")
+        add_figures(measure(folder / str(answer), clone, answer=answer, rounds=rounds, seconds=seconds), figures)
 
 
 def add_figures(turns: Turns, figures: Figures) -> None:
@@ -89,7 +105,7 @@ def main() -> None:
     figures = Figures()
     with tempfile.TemporaryDirectory() as folder, free_place() as place:
         clone = Clone.make(Path(folder) / "clone", place=place)
-        add_figures(measure(Path(folder) / "stage", clone, rounds=chosen.rounds, seconds=chosen.seconds), figures)
+        add_all(Path(folder) / "stage", clone, figures, rounds=chosen.rounds, seconds=chosen.seconds)
     print("\n".join(figures.rows))
 
 

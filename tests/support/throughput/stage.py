@@ -195,8 +195,14 @@ def processor_time(proxy: Proxy) -> float:
 
 
 @contextmanager
-def stage(folder: Path, clone: Clone) -> Iterator[Stage]:
-    """Make the network and its targets, for the stack of a clone at 50:50; everything is removed at the end."""
+def stage(folder: Path, clone: Clone, *, answer: int) -> Iterator[Stage]:
+    """Make the network and its targets, for the stack of a clone at 50:50; everything is removed at the end.
+
+    Args:
+        folder: Seen by every container.
+        clone: Of the project.
+        answer: Bytes of each answer's body.
+    """
     shutil.copytree(HERE / "images", clone.path / "images", dirs_exist_ok=True)
     clone.traffic(50)
     spec = stack_files.from_file(root=clone.path, stack=clone.stack)
@@ -218,6 +224,7 @@ def stage(folder: Path, clone: Clone) -> Iterator[Stage]:
         made.run("edge-secrets", "no-service", str(STATUS_PORT), text='# file preview.conf\n"~^none$" blue;\n')
         for file in ("target.conf", "cookies.lua"):
             shutil.copy(HERE / file, folder / file)
+        (folder / "answer").write_bytes(os.urandom(answer))
         for color in Color:
             made.target(color)
         yield made
