@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 import pulumi
@@ -11,7 +12,7 @@ from colorway.render import replication
 from colorway.render.templates import entry, script, store_script
 from colorway.spec import names
 from colorway.spec.platform_spec import PlatformSpec
-from colorway.spec.stores import PostgresqlSpec
+from colorway.spec.stores import PostgresqlSpec, StoreMember
 from colorway.spec.task.health import HealthSpec
 from components.database.authority import CA_PATH, MEMBER, Authority
 from components.database.backups import Backups, Repository
@@ -28,13 +29,17 @@ PORT = 5432
 FIRST_LEADER = timedelta(minutes=5)
 """How long a first member may take to lead; a recovery after a loss of power reads its whole log."""
 
+MakeWay = Callable[[str, str], Sequence[str]]
+"""Lets the member of a store on a host be replaced, and returns what it did for that in words; blocks meanwhile."""
+
 
 class ReplicatedDatabase(pulumi.ComponentResource):
     """Runs a PostgreSQL with several members, and before them what finds their leader, and a pool.
 
-    Members are on the host's own network and on hosts of their own; one is replaced at a time, and Patroni moves
-    the lead before. Settings, the database and its user come through a member once one of them leads, so that none
-    restarts for a password. What stands before the members is on web hosts, two of each.
+    Members are on the host's own network and on hosts of their own; one is replaced at a time, once the others have
+    all, and whoever leads gives the lead away before. Settings, the database and its user come through a member once
+    one of them leads, so that none restarts for a password. What stands before the members is on web hosts, two of
+    each.
     """
 
     def __init__(
@@ -48,6 +53,7 @@ class ReplicatedDatabase(pulumi.ComponentResource):
         password_file: MountedFile,
         authority: Authority,
         repository: Repository | None,
+        make_way: MakeWay,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("colorway:data:ReplicatedDatabase", name, None, opts)
@@ -75,6 +81,7 @@ class ReplicatedDatabase(pulumi.ComponentResource):
                 networks=[HOST_NETWORK],
                 secrets=[authority.members[member.host.name], *(repository.files if repository else ())],
                 configs=[begins, own, authority.ca, *(repository.configs if repository else ())],
+                before_update=_makes_way(name, member, make_way=make_way),
                 opts=pulumi.ResourceOptions(parent=self, depends_on=before, protect=spec.is_guarded or None),
             )
             before = [service]
@@ -132,6 +139,16 @@ class ReplicatedDatabase(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[direct])),
         )
         self.register_outputs({})
+
+
+def _makes_way(store: str, member: StoreMember, *, make_way: MakeWay) -> pulumi.ResourceHook:
+    """Return what the engine does before it replaces a member: nothing in a preview, nor while all stays as it is."""
+
+    async def before(_: pulumi.ResourceHookArgs) -> None:
+        for line in await asyncio.to_thread(make_way, store, member.host.name):
+            pulumi.log.info(line)
+
+    return pulumi.ResourceHook(f"{member.name}-makes-way", before)
 
 
 def _program(spec: PlatformSpec, name: str, *, address: str, env: Mapping[str, str]) -> StoreProgram:

@@ -191,6 +191,11 @@ def test_they_come_one_after_the_other():
     assert "postgres-direct-service" in recording.waits_for(service("postgres")), "the pool asks it for the leader"
 
 
+def test_each_member_makes_way_before_it_is_replaced():
+    done = {name: one.before_update for name, one in made().of_type(SERVICE).items() if one.before_update}
+    assert done == {f"{one}-service": (f"{one}-makes-way",) for one in MEMBERS}, "a leader that stops fails its clients"
+
+
 def test_migrations_come_after_the_way_to_the_database():
     waits = made().waits_for(made().one("migrations-blue-0001-initial-run"))
     assert {"postgres-service", "postgres-direct-service"} <= waits

@@ -51,6 +51,8 @@ class Registered:
     provider: str
     depends_on: tuple[str, ...]
     ignore_changes: tuple[str, ...]
+    before_update: tuple[str, ...]
+    """What is done before it is changed, by name."""
     aliases: int
 
     @property
@@ -222,6 +224,7 @@ def _read(urn: str, request: resource_pb2.RegisterResourceRequest) -> Registered
         provider=request.provider,
         depends_on=tuple(request.dependencies),
         ignore_changes=tuple(request.ignoreChanges),
+        before_update=tuple(request.hooks.before_update),
         aliases=len(request.aliases),
     )
 
