@@ -125,6 +125,8 @@ class PlatformOutputs(_Outputs):
     """How its networks were made; none = by a program from before they were made for good."""
     load_balancers: tuple[LoadBalancerOutputs, ...]
     services: tuple[ServiceOutputs, ...]
+    certificates: int = 1
+    """Which certificates the members of its data stores know each other by."""
     hosts: tuple[HostOutputs, ...] = ()
     """Its hosts; none = it was applied by a program that did not say."""
 
@@ -159,6 +161,7 @@ def platform_outputs(spec: PlatformSpec, *, generation: str) -> dict[str, Any]:
             mtu=settings.network.mtu,
             slots={name: store_slot(name, wanted=store.slot) for name, store in spec.platform.data_stores.items()},
         ),
+        certificates=settings.certificates,
         load_balancers=tuple(
             LoadBalancerOutputs(
                 host=lb.name,

@@ -110,7 +110,7 @@ class ReplicatedDatabase(pulumi.ComponentResource):
                 health=ALIVE.format(port=8404),
             ),
             networks=[NetworkAttachment(id=network, aliases=(names.direct(name),))],
-            configs=[told, authority.ca],
+            configs=[told, authority.first],
             opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[settled])),
         )
         told = mounted_config(
@@ -135,7 +135,7 @@ class ReplicatedDatabase(pulumi.ComponentResource):
             ),
             networks=[NetworkAttachment(id=network, aliases=(name,))],
             secrets=[password_file],
-            configs=[entered, told, authority.ca],
+            configs=[entered, told, authority.first],
             opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[direct])),
         )
         self.register_outputs({})

@@ -19,6 +19,9 @@ pytestmark = [pytest.mark.area("data"), pytest.mark.needs("losetup"), pytest.mar
 GAP = 5
 """Seconds without a write that are promised. Three times of it are red: the machine is busy."""
 
+VOLUME = "/var/lib/postgresql/data"
+"""Outlives the member's container."""
+
 
 @pytest.fixture(scope="module")
 def clone(empty_machine: None, pulumi_cli: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
@@ -112,6 +115,39 @@ def test_another_image_replaces_the_members_one_after_the_other(store: Clone):
     after = images(store)
     assert all(before[host] != after[host] for host in before), after
     assert store.up().changed == {}
+
+
+def with_certificates(store: Clone, number: int) -> None:
+    """Commit which certificates the members have."""
+    pattern = r"^  colorway:(certificates: \d+\n  colorway:)?hosts:$"
+    line = f"  colorway:certificates: {number}\n  colorway:hosts:"
+    store.edit(store.stack_file.name, pattern, line, subject=f"Have the certificates {number}")
+
+
+def let_in(store: Clone) -> str:
+    """Return what the member on db1 says to whoever comes with the certificate that it had at first."""
+    address, _, number = members(store)["db1"]["Host"].partition(":")
+    came = (
+        f"host={address} port={number} user=postgres dbname=postgres sslmode=verify-ca connect_timeout=5 "
+        f"sslrootcert=/dev/shm/colorway/ca.crt sslcert={VOLUME}/member.crt sslkey={VOLUME}/member.key"
+    )
+    return inside(store, "db1", "sh", "-c", f"psql '{came}' -XAtc 'SELECT 1' 2>&1 || :")
+
+
+@pytest.mark.timeout(3600)
+def test_new_certificates_come_while_all_goes_on_and_the_first_ones_are_refused(store: Clone):
+    keep = f"cp /dev/shm/colorway/member.crt /dev/shm/colorway/member.key {VOLUME}/"
+    inside(store, "db1", "sh", "-c", keep)
+    assert let_in(store).strip() == "1", "whoever has a member's certificate is the superuser"
+    with writing(store, service="api-blue", host="app1", to="postgres") as writes:
+        for number in (2, 3):
+            with_certificates(store, number)
+            store.up()
+            wait_until(lambda: well(store), limit=LIMIT, what="both members are well", every=2)
+        nobody_noticed(store, writes, what="new certificates, twice")
+    assert store.up().changed == {}
+    said = let_in(store)
+    assert re.search(r"unknown ca|certificate", said), said
 
 
 @pytest.mark.timeout(2400)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -152,7 +153,7 @@ class RecordingMonitor(pulumi_mocks.MockMonitor):
         if request.type == STASH:
             # The same in every run, as a stash is.
             made = f"made-up-{request.name}"
-            if request.name.endswith("-own-value"):
+            if re.search(r"-own(-\d+)?-value$", request.name):
                 # What is made of it is a certificate.
                 made = AUTHORITY
             outputs["output"] = {**SECRET_SIGNATURE, "value": made}
