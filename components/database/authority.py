@@ -85,7 +85,7 @@ class Authority(pulumi.ComponentResource):
 
         def made(texts: Sequence[str]) -> str:
             vouches = texts[1] if number > 1 else None
-            return self._certificates.new_member(texts[0], address=address, first=vouches)
+            return str(self._certificates.new_member(texts[0], address=address, first=vouches))
 
         # Another address is another certificate: the members that it is shown to compare.
         kept = self._kept(f"{name}-{address}{_nth(number)}", pulumi.Output.all(own, first).apply(made))
