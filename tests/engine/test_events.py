@@ -168,7 +168,7 @@ def test_what_is_waited_for_before_a_change_is_told_in_its_own_words(log):
     diagnose(
         log, 'before hook "postgres-db1-makes-way" failed: postgres: nobody else has all', where=urn("postgres-db1")
     )
-    assert log.errors == ["postgres-db1: postgres: nobody follows"]
+    assert log.errors == ["postgres-db1: postgres: nobody else has all"]
 
 
 def test_a_failed_delete_keeps_the_words_that_recovery_looks_for(log):
