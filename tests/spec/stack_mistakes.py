@@ -370,8 +370,8 @@ CASES = (
         "  colorway:generate-secrets: true\n  colorway:versions",
         Line(
             (
-                "colorway:generate-secrets: is no known key; known: architecture, bootstrap, certificates, domains, environment, "
-                "hosts, network, overrides, platform, registries, release, stores, traffic, "
+                "colorway:generate-secrets: is no known key; known: architecture, bootstrap, certificates, domains, "
+                "environment, hosts, network, overrides, platform, registries, release, stores, traffic, "
                 "versions, zone"
             ),
             at="colorway:generate",
