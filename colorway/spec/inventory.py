@@ -194,13 +194,14 @@ def _stores(spec: PlatformSpec) -> Iterator[Wanted]:
 
 
 def _host_ports(spec: PlatformSpec, name: str, *, watches: bool) -> tuple[int, ...]:
-    """Return the ports of a store's task on its host: a member leaves the other one to who watches it, if anybody."""
-    if not spec.platform.data_stores[name].is_replicated:
+    """Return the ports of a store's task on its host; at the other one a Sentinel answers, or a member's Patroni."""
+    store = spec.platform.data_stores[name]
+    if not store.is_replicated:
         return ()
     ports = spec.store_ports(name)
     if watches:
         return (ports.other,)
-    return (ports.main,) if spec.watchers(name) else (ports.main, ports.other)
+    return (ports.main, ports.other) if store.needs_etcd else (ports.main,)
 
 
 def _replication(spec: PlatformSpec) -> Iterator[Wanted]:
