@@ -68,7 +68,8 @@ class Commands:
         """Say what each member of the data stores does, and how far behind it is. Exit code 1 if one is not well."""
         from colorway.data.status import status  # noqa: PLC0415 - what only this command needs
 
-        found = status(self._read(stack), ask=_ask)
+        spec = self._read(stack)
+        found = status(spec, ask=_ask, others=lambda store: _generations(spec, store).others())
         if as_json:
             typer.echo(json.dumps(asdict(found), indent=2))
         else:
@@ -76,6 +77,8 @@ class Commands:
             for row in found.rows:
                 table.add_row(row.store, row.host, row.part, row.state, row.behind)
             Console(highlight=False).print(table)
+            for line in found.beside:
+                self._say(runnable(line))
             for number, one in enumerate(found.wrong):
                 self._say(f"{'also ' if number else ''}wrong: {one.what}")
                 self._say(runnable(f"helps: {one.helps}"))
@@ -182,9 +185,9 @@ class Commands:
         spec = self._read(stack)
         swarm = Swarm(spec.manager)
 
-        def beside(command: Sequence[str]) -> str:
+        def beside(logical: str, command: Sequence[str]) -> str:
             printed: list[bytes] = []
-            service = names.service(stack, names.verify(store))
+            service = names.service(stack, logical)
             run_once(self._manager(spec), service=service, stack=stack, command=command, write=printed.append)
             return b"".join(printed).decode(errors="replace")
 

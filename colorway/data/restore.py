@@ -97,8 +97,8 @@ class Restore:
     entries: Entries
     generations: Generations
     services: Services
-    beside: Callable[[Sequence[str]], str]
-    """Runs a command as a task of its own that can read the repository, to its end, and returns what it printed."""
+    beside: Callable[[str, Sequence[str]], str]
+    """Runs a command as a task beside a member, which reads its volume and the repository; returns what it printed."""
     write: Callable[[Mapping[str, Any]], Callable[[], None]]
     """Returns what writes a store's keys into the stack's file and commits them; refuses before, where it cannot."""
     hold: Hold
@@ -124,7 +124,7 @@ class Restore:
         self._await_archived(leader, end)
         kind = "time" if is_time(to) else "name"
         command = (*_BECOME, store_script("postgresql-since"), "since", kind, to, end)
-        found = read_counted(self.beside(command))
+        found = read_counted(self.beside(names.backup(store, leader.host), command))
         earlier = self.generations.live
         new = max(found.highest, earlier, *self.generations.there()) + 1
         if dry:
