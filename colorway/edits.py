@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from colorway.outputs import NetworkOutputs, PlatformOutputs, ServiceOutputs
+from colorway.outputs import GenerationOutputs, NetworkOutputs, PlatformOutputs, ServiceOutputs
 from colorway.spec import names
 from colorway.spec.hosts import Role, is_majority
 from colorway.spec.services import ServiceKind
@@ -39,6 +39,7 @@ def refusals(installed: PlatformOutputs | None, wanted: PlatformOutputs) -> list
         *_under_callers(installed, wanted),
         *_moved_stores(installed, wanted),
         *_stores_with_other_members(installed, wanted),
+        *_generations_that_jump(installed, wanted),
         *_peers_that_change(installed, wanted),
         # Of a store with several members each says the same.
         *dict.fromkeys(_stores_of_other_data(installed, wanted)),
@@ -58,6 +59,7 @@ def sentence(installed: PlatformOutputs | None, wanted: PlatformOutputs) -> str:
         *_traffic_words(installed, wanted),
         *_version_words(installed, wanted),
         *_service_words(installed, wanted),
+        *_generation_words(installed, wanted),
         *_member_words(installed, wanted),
         *_host_words(installed, wanted),
     ]
@@ -183,6 +185,39 @@ def _begins_anew(store: str, few: str, many: str) -> str:
     )
 
 
+def _generations(
+    installed: PlatformOutputs, wanted: PlatformOutputs
+) -> Iterator[tuple[str, GenerationOutputs, GenerationOutputs]]:
+    """Yield the stores that were there, each with the generation that it was and that it is to be."""
+    there = {one.store for one in installed.services}
+    for store, after in wanted.generations.items():
+        if store in there:
+            yield store, installed.generations.get(store, GenerationOutputs()), after
+
+
+def _generations_that_jump(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterator[str]:
+    """Yield the stores that would become what their generation neither began from nor leads to."""
+    for store, was, after in _generations(installed, wanted):
+        begins = f"`colorway data restore {wanted.stack} {store} --to POINT` begins a new one"
+        of_it = after.begins_from.generation if after.begins_from else None
+        came_from = was.begins_from.generation if was.begins_from else None
+        if after.number > was.number and of_it != was.number:
+            yield (
+                f"the data store {store} changes its generation from {was.number} to {after.number}, which begins from "
+                f"another one; put it back: {begins}"
+            )
+        elif after.number < was.number and after.number != came_from:
+            yield (
+                f"the data store {store} changes its generation from {was.number} to {after.number}, and it began from "
+                f"{came_from}; go back to that one first, by reverting the commit that began generation {was.number}"
+            )
+        elif after.number == was.number and after.begins_from != was.begins_from:
+            yield (
+                f"the data store {store} says something else of how its generation {was.number} began, and it has "
+                f"begun; put it back: {begins}"
+            )
+
+
 def _peers_that_change(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterator[str]:
     """Yield what members of data stores, and etcd, know each other by: it is settled when they begin."""
     if not (_members(installed) and _members(wanted)):
@@ -301,6 +336,21 @@ def _service_words(installed: PlatformOutputs, wanted: PlatformOutputs) -> list[
             found.append(f"{service.service} ({', '.join(keys)}) {_how(service, keys)}")
     gone = [name for name, one in before.items() if one.kind is ServiceKind.SHARED and name not in kept]
     return [*found, *(f"{name} goes, under both colors" for name in gone)]
+
+
+def _generation_words(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterator[str]:
+    for store, was, after in _generations(installed, wanted):
+        both = f"from generation {was.number} to {after.number}"
+        if after.number > was.number and after.begins_from:
+            yield (
+                f"the data store {store} goes {both}, which begins at {after.begins_from.to}: what came after that is "
+                f"not in it; nobody can write until it has begun, and generation {was.number} stays beside it"
+            )
+        elif after.number < was.number:
+            yield (
+                f"the data store {store} goes back {both}: what was written since generation {was.number} began is not "
+                "in it, and stays beside it"
+            )
 
 
 def _member_words(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterator[str]:

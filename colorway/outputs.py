@@ -16,6 +16,7 @@ from colorway.spec.networks import FIRST_HOST_PORT, store_slot
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.services import ServiceKind
 from colorway.spec.stores import CustomSpec
+from colorway.spec.stores.generations import FIRST, BeginsFrom
 from colorway.spec.task.environment import in_swarm, named_host
 from colorway.spec.task.policies import Order
 from colorway.spec.traffic import Color, Installed, Traffic, Versions
@@ -103,6 +104,14 @@ class NetworkOutputs(_Outputs):
     """Which slot of the range each data store's network has."""
 
 
+class GenerationOutputs(_Outputs):
+    """Which generation a data store is."""
+
+    number: int = FIRST
+    begins_from: BeginsFrom | None = None
+    """What it began as; none = it is the first one."""
+
+
 class PlatformOutputs(_Outputs):
     """What a deployed stack says about itself."""
 
@@ -125,6 +134,8 @@ class PlatformOutputs(_Outputs):
     """How its networks were made; none = by a program from before they were made for good."""
     load_balancers: tuple[LoadBalancerOutputs, ...]
     services: tuple[ServiceOutputs, ...]
+    generations: dict[str, GenerationOutputs] = Field(default_factory=dict)
+    """Of each PostgreSQL with several members; none = an older program did not say, and it is the first one."""
     hosts: tuple[HostOutputs, ...] = ()
     """Its hosts; none = it was applied by a program that did not say."""
 
@@ -168,6 +179,10 @@ def platform_outputs(spec: PlatformSpec, *, generation: str) -> dict[str, Any]:
             for lb in spec.load_balancers
         ),
         services=tuple(_service(spec, service, shared=shared) for service in spec.inventory().services),
+        generations={
+            name: GenerationOutputs(number=kept.generation, begins_from=kept.begins_from)
+            for name, kept in ((name, spec.kept(name)) for name in spec.replicated_databases)
+        },
         hosts=tuple(
             HostOutputs(
                 name=host.name,

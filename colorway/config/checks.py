@@ -15,8 +15,9 @@ from colorway.spec.networks import KEPT, LARGEST_PREFIX, addresses_needed, prefi
 from colorway.spec.platform_file import ImageSource, PlatformFile
 from colorway.spec.release import ReleaseManifest, SmokeTest
 from colorway.spec.services import ServiceSpec
-from colorway.spec.stack import RegistrySpec, StoreSettings
+from colorway.spec.stack import RegistrySpec
 from colorway.spec.stores import MariadbSpec, PostgresqlSpec, RedisSpec, ValkeySpec
+from colorway.spec.stores.generations import FIRST, StoreSettings
 from colorway.spec.task.process import Protocol
 from colorway.spec.wanted import WantedNetwork, WantedService
 
@@ -132,7 +133,7 @@ def host_port_mistakes(inventory: Inventory, hosts: Sequence[HostSpec]) -> list[
     return []
 
 
-def primary_mistakes(
+def kept_mistakes(
     kept: Mapping[str, StoreSettings], platform: PlatformFile, hosts: Sequence[HostSpec]
 ) -> list[Mistake]:
     """Return what a stack keeps of data stores that the platform does not have, or of hosts without their data."""
@@ -141,9 +142,14 @@ def primary_mistakes(
         store, path = platform.data_stores.get(name), ("stores", name)
         if store is None:
             found.append((path, f"is no data store of the platform; {hint(name, platform.data_stores)}"))
-        elif settings.primary is None:
             continue
-        elif not isinstance(store, MariadbSpec) or not store.is_replicated:
+        is_past = isinstance(store, PostgresqlSpec) and store.is_replicated and store.backup is not None
+        if settings.generation != FIRST and not is_past:
+            message = "is for a PostgreSQL with several members that is backed up, which this is not; leave it out"
+            found.append(((*path, "generation"), message))
+        if settings.primary is None:
+            continue
+        if not isinstance(store, MariadbSpec) or not store.is_replicated:
             found.append(((*path, "primary"), "is for a MariaDB with two members, which this is not; leave it out"))
         elif len(places := store.places(hosts)) >= store.members:
             members = [one.host.name for one in store.tasks(name, hosts=places)]

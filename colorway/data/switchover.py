@@ -79,7 +79,13 @@ class Switchover:
             try:
                 self._await_transactions(leader.host)
                 self.cluster.patronictl(
-                    "switchover", "--leader", leader.host, "--candidate", chosen.host, "--force", store
+                    "switchover",
+                    "--leader",
+                    leader.host,
+                    "--candidate",
+                    chosen.host,
+                    "--force",
+                    self.cluster.spec.generation(store),
                 )
                 self._until(lambda: self.entries.lead_to() == {chosen.host}, within=LED_WITHIN)
             finally:

@@ -316,7 +316,9 @@ class Engine:
         served = self.swarm.live_generations(self.spec, without=fenced) if there else {}
         live = {urn: served.get(host_of_apply(urn)) for urn in there}
         running = () if orphans else self.swarm.named_objects(self.spec.stack)
-        recovery = plan_recovery(deployed, stack=self.spec.stack, live=live, running=running)
+        members = self.spec.inventory().members if not orphans else frozenset()
+        stopped = members & self.swarm.stopped(self.spec.stack) if members else ()
+        recovery = plan_recovery(deployed, stack=self.spec.stack, live=live, running=running, stopped=stopped)
         for reason in recovery.reasons:
             self.say(f"recovering: {reason}")
         # The refresh first: it is refused where another engine holds the stack, and then nothing is removed.

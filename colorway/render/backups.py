@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from colorway.render import replication
 from colorway.render.templates import fill_in
+from colorway.spec import names
 from colorway.spec.fields import whole_seconds
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stores import PostgresqlSpec
@@ -56,7 +57,7 @@ def configuration(spec: PlatformSpec, name: str, *, wanted: BackupSpec, secrets:
     place = repository(spec, name)
     return fill_in(
         "stores/pgbackrest.conf.j2",
-        stanza=name,
+        stanzas=_generations(spec, name),
         endpoint=place.endpoint,
         bucket=place.bucket,
         region=place.region,
@@ -68,6 +69,12 @@ def configuration(spec: PlatformSpec, name: str, *, wanted: BackupSpec, secrets:
         data=replication.PGDATA,
         port=spec.store_ports(name).main,
     )
+
+
+def _generations(spec: PlatformSpec, name: str) -> list[str]:
+    """Return by which names a store is in its repository: the generation that it is, and the one that it began from."""
+    begins = spec.kept(name).begins_from
+    return [spec.generation(name), *([names.generation(name, begins.generation)] if begins else [])]
 
 
 def backup_arguments(wanted: BackupSpec) -> tuple[str, ...]:

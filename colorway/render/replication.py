@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from colorway.render.templates import fill_in
@@ -12,12 +10,15 @@ from colorway.spec import names
 from colorway.spec.hosts import Role
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stores import PostgresqlSpec, StoreMember
+from colorway.spec.stores.generations import is_time
 from colorway.spec.stores.replication import Durability, PoolSpec, etcd_ports
 
 CA_PATH = "/colorway-ca.pem"
 """Where a member finds the certificate of the stack's own authority."""
 MEMBER_FILE = "colorway-member.pem"
 """A member's certificate and its private key, below /run/secrets."""
+POINT = "/colorway-point.sh"
+"""Where a member has what begins a later generation."""
 CONFIG = "/colorway-patroni.yml"
 """Where a member has its Patroni's file."""
 DATA = "/var/lib/postgresql/data"
@@ -67,30 +68,6 @@ INTERNAL = ("postgres", "replicator", "rewinder")
 """Roles that members come in as, by their certificates; they have no passwords."""
 
 
-class PointKind(StrEnum):
-    """How a point in time is named; PostgreSQL's words."""
-
-    NAME = "name"
-    """As a restore point was, by `pg_create_restore_point`."""
-    TIME = "time"
-    """As a time; what was committed at it or before is there."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Point:
-    """A point in a store's past that a new generation of it begins from."""
-
-    stanza: str
-    """By which name the earlier generation is in the repository."""
-    backup: str
-    """Label of the last backup before the point."""
-    kind: PointKind
-    target: str
-    """The name, or the time as `2026-11-28 14:00:00+00`."""
-    script: str
-    """Where a member finds `templates/stores/postgresql-point.sh`."""
-
-
 def first_settings() -> dict[str, Any]:
     """Return what a cluster begins with, before anybody tells it more: enough for its members to find each other."""
     return {
@@ -127,12 +104,14 @@ def settings(store: PostgresqlSpec) -> str:
     return json.dumps(found, sort_keys=True)
 
 
-def patroni(spec: PlatformSpec, name: str, member: StoreMember, *, point: Point | None = None) -> str:
-    """Return the file of a member's Patroni; a new cluster begins from `point`, or empty."""
+def patroni(spec: PlatformSpec, name: str, member: StoreMember) -> str:
+    """Return the file of a member's Patroni; a later generation of a store begins from a point of an earlier one."""
     ports, etcd = spec.store_ports(name), etcd_ports(spec.settings.network.host_ports)
+    begins = spec.kept(name).begins_from
     return fill_in(
         "stores/patroni.yml.j2",
         store=name,
+        scope=spec.generation(name),
         member=member.host.name,
         address=member.host.address,
         port=ports.main,
@@ -142,7 +121,10 @@ def patroni(spec: PlatformSpec, name: str, member: StoreMember, *, point: Point 
         data=PGDATA,
         sockets=SOCKETS,
         tls=TLS,
-        point=point,
+        point=begins,
+        earlier=names.generation(name, begins.generation) if begins else None,
+        target="time" if begins and is_time(begins.to) else "name",
+        script=POINT,
     )
 
 
@@ -159,7 +141,7 @@ def direct(spec: PlatformSpec, name: str, *, ca: str) -> str:
         {"name": one.host.name, "address": one.host.address, "port": ports.main, "rest_port": ports.other}
         for one in spec.members(name)
     ]
-    return fill_in("stores/postgresql-direct.cfg.j2", members=members, ca=ca)
+    return fill_in("stores/postgresql-direct.cfg.j2", members=members, scope=spec.generation(name), ca=ca)
 
 
 def primary_entry(spec: PlatformSpec, name: str, *, port: int) -> str:

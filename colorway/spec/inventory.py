@@ -14,6 +14,7 @@ from colorway.spec import names, networks
 from colorway.spec.hosts import HostSpec, Role
 from colorway.spec.networks import NetworkName
 from colorway.spec.services import ServiceSpec
+from colorway.spec.stores.generations import FIRST
 from colorway.spec.stores.replication import entry_hosts, etcd_ports
 from colorway.spec.task.process import PublishedPort, PublishMode
 from colorway.spec.traffic import Color
@@ -48,6 +49,11 @@ class Inventory:
     def services(self) -> tuple[WantedService, ...]:
         """The services that are there after an `up`."""
         return tuple(service for service in self.declared if service.runs)
+
+    @property
+    def members(self) -> frozenset[str]:
+        """The services of data stores that have several members, which a restore stops; by their names."""
+        return frozenset(one.name for one in self.services if one.path[:1] == ("data-stores",) and one.peers)
 
     @property
     def ports(self) -> tuple[PublishedPort, ...]:
@@ -191,6 +197,9 @@ def _stores(spec: PlatformSpec) -> Iterator[Wanted]:
                 is_protected=spec.is_guarded,
             )
             yield WantedVolume(name=names.volume(spec.stack, member.volume), host=member.host)
+        for number in range(FIRST, spec.kept(name).generation):
+            for host in (member.host for member in members):
+                yield WantedVolume(name=names.generation_volume(spec.stack, name, host.name, number), host=host)
 
 
 def _host_ports(spec: PlatformSpec, name: str, *, watches: bool) -> tuple[int, ...]:
@@ -248,7 +257,7 @@ def _backups(spec: PlatformSpec) -> Iterator[Wanted]:
     """Yield what backs each store up beside its members, and what proves the backups."""
     for name, store in spec.backed_up.items():
         image = spec.shared_image(build=store.build, image=store.image, path=("data-stores", name, "build"))
-        for member in store.tasks(name, hosts=spec.hosts(Role.DATABASE)):
+        for member in spec.members(name):
             yield WantedService(
                 stack=spec.stack,
                 logical=names.backup(name, member.host.name),

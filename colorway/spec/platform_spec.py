@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from pydantic import Field
 
 from colorway.errors import ColorwayError
+from colorway.spec import names
 from colorway.spec.base import StrictSpec, hint
 from colorway.spec.fields import Label
 from colorway.spec.hosts import HostSpec, Role
@@ -17,6 +19,7 @@ from colorway.spec.release import MigrationSpec, ReleaseManifest
 from colorway.spec.services import ServiceSpec
 from colorway.spec.stack import StackSettings
 from colorway.spec.stores import MariadbSpec, PostgresqlSpec, StoreMember, StoreSpec
+from colorway.spec.stores.generations import StoreSettings
 from colorway.spec.stores.replication import HostPorts, store_ports
 from colorway.spec.traffic import Color
 from colorway.spec.wanted import Image
@@ -139,17 +142,27 @@ class PlatformSpec(StrictSpec):
     @property
     def primaries(self) -> dict[str, str]:
         """The hosts whose members take writes because the stack's file says so, by store."""
-        kept = self.settings.stores
         return {
-            name: (kept[name].primary if name in kept else None) or self.members(name)[0].host.name
+            name: self.kept(name).primary or self.members(name)[0].host.name
             for name, store in self.replicated_stores.items()
             if isinstance(store, MariadbSpec)
         }
 
+    def kept(self, store: str) -> StoreSettings:
+        """Return what commands keep of a data store."""
+        return self.settings.stores.get(store, StoreSettings())
+
+    def generation(self, store: str) -> str:
+        """Return what the generation of a data store is called that it is now; see `names.generation`."""
+        return names.generation(store, self.kept(store).generation)
+
     def members(self, store: str) -> tuple[StoreMember, ...]:
-        """Return the tasks that keep the data of a data store."""
-        wanted = self.platform.data_stores[store]
-        return wanted.tasks(store, hosts=wanted.places(self.settings.hosts))
+        """Return the tasks that keep the data of a data store, with the volumes of the generation that it is now."""
+        wanted, called = self.platform.data_stores[store], self.generation(store)
+        found = wanted.tasks(store, hosts=wanted.places(self.settings.hosts))
+        if called == store:
+            return found
+        return tuple(replace(one, volume=names.member(called, one.host.name)) for one in found)
 
     def watchers(self, store: str) -> tuple[StoreMember, ...]:
         """Return the tasks of a data store's own image that watch its members."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import IPv4Network, ip_network
@@ -98,14 +98,32 @@ class Swarm:
             MissingError: there is no such service.
             NoAnswerError: Docker does not answer.
         """
+        self._change(
+            service,
+            lambda spec: {"task_template": {**spec["TaskTemplate"], "ForceUpdate": _forced(spec["TaskTemplate"]) + 1}},
+        )
 
+    def scale(self, service: str, replicas: int) -> None:
+        """Have a service run so many tasks, until the engine says another number: the next `up` sees what has none.
+
+        Raises:
+            MissingError: there is no such service.
+            NoAnswerError: Docker does not answer.
+        """
+        self._change(service, lambda _: {"mode": {"Replicated": {"Replicas": replicas}}})
+
+    def stopped(self, stack: str) -> set[str]:
+        """Return the stack's services that are told to have no tasks."""
+        listed = self._engine.ask("its services", lambda api: api.services(filters=_of(stack)))
+        return {raw["Spec"]["Name"] for raw in listed if _replicas(raw["Spec"]) == 0}
+
+    def _change(self, service: str, wanted: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
         def change() -> None:
             raw = self._engine.ask(f"the service {service}", lambda api: api.inspect_service(service))
-            template, version = raw["Spec"]["TaskTemplate"], raw["Version"]["Index"]
-            task = {**template, "ForceUpdate": template.get("ForceUpdate", 0) + 1}
+            said = wanted(raw["Spec"])
             self._engine.ask(
                 f"an update of {service}",
-                lambda api: api.update_service(service, version, task_template=task, fetch_current_spec=True),
+                lambda api: api.update_service(service, raw["Version"]["Index"], **said, fetch_current_spec=True),
             )
 
         repeated(change)
@@ -342,10 +360,18 @@ def _service_state(raw: Mapping[str, Any], tasks: list[TaskState]) -> ServiceSta
         logical=spec["Labels"].get(SERVICE_LABEL, name),
         color=spec["Labels"].get(COLOR_LABEL, ""),
         image=spec["TaskTemplate"]["ContainerSpec"]["Image"],
-        wanted=int(spec["Mode"].get("Replicated", {}).get("Replicas", 0)),
+        wanted=_replicas(spec),
         running=sum(task.service == name and task.state == "running" for task in tasks),
         starts_first=(spec.get("UpdateConfig") or {}).get("Order") == "start-first",
     )
+
+
+def _replicas(spec: Mapping[str, Any]) -> int:
+    return int(spec["Mode"].get("Replicated", {}).get("Replicas", 0))
+
+
+def _forced(template: Mapping[str, Any]) -> int:
+    return int(template.get("ForceUpdate", 0))
 
 
 def _published_ports(raw: Mapping[str, Any]) -> list[int]:

@@ -12,7 +12,7 @@ import pulumi_docker as docker
 from colorway.render import backups, replication
 from colorway.render.templates import entry
 from colorway.spec import names
-from colorway.spec.hosts import HostSpec, Role
+from colorway.spec.hosts import HostSpec
 from colorway.spec.names import STACK_LABEL
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stores import PostgresqlSpec
@@ -63,7 +63,7 @@ class Repository(pulumi.ComponentResource):
             self.configs = [
                 mounted_config(f"{name}-certificate", text, path=backups.CA_PATH, stack=spec.stack, parent=self)
             ]
-        self.env = backups.environment(store)
+        self.env = backups.environment(spec.generation(store))
         self.register_outputs({})
 
 
@@ -90,7 +90,7 @@ class Backups(pulumi.ComponentResource):
             raise ValueError("the spec is not one that the checks let through")
         own = pulumi.ResourceOptions(parent=self)
         begins = entry_script(name, entry("postgresql-backup"), stack=spec.stack, parent=self)
-        for member in store.tasks(store_name, hosts=spec.hosts(Role.DATABASE)):
+        for member in spec.members(store_name):
             SwarmService(
                 logical := names.backup(store_name, member.host.name),
                 _service(

@@ -27,6 +27,8 @@ POOL_CONFIG = "/colorway-pgbouncer.ini"
 PORT = 5432
 FIRST_LEADER = timedelta(minutes=5)
 """How long a first member may take to lead; a recovery after a loss of power reads its whole log."""
+RESTORED_WITHIN = timedelta(hours=6)
+"""How long it may take where it begins from a backup."""
 
 
 class ReplicatedDatabase(pulumi.ComponentResource):
@@ -53,6 +55,10 @@ class ReplicatedDatabase(pulumi.ComponentResource):
         super().__init__("colorway:data:ReplicatedDatabase", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         begins = entry_script(name, entry("patroni"), stack=spec.stack, parent=self)
+        point = []
+        if spec.kept(name).begins_from is not None:
+            text = store_script("postgresql-point")
+            point = [mounted_config(f"{name}-point", text, path=replication.POINT, stack=spec.stack, parent=self)]
         before: list[pulumi.Resource] = []
         for member in spec.members(name):
             own = mounted_config(
@@ -74,7 +80,7 @@ class ReplicatedDatabase(pulumi.ComponentResource):
                 ),
                 networks=[HOST_NETWORK],
                 secrets=[authority.members[member.host.name], *(repository.files if repository else ())],
-                configs=[begins, own, authority.ca, *(repository.configs if repository else ())],
+                configs=[begins, own, *point, authority.ca, *(repository.configs if repository else ())],
                 opts=pulumi.ResourceOptions(parent=self, depends_on=before, protect=spec.is_guarded or None),
             )
             before = [service]
@@ -178,13 +184,14 @@ def _settled(
 ) -> HostScript:
     """Return the step that waits for a leader and tells it, through a member, what all of them have."""
     members = spec.members(name)
-    ports = spec.store_ports(name)
+    ports, called = spec.store_ports(name), spec.generation(name)
+    limit = FIRST_LEADER if spec.kept(name).begins_from is None else RESTORED_WITHIN
     return HostScript(
         logical,
         members[0].host,
         script=script("settle-store"),
         arguments=[
-            str(int(FIRST_LEADER.total_seconds())),
+            str(int(limit.total_seconds())),
             names.service(spec.stack, members[0].name),
             store_script("postgresql-settings"),
             replication.CONFIG,
@@ -194,6 +201,8 @@ def _settled(
             store.database,
             store.user,
             " ".join(store.extensions),
+            # Nobody reads it: another generation has to be told, too.
+            *([called] if called != name else []),
         ],
         stdin=password,
         opts=pulumi.ResourceOptions(parent=parent, depends_on=list(after)),
