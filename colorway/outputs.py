@@ -127,6 +127,8 @@ class PlatformOutputs(_Outputs):
     services: tuple[ServiceOutputs, ...]
     hosts: tuple[HostOutputs, ...] = ()
     """Its hosts; none = it was applied by a program that did not say."""
+    held: dict[str, str] = Field(default_factory=dict)
+    """Migrations that wait until the other color is off, each with the version that brings it."""
 
     @property
     def installed(self) -> Installed:
@@ -179,6 +181,7 @@ def platform_outputs(spec: PlatformSpec, *, generation: str) -> dict[str, Any]:
             )
             for host in settings.hosts
         ),
+        held=spec.held_migrations,
     ).model_dump(mode="json", by_alias=False)
 
 

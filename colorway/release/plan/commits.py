@@ -75,7 +75,11 @@ def finish(situation: Situation) -> Commit:
         situation,
         VersionsEdit(_with_version(situation, state.old, None)),
         subject=f"Turn {state.old} off on {situation.stack}: {state.version} is released",
-        body=[f"{state.version} got all traffic{since}, and the hot time of {state.previous} is over."],
+        body=[
+            f"{state.version} got all traffic{since}, and the hot time of {state.previous} is over.",
+            *situation.session.evidence,
+            *_one_way_lines(situation),
+        ],
         step=FINISH,
     )
 
@@ -83,6 +87,8 @@ def finish(situation: Situation) -> Commit:
 def way_back(situation: Situation, *, step: str) -> tuple[str, ...]:
     """Return the commands that undo a step."""
     stack, state = situation.stack, situation.state
+    if step == FINISH and situation.held:
+        return (f"Back: no version works any more; only a restore to the point finish-{state.version} leads back",)
     if step == FINISH:
         return (f"Back: colorway release {state.previous} --stack {stack}",)
     if step in {ROLLBACK, OFF}:
@@ -115,17 +121,25 @@ def _serving(situation: Situation) -> str:
 
 def _schema_lines(situation: Situation, version: str) -> list[str]:
     new = situation.new_migrations(version, since=situation.state.previous)
-    lines = [f"Migrations: {', '.join(migration.id for migration in new)}."] if new else []
-    one_way = [migration.id for migration in new if not migration.backward_compatible]
-    if one_way:
+    at_once = ", ".join(migration.id for migration in new if migration.backward_compatible)
+    waits = ", ".join(migration.id for migration in new if not migration.backward_compatible)
+    lines = [f"Migrations: {at_once}."] if at_once else []
+    if waits:
         lines.append(
-            f"Not backward compatible: {', '.join(one_way)}; once {version} has traffic, no rollback happens by itself."
+            f"Not backward compatible: {waits}; held until `finish` has turned {situation.state.previous} off."
         )
     return lines
+
+
+def _one_way_lines(situation: Situation) -> list[str]:
+    waits = ", ".join(situation.held)
+    if not waits:
+        return []
+    return [f"Migrations: {waits}, once nothing of {situation.state.previous} is left, which may not work afterwards."]
 
 
 def _not_undone(situation: Situation) -> list[str]:
     state = situation.state
     new = situation.new_migrations(state.version or "", since=state.previous)
-    names = [f"{m.id}{'' if m.backward_compatible else ' (not backward compatible)'}" for m in new]
+    names = [m.id for m in new if m.backward_compatible or m.id in situation.one_way_migrations]
     return [f"Not undone: migrations {', '.join(names)}, where they were applied."] if names else []

@@ -101,7 +101,8 @@ class PullImages:
 class BackUp:
     """Make a point to come back to, and see whether migrations do no harm now, before they change the schema."""
 
-    version: str
+    point: str
+    """What the point is called."""
     migrations: tuple[str, ...]
 
     @property
