@@ -182,7 +182,9 @@ def test_a_bad_release_goes_back_also_where_a_migration_waits() -> None:
     run(world, release(), code=ExitCode.ROLLED_BACK)
     assert world.history[-1] == "100:0", "by itself"
     assert (world.ran, world.waited) == ([], {}), "nothing was changed that the old version would not bear"
-    assert any("0003-drop; held until `finish`" in line for line in world.messages[0].body), "the first commit says so"
+    assert any("0003-drop is held until `finish`" in line for line in world.messages[0].body), (
+        "the first commit says so"
+    )
     assert not any("0003-drop" in line for message in world.messages[1:] for line in message.body), "nor is it undone"
 
 
@@ -193,6 +195,7 @@ def test_what_waited_runs_when_the_old_color_is_off(request_: Request) -> None:
     assert code_of(execute(request_, world.ports(backups=backups))) == ExitCode.DONE
     assert world.ran == ["0003-drop"], "once, and only by then: the world asserts that nothing else is on"
     assert backups.points == ["finish-2.0.0"], "the data can be brought back; and 3.0.0 brings nothing new"
+    assert any("then 0003-drop runs, and from there only a restore leads back" in line for line in world.said), "before"
     finish = next(message for message in world.messages if message.trailers.step == "finish")
     assert "Before 0003-drop: restore point finish-2.0.0 is archived." in finish.body
     assert any("0003-drop, once nothing of 1.0.0 is left" in line for line in finish.body), "git says what ran"
@@ -213,6 +216,9 @@ def test_a_migration_that_fails_after_finish_is_run_by_the_next() -> None:
     world = hot(migration_errors=["no such table"])
     ending = run(world, FINISH, code=ExitCode.HELD)
     assert "migrate-0003 failed: no such table" in ending.reason, "why"
+    assert ending.cure == "repair that, then colorway finish --stack test", (
+        "which asks the gate again, as `up` does not"
+    )
     assert world.on.blue is None, "the old color is off already"
     refused = run(world, rollback(), code=ExitCode.REFUSED)
     assert "0003-drop has not run yet" in refused.reason

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from colorway.release.plan.edit import Edit, TrafficEdit, VersionsEdit
 from colorway.release.plan.situation import Situation
 from colorway.release.plan.steps import Commit, Failure
@@ -13,13 +15,14 @@ def start(situation: Situation, version: str) -> Commit:
     """Return the commit that gives the idle color a version."""
     state = situation.state
     lines = [f"{state.rising} takes no traffic yet; {_serving(situation)}."]
-    return _commit(
+    begun = _commit(
         situation,
         VersionsEdit(_with_version(situation, state.rising, version)),
         subject=f"Start {version} as {state.rising} on {situation.stack}",
         body=[*situation.session.evidence, *lines, *_schema_lines(situation, version)],
         step=START,
     )
+    return replace(begun, remark=_waits(situation, version))
 
 
 def stage(situation: Situation, percent: int) -> Commit:
@@ -71,7 +74,7 @@ def finish(situation: Situation) -> Commit:
     """Return the commit that turns the old color off after its hot time."""
     state = situation.state
     since = f" at {state.since:%Y-%m-%d %H:%M} UTC" if state.since else ""
-    return _commit(
+    ended = _commit(
         situation,
         VersionsEdit(_with_version(situation, state.old, None)),
         subject=f"Turn {state.old} off on {situation.stack}: {state.version} is released",
@@ -82,6 +85,8 @@ def finish(situation: Situation) -> Commit:
         ],
         step=FINISH,
     )
+    waits = ", ".join(situation.held)
+    return replace(ended, remark=f"then {waits} runs, and from there only a restore leads back" if waits else "")
 
 
 def way_back(situation: Situation, *, step: str) -> tuple[str, ...]:
@@ -122,13 +127,17 @@ def _serving(situation: Situation) -> str:
 def _schema_lines(situation: Situation, version: str) -> list[str]:
     new = situation.new_migrations(version, since=situation.state.previous)
     at_once = ", ".join(migration.id for migration in new if migration.backward_compatible)
-    waits = ", ".join(migration.id for migration in new if not migration.backward_compatible)
-    lines = [f"Migrations: {at_once}."] if at_once else []
-    if waits:
-        lines.append(
-            f"Not backward compatible: {waits}; held until `finish` has turned {situation.state.previous} off."
-        )
-    return lines
+    waits = _waits(situation, version)
+    return [
+        *([f"Migrations: {at_once}."] if at_once else []),
+        *([f"Not backward compatible: {waits}."] if waits else []),
+    ]
+
+
+def _waits(situation: Situation, version: str) -> str:
+    """Say which migrations of a version do not run yet, and when they do; empty where all do."""
+    waits = ", ".join(situation.held_migrations(version, by=situation.state.previous))
+    return f"{waits} is held until `finish` has turned {situation.state.previous} off" if waits else ""
 
 
 def _one_way_lines(situation: Situation) -> list[str]:

@@ -275,7 +275,8 @@ def stopped(situation: Situation) -> Step:
             lines=(situation.session.failure.reason,) if situation.session.failure else (),
         )
     if state.phase in {Phase.QUIET, Phase.PARKED}:
-        return held(situation, reason=reason, cure=f"repair that, then colorway up {stack}")
+        again = f"colorway finish --stack {stack}" if situation.due else f"colorway up {stack}"
+        return held(situation, reason=reason, cure=f"repair that, then {again}")
     return held(
         situation,
         reason=f"{stack}: the release of {state.version} stands at {state.percent} %: {reason}",

@@ -117,11 +117,13 @@ class Commit:
 
     edit: Edit
     message: Message
+    remark: str = ""
+    """What people have to know before; none = the subject says it all."""
 
     @property
     def sentence(self) -> str:
         """What is about to be done, for people."""
-        return self.message.subject
+        return f"{self.message.subject}; {self.remark}" if self.remark else self.message.subject
 
 
 @dataclass(frozen=True, kw_only=True)
