@@ -22,7 +22,8 @@ FORGOTTEN = """
 import os, time, psycopg
 password = open(os.environ["DATABASE_PASSWORD_FILE"]).read().strip()
 names = {key: os.environ[f"DATABASE_{key.upper()}"] for key in ("host", "user")}
-with psycopg.connect(dbname=os.environ["DATABASE_NAME"], password=password, **names) as connection:
+names |= {"dbname": os.environ["DATABASE_NAME"], "application_name": "forgotten"}
+with psycopg.connect(password=password, **names) as connection:
     while True:
         connection.execute("SELECT 1")
         time.sleep(1)
@@ -50,7 +51,7 @@ def has_table(clone: Clone) -> bool:
 @contextmanager
 def forgotten(clone: Clone) -> Iterator[None]:
     """Hold a transaction open that is older than a minute."""
-    ours = "usename = 'demo' AND xact_start < now() - interval '61 s'"
+    ours = "application_name = 'forgotten' AND xact_start < now() - interval '61 s'"
     client = clone.start("run", clone.stack, "api", "--", "python3", "-c", FORGOTTEN)
     try:
         asked = f"SELECT count(*) FROM pg_stat_activity WHERE {ours}"
