@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from colorway.outputs import GenerationOutputs, NetworkOutputs, PlatformOutputs, ServiceOutputs
 from colorway.spec import names
 from colorway.spec.hosts import Role, is_majority
+from colorway.spec.release import due
 from colorway.spec.services import ServiceKind
 from colorway.spec.traffic import Color, illegal_changes
 
@@ -44,7 +45,15 @@ def refusals(installed: PlatformOutputs | None, wanted: PlatformOutputs) -> list
         # Of a store with several members each says the same.
         *dict.fromkeys(_stores_of_other_data(installed, wanted)),
         *_hosts_that_leave(installed, wanted),
+        *_in_the_way_of_migrations(installed, wanted),
     ]
+
+
+def due_migrations(installed: PlatformOutputs | None, wanted: PlatformOutputs) -> tuple[str, ...]:
+    """Return the migrations that waited for a color to be off, and run now because it is."""
+    if installed is None:
+        return ()
+    return due(installed.held, on=[wanted.versions.of(color) for color in Color], waits=wanted.held)
 
 
 def sentence(installed: PlatformOutputs | None, wanted: PlatformOutputs) -> str:
@@ -58,6 +67,7 @@ def sentence(installed: PlatformOutputs | None, wanted: PlatformOutputs) -> str:
     parts = [
         *_traffic_words(installed, wanted),
         *_version_words(installed, wanted),
+        *_migration_words(installed, wanted),
         *_service_words(installed, wanted),
         *_generation_words(installed, wanted),
         *_member_words(installed, wanted),
@@ -283,6 +293,18 @@ def _hosts_that_leave(installed: PlatformOutputs, wanted: PlatformOutputs) -> It
         )
 
 
+def _in_the_way_of_migrations(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterator[str]:
+    """Yield what would come up in place of a color that a migration waits for, before or after it nobody could say."""
+    for color in Color:
+        before, after = installed.versions.of(color), wanted.versions.of(color)
+        waiting = [one for one in due_migrations(installed, wanted) if installed.held[one] != after]
+        if before and after and before != after and waiting:
+            yield (
+                f"{color.value} changes from {before} to {after} while {', '.join(waiting)} waits until {before} is "
+                f"off; turn {color.value} off first (`colorway finish`), then give it {after}"
+            )
+
+
 def _host_words(installed: PlatformOutputs, wanted: PlatformOutputs) -> list[str]:
     kept = {host.name for host in wanted.hosts}
     gone = [host.name for host in installed.hosts if host.name not in kept]
@@ -316,6 +338,17 @@ def _version_words(installed: PlatformOutputs, wanted: PlatformOutputs) -> list[
             found.append(f"{color.value} comes up with {after}{seen}")
         else:
             found.append(f"{color.value} changes from {before} to {after}{seen}")
+    return found
+
+
+def _migration_words(installed: PlatformOutputs, wanted: PlatformOutputs) -> list[str]:
+    found = [
+        f"the migration {one} of {version} waits until the other color, which would not work afterwards, is off"
+        for one, version in wanted.held.items()
+        if one not in installed.held
+    ]
+    if names_of := ", ".join(due_migrations(installed, wanted)):
+        found.append(f"then {names_of} runs, after which no older version works; only a restore leads back")
     return found
 
 

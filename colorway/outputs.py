@@ -138,6 +138,8 @@ class PlatformOutputs(_Outputs):
     """Of each PostgreSQL with several members; none = an older program did not say, and it is the first one."""
     hosts: tuple[HostOutputs, ...] = ()
     """Its hosts; none = it was applied by a program that did not say."""
+    held: dict[str, str] = Field(default_factory=dict)
+    """Migrations that wait until the other color is off, each with the version that brings it."""
 
     @property
     def installed(self) -> Installed:
@@ -194,6 +196,7 @@ def platform_outputs(spec: PlatformSpec, *, generation: str) -> dict[str, Any]:
             )
             for host in settings.hosts
         ),
+        held=spec.held_migrations,
     ).model_dump(mode="json", by_alias=False)
 
 

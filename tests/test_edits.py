@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from colorway.edits import refusals, sentence
+from colorway.edits import due_migrations, refusals, sentence
 from colorway.outputs import PlatformOutputs, platform_outputs
 from tests.support.specs import MAIL, REMOTE_HOSTS, demo_spec, small_spec
 from tests.support.stores import backed_up_spec
@@ -246,6 +246,45 @@ def test_a_stack_of_an_older_program_lets_its_hosts_go():
 )
 def test_a_preview_begins_with_what_happens_in_words(before, after, words):
     assert sentence(outputs(**before), outputs(**after)) == words
+
+
+def with_drop(**given):
+    return outputs(migrations={"2.0.0": {"0002-drop": False}, "3.0.0": {"0002-drop": False}}, **given)
+
+
+BOTH = {"blue": "1.0.0", "green": "2.0.0"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "due", "words", "refused"),
+    [
+        (
+            {"blue": "1.0.0", "green": None},
+            BOTH,
+            (),
+            "the migration 0002-drop of 2.0.0 waits until the other color",
+            "",
+        ),
+        (BOTH, {"blue": None, "green": "2.0.0"}, ("0002-drop",), "then 0002-drop runs, after which no older", ""),
+        (BOTH, {"blue": "1.0.0", "green": None}, (), "green (2.0.0) goes off", ""),
+        (
+            BOTH,
+            {"blue": "3.0.0", "green": "2.0.0"},
+            ("0002-drop",),
+            "",
+            "waits until 1.0.0 is off; turn blue off first",
+        ),
+    ],
+    ids=["comes", "runs", "is undone", "has a version in its way"],
+)
+def test_a_migration_that_waits_is_said(before, after, due, words, refused):
+    traffic = "0:100" if before["green"] and after["green"] else "100:0"
+    was = with_drop(versions=before, traffic=traffic)
+    wanted = with_drop(versions=after, traffic=traffic)
+    assert due_migrations(was, wanted) == due
+    assert words in sentence(was, wanted)
+    found = refusals(was, wanted)
+    assert [refused in one for one in found] == ([True] if refused else [])
 
 
 def test_a_first_install_says_who_serves():

@@ -13,7 +13,7 @@ from colorway.spec.hosts import HostSpec, Role
 from colorway.spec.inventory import Inventory
 from colorway.spec.networks import KEPT, LARGEST_PREFIX, addresses_needed, prefix_for
 from colorway.spec.platform_file import ImageSource, PlatformFile
-from colorway.spec.release import ReleaseManifest, SmokeTest
+from colorway.spec.release import ReleaseManifest, SmokeTest, held
 from colorway.spec.services import ServiceSpec
 from colorway.spec.stack import RegistrySpec
 from colorway.spec.stores import MariadbSpec, PostgresqlSpec, RedisSpec, ValkeySpec
@@ -26,15 +26,17 @@ MANAGERS = 3
 
 
 def manifest_mistakes(
-    manifest: ReleaseManifest, platform: PlatformFile, services: Mapping[str, ServiceSpec]
+    version: str, manifests: Mapping[str, ReleaseManifest], platform: PlatformFile, services: Mapping[str, ServiceSpec]
 ) -> list[Mistake]:
     """Return what a release manifest says that does not fit its platform.
 
     Args:
-        manifest: The manifest.
+        version: The version.
+        manifests: Those of the versions that are on.
         platform: The platform.
         services: The colored services that this version has.
     """
+    manifest = manifests[version]
     shared = [name for name in manifest.images if name in platform.shared]
     unknown = [name for name in manifest.images if name not in services and name not in shared]
     found: list[Mistake] = [
@@ -59,7 +61,22 @@ def manifest_mistakes(
                 "are listed, and the platform has no migration command; add `migrations` to the platform file",
             )
         )
-    return found
+    others = [one for known, one in manifests.items() if known != version]
+    return [*found, *(mistake for other in others for mistake in _overtaking_mistakes(manifest, other))]
+
+
+def _overtaking_mistakes(manifest: ReleaseManifest, other: ReleaseManifest) -> list[Mistake]:
+    """Return the migrations that would run before an older one, which waits until the other color is off."""
+    waiting = held(manifest.migrations, other.migrations)
+    known = {migration.id for migration in other.migrations}
+    return [
+        (
+            ("migrations", str(index), "id"),
+            f"comes after {waiting[0]}, which waits until the other color is off; leave this one to the next version",
+        )
+        for index, one in enumerate(manifest.migrations)
+        if waiting and one.backward_compatible and one.id > waiting[0] and one.id not in known
+    ]
 
 
 def build_mistakes(declared: Iterable[WantedService], *, folders: Iterable[str]) -> list[Mistake]:

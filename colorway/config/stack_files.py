@@ -322,8 +322,8 @@ def parse(  # noqa: PLR0913 - one for each kind of file
     lengths = length_mistakes(stack, [*declared, *inventory.networks])
     problems = [Problem(file=settings.name, message=message) for message in lengths]
     problems += settings.problems(room_mistakes(parsed.network.range, inventory, hosts=len(parsed.hosts)))
-    for version, manifest in manifests.items():
-        problems += releases[version].problems(manifest_mistakes(manifest, file, spec.definitions[version]))
+    for version in manifests:
+        problems += releases[version].problems(manifest_mistakes(version, manifests, file, spec.definitions[version]))
     together = [*clash_mistakes(declared), *member_mistakes(file, parsed.hosts)]
     problems += merged.problems([*together, *repository_mistakes(spec, files=files or {})])
     of_stores = kept_mistakes(parsed.stores, file, parsed.hosts)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from pulumi import automation as auto
 
 from colorway.config import stack_files
-from colorway.edits import refusals, sentence
+from colorway.config.pulumi_config import KEPT_BACK_VARIABLE
+from colorway.edits import due_migrations, refusals, sentence
 from colorway.engine import fencing
 from colorway.engine.claim import claimed
 from colorway.engine.ending import EngineError, explained
@@ -37,12 +41,15 @@ from colorway.machine.teardown import remove_leftovers, remove_orphans
 from colorway.outputs import PlatformOutputs, platform_outputs
 from colorway.spec import names
 from colorway.spec.platform_spec import PlatformSpec
+from colorway.spec.traffic import Color
 from colorway.swarm.connections import Login
 from colorway.swarm.services import Swarm
 from colorway.swarm.ssh import kept
 
 Say = Callable[[str], None]
 """Prints one line."""
+GONE_WITHIN = timedelta(seconds=60)
+"""How long after its services' grace a color that was removed may have tasks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,16 +201,28 @@ class Engine:
                 explained(log, failures, hint=hint, why_no_image=self.swarm.why_no_image),
             ):
                 replace = sorted(again.union(self._recover(stack, deployed, fenced=before)) - left_out)
-                self._runner.repeated(
-                    stack,
-                    log,
-                    lambda: stack.up(
-                        on_event=log,
-                        replace=replace or None,
-                        exclude=sorted(left_out) or None,
-                        continue_on_error=continue_on_error or None,
-                    ),
-                )
+
+                def run(replace: list[str]) -> None:
+                    self._runner.repeated(
+                        stack,
+                        log,
+                        lambda: stack.up(
+                            on_event=log,
+                            replace=replace or None,
+                            exclude=sorted(left_out) or None,
+                            continue_on_error=continue_on_error or None,
+                        ),
+                    )
+
+                if waiting := self._kept_back(deployed):
+                    # What is deleted is deleted last, and these wait for that.
+                    with _environment(KEPT_BACK_VARIABLE, " ".join(waiting)):
+                        run(replace)
+                    replace = []
+                if waiting := due_migrations(deployed.outputs, self._wanted):
+                    self.say(f"{', '.join(waiting)} runs once nothing is left of the color that it waited for")
+                    self._await_gone(waiting)
+                run(replace)
             if members:
                 # Now nothing is placed by name on a host that leaves, and what comes in its place is there.
                 members.after(anew, idle=idle)
@@ -332,6 +351,30 @@ class Engine:
     def _wanted(self) -> PlatformOutputs:
         return PlatformOutputs.model_validate(platform_outputs(self.spec, generation=""))
 
+    def _kept_back(self, deployed: Deployed) -> tuple[str, ...]:
+        """Return the migrations that run only after what goes off is gone; none where nothing goes off."""
+        was, wanted = deployed.outputs, self._wanted
+        if was is None or all(wanted.versions.of(color) for color in was.versions.on):
+            return ()
+        return due_migrations(was, wanted)
+
+    def _await_gone(self, migrations: Sequence[str]) -> None:
+        """Wait until no task is alive that could not live with some migrations.
+
+        Raises:
+            EngineError: one still is.
+        """
+        off = [color for color in Color if color not in self.spec.colors_on]
+        longest = max(service.stop_grace for service in self.spec.platform.colored.values())
+        until = time.monotonic() + (longest + GONE_WITHIN).total_seconds()
+        while alive := [task for color in off for task in self.swarm.alive_on(names.network(self.spec.stack, color))]:
+            if time.monotonic() > until:
+                told = f"{', '.join(migrations)} waits: {alive[0]}, of the color that is off, is still alive"
+                raise EngineError(
+                    told, hint=f"`colorway finish --stack {self.spec.stack}` goes on once its host is back or replaced."
+                )
+            time.sleep(1)
+
     def _refuse_illegal(self, deployed: Deployed, in_place: str | None) -> None:
         found = refusals(deployed.outputs, self._wanted)
         if not found:
@@ -342,6 +385,16 @@ class Engine:
         file = stack_files.stack_file(self.spec.stack)
         told = "\n".join(f"{file}: {reason}" for reason in found)
         raise ColorwayError(f"{told}\nThis needs more than one commit; --in-place REASON applies it all the same.")
+
+
+@contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    """Let the program, which runs in this process, find a variable."""
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        del os.environ[name]
 
 
 def _nothing(_line: str) -> None:

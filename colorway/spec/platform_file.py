@@ -116,6 +116,8 @@ class PlatformFile(StrictSpec):
         if value is not None and services is not None and services[value.service].is_shared:
             message = "is a shared service, which has no version; name the colored one whose image has the migrations"
             refuse([(("service",), message)])
+        if value is not None and services is not None:
+            refuse(_pool_mistakes(value, services[value.service], info))
         return value
 
     @field_validator("edge", mode="after")
@@ -226,6 +228,22 @@ def _data_store_mistakes(stores: Mapping[str, DataStoreSpec], info: ValidationIn
                 message = f"is no repository under the platform's `backups`; {hint(wanted, repositories)}"
                 found.append(((name, "backup", "repository"), message))
     return found
+
+
+def _pool_mistakes(command: MigrationCommand, service: ServiceSpec, info: ValidationInfo) -> list[Mistake]:
+    """Return the variables by which a migration asks a pool, where neither its locks nor its settings last."""
+    stores = info.data.get("data_stores") or {}
+    pools = [name for name, store in stores.items() if isinstance(store, PostgresqlSpec) and store.is_replicated]
+    env = {**service.env, **command.env}
+    asked = [(key, named_host(key, value.value) or "") for key, value in env.items()]
+    return [
+        (
+            ("env", key) if key in command.env else (),
+            f"asks the pool {named} by {key}, where no lock of a session lasts; name {names.direct(named)} in its env",
+        )
+        for key, named in asked
+        if named in pools
+    ]
 
 
 def _repository_mistakes(repositories: Mapping[str, RepositorySpec], info: ValidationInfo) -> list[Mistake]:

@@ -15,7 +15,7 @@ from colorway.spec.hosts import HostSpec, Role
 from colorway.spec.inventory import Inventory, take_inventory
 from colorway.spec.networks import store_slot
 from colorway.spec.platform_file import ImageSource, PlatformFile
-from colorway.spec.release import MigrationSpec, ReleaseManifest
+from colorway.spec.release import MigrationSpec, ReleaseManifest, held
 from colorway.spec.services import ServiceSpec
 from colorway.spec.stack import StackSettings
 from colorway.spec.stores import MariadbSpec, PostgresqlSpec, StoreMember, StoreSpec
@@ -52,6 +52,8 @@ class PlatformSpec(StrictSpec):
     """Digest of each folder under images/ (12 hex digits), for a platform with `images: local`."""
     answering_manager: str | None = None
     """Name of the manager that commands go to, where the first one does not answer."""
+    kept_back: tuple[str, ...] = ()
+    """Migrations that wait although the color that they waited for is off: its tasks are about to be removed."""
 
     @property
     def colors_on(self) -> tuple[Color, ...]:
@@ -209,6 +211,16 @@ class PlatformSpec(StrictSpec):
     def migrations(self, color: Color) -> tuple[MigrationSpec, ...]:
         """Return the migrations that a color needs, oldest first."""
         return self.manifest(color).migrations
+
+    @property
+    def held_migrations(self) -> dict[str, str]:
+        """The migrations that wait until the other color, which may not work after them, is off, with versions."""
+        found: dict[str, str] = {}
+        for color in self.colors_on:
+            others = self.migrations(color.other) if color.other in self.colors_on else None
+            known = [one.id for one in self.migrations(color) if one.id in self.kept_back]
+            found |= dict.fromkeys([*held(self.migrations(color), others), *known], self.version(color))
+        return found
 
     def colored(self, color: Color) -> dict[str, ServiceSpec]:
         """Return the services of a color by name, as its version says; while it is off, as the platform file does."""

@@ -30,6 +30,7 @@ POSTGRES_LIMITS = "    limits: {cpus: 2, memory: 512Mi}\n"
 BEFORE_MEMBERS = "    direct: {build: postgres}\n    pool: {build: postgres}\n"
 ETCD = "etcd: {build: postgres}\n"
 STORES = FILES[DEMO][FILES[DEMO].index("data-stores:\n") : FILES[DEMO].index("  cache:\n")]
+TO_MIGRATIONS = FILES[DEMO][FILES[DEMO].index("data-stores:\n") : FILES[DEMO].index("  command: [demo, migrate]")]
 DATABASE_HOSTS = "".join(
     f"    - {{name: {name}, address: {address}, roles: [database], host-key: {KEY}}}\n"
     for name, address in (("db1", "10.0.0.31"), ("db2", "10.0.0.32"))
@@ -116,6 +117,19 @@ def backup(name: str, old: str, new: str, *lines: Line) -> Case:
 
 
 CASES = (
+    Case(
+        "migrations through a pool",
+        DEMO,
+        TO_MIGRATIONS,
+        ETCD
+        + TO_MIGRATIONS.replace("  cache:\n", f"{BEFORE_MEMBERS}    members: 2\n  cache:\n")
+        + "  env: {DATABASE_HOST: postgres}\n",
+        Line(
+            "migrations.env.DATABASE_HOST: asks the pool postgres by DATABASE_HOST, where no lock of a session lasts; "
+            "name postgres-direct in its env",
+            at="env: {DATABASE_HOST",
+        ),
+    ),
     backup(
         "backup of one member",
         "    members: 2\n    direct: {build: haproxy}\n    pool: {build: pgbouncer}\n",

@@ -30,6 +30,8 @@ class Bucket:
     """Server and port."""
     certificate: str
     """Certificate of the server, which has signed it itself; PEM."""
+    refuses: bool = False
+    """Whether whoever asks is told no, as when a key was withdrawn."""
 
     def objects(self, prefix: str = "") -> list[str]:
         """Return the names that begin with a text, sorted as S3 does."""
@@ -55,6 +57,15 @@ class Bucket:
         self.path(name).write_bytes(was[:middle] + bytes([was[middle] ^ 1]) + was[middle + 1 :])
         yield
         self.path(name).write_bytes(was)
+
+    @contextmanager
+    def refusing(self) -> Iterator[None]:
+        """Tell everybody no, for as long as this lasts."""
+        self.refuses = True
+        try:
+            yield
+        finally:
+            self.refuses = False
 
     @contextmanager
     def without(self, name: str) -> Iterator[None]:
@@ -107,7 +118,8 @@ class _Handler(BaseHTTPRequestHandler):
         content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         url = urlsplit(self.path)
         # Whose signature it is does not matter here; that there is one does.
-        if not self.headers.get("Authorization", "").startswith("AWS4-HMAC-SHA256 "):
+        is_signed = self.headers.get("Authorization", "").startswith("AWS4-HMAC-SHA256 ")
+        if self.bucket.refuses or not is_signed:
             self._answer(HTTPStatus.FORBIDDEN, b"<Error><Code>AccessDenied</Code></Error>")
             return None
         name = unquote(url.path).removeprefix(f"/{BUCKET}").lstrip("/")
