@@ -61,6 +61,13 @@ class ServiceOutputs(_Outputs):
     calls: tuple[str, ...] = ()
     """Shared services that its environment names."""
 
+    def changed_since(self, before: ServiceOutputs) -> list[str]:
+        """Return the keys that differ from what it was; of one that an older program described, nothing is known."""
+        if not before.definition:
+            return []
+        keys = sorted(before.definition.keys() | self.definition.keys())
+        return [key for key in keys if before.definition.get(key) != self.definition.get(key)]
+
 
 class LoadBalancerOutputs(_Outputs):
     """One load balancer."""
@@ -140,6 +147,10 @@ class PlatformOutputs(_Outputs):
     """Its hosts; none = it was applied by a program that did not say."""
     held: dict[str, str] = Field(default_factory=dict)
     """Migrations that wait until the other color is off, each with the version that brings it."""
+
+    def of(self, color: Color | None) -> dict[str, ServiceOutputs]:
+        """Return the services of a color, or of none, by the name that files give them."""
+        return {service.logical: service for service in self.services if service.color is color}
 
     @property
     def installed(self) -> Installed:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from colorway.edits import due_migrations, refusals, sentence
+from colorway.edits.refusals import due_migrations, refusals
+from colorway.edits.words import sentence
 from colorway.outputs import PlatformOutputs, platform_outputs
 from tests.support.specs import MAIL, REMOTE_HOSTS, demo_spec, small_spec
 from tests.support.stores import backed_up_spec

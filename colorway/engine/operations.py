@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 from pulumi import automation as auto
 
 from colorway.config import stack_files
-from colorway.config.pulumi_config import KEPT_BACK_VARIABLE
-from colorway.edits import due_migrations, refusals, sentence
+from colorway.edits.refusals import due_migrations, refusals
+from colorway.edits.words import sentence
 from colorway.engine import fencing
 from colorway.engine.claim import claimed
 from colorway.engine.ending import EngineError, explained
 from colorway.engine.events import Change, EventLog
 from colorway.engine.plugins import PluginChoice
 from colorway.engine.recover import host_of_apply, plan_recovery
-from colorway.engine.runner import Runner
+from colorway.engine.runner import Runner, await_gone, kept_back
 from colorway.engine.stack import (
     Stack,
     engine_environment,
@@ -41,15 +38,12 @@ from colorway.machine.teardown import remove_leftovers, remove_orphans
 from colorway.outputs import PlatformOutputs, platform_outputs
 from colorway.spec import names
 from colorway.spec.platform_spec import PlatformSpec
-from colorway.spec.traffic import Color
 from colorway.swarm.connections import Login
 from colorway.swarm.services import Swarm
 from colorway.swarm.ssh import kept
 
 Say = Callable[[str], None]
 """Prints one line."""
-GONE_WITHIN = timedelta(seconds=60)
-"""How long after its services' grace a color that was removed may have tasks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,12 +210,12 @@ class Engine:
 
                 if waiting := self._kept_back(deployed):
                     # What is deleted is deleted last, and these wait for that.
-                    with _environment(KEPT_BACK_VARIABLE, " ".join(waiting)):
+                    with kept_back(waiting):
                         run(replace)
                     replace = []
                 if waiting := due_migrations(deployed.outputs, self._wanted):
                     self.say(f"{', '.join(waiting)} runs once nothing is left of the color that it waited for")
-                    self._await_gone(waiting)
+                    await_gone(self.spec, self.swarm, migrations=waiting)
                 run(replace)
             if members:
                 # Now nothing is placed by name on a host that leaves, and what comes in its place is there.
@@ -358,23 +352,6 @@ class Engine:
             return ()
         return due_migrations(was, wanted)
 
-    def _await_gone(self, migrations: Sequence[str]) -> None:
-        """Wait until no task is alive that could not live with some migrations.
-
-        Raises:
-            EngineError: one still is.
-        """
-        off = [color for color in Color if color not in self.spec.colors_on]
-        longest = max(service.stop_grace for service in self.spec.platform.colored.values())
-        until = time.monotonic() + (longest + GONE_WITHIN).total_seconds()
-        while alive := [task for color in off for task in self.swarm.alive_on(names.network(self.spec.stack, color))]:
-            if time.monotonic() > until:
-                told = f"{', '.join(migrations)} waits: {alive[0]}, of the color that is off, is still alive"
-                raise EngineError(
-                    told, hint=f"`colorway finish --stack {self.spec.stack}` goes on once its host is back or replaced."
-                )
-            time.sleep(1)
-
     def _refuse_illegal(self, deployed: Deployed, in_place: str | None) -> None:
         found = refusals(deployed.outputs, self._wanted)
         if not found:
@@ -385,16 +362,6 @@ class Engine:
         file = stack_files.stack_file(self.spec.stack)
         told = "\n".join(f"{file}: {reason}" for reason in found)
         raise ColorwayError(f"{told}\nThis needs more than one commit; --in-place REASON applies it all the same.")
-
-
-@contextmanager
-def _environment(name: str, value: str) -> Iterator[None]:
-    """Let the program, which runs in this process, find a variable."""
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        del os.environ[name]
 
 
 def _nothing(_line: str) -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from colorway.edits import due_migrations
+from colorway.edits.refusals import due_migrations
 from colorway.engine.watch import FailingTask
 from colorway.outputs import PlatformOutputs, platform_outputs
 from colorway.spec import names
