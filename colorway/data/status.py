@@ -47,6 +47,8 @@ class StoreStatus:
 
     rows: tuple[Row, ...]
     wrong: tuple[Wrong, ...]
+    notes: tuple[str, ...] = ()
+    """What is well, and may be left out of the files."""
 
 
 def status(spec: PlatformSpec, *, ask: Ask) -> StoreStatus:
@@ -62,6 +64,7 @@ def status(spec: PlatformSpec, *, ask: Ask) -> StoreStatus:
         )
     rows: list[Row] = []
     wrong: list[Wrong] = []
+    notes: list[str] = []
     for name, store in spec.replicated_databases.items():
         found = cluster(spec, name, ask=ask)
         try:
@@ -71,6 +74,8 @@ def status(spec: PlatformSpec, *, ask: Ask) -> StoreStatus:
             rows += [Row(store=name, host=host.name, part="?", state="does not answer") for host in found.hosts]
             continue
         rows += [_row(name, member) for member in members]
+        if store.source is not None and members[0].part is Part.LEADER:
+            notes.append(f"{name}: has its data; `from` says nothing any more, and may be left out")
         missing = [host for host in found.hosts if host.name not in {one.host for one in members}]
         rows += [Row(store=name, host=host.name, part="", state="is not there") for host in missing]
         wrong += problems(members, missing=missing, store=name, stack=spec.stack, durability=store.durability)
@@ -83,7 +88,7 @@ def status(spec: PlatformSpec, *, ask: Ask) -> StoreStatus:
         etcd, silent = _etcd(spec, ask=ask)
         rows += etcd
         wrong += _quorum(silent, of=len(etcd), stack=spec.stack)
-    return StoreStatus(rows=tuple(rows), wrong=tuple(wrong))
+    return StoreStatus(rows=tuple(rows), wrong=tuple(wrong), notes=tuple(notes))
 
 
 def problems(

@@ -190,7 +190,8 @@ def _stores(spec: PlatformSpec) -> Iterator[Wanted]:
                 peers_needed=store.members_needed,
                 is_protected=spec.is_guarded,
             )
-            yield WantedVolume(name=names.volume(spec.stack, member.volume), host=member.host)
+            if member.adopted is None:
+                yield WantedVolume(name=names.volume(spec.stack, member.volume), host=member.host)
 
 
 def _host_ports(spec: PlatformSpec, name: str, *, watches: bool) -> tuple[int, ...]:

@@ -17,6 +17,7 @@ from components.database.authority import CA_PATH, MEMBER, Authority
 from components.database.backups import Backups, Repository
 from components.database.member import ALIVE, StoreProgram, entry_service, member_service
 from components.database.postgresql import CAPABILITIES
+from components.database.sources import Source
 from components.entry import ENTRY_COMMAND, entry_script, mounted_config
 from components.remote import HostScript
 from components.swarm_service import SwarmService
@@ -27,6 +28,8 @@ POOL_CONFIG = "/colorway-pgbouncer.ini"
 PORT = 5432
 FIRST_LEADER = timedelta(minutes=5)
 """How long a first member may take to lead; a recovery after a loss of power reads its whole log."""
+FIRST_COPY = timedelta(hours=6)
+"""How long it may take where it begins by a copy of data that exists."""
 
 
 class ReplicatedDatabase(pulumi.ComponentResource):
@@ -48,13 +51,15 @@ class ReplicatedDatabase(pulumi.ComponentResource):
         password_file: MountedFile,
         authority: Authority,
         repository: Repository | None,
+        source: Source | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("colorway:data:ReplicatedDatabase", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         begins = entry_script(name, entry("patroni"), stack=spec.stack, parent=self)
         before: list[pulumi.Resource] = []
-        for member in spec.members(name):
+        for number, member in enumerate(spec.members(name)):
+            from_there = source if number == 0 else None
             own = mounted_config(
                 f"{member.name}-patroni",
                 replication.patroni(spec, name, member),
@@ -68,13 +73,27 @@ class ReplicatedDatabase(pulumi.ComponentResource):
                     spec,
                     store=store,
                     program=_program(
-                        spec, name, address=str(member.host.address), env=repository.env if repository else {}
+                        spec,
+                        name,
+                        address=str(member.host.address),
+                        env={**(repository.env if repository else {}), **(from_there.env if from_there else {})},
                     ),
                     member=member,
+                    more=from_there.mounts if from_there else (),
                 ),
                 networks=[HOST_NETWORK],
-                secrets=[authority.members[member.host.name], *(repository.files if repository else ())],
-                configs=[begins, own, authority.ca, *(repository.configs if repository else ())],
+                secrets=[
+                    authority.members[member.host.name],
+                    *(repository.files if repository else ()),
+                    *(from_there.files if from_there else ()),
+                ],
+                configs=[
+                    begins,
+                    own,
+                    authority.ca,
+                    *(repository.configs if repository else ()),
+                    *(from_there.configs if from_there else ()),
+                ],
                 opts=pulumi.ResourceOptions(parent=self, depends_on=before, protect=spec.is_guarded or None),
             )
             before = [service]
@@ -184,7 +203,7 @@ def _settled(
         members[0].host,
         script=script("settle-store"),
         arguments=[
-            str(int(FIRST_LEADER.total_seconds())),
+            str(int((FIRST_COPY if store.source else FIRST_LEADER).total_seconds())),
             names.service(spec.stack, members[0].name),
             store_script("postgresql-settings"),
             replication.CONFIG,
