@@ -17,7 +17,8 @@ give() {
   made=$(cat "$from/PG_VERSION") has=$(postgres --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
   [ "$made" = "$has" ] || refuse "the cluster that $COLORWAY_STORE begins from was made by PostgreSQL $made and this image has $has: take an image of $made, or bring a dump"
   state=$(LC_ALL=C pg_controldata "$from" | sed -n 's/^Database cluster state: *//p')
-  [ "$state" = "shut down" ] && [ ! -e "$from/postmaster.pid" ] || refuse "the cluster that $COLORWAY_STORE begins from is \"$state\"${state:+, }and a copy of it would not be whole: end its server well (docker stop), this one begins again by itself"
+  [ ! -e "$from/postmaster.pid" ] || state="in use, or its server was killed"
+  [ "$state" = "shut down" ] || refuse "the cluster that $COLORWAY_STORE begins from is $state, and a copy of it would not be whole: end its server well (docker stop), this one begins again by itself"
   [ -z "$(ls -A "$from/pg_tblspc")" ] && [ ! -L "$from/pg_wal" ] || refuse "the cluster that $COLORWAY_STORE begins from has files outside of its volume (pg_tblspc or pg_wal): bring a dump"
   exec tar -C "$from" -c .
 }

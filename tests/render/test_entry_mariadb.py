@@ -112,6 +112,13 @@ def served(run: subprocess.CompletedProcess[str]) -> str:
     return line.partition("--datadir=")[2].partition(" ")[0]
 
 
+def test_a_volume_that_is_to_be_adopted_is_no_place_for_new_data(host):
+    run = host.start(COLORWAY_ADOPTS="shop_db")
+    assert run.returncode == 1
+    assert "the volume shop_db holds no data of MariaDB: look for its name" in run.stderr
+    assert [path.name for path in host.volume.iterdir()] == ["colorway.lock"]
+
+
 def test_an_empty_volume_becomes_data_in_one_step(host):
     run = host.start()
     assert served(run) == str(host.data), run.stderr
