@@ -395,6 +395,14 @@ NO_START = (
             {"redis": {"kind": "valkey"}},
             [f"the data store redis changes its kind, and its volume has another program's data; {OF_ANOTHER_NAME}"],
         ),
+        (
+            {},
+            {"postgres": {"from": {"volume": "old_pgdata"}}},
+            [
+                "the data store postgres changes its `from`, and would be served from another volume than now; "
+                f"{OF_ANOTHER_NAME}"
+            ],
+        ),
         ({}, {"postgres": {"database": "other"}}, [f"the data store postgres changes its database, {NO_START}"]),
         ({}, {"postgres": {"user": "other"}}, [f"the data store postgres changes its user, {NO_START}"]),
         (

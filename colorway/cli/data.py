@@ -36,6 +36,7 @@ To = Annotated[
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and what it costs; change nothing.")]
 Promoted = Annotated[str, typer.Option("--to", help="Host of the member that becomes the primary.", show_default=False)]
+Dump = Annotated[Path, typer.Option(help="File of this machine.", show_default=False)]
 AcceptLoss = Annotated[bool, typer.Option("--accept-loss", help="Do it though commits that were acknowledged may go.")]
 Point = Annotated[
     str,
@@ -82,6 +83,8 @@ class Commands:
             for number, one in enumerate(found.wrong):
                 self._say(f"{'also ' if number else ''}wrong: {one.what}")
                 self._say(runnable(f"helps: {one.helps}"))
+            for note in found.notes:
+                self._say(note)
         if found.wrong:
             raise typer.Exit(1)
 
@@ -130,6 +133,20 @@ class Commands:
         )
         if code:
             raise typer.Exit(1)
+
+    def load(self, stack: Stack, store: Store, *, dump: Dump, dry_run: DryRun = False) -> None:
+        """Load a dump into the empty database of a data store, as its user: SQL, or what `pg_dump -Fc` wrote."""
+        from colorway.data.load import Load  # noqa: PLC0415 - what only this command needs
+
+        spec = self._read(stack)
+        Load(
+            spec=spec,
+            store=store,
+            ask=_ask,
+            feed=lambda host, *words, **file: _inside(host).fed(*words, **file),
+            hold=lambda reason: self._hold(spec, reason),
+            say=self._say,
+        ).run(dump, dry=dry_run)
 
     def promote(
         self, stack: Stack, store: Store, *, to: Promoted, accept_loss: AcceptLoss = False, dry_run: DryRun = False
@@ -273,6 +290,7 @@ def register(  # noqa: PLR0913 - what its commands need
         commands.verify_backup,
         commands.restore,
         commands.forget,
+        commands.load,
     ):
         group.command()(command)
     app.add_typer(group, name="data")

@@ -51,6 +51,8 @@ class StoreStatus:
     wrong: tuple[Wrong, ...]
     beside: tuple[str, ...] = ()
     """Generations of stores that are there beside the live ones, each in a sentence with what removes it."""
+    notes: tuple[str, ...] = ()
+    """What is well, and may be left out of the files."""
 
 
 def status(spec: PlatformSpec, *, ask: Ask, others: Callable[[str], Others] = lambda _: {}) -> StoreStatus:
@@ -71,6 +73,7 @@ def status(spec: PlatformSpec, *, ask: Ask, others: Callable[[str], Others] = la
         )
     rows: list[Row] = []
     wrong: list[Wrong] = []
+    notes: list[str] = []
     for name, store in spec.replicated_databases.items():
         found = cluster(spec, name, ask=ask)
         try:
@@ -81,6 +84,8 @@ def status(spec: PlatformSpec, *, ask: Ask, others: Callable[[str], Others] = la
             rows += [Row(store=name, host=host.name, part="?", state="does not answer") for host in found.hosts]
             continue
         rows += [_row(name, member) for member in members]
+        if store.source is not None and members[0].part is Part.LEADER:
+            notes.append(f"{name}: has its data; `from` says nothing any more, and may be left out")
         missing = [host for host in found.hosts if host.name not in {one.host for one in members}]
         rows += [Row(store=name, host=host.name, part="", state="is not there") for host in missing]
         wrong += problems(members, missing=missing, store=name, stack=spec.stack, durability=store.durability)
@@ -94,7 +99,7 @@ def status(spec: PlatformSpec, *, ask: Ask, others: Callable[[str], Others] = la
         rows += etcd
         wrong += _quorum(silent, of=len(etcd), stack=spec.stack)
     beside = [line for name in spec.replicated_databases for line in _beside(spec, name, others)]
-    return StoreStatus(rows=tuple(rows), wrong=tuple(wrong), beside=tuple(beside))
+    return StoreStatus(rows=tuple(rows), wrong=tuple(wrong), beside=tuple(beside), notes=tuple(notes))
 
 
 def _beside(spec: PlatformSpec, store: str, others: Callable[[str], Others]) -> Iterator[str]:

@@ -150,6 +150,9 @@ def _stores_of_other_data(installed: PlatformOutputs, wanted: PlatformOutputs) -
                     f"the data store {name} changes its {key}, which is made on an empty volume only, so "
                     "that it would not start; put it back, or make the new one by hand and say --in-place"
                 )
+        # Of several members `from` is only how the first cluster begins; with one it is the volume.
+        if "from" in keys and service.logical == service.store:
+            yield f"the data store {name} changes its `from`, and would be served from another volume than now; {add}"
         # What is the default is not in a definition, and that is a queue.
         if "use" in keys and "use" in service.definition:
             yield f"the data store {name} becomes a cache, and what is queued in it is gone; {add}"

@@ -11,11 +11,14 @@ from colorway.spec.fields import whole_seconds
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stores import PostgresqlSpec
 from colorway.spec.stores.backups import BackupSpec, RepositorySpec, VerifySpec, beat
+from colorway.spec.stores.sources import SourceSpec
 
 CONFIG_FILE = "colorway-pgbackrest.conf"
 """Where the repository is and what opens it, below /run/secrets."""
 CA_PATH = "/colorway-repository-ca.pem"
 """Where a task finds the certificate of a private server's authority."""
+FROM_CA_PATH = "/colorway-from-ca.pem"
+"""Where a task finds that of a repository of somebody else's."""
 SCRATCH = "/scratch"
 """Where the proof finds its volume; no image has it."""
 PROOF = f"{SCRATCH}/proof.json"
@@ -51,23 +54,48 @@ def configuration(spec: PlatformSpec, name: str, *, wanted: BackupSpec, secrets:
     Raises:
         ValueError: a secret has several lines, or begins or ends with a space, which that file cannot say.
     """
+    place = repository(spec, name)
+    return _opening(
+        place,
+        secrets,
+        stanzas=_generations(spec, name),
+        path=f"{place.path}/{spec.stack}",
+        ca=CA_PATH,
+        days=wanted.days,
+        port=spec.store_ports(name).main,
+    )
+
+
+def source_configuration(place: RepositorySpec, source: SourceSpec, *, secrets: Mapping[str, str]) -> str:
+    """Return pgBackRest's file for a repository of somebody else's, which a store begins from; it is secret.
+
+    Args:
+        place: What opens it.
+        source: Where in it they are.
+        secrets: Texts of the repository's `key`, `secret`, and `passphrase` where it has one.
+
+    Raises:
+        ValueError: as for `configuration`.
+    """
+    return _opening(place, secrets, stanzas=[source.stanza], path=source.path, ca=FROM_CA_PATH, days=None, port=None)
+
+
+def _opening(place: RepositorySpec, secrets: Mapping[str, str], *, ca: str, **more: object) -> str:
     for what, text in secrets.items():
         if text != text.strip() or not text.isprintable() or not text:
             raise ValueError(f"the {what} must be one line of text without spaces around it")
-    place = repository(spec, name)
     return fill_in(
         "stores/pgbackrest.conf.j2",
-        stanzas=_generations(spec, name),
         endpoint=place.endpoint,
         bucket=place.bucket,
         region=place.region,
         path_style=place.path_style,
-        path=f"{place.path}/{spec.stack}",
-        ca=CA_PATH if place.ca else None,
-        **secrets,
-        days=wanted.days,
+        ca=ca if place.ca else None,
+        key=secrets["key"],
+        secret=secrets["secret"],
+        passphrase=secrets.get("passphrase"),
         data=replication.PGDATA,
-        port=spec.store_ports(name).main,
+        **more,
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+from dataclasses import dataclass
 from typing import Any
 
 from colorway.render.templates import fill_in
@@ -12,6 +14,8 @@ from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stores import PostgresqlSpec, StoreMember
 from colorway.spec.stores.generations import is_time
 from colorway.spec.stores.replication import Durability, PoolSpec, etcd_ports
+from colorway.spec.stores.sources import SourceSpec
+from colorway.spec.task.mounts import SECRETS_FOLDER
 
 CA_PATH = "/colorway-ca.pem"
 """Where a member finds the certificate of the stack's own authority."""
@@ -29,6 +33,13 @@ SOCKETS = "/tmp/postgresql"  # noqa: S108 - a container's own
 """Where a member's superuser comes in."""
 TLS = "/dev/shm/colorway"  # noqa: S108 - memory of a container's own
 """Where a member's certificate and private key are; the key is its user's own, as PostgreSQL wants it."""
+FROM = "/colorway-from"
+"""Where the first member finds a volume of somebody else's, which it begins from."""
+FROM_SCRIPT = "/colorway-from.sh"
+"""Where it finds `templates/stores/postgresql-from.sh`."""
+FROM_FILE = "colorway-from.conf"
+"""What opens a repository of somebody else's, below /run/secrets."""
+FROM_CONFIG = f"{SECRETS_FOLDER}{FROM_FILE}"
 PUSH = "pgbackrest archive-push %p"
 """How a member archives. It waits for the repository: what is not there yet stays on the volume, however long."""
 GET = 'pgbackrest archive-get %f "%p"'
@@ -68,6 +79,19 @@ INTERNAL = ("postgres", "replicator", "rewinder")
 """Roles that members come in as, by their certificates; they have no passwords."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Beginning:
+    """How a store's first cluster begins from data that exists; see `templates/stores/postgresql-from.sh`."""
+
+    script: str
+    arguments: str
+    """Of that script, as a shell reads them."""
+    time: str | None = None
+    """The last time that counts; none = the newest."""
+    restore_command: str | None = None
+    """How changes after the backup are read; none = there is no backup."""
+
+
 def first_settings() -> dict[str, Any]:
     """Return what a cluster begins with, before anybody tells it more: enough for its members to find each other."""
     return {
@@ -104,10 +128,29 @@ def settings(store: PostgresqlSpec) -> str:
     return json.dumps(found, sort_keys=True)
 
 
+def beginning(source: SourceSpec) -> Beginning:
+    """Return how a store's first cluster begins from what it names."""
+    if source.repository is None:
+        return Beginning(script=FROM_SCRIPT, arguments="volume")
+    words = ["repository", str(source.stanza), *([source.time] if source.time else [])]
+    reads = f"pgbackrest --config={FROM_CONFIG} --stanza={source.stanza}"
+    return Beginning(
+        script=FROM_SCRIPT,
+        arguments=shlex.join(words),
+        time=source.time,
+        restore_command=f'{reads} archive-get %f "%p"',
+    )
+
+
 def patroni(spec: PlatformSpec, name: str, member: StoreMember) -> str:
-    """Return the file of a member's Patroni; a later generation of a store begins from a point of an earlier one."""
+    """Return the file of a member's Patroni; a later generation of a store begins from a point of an earlier one.
+
+    The first one begins from what the store says, or empty. Where that is data which exists, the first member alone may
+    begin: another one would make an empty cluster while it fails.
+    """
+    begins, store = spec.kept(name).begins_from, spec.replicated_databases[name]
+    source = beginning(store.source) if store.source and begins is None else None
     ports, etcd = spec.store_ports(name), etcd_ports(spec.settings.network.host_ports)
-    begins = spec.kept(name).begins_from
     return fill_in(
         "stores/patroni.yml.j2",
         store=name,
@@ -125,6 +168,8 @@ def patroni(spec: PlatformSpec, name: str, member: StoreMember) -> str:
         earlier=names.generation(name, begins.generation) if begins else None,
         target="time" if begins and is_time(begins.to) else "name",
         script=POINT,
+        source=source,
+        is_first=source is None or member == spec.members(name)[0],
     )
 
 

@@ -196,7 +196,8 @@ def _stores(spec: PlatformSpec) -> Iterator[Wanted]:
                 peers_needed=store.members_needed,
                 is_protected=spec.is_guarded,
             )
-            yield WantedVolume(name=names.volume(spec.stack, member.volume), host=member.host)
+            if member.adopted is None:
+                yield WantedVolume(name=names.volume(spec.stack, member.volume), host=member.host)
         for number in range(FIRST, spec.kept(name).generation):
             for host in (member.host for member in members):
                 yield WantedVolume(name=names.generation_volume(spec.stack, name, host.name, number), host=host)

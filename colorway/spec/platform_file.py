@@ -222,11 +222,27 @@ def _data_store_mistakes(stores: Mapping[str, DataStoreSpec], info: ValidationIn
             cure = "has several members, and no `etcd` knows which of them leads; add it beside the data stores"
             found.append(((name, "members"), f"{cure}, for example etcd: {{build: etcd}}"))
         repositories = info.data.get("backups")
-        if isinstance(store, PostgresqlSpec) and store.backup and repositories is not None:
-            wanted = store.backup.repository
-            if wanted not in repositories:
-                message = f"is no repository under the platform's `backups`; {hint(wanted, repositories)}"
-                found.append(((name, "backup", "repository"), message))
+        if isinstance(store, PostgresqlSpec) and repositories is not None:
+            found += [((name, *path), message) for path, message in _place_mistakes(store, repositories)]
+    return found
+
+
+def _place_mistakes(store: PostgresqlSpec, repositories: Mapping[str, RepositorySpec]) -> list[Mistake]:
+    """Return the repositories that a store names and the platform has not, or that are not for what it wants."""
+    named = {
+        ("backup", "repository"): store.backup.repository if store.backup else None,
+        ("from", "repository"): store.source.repository if store.source else None,
+    }
+    found: list[Mistake] = [
+        (path, f"is no repository under the platform's `backups`; {hint(wanted, repositories)}")
+        for path, wanted in named.items()
+        if wanted is not None and wanted not in repositories
+    ]
+    ours = repositories.get(store.backup.repository) if store.backup else None
+    if ours is not None and ours.passphrase is None:
+        found.append(
+            (("backup", "repository"), "has no passphrase, and what is kept there is encrypted; name its secret")
+        )
     return found
 
 

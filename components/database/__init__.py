@@ -18,6 +18,7 @@ from components.database.promotion import ReplicatedMariadb
 from components.database.redis import Cache
 from components.database.replication import Replication
 from components.database.sentinel import ReplicatedQueue
+from components.database.sources import Source
 from components.secrets import Secrets
 
 STORES: Mapping[str, Callable[..., pulumi.ComponentResource]] = {
@@ -49,6 +50,11 @@ def data_store(
                 if store.backup
                 else None
             )
+            source = (
+                Source(f"{name}-source", spec, source=store.source, store=name, texts=secrets.texts, opts=opts)
+                if store.source
+                else None
+            )
             return ReplicatedDatabase(
                 name,
                 spec,
@@ -58,6 +64,7 @@ def data_store(
                 password_file=secrets.files[store.password],
                 authority=replication.authority,
                 repository=repository,
+                source=source,
                 opts=then,
             )
         if isinstance(store, MariadbSpec):

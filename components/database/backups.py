@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 import pulumi
@@ -49,7 +49,7 @@ class Repository(pulumi.ComponentResource):
     ) -> None:
         super().__init__("colorway:data:Repository", name, None, opts)
         place = backups.repository(spec, store)
-        words = {"key": texts[place.key], "secret": texts[place.secret], "passphrase": texts[place.passphrase]}
+        words = {"key": texts[place.key], "secret": texts[place.secret], "passphrase": texts[place.passphrase or ""]}
         secret = docker.Secret(
             f"{name}-configuration",
             data=pulumi.Output.all(**words).apply(lambda told: _encoded(spec, store, told)),
@@ -137,12 +137,23 @@ def _encoded(spec: PlatformSpec, store: str, told: Mapping[str, str]) -> str:
     wanted = spec.backed_up[store].backup
     if wanted is None:
         raise ValueError("the spec is not one that the checks let through")
+    return encoded(
+        lambda: backups.configuration(spec, store, wanted=wanted, secrets=told), spec.stack, wanted.repository
+    )
+
+
+def encoded(text: Callable[[], str], stack: str, repository: str) -> str:
+    """Return the file that opens a repository, as Swarm takes a secret.
+
+    Raises:
+        pulumi.RunError: one of the repository's secrets is not one that the file can say.
+    """
     try:
-        text = backups.configuration(spec, store, wanted=wanted, secrets=told)
+        told = text()
     except ValueError as error:
-        where = f"Pulumi.{spec.stack}.yaml: a secret of the repository {wanted.repository}"
+        where = f"Pulumi.{stack}.yaml: a secret of the repository {repository}"
         raise pulumi.RunError(f"{where}: {error}; set it again with pulumi config set --secret") from None
-    return base64.b64encode(text.encode()).decode()
+    return base64.b64encode(told.encode()).decode()
 
 
 def _as_member(spec: PlatformSpec, store: str, *, host: HostSpec) -> dict[str, str]:

@@ -11,7 +11,7 @@ from colorway.render.templates import entry
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stores import MariadbSpec
 from colorway.spec.task.health import HealthSpec
-from components.database.member import StoreProgram, run_members
+from components.database.member import StoreProgram, adopting, run_members
 from components.entry import ENTRY_COMMAND, entry_script
 from components.swarm_spec import MountedFile
 
@@ -78,6 +78,7 @@ def _program(store: MariadbSpec) -> StoreProgram:
             "MARIADB_USER": store.user,
             "MARIADB_PASSWORD_FILE": store.password_file,
             "MARIADB_DATA": f"{DATA}/data",
+            **adopting(store),
         },
         capabilities=CAPABILITIES,
         read_only=False,

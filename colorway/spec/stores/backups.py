@@ -62,7 +62,7 @@ Query = Annotated[
 
 
 class RepositorySpec(StrictSpec):
-    """A bucket that speaks S3, where pgBackRest keeps backups; what is in it is encrypted by a passphrase of ours.
+    """A bucket that speaks S3, where pgBackRest keeps backups; what we keep in it is encrypted by a passphrase of ours.
 
     Each stack has a folder of its own in it, and so does each of its stores.
     """
@@ -85,14 +85,17 @@ class RepositorySpec(StrictSpec):
     """Name of the secret that holds the access key's name."""
     secret: SecretName
     """Name of the secret that holds the access key."""
-    passphrase: SecretName
-    """Name of the secret that encrypts what is kept; without it no backup can be read, so keep it elsewhere, too."""
+    passphrase: SecretName | None = None
+    """Name of the secret that encrypts what is kept; without it no backup can be read, so keep it elsewhere, too.
+
+    None = what is there is not encrypted: of somebody else's, which a store begins from.
+    """
 
     @property
     def named_secrets(self) -> tuple[NamedSecret, ...]:
         """The secrets that open it."""
         named = {"key": self.key, "secret": self.secret, "passphrase": self.passphrase}
-        return tuple(NamedSecret(path=(key,), name=name) for key, name in named.items())
+        return tuple(NamedSecret(path=(key,), name=name) for key, name in named.items() if name is not None)
 
 
 class BackupSpec(StrictSpec):

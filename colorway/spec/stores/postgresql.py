@@ -16,6 +16,7 @@ from colorway.spec.stores.backups import BackupSpec, VerifySpec
 from colorway.spec.stores.base import StoreMember, one_on_each
 from colorway.spec.stores.database import POSTGRESQL, DatabaseSpec, ServerFacts
 from colorway.spec.stores.replication import DirectSpec, Durability, HelperSpec, Members, PoolSpec
+from colorway.spec.stores.sources import SourceSpec
 
 STRICT_MEMBERS = 3
 """One may be lost, and a commit still finds another one's disk."""
@@ -83,6 +84,13 @@ class PostgresqlSpec(DatabaseSpec):
     """When it is backed up, and where; none = it is not."""
     verify: VerifySpec | None = None
     """How its backups are proven."""
+    source: SourceSpec | None = Field(default=None, alias="from")
+    """Data that exists, which it begins from; none = it begins empty."""
+
+    @property
+    @override
+    def adopts(self) -> str | None:
+        return self.source.volume if self.source is not None and not self.is_replicated else None
 
     @property
     @override
@@ -125,6 +133,9 @@ class PostgresqlSpec(DatabaseSpec):
             message = f"is strict, and with {self.members} members the loss of one would end all writes; have three, or"
             found.append((("durability",), f"{message} write synchronous"))
         found += self._backup_mistakes()
+        if self.source is not None and self.source.repository is not None and not self.is_replicated:
+            cure = "have members: 2, or restore it into a volume and name that"
+            found.append((("from", "repository"), f"is for stores with several members; {cure}"))
         refuse(found)
         return self
 
