@@ -157,12 +157,12 @@ def test_only_a_mariadb_with_two_members_is_promoted():
 def test_no_migration_runs_before_both_have_every_commit(db1, db2):
     world = World(db1=db1, db2=db2)
     with pytest.raises(ClosedError, match="db1 takes no writes, or db2 does not have them"):
-        Gate(spec=world.spec, ask=world.ask).make(version="2.0.0")
+        Gate(spec=world.spec, ask=world.ask).make(point="release-2.0.0")
 
 
 def test_a_migration_runs_where_both_have_every_commit():
     world = World(db1=PRIMARY, db2=REPLICA)
-    assert Gate(spec=world.spec, ask=world.ask).make(version="2.0.0") == "orders is on db1 and db2"
+    assert Gate(spec=world.spec, ask=world.ask).make(point="release-2.0.0") == "orders is on db1 and db2"
 
 
 PROMOTE = "colorway data promote lab orders --to"
