@@ -30,8 +30,7 @@ chown -R postgres:postgres "$COLORWAY_TLS"
 # Whose lock it was is dead: the number in this file may be anybody's here.
 rm -f "$PGDATA/postmaster.pid"
 if [ -n "${COLORWAY_FROM:-}" ]; then
-  rm -f "$COLORWAY_SOCKETS/from"
-  mkfifo -m 600 "$COLORWAY_SOCKETS/from"
+  [ -p "$COLORWAY_SOCKETS/from" ] || mkfifo -m 600 "$COLORWAY_SOCKETS/from"
   chown postgres:postgres "$COLORWAY_SOCKETS/from"
   /bin/sh "$COLORWAY_FROM_SCRIPT" give 9>&- &
 fi

@@ -128,9 +128,9 @@ def test_no_entry_script_deletes_what_it_did_not_make(path):
             """rm -f "$sockets/waits" "$sockets/begin" "$sockets/made" "$sockets/copy\"""",
         ],
         "postgresql": [
+            """"$sockets") rm -f "$pid" ;;""",
             """trap 'rm -rf "$new"' EXIT""",
             """[ ! -d "$PGDATA" ] || rmdir "$PGDATA\"""",
-            """"$sockets") rm -f "$pid" ;;""",
         ],
         "postgresql-verify": [
             """rm -rf "$new\"""",
