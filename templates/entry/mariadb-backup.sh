@@ -3,7 +3,7 @@
 # period and the seconds that one begins after 1970, and how many days are kept. What was made is what the repository says.
 set -eu
 refuse() { echo "$*" >&2; exit 1; }
-for program in mariadb-backup mariadb restic setpriv; do
+for program in mariadb-backup mariadb restic setpriv timeout; do
   command -v "$program" >/dev/null || refuse "$program is missing in this image; take one that is built on Debian and has MariaDB, mariadb-backup and restic"
 done
 if [ "$(id -u)" = 0 ]; then
@@ -18,6 +18,8 @@ trap '[ -z "$job" ] || kill "$job" 2>/dev/null || :; exit 0' TERM
 # In the background, so that a signal need not wait for its end.
 run() { "$@" & job=$!; code=0; wait "$job" || code=$?; job=; return $code; }
 bucket() { run restic --option="s3.bucket-lookup=$COLORWAY_LOOKUP" --quiet --retry-lock=15m "$@"; }
+# Restic itself tries a server that does not answer for many minutes.
+newest() { run timeout 120 restic --option="s3.bucket-lookup=$COLORWAY_LOOKUP" --no-lock snapshots --tag=colorway --group-by=tags --latest=1 --json; }
 # What a member is, and ON where it receives and writes what the other one does.
 state() {
   host=$1
@@ -36,7 +38,7 @@ look() {
   now=$(date +%s)
   due=$((now - (now - first) % period))
   [ "$made" -lt "$due" ] && is_ours "$@" || return 0
-  bucket snapshots --tag=colorway --group-by=tags --latest=1 --json >"$said" 2>"$said.wrong" || {
+  newest >"$said" 2>"$said.wrong" || {
     [ "$code" = 10 ] || { cat "$said.wrong" >&2; echo "the repository cannot be read" >&2; return 1; }
     bucket init || return
   }

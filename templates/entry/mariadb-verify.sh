@@ -4,14 +4,14 @@
 # run left is removed: the volume is for this alone, and the lock is held.
 set -eu
 refuse() { echo "$*" >&2; exit 1; }
-for program in mariadbd mariadb mariadb-check mariadb-backup mbstream restic setpriv flock; do
+for program in mariadbd mariadb mariadb-check mariadb-backup mbstream restic setpriv timeout flock; do
   command -v "$program" >/dev/null || refuse "$program is missing in this image; take one that is built on Debian and has MariaDB, mariadb-backup and restic"
 done
 if [ "$(id -u)" = 0 ]; then
   chown mysql:mysql "$COLORWAY_SCRATCH"
   exec setpriv --reuid=mysql --regid=mysql --init-groups -- /bin/sh "$0" "$@"
 fi
-every=$1 database=$2 newest=$3 oldest=$4
+every=$1 database=$2 asked=$3 oldest=$4
 umask 077
 job='' server='' new=''
 clear_up() {
@@ -28,6 +28,8 @@ trap clear_up EXIT
 trap '[ -z "$job" ] || kill "$job" 2>/dev/null || :; exit 1' INT TERM
 run() { "$@" & job=$!; code=0; wait "$job" || code=$?; job=; return $code; }
 bucket() { run restic --option="s3.bucket-lookup=$COLORWAY_LOOKUP" --quiet --retry-lock=15m "$@"; }
+# Restic itself tries a server that does not answer for many minutes.
+newest() { run timeout 120 restic --option="s3.bucket-lookup=$COLORWAY_LOOKUP" --no-lock snapshots --tag=colorway --group-by=tags --latest=1 --json; }
 client() {
   program=$1
   shift
@@ -37,7 +39,7 @@ fail() { why=$1; return 1; }
 prove() {
   why='' age=null label='' size=0
   new=$(mktemp -d "$COLORWAY_SCRATCH/restored.XXXXXX")
-  bucket snapshots --tag=colorway --group-by=tags --latest=1 --json >"$new/said" 2>"$new/wrong" || {
+  newest >"$new/said" 2>"$new/wrong" || {
     [ "$code" != 10 ] || fail "there is no backup" || return
     cat "$new/wrong" >&2
     [ "$code" != 12 ] || fail "the passphrase does not open the repository" || return
@@ -68,7 +70,7 @@ prove() {
     }
     run sleep 1
   done
-  client mariadb --batch --skip-column-names --execute="SELECT COALESCE(CAST(UNIX_TIMESTAMP() - UNIX_TIMESTAMP(($newest)) AS SIGNED), 'null')" "$database" >"$new/said" || fail "the newest row cannot be asked for" || return
+  client mariadb --batch --skip-column-names --execute="SELECT COALESCE(CAST(UNIX_TIMESTAMP() - UNIX_TIMESTAMP(($asked)) AS SIGNED), 'null')" "$database" >"$new/said" || fail "the newest row cannot be asked for" || return
   age=$(cat "$new/said")
   [ "$age" != null ] || fail "there is no newest row" || return
   [ "$age" -le "$oldest" ] || fail "the newest row is older than $oldest s" || return
