@@ -15,7 +15,7 @@ from colorway.spec.monitoring import MonitoringSpec
 from colorway.spec.networks import STORE_SLOTS, store_slot
 from colorway.spec.release import MigrationCommand, ReleasePolicy
 from colorway.spec.services import ServiceSpec
-from colorway.spec.stores import DatabaseSpec, DataStoreSpec, EtcdSpec, RepositorySpec
+from colorway.spec.stores import DatabaseSpec, DataStoreSpec, EtcdSpec, PostgresqlSpec, RepositorySpec
 from colorway.spec.stores.replication import HelperSpec
 from colorway.spec.task.environment import named_host
 from colorway.spec.task.mounts import SecretName

@@ -187,10 +187,10 @@ def test_a_migration_of_a_store_that_is_backed_up_waits_for_a_proof(proof, said)
 
     gate = Gate(spec=backed_up_pair(), ask=ask, now=lambda: 1_000_000.0)
     if proof == {"verified": True, "at": 1_000_000}:
-        assert gate.make(version="2.0.0") == said
+        assert gate.make(point="release-2.0.0") == said
     else:
         with pytest.raises(ClosedError, match=said):
-            gate.make(version="2.0.0")
+            gate.make(point="release-2.0.0")
 
 
 PROMOTE = "colorway data promote lab orders --to"

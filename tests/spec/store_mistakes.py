@@ -566,7 +566,7 @@ CASES = (
         "    user: seller\n    extensions: [vector]\n",
         Line(
             "data-stores.orders.extensions: is no known key; known: backup, build, database, entry, image, kind, "
-            "limits, members, parameters, password, promotion, slot, stop-grace, user, verify",
+            "limits, members, parameters, password, promotion, slot, source, stop-grace, user, verify",
             at="extensions:",
         ),
     ),
