@@ -104,7 +104,7 @@ def repository_mistakes(spec: PlatformSpec, *, files: Mapping[str, bytes]) -> li
         if place.ca is not None
         for message in _bad_file(files.get(place.ca))
     ]
-    for name, store in spec.backed_up.items():
+    for name, store in spec.replicated_databases.items():
         if store.backup is None or store.source is None or store.source.repository is None:
             continue
         ours, theirs = (spec.platform.backups[one] for one in (store.backup.repository, store.source.repository))

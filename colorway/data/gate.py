@@ -80,7 +80,11 @@ class Gate:
                 f"{store.store}: {primary} takes no writes, or {replica} does not have them, and the loss of one host "
                 f"would take the migration; see `colorway data status {self.spec.stack}`"
             )
-        return f"{store.store} is on {primary} and {replica}"
+        said = f"{store.store} is on {primary} and {replica}"
+        if store.store not in self.spec.backed_up:
+            return said
+        self._proven(store.store)
+        return f"{said}, its backup is proven by a restore"
 
     def _of(self, store: Cluster, point: str) -> str:
         name = store.store

@@ -354,7 +354,7 @@ def _networks(spec: PlatformSpec) -> Iterator[Wanted]:
 def _secrets(spec: PlatformSpec) -> Iterator[Wanted]:
     used = {secret.name for _, _, service in _every_service(spec) for secret in service.secrets}
     used |= {secret.name for store in spec.platform.data_stores.values() for secret in store.named_secrets}
-    # Only in texts of our own: nginx's, and pgBackRest's.
+    # Only in texts of our own: nginx's, and those of the programs that back up.
     inside = {one.name for place in spec.platform.backups.values() for one in place.named_secrets}
     inside.add(spec.platform.edge.preview_token)
     for name in spec.platform.secrets:

@@ -18,7 +18,7 @@ from colorway.spec.platform_file import ImageSource, PlatformFile
 from colorway.spec.release import MigrationSpec, ReleaseManifest, held
 from colorway.spec.services import ServiceSpec
 from colorway.spec.stack import StackSettings
-from colorway.spec.stores import MariadbSpec, PostgresqlSpec, StoreMember, StoreSpec
+from colorway.spec.stores import DatabaseSpec, MariadbSpec, PostgresqlSpec, StoreMember, StoreSpec
 from colorway.spec.stores.generations import StoreSettings
 from colorway.spec.stores.replication import HostPorts, store_ports
 from colorway.spec.traffic import Color
@@ -172,10 +172,10 @@ class PlatformSpec(StrictSpec):
         return wanted.watchers(store, hosts=wanted.places(self.settings.hosts))
 
     @property
-    def backed_up(self) -> dict[str, PostgresqlSpec]:
+    def backed_up(self) -> dict[str, DatabaseSpec]:
         """The data stores that are backed up, by name."""
         stores = self.platform.data_stores.items()
-        return {name: store for name, store in stores if isinstance(store, PostgresqlSpec) and store.backup}
+        return {name: store for name, store in stores if isinstance(store, DatabaseSpec) and store.backup}
 
     def store_ports(self, store: str) -> HostPorts:
         """Return the ports that the members of a data store have on their hosts, where it has several."""

@@ -43,13 +43,13 @@ def data_store(
     """Create a data store of the platform: one task of its kind, or the members of one that has several."""
     store, network = spec.platform.data_stores[name], networks[store_network(name)]
     if replication is not None and store.is_replicated:
+        repository = (
+            Repository(f"{name}-repository", spec, store=name, texts=secrets.texts, opts=opts)
+            if name in spec.backed_up
+            else None
+        )
         then = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[replication]))
         if isinstance(store, PostgresqlSpec):
-            repository = (
-                Repository(f"{name}-repository", spec, store=name, texts=secrets.texts, opts=opts)
-                if store.backup
-                else None
-            )
             source = (
                 Source(f"{name}-source", spec, source=store.source, store=name, texts=secrets.texts, opts=opts)
                 if store.source
@@ -75,6 +75,7 @@ def data_store(
                 network=network,
                 password=secrets.texts[store.password],
                 authority=replication.authority,
+                repository=repository,
                 opts=then,
             )
         if isinstance(store, RedisSpec | ValkeySpec):

@@ -15,6 +15,7 @@ from colorway.render import backups, replication
 from colorway.render.templates import entry, store_script
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stores.backups import beat
+from tests.support.pairs import backed_up_pair
 from tests.support.stores import backed_up_spec, replicated_spec
 
 SECRETS = {"key": "AKIA", "secret": "s=#'\"x", "passphrase": "two words"}
@@ -26,6 +27,37 @@ def configuration(spec: PlatformSpec | None = None, **secrets: str) -> str:
     wanted = spec.backed_up["postgres"].backup
     assert wanted is not None
     return backups.configuration(spec, "postgres", wanted=wanted, secrets=SECRETS | secrets)
+
+
+def test_restic_finds_a_folder_beside_pgbackrests_and_reads_each_secret_from_a_file():
+    spec = backed_up_pair()
+    env = backups.restic_environment(spec, "orders")
+    assert env["RESTIC_REPOSITORY"] == "s3:https://s3.example.com:9000/acme-backups/colorway/lab/restic/orders"
+    assert (env["COLORWAY_LOOKUP"], env["AWS_DEFAULT_REGION"]) == ("path", "us-east-1")
+    assert "RESTIC_CACERT" not in env, "the image's list is enough"
+    openers = backups.openers(spec, "orders")
+    files = {f"/run/secrets/{one.path}": one.text(SECRETS) for one in openers.values()}
+    assert files[env["RESTIC_PASSWORD_FILE"]] == "two words"
+    keys = files[env["AWS_SHARED_CREDENTIALS_FILE"]]
+    assert keys == "[default]\naws_access_key_id = `AKIA`\naws_secret_access_key = `s=#'\"x`\n", "# begins a comment"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"secret": "a`b"}, "the secret must have no backtick"),
+        ({"passphrase": "two\nlines"}, "must be one line of text"),
+    ],
+)
+def test_a_secret_that_restic_would_read_as_another_is_refused(wrong, said):
+    with pytest.raises(ValueError, match=said):
+        backups.openers(backed_up_pair(), "orders")["keys"].text(SECRETS | wrong)
+
+
+def test_a_mariadb_is_copied_whole_each_day():
+    wanted = backed_up_pair(backup={"repository": "offsite", "full": "03:30", "keep": "7d"}).backed_up["orders"].backup
+    assert wanted is not None
+    assert backups.backup_arguments(wanted) == (str(DAY), str(3 * 3600 + 30 * 60), "7")
 
 
 def told(text: str) -> dict[str, str]:

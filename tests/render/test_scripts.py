@@ -136,6 +136,10 @@ def test_no_entry_script_deletes_what_it_did_not_make(path):
             """rm -rf "$new\"""",
             """rm -rf "$COLORWAY_SCRATCH"/restored.*""",
         ],
+        "mariadb-verify": [
+            """rm -rf "$new\"""",
+            """rm -rf "$COLORWAY_SCRATCH"/restored.*""",
+        ],
         "patroni": ['rm -f "$PGDATA/postmaster.pid"'],
     }.get(program, []), (
         "each of these has its reason: its own half, an empty folder, a pid file or scratch under our lock"

@@ -26,6 +26,10 @@ SEARCH = """\
     health: {path: /health}
     limits: {cpus: 1, memory: 512Mi}
 """
+OF_BACKUPS = """\
+    backup: {repository: offsite}
+    verify: {newest: select max(created_at) from events}
+"""
 POSTGRES_LIMITS = "    limits: {cpus: 2, memory: 512Mi}\n"
 BEFORE_MEMBERS = "    direct: {build: postgres}\n    pool: {build: postgres}\n"
 ETCD = "etcd: {build: postgres}\n"
@@ -303,6 +307,34 @@ CASES = (
             at="redis-pasword",
         ),
     ),
+    mariadb(
+        "backup of a MariaDB with one member",
+        "    user: seller\n",
+        f"    user: seller\n{OF_BACKUPS}",
+        Line(
+            "data-stores.orders.backup: is set, and only stores with several members are backed up yet; have "
+            "members: 2",
+            at="backup: {",
+        ),
+    ),
+    mariadb(
+        "incremental backup of a MariaDB",
+        "    user: seller\n",
+        f"    user: seller\n{OF_BACKUPS.replace('offsite', 'offsite, incremental: 02:00')}",
+        Line(
+            "data-stores.orders.backup.incremental: is no known key; known: full, keep, limits, repository",
+            at="backup: {",
+        ),
+    ),
+    mariadb(
+        "backup of a MariaDB into no repository",
+        "    user: seller\n",
+        f"    user: seller\n    members: 2\n    promotion: by-hand\n    entry: {{build: redis}}\n{OF_BACKUPS}",
+        Line(
+            "data-stores.orders.backup.repository: is no repository under the platform's `backups`; known: none",
+            at="backup: {",
+        ),
+    ),
     custom(
         "custom store without a health check",
         "    health: {path: /health}\n",
@@ -533,8 +565,8 @@ CASES = (
         "    user: seller\n",
         "    user: seller\n    extensions: [vector]\n",
         Line(
-            "data-stores.orders.extensions: is no known key; known: build, database, entry, image, kind, limits, "
-            "members, parameters, password, promotion, slot, stop-grace, user",
+            "data-stores.orders.extensions: is no known key; known: backup, build, database, entry, image, kind, "
+            "limits, members, parameters, password, promotion, slot, source, stop-grace, user, verify",
             at="extensions:",
         ),
     ),

@@ -1,4 +1,4 @@
-"""A server that speaks as much of S3 as pgBackRest asks for, by TLS; its objects are files, for tests to spoil."""
+"""A server that speaks as much of S3 as pgBackRest and restic ask for, by TLS; its objects are files, to be spoiled."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not name:
             self._list(question)
         elif (file := self.bucket.path(name)).is_file():
-            self._answer(HTTPStatus.OK, file.read_bytes())
+            self._object(file.read_bytes())
         else:
             self._answer(HTTPStatus.NOT_FOUND, b"<Error><Code>NoSuchKey</Code></Error>")
 
@@ -179,6 +179,18 @@ class _Handler(BaseHTTPRequestHandler):
             shutil.rmtree(parts)
             answer = '<CompleteMultipartUploadResult><ETag>"whole"</ETag></CompleteMultipartUploadResult>'
         self._answer(HTTPStatus.OK, answer.encode())
+
+    def _object(self, content: bytes) -> None:
+        """Answer with all of it, or with the range that was asked for."""
+        tag = f'"{hashlib.md5(content, usedforsecurity=False).hexdigest()}"'
+        if (wanted := re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))) is None:
+            self._answer(HTTPStatus.OK, content, ETag=tag)
+            return
+        first = int(wanted[1])
+        part = content[first : int(wanted[2] or len(content)) + 1]
+        where = f"bytes {first}-{first + len(part) - 1}/{len(content)}"
+        status = HTTPStatus.PARTIAL_CONTENT if part else HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+        self._answer(status, part, ETag=tag, **{"Content-Range": where})
 
     def _list(self, question: dict[str, str]) -> None:
         prefix, end = question.get("prefix", ""), question.get("delimiter", "")

@@ -62,7 +62,7 @@ Query = Annotated[
 
 
 class RepositorySpec(StrictSpec):
-    """A bucket that speaks S3, where pgBackRest keeps backups; what we keep in it is encrypted by a passphrase of ours.
+    """A bucket that speaks S3, where backups are kept; what we keep in it is encrypted by a passphrase of ours.
 
     Each stack has a folder of its own in it, and so does each of its stores.
     """
@@ -99,16 +99,14 @@ class RepositorySpec(StrictSpec):
 
 
 class BackupSpec(StrictSpec):
-    """When a store is backed up; between two backups every change is archived within a minute."""
+    """When a store is backed up. What is written after the last backup is in none."""
 
     repository: Label
     """Where the backups are: a name under `backups`."""
-    full: BackupTime = "Sun 02:00"
+    full: BackupTime = "02:00"
     """When all is copied."""
-    incremental: BackupTime = "02:00"
-    """When that is copied which has changed since the last backup."""
     keep: Days = "14d"
-    """How far back a restore reaches; what is older goes once a newer full backup is as old."""
+    """How far back a restore reaches."""
     limits: LimitsSpec = LimitsSpec(cpus=1, memory=256 * 2**20)
     """The most that the task on each host may use."""
 
@@ -116,6 +114,15 @@ class BackupSpec(StrictSpec):
     def days(self) -> int:
         """How far back a restore reaches."""
         return int(self.keep.removesuffix("d"))
+
+
+class ArchivedBackupSpec(BackupSpec):
+    """When a PostgreSQL is backed up; between two backups every change is archived within a minute."""
+
+    full: BackupTime = "Sun 02:00"
+    """When all is copied; what is older than `keep` goes once a newer one of these is as old."""
+    incremental: BackupTime = "02:00"
+    """When that is copied which has changed since the last backup."""
 
 
 class VerifySpec(StrictSpec):
