@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pulumi
@@ -40,9 +42,10 @@ def platform(spec: PlatformSpec) -> None:
     secrets = Secrets("secret", spec, configured=configured, opts=after())
     files, edge_files, stores, tiers, migrated = secrets.files, secrets.edge_files, [], {}, []
     members = Replication("replication", spec, opts=after(hosts)) if spec.replicated_stores else None
+    way, then = partial(_make_way, spec), after(hosts)
     for name in spec.platform.data_stores:
-        then = after(hosts)
-        stores.append(data_store(name, spec, networks=networks, secrets=secrets, replication=members, opts=then))
+        given = {"networks": networks, "secrets": secrets, "replication": members, "make_way": way}
+        stores.append(data_store(name, spec, **given, opts=then))
     if spec.shared:
         SharedServices("shared", spec, networks=networks, secrets=files, opts=after(hosts, *stores))
     load_balancers: list[LoadBalancer] = []
@@ -66,6 +69,12 @@ def platform(spec: PlatformSpec) -> None:
     is_so = pulumi.Output.all(routing.generation, *(color.done for color in migrated))
     pulumi.export(OUTPUT, is_so.apply(lambda found: platform_outputs(spec, generation=found[0])))
     pulumi.export(TOKEN_OUTPUT, secrets.preview_token)
+
+
+def _make_way(spec: PlatformSpec, store: str, host: str) -> Sequence[str]:
+    from colorway.data.rolling import make_way  # noqa: PLC0415 - what only an `up` needs that replaces a member
+
+    return make_way(spec, store, host)
 
 
 def main() -> None:

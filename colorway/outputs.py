@@ -143,6 +143,8 @@ class PlatformOutputs(_Outputs):
     services: tuple[ServiceOutputs, ...]
     generations: dict[str, GenerationOutputs] = Field(default_factory=dict)
     """Of each PostgreSQL with several members; none = an older program did not say, and it is the first one."""
+    certificates: int = 1
+    """Which certificates the members of its data stores know each other by."""
     hosts: tuple[HostOutputs, ...] = ()
     """Its hosts; none = it was applied by a program that did not say."""
     held: dict[str, str] = Field(default_factory=dict)
@@ -183,6 +185,7 @@ def platform_outputs(spec: PlatformSpec, *, generation: str) -> dict[str, Any]:
             mtu=settings.network.mtu,
             slots={name: store_slot(name, wanted=store.slot) for name, store in spec.platform.data_stores.items()},
         ),
+        certificates=settings.certificates,
         load_balancers=tuple(
             LoadBalancerOutputs(
                 host=lb.name,

@@ -39,8 +39,10 @@ class SwarmService(pulumi.ComponentResource):
         networks: Sequence[NetworkAttachment],
         secrets: Sequence[MountedFile] = (),
         configs: Sequence[MountedFile] = (),
+        before_update: pulumi.ResourceHook | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        """Create it; `before_update` is done before it is changed, and keeps it as it is by failing."""
         super().__init__("colorway:swarm:SwarmService", name, None, opts)
         service = docker.Service(
             f"{name}-service",
@@ -88,6 +90,7 @@ class SwarmService(pulumi.ComponentResource):
             labels=[docker.ServiceLabelArgs(label=label, value=value) for label, value in sorted(spec.labels.items())],
             opts=pulumi.ResourceOptions(
                 parent=self,
+                hooks=pulumi.ResourceHookBinding(before_update=[before_update]) if before_update else None,
                 # Told by its name, which is the same in every swarm, and read back as this swarm's id of it.
                 ignore_changes=["taskSpec.networksAdvanceds"] if HOST_NETWORK in networks else None,
             ),

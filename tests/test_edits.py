@@ -442,7 +442,7 @@ def test_what_the_environment_of_a_custom_store_says_counts():
 KEPT = ["lb1", "app1", "m1", "m2", "m3", "db1", "db2"]
 
 
-def members(number, *, hosts=KEPT, addresses=None, network=None, **postgres):
+def members(number, *, hosts=KEPT, addresses=None, network=None, certificates=1, **postgres):
     """A stack whose PostgreSQL has some members, and whose hosts have some addresses."""
     roles = {"l": ["load-balancer"], "a": ["web"], "m": ["manager"], "d": ["database"]}
     known = ["lb1", "app1", "m1", "m2", "m3", "m4", "m5", "db1", "db2", "db3", "db4"]
@@ -457,7 +457,7 @@ def members(number, *, hosts=KEPT, addresses=None, network=None, **postgres):
         if name in hosts
     ]
     spec = demo_spec(
-        settings={"environment": "lab", "hosts": said, "network": network or {}},
+        settings={"environment": "lab", "hosts": said, "network": network or {}, "certificates": certificates},
         overrides={"data-stores": {"postgres": {"members": number, **postgres}}},
         stack="lab",
     )
@@ -514,6 +514,12 @@ OTHER_PORTS = {"host-ports": 21000}
             "colorway:network's host-ports changes from 20000 to 21000, and members of data stores know each other by "
             "their ports; put it back",
         ),
+        ({"certificates": 2}, None),
+        (
+            {"certificates": 3},
+            "colorway:certificates changes from 1 to 3, and members of data stores trust those of one number more or "
+            "less only; write 2 first",
+        ),
         ({"hosts": [*KEPT, "m4", "m5"]}, None),
         (
             {"hosts": [*(host for host in KEPT if host != "m3"), "m4"]},
@@ -530,6 +536,8 @@ OTHER_PORTS = {"host-ports": 21000}
     ],
     ids=[
         "ports",
+        "the next certificates",
+        "certificates further on",
         "two managers more",
         "another manager",
         "address of a manager",

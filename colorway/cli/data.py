@@ -26,6 +26,7 @@ Store = Annotated[str, typer.Argument(help="Name of the data store in the platfo
 if TYPE_CHECKING:
     from colorway.data.gate import Gate
     from colorway.data.generations import Generations
+    from colorway.data.switchover import Switchover
 
 ENTRY = "/colorway-entry.sh"
 """Where a task has its entry script."""
@@ -97,20 +98,23 @@ class Commands:
         dry_run: DryRun = False,
     ) -> None:
         """Give the lead of a data store to another member; its clients wait some seconds."""
-        from colorway.data.entries import Entries  # noqa: PLC0415
-        from colorway.data.members import cluster  # noqa: PLC0415 - what only this command needs
-        from colorway.data.switchover import Switchover  # noqa: PLC0415
-
         spec = self._read(stack)
-        found = cluster(spec, store, ask=_ask)
-        entries = Entries(spec=spec, store=store, ask=lambda host, *words: _inside(host).each(*words))
-
-        def hold(reason: str) -> AbstractContextManager[object]:
-            return self._hold(spec, reason)
-
         # Clients wait for each answer of a host.
         with kept(*spec.settings.hosts, within=COME_IN):
-            Switchover(cluster=found, entries=entries, hold=hold, say=self._say).run(to=to, dry=dry_run)
+            self._switchover(spec, store).run(to=to, dry=dry_run)
+
+    def restart(self, stack: Stack, store: Store, *, dry_run: DryRun = False) -> None:
+        """Restart the members whose settings wait for it, one after the other; clients wait some seconds."""
+        from colorway.data.rolling import Rolling  # noqa: PLC0415 - what only this command needs
+
+        spec = self._read(stack)
+        with kept(*spec.settings.hosts, within=COME_IN):
+            Rolling(switchover=self._switchover(spec, store)).restart(dry=dry_run)
+
+    def _switchover(self, spec: PlatformSpec, store: str) -> Switchover:
+        from colorway.data.switchover import switchover  # noqa: PLC0415 - what only some commands need
+
+        return switchover(spec, store, hold=lambda reason: self._hold(spec, reason), say=self._say)
 
     def verify_backup(self, stack: Stack, store: Store) -> None:
         """Prove a store's newest backup now: it is restored on the monitoring host. Exit code 1 if it is not proven."""
@@ -286,6 +290,7 @@ def register(  # noqa: PLR0913 - what its commands need
     for command in (
         commands.status,
         commands.switchover,
+        commands.restart,
         commands.promote,
         commands.verify_backup,
         commands.restore,

@@ -140,14 +140,9 @@ def problems(
     if Part.LEADER in parts and Part.SYNC_STANDBY not in parts and durability is not Durability.ASYNCHRONOUS:
         what = f"{store}: commits are on the leader alone, whose loss would take the newest"
         yield Wrong(what=what, helps=f"colorway up {stack}, once another member's host is back")
-    for one in known:
-        if one.wants_restart:
-            what = f"{store}: {one.host} has settings that only a restart gives it"
-            restart = (
-                f"docker service update --force {names.service(stack, names.member(store, one.host))}, on a manager"
-            )
-            helps = f"colorway data switchover {stack} {store}" if one.part is Part.LEADER else restart
-            yield Wrong(what=what, helps=helps)
+    if waiting := [one.host for one in known if one.wants_restart]:
+        what = f"{store}: settings of {', '.join(waiting)} wait for a restart"
+        yield Wrong(what=what, helps=f"colorway data restart {stack} {store}")
 
 
 def _of_leader(members: Sequence[Member], *, store: str, stack: str) -> Iterator[Wrong]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from colorway.data.entries import Entries
-from colorway.data.members import Cluster, Member, MembersError, Part
+from colorway.data.members import Cluster, Member, MembersError, Part, cluster
+from colorway.spec.platform_spec import PlatformSpec
+from colorway.swarm.connections import Connection
+from colorway.swarm.inside import Inside
 
 WELL_WITHIN = 120.0
 """Seconds that the new leader and its standby may take to be well."""
@@ -75,36 +78,56 @@ class Switchover:
             self.say(f"{what}; clients wait some seconds, and what is in a transaction of longer than that fails")
             return
         with self.hold(f"give the lead of {store} to {chosen.host}"):
-            self.entries.pause()
-            try:
-                self._await_transactions(leader.host)
-                self.cluster.patronictl(
-                    "switchover",
-                    "--leader",
-                    leader.host,
-                    "--candidate",
-                    chosen.host,
-                    "--force",
-                    self.cluster.spec.generation(store),
-                )
-                self._until(lambda: self.entries.lead_to() == {chosen.host}, within=LED_WITHIN)
-            finally:
-                self.entries.resume()
-            self._await(chosen.host)
+            self.give(leader.host, chosen.host)
         self.say(f"{what}, and all of its members are well")
+
+    def give(self, leader: str, to: str) -> None:
+        """Give the lead from one member to another, and wait until all is well; for whoever holds the stack's lock.
+
+        Args:
+            leader: Host of the member that leads.
+            to: Host of one that has all.
+
+        Raises:
+            MembersError: the other one is refused, or is not well in time.
+        """
+        with self.clients_waiting(leader, then=to):
+            scope = self.cluster.spec.generation(self.cluster.store)
+            self.cluster.patronictl("switchover", "--leader", leader, "--candidate", to, "--force", scope)
+        self.await_well(to)
+
+    @contextmanager
+    def clients_waiting(self, leader: str, *, then: str) -> Iterator[None]:
+        """Let the clients wait while the leader ends, until the ways lead to the member that leads `then`.
+
+        Raises:
+            MembersError: no pool could be told.
+        """
+        self.entries.pause()
+        try:
+            self._await_transactions(leader)
+            yield
+            self.until(lambda: self.entries.lead_to() == {then}, within=LED_WITHIN)
+        finally:
+            self.entries.resume()
 
     def _await_transactions(self, leader: str) -> None:
         """Wait until what is under way has ended; whoever takes longer is told that it fails."""
-        if not self._until(lambda: self.cluster.transactions(leader) == 0, within=ENDED_WITHIN):
+        if not self.until(lambda: self.cluster.transactions(leader) == 0, within=ENDED_WITHIN):
             count = self.cluster.transactions(leader)
             self.say(f"{self.cluster.store}: {count} transactions are longer than {ENDED_WITHIN:.0f} s, and fail")
 
-    def _await(self, host: str) -> None:
-        if self._until(lambda: self._is_well(host), within=WELL_WITHIN):
+    def await_well(self, leader: str) -> None:
+        """Wait until the member on a host leads and all others follow it.
+
+        Raises:
+            MembersError: they do not in time.
+        """
+        if self.until(lambda: self._is_well(leader), within=WELL_WITHIN):
             return
         states = "; ".join(f"{one.host} is a {one.part.value}, {one.state}" for one in self.cluster.members())
         raise MembersError(
-            f"{self.cluster.store}: not all is well {WELL_WITHIN:.0f} s after the switchover: {states}; "
+            f"{self.cluster.store}: not all is well {WELL_WITHIN:.0f} s after {leader} was to lead: {states}; "
             "see `colorway data status`"
         )
 
@@ -112,7 +135,7 @@ class Switchover:
         members = self.cluster.members()
         return members[0].host == leader and all(one.is_well for one in members)
 
-    def _until(self, condition: Callable[[], bool], *, within: float) -> bool:
+    def until(self, condition: Callable[[], bool], *, within: float) -> bool:
         """Wait until something holds, and return whether it does within some seconds."""
         ends = self.clock() + within
         while not condition():
@@ -120,3 +143,17 @@ class Switchover:
                 return False
             self.sleep(_POLL)
         return True
+
+
+def switchover(spec: PlatformSpec, store: str, *, hold: Hold, say: Callable[[str], None]) -> Switchover:
+    """Return what gives the lead of a store to another member, by the Docker engines of the stack's hosts.
+
+    Raises:
+        MembersError: the platform has no such store, or it has one member.
+    """
+    return Switchover(
+        cluster=cluster(spec, store, ask=lambda host, *words: Inside(Connection(host)).said(*words)),
+        entries=Entries(spec=spec, store=store, ask=lambda host, *words: Inside(Connection(host)).each(*words)),
+        hold=hold,
+        say=say,
+    )

@@ -118,6 +118,12 @@ def _peers_that_change(installed: PlatformOutputs, wanted: PlatformOutputs) -> I
             f"colorway:network's host-ports changes from {installed.network.host_ports} to "
             f"{wanted.network.host_ports}, and members of data stores know each other by their ports; put it back"
         )
+    if abs(wanted.certificates - installed.certificates) > 1:
+        further = installed.certificates + (1 if wanted.certificates > installed.certificates else -1)
+        yield (
+            f"colorway:certificates changes from {installed.certificates} to {wanted.certificates}, and members of "
+            f"data stores trust those of one number more or less only; write {further} first"
+        )
     if not all(any(one.logical.startswith(names.etcd("")) for one in each.services) for each in (installed, wanted)):
         return
     before, after = _managers(installed), _managers(wanted)

@@ -36,6 +36,8 @@ _COLOR_CODES = re.compile(r"<\{%[a-z0-9 ]*%\}>|\x1b\[[0-9;]*m")
 _FAILED_SCRIPT = re.compile(r'^(exit status|Process exited with status) \d+: running ".*?":\n', re.DOTALL)
 """How the command plugin begins: the first form on this machine, the second over SSH."""
 _PROVIDER_LOG = re.compile(r"^sdk-v2/\S+: sdk\.helper_schema: (.*): provider=\S+$", re.DOTALL)
+_HOOK = re.compile(r'^before hook "[^"]*" failed: ')
+"""How the engine begins what our own code says before a resource changes."""
 _ONE_ERROR = re.compile(r"^1 error occurred:\s*\* (.*)$", re.DOTALL)
 """How the docker plugin says everything: once for its log, once for its list of errors."""
 _BORING = ("resource plugin", "using pulumi-", "warning: using")
@@ -116,7 +118,7 @@ class EventLog:
 
     def _diagnose(self, message: str, *, severity: str, urn: str) -> None:
         text = _without_script(_COLOR_CODES.sub("", message).strip()).removeprefix(_AGAIN)
-        text = _ONE_ERROR.sub(r"\1", _PROVIDER_LOG.sub(r"\1", text)).strip()
+        text = _HOOK.sub("", _ONE_ERROR.sub(r"\1", _PROVIDER_LOG.sub(r"\1", text))).strip()
         if not text or text in _EMPTY_WORDS or text.startswith(_BORING):
             return
         if severity == "error":

@@ -131,6 +131,8 @@ class StackSettings(StrictSpec):
     """Changes to the platform file, same keys, for this stack only."""
     stores: dict[Label, StoreSettings] = Field(default_factory=dict)
     """What commands keep of the data stores, by name."""
+    certificates: Annotated[int, Field(ge=1, le=1000, strict=True)] = 1
+    """Which certificates the members of data stores know each other by; one more, and an `up`, makes new ones."""
     release: ReleaseSettings = ReleaseSettings()
     """How releases of this stack are carried out."""
 

@@ -12,7 +12,7 @@ from colorway.spec.stores import MariadbSpec, PostgresqlSpec, RedisSpec, ValkeyS
 from components.database.backups import Repository
 from components.database.custom import CustomStore
 from components.database.mariadb import Mariadb
-from components.database.patroni import ReplicatedDatabase
+from components.database.patroni import MakeWay, ReplicatedDatabase
 from components.database.postgresql import Database
 from components.database.promotion import ReplicatedMariadb
 from components.database.redis import Cache
@@ -38,9 +38,13 @@ def data_store(
     networks: Mapping[str, pulumi.Input[str]],
     secrets: Secrets,
     replication: Replication | None,
+    make_way: MakeWay,
     opts: pulumi.ResourceOptions | None = None,
 ) -> pulumi.ComponentResource:
-    """Create a data store of the platform: one task of its kind, or the members of one that has several."""
+    """Create a data store of the platform: one task of its kind, or the members of one that has several.
+
+    `make_way` is called before one of several members of a PostgreSQL is replaced.
+    """
     store, network = spec.platform.data_stores[name], networks[store_network(name)]
     if replication is not None and store.is_replicated:
         repository = (
@@ -65,6 +69,7 @@ def data_store(
                 authority=replication.authority,
                 repository=repository,
                 source=source,
+                make_way=make_way,
                 opts=then,
             )
         if isinstance(store, MariadbSpec):

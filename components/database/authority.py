@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pulumi
 import pulumi_docker as docker
@@ -28,11 +28,16 @@ class Authority(pulumi.ComponentResource):
     """Makes an authority of the stack's own, and a certificate for each host that a member of a store is on.
 
     Both are made once, by `Stash`, and stay as they are: a member that got another one would restart. A host that has
-    another address gets a new one.
+    another address gets a new one. Another number in the stack's file is another authority: members trust the one
+    before and the one after theirs, too, so that they know each other while one after the other gets its new
+    certificate, and those of two numbers ago are refused. The first one vouches for each, and what stands before the
+    members trusts that one alone: it needs nothing new, and its clients stay.
     """
 
     ca: MountedFile
-    """The authority's certificate, as a file of a task."""
+    """The certificates that members trust, as a file of a task."""
+    first: MountedFile
+    """The one that what stands before the members trusts, as a file of a task."""
     members: Mapping[str, MountedFile]
     """Certificate and private key of each host by its name, as a secret of its tasks."""
 
@@ -49,11 +54,22 @@ class Authority(pulumi.ComponentResource):
         from components.database import certificates  # noqa: PLC0415
 
         self._certificates = certificates
-        own = self._kept(f"{name}-own", certificates.new_authority())
-        certificate = pulumi.Output.unsecret(own.apply(certificates.without_key))
-        self.ca = mounted_config(f"{name}-certificate", certificate, path=CA_PATH, stack=spec.stack, parent=self)
-        self.members = {host.name: self._member(f"{name}-{host.name}", spec, host=host, own=own) for host in hosts}
+        number = spec.settings.certificates
+        own = {
+            one: self._kept(f"{name}-own{_nth(one)}", certificates.new_authority())
+            for one in sorted({1, *range(max(1, number - 1), number + 2)})
+        }
+        trusted = [own[one].apply(certificates.without_key) for one in own if abs(one - number) <= 1]
+        self.ca = self._config(f"{name}-certificate", pulumi.Output.all(*trusted).apply("".join), spec=spec)
+        self.first = self._config(f"{name}-first", own[1].apply(certificates.without_key), spec=spec)
+        self.members = {
+            host.name: self._member(f"{name}-{host.name}", spec, host=host, own=own[number], first=own[1])
+            for host in hosts
+        }
         self.register_outputs({})
+
+    def _config(self, name: str, text: pulumi.Output[str], *, spec: PlatformSpec) -> MountedFile:
+        return mounted_config(name, pulumi.Output.unsecret(text), path=CA_PATH, stack=spec.stack, parent=self)
 
     def password(self, name: str, spec: PlatformSpec) -> MountedFile:
         """Make a password by which members know each other whose program takes no certificate instead of one.
@@ -62,12 +78,17 @@ class Authority(pulumi.ComponentResource):
         """
         return self._secret(name, self._kept(name, secrets.token_hex(24)), spec=spec, path=PASSWORD_FILE)
 
-    def _member(self, name: str, spec: PlatformSpec, *, host: HostSpec, own: pulumi.Output[str]) -> MountedFile:
-        address = host.address
+    def _member(
+        self, name: str, spec: PlatformSpec, *, host: HostSpec, own: pulumi.Output[str], first: pulumi.Output[str]
+    ) -> MountedFile:
+        address, number = host.address, spec.settings.certificates
+
+        def made(texts: Sequence[str]) -> str:
+            vouches = texts[1] if number > 1 else None
+            return str(self._certificates.new_member(texts[0], address=address, first=vouches))
+
         # Another address is another certificate: the members that it is shown to compare.
-        kept = self._kept(
-            f"{name}-{address}", own.apply(lambda text: self._certificates.new_member(text, address=address))
-        )
+        kept = self._kept(f"{name}-{address}{_nth(number)}", pulumi.Output.all(own, first).apply(made))
         return self._secret(name, kept, spec=spec, path=MEMBER_FILE)
 
     def _secret(self, name: str, text: pulumi.Output[str], *, spec: PlatformSpec, path: str) -> MountedFile:
@@ -87,3 +108,8 @@ class Authority(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["input"]),
         )
         return pulumi.Output.secret(stash.output.apply(str))
+
+
+def _nth(number: int) -> str:
+    """Return the end of a name; the first one has none."""
+    return f"-{number}" if number > 1 else ""

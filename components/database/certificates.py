@@ -8,6 +8,7 @@ from ipaddress import IPv4Address
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -40,8 +41,9 @@ def new_authority() -> str:
     key = ec.generate_private_key(ec.SECP256R1())
     name = _name("data stores")
     certificate = (
-        _builder(name, issuer=name, key=key)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        _builder(name, issuer=name, key=key.public_key())
+        # One that it vouches for may be between it and a member.
+        .add_extension(x509.BasicConstraints(ca=True, path_length=1), critical=True)
         .add_extension(_use("key_cert_sign", "crl_sign"), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
@@ -49,21 +51,38 @@ def new_authority() -> str:
     return _pem(certificate, key)
 
 
-def new_member(authority: str, *, address: IPv4Address) -> str:
+def vouched_for(authority: str, *, by: str) -> str:
+    """Return a certificate of one authority by another: whoever trusts only that one trusts this one's members, too.
+
+    Args:
+        authority: What `new_authority` returned.
+        by: The same, of the other one.
+    """
+    own, (issuer, signs) = x509.load_pem_x509_certificate(authority.encode()), _signer(by)
+    certificate = (
+        _builder(own.subject, issuer=issuer.subject, key=own.public_key())
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_use("key_cert_sign", "crl_sign"), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(own.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signs.public_key()), critical=False)
+        .sign(signs, hashes.SHA256())
+    )
+    return certificate.public_bytes(Encoding.PEM).decode()
+
+
+def new_member(authority: str, *, address: IPv4Address, first: str | None = None) -> str:
     """Return a certificate of a member, for servers and for clients, then its private key.
 
     Args:
         authority: What `new_authority` returned.
         address: Where the other members find it.
+        first: The same of the authority that entries trust, if that is another one, which vouches for this one then.
     """
-    issuer = x509.load_pem_x509_certificate(authority.encode())
-    signs = load_pem_private_key(authority.encode().partition(b"-----END CERTIFICATE-----")[2], password=None)
-    if not isinstance(signs, ec.EllipticCurvePrivateKey):
-        raise TypeError("the authority's key is none that was made here")
+    issuer, signs = _signer(authority)
     key = ec.generate_private_key(ec.SECP256R1())
     both = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
     certificate = (
-        _builder(_name(MEMBER), issuer=issuer.subject, key=key)
+        _builder(_name(MEMBER), issuer=issuer.subject, key=key.public_key())
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_use("digital_signature"), critical=True)
         .add_extension(x509.ExtendedKeyUsage(both), critical=False)
@@ -71,7 +90,7 @@ def new_member(authority: str, *, address: IPv4Address) -> str:
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signs.public_key()), critical=False)
         .sign(signs, hashes.SHA256())
     )
-    return _pem(certificate, key)
+    return _pem(certificate, key, chain=vouched_for(authority, by=first) if first else "")
 
 
 def without_key(text: str) -> str:
@@ -83,12 +102,19 @@ def _name(common: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, common)])
 
 
-def _builder(subject: x509.Name, *, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+def _signer(authority: str) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    signs = load_pem_private_key(authority.encode().partition(b"-----END CERTIFICATE-----")[2], password=None)
+    if not isinstance(signs, ec.EllipticCurvePrivateKey):
+        raise TypeError("the authority's key is none that was made here")
+    return x509.load_pem_x509_certificate(authority.encode()), signs
+
+
+def _builder(subject: x509.Name, *, issuer: x509.Name, key: CertificatePublicKeyTypes) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
-        .public_key(key.public_key())
+        .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(VALID_FROM)
         .not_valid_after(VALID_UNTIL)
@@ -100,6 +126,6 @@ def _use(*uses: str) -> x509.KeyUsage:
     return x509.KeyUsage(**{use: use in uses for use in _USES})
 
 
-def _pem(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> str:
+def _pem(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey, *, chain: str = "") -> str:
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return (certificate.public_bytes(Encoding.PEM) + private).decode()
+    return certificate.public_bytes(Encoding.PEM).decode() + chain + private.decode()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 import pulumi
@@ -11,7 +12,7 @@ from colorway.render import replication
 from colorway.render.templates import entry, script, store_script
 from colorway.spec import names
 from colorway.spec.platform_spec import PlatformSpec
-from colorway.spec.stores import PostgresqlSpec
+from colorway.spec.stores import PostgresqlSpec, StoreMember
 from colorway.spec.task.health import HealthSpec
 from components.database.authority import CA_PATH, MEMBER, Authority
 from components.database.backups import Backups, Repository
@@ -31,13 +32,17 @@ FIRST_LEADER = timedelta(minutes=5)
 BEGUN_WITHIN = timedelta(hours=6)
 """How long it may take where it begins from data that exists: a backup, or a copy."""
 
+MakeWay = Callable[[str, str], Sequence[str]]
+"""Lets the member of a store on a host be replaced, and returns what it did for that in words; blocks meanwhile."""
+
 
 class ReplicatedDatabase(pulumi.ComponentResource):
     """Runs a PostgreSQL with several members, and before them what finds their leader, and a pool.
 
-    Members are on the host's own network and on hosts of their own; one is replaced at a time, and Patroni moves
-    the lead before. Settings, the database and its user come through a member once one of them leads, so that none
-    restarts for a password. What stands before the members is on web hosts, two of each.
+    Members are on the host's own network and on hosts of their own; one is replaced at a time, once the others have
+    all, and whoever leads gives the lead away before. Settings, the database and its user come through a member once
+    one of them leads, so that none restarts for a password. What stands before the members is on web hosts, two of
+    each.
     """
 
     def __init__(
@@ -51,6 +56,7 @@ class ReplicatedDatabase(pulumi.ComponentResource):
         password_file: MountedFile,
         authority: Authority,
         repository: Repository | None,
+        make_way: MakeWay,
         source: Source | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -99,6 +105,7 @@ class ReplicatedDatabase(pulumi.ComponentResource):
                     *(repository.configs if repository else ()),
                     *(from_there.configs if from_there else ()),
                 ],
+                before_update=_makes_way(name, member, make_way=make_way),
                 opts=pulumi.ResourceOptions(parent=self, depends_on=before, protect=spec.is_guarded or None),
             )
             before = [service]
@@ -127,7 +134,7 @@ class ReplicatedDatabase(pulumi.ComponentResource):
                 health=ALIVE.format(port=8404),
             ),
             networks=[NetworkAttachment(id=network, aliases=(names.direct(name),))],
-            configs=[told, authority.ca],
+            configs=[told, authority.first],
             opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[settled])),
         )
         told = mounted_config(
@@ -152,10 +159,20 @@ class ReplicatedDatabase(pulumi.ComponentResource):
             ),
             networks=[NetworkAttachment(id=network, aliases=(name,))],
             secrets=[password_file],
-            configs=[entered, told, authority.ca],
+            configs=[entered, told, authority.first],
             opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[direct])),
         )
         self.register_outputs({})
+
+
+def _makes_way(store: str, member: StoreMember, *, make_way: MakeWay) -> pulumi.ResourceHook:
+    """Return what the engine does before it replaces a member: nothing in a preview, nor while all stays as it is."""
+
+    async def before(_: pulumi.ResourceHookArgs) -> None:
+        for line in await asyncio.to_thread(make_way, store, member.host.name):
+            pulumi.log.info(line)
+
+    return pulumi.ResourceHook(f"{member.name}-makes-way", before)
 
 
 def _program(spec: PlatformSpec, name: str, *, address: str, env: Mapping[str, str]) -> StoreProgram:

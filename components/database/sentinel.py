@@ -115,7 +115,7 @@ class ReplicatedQueue(pulumi.ComponentResource):
                 health=ALIVE.format(port=8404),
             ),
             networks=[NetworkAttachment(id=network, aliases=(name,))],
-            configs=[told, authority.ca],
+            configs=[told, authority.first],
             opts=pulumi.ResourceOptions(parent=self, depends_on=before),
         )
         self.register_outputs({})

@@ -25,7 +25,7 @@ find "$volume" "$COLORWAY_SOCKETS" ! -user postgres -exec chown -h postgres:post
 umask 077
 cp "$COLORWAY_CA" "$COLORWAY_TLS/ca.crt"
 openssl pkey -in "$COLORWAY_MEMBER" -out "$COLORWAY_TLS/member.key"
-openssl x509 -in "$COLORWAY_MEMBER" -out "$COLORWAY_TLS/member.crt"
+sed -n '/BEGIN CERTIFICATE/,/END CERTIFICATE/p' "$COLORWAY_MEMBER" >"$COLORWAY_TLS/member.crt"
 chown -R postgres:postgres "$COLORWAY_TLS"
 # Whose lock it was is dead: the number in this file may be anybody's here.
 rm -f "$PGDATA/postmaster.pid"

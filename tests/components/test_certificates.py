@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from components.database.certificates import new_authority, new_member, without_key
+from components.database.certificates import new_authority, new_member, vouched_for, without_key
 
 ADDRESS = IPv4Address("10.0.0.14")
 OTHER = IPv4Address("10.0.0.15")
@@ -46,15 +46,18 @@ def without(text, extension, *, signed_by):
     return made + text[text.index("-----BEGIN PRIVATE") :]
 
 
-def greet(tmp_path, *, server=MEMBER, client=MEMBER, authority=AUTHORITY, called=ADDRESS):
-    """Let a client and a server shake hands, each of which trusts the authority alone."""
-    trusted = without_key(authority)
+def greet(tmp_path, *, server=MEMBER, client=MEMBER, called=ADDRESS, **trusted):
+    """Let a client and a server shake hands, each of which trusts the first authority alone, or what is said."""
+    theirs = {name: trusted.get(name, trusted.get("authority", AUTHORITY)) for name in ("of_server", "of_client")}
+    texts = {
+        name: "".join(map(without_key, [said] if isinstance(said, str) else said)) for name, said in theirs.items()
+    }
     contexts = {
         "server": ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER),
-        "client": ssl.create_default_context(cadata=trusted),
+        "client": ssl.create_default_context(cadata=texts["of_client"]),
     }
     for (name, context), own in zip(contexts.items(), (server, client), strict=True):
-        context.load_verify_locations(cadata=trusted)
+        context.load_verify_locations(cadata=texts[f"of_{name}"])
         context.verify_mode = ssl.CERT_REQUIRED
         context.verify_flags |= STRICT
         (tmp_path / name).write_text(own)
@@ -118,13 +121,45 @@ def test_the_chain_is_good_for_servers_and_for_clients():
         policy.build_client_verifier().verify(certificate(STRANGER), [])
 
 
+NUMBERS = {1: AUTHORITY, **{number: new_authority() for number in (2, 3, 4)}}
+
+
+def numbered(number):
+    """Return a member's certificate of a number, and what such a member trusts."""
+    made = new_member(NUMBERS[number], address=ADDRESS, first=AUTHORITY if number > 1 else None)
+    return made, [own for one, own in NUMBERS.items() if abs(one - number) <= 1]
+
+
+@pytest.mark.parametrize(("one", "other"), [(1, 2), (2, 1), (2, 3), (3, 2), (3, 3)])
+def test_members_know_each_other_while_one_after_the_other_gets_a_new_certificate(tmp_path, one, other):
+    (server, of_server), (client, of_client) = numbered(one), numbered(other)
+    greet(tmp_path, server=server, client=client, of_server=of_server, of_client=of_client)
+
+
+def test_a_certificate_of_two_numbers_ago_is_refused(tmp_path):
+    server, trusted = numbered(3)
+    with pytest.raises(ssl.SSLCertVerificationError, match="certificate verify failed"):
+        greet(tmp_path, server=server, client=MEMBER, of_server=trusted, of_client=trusted)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_who_trusts_the_first_authority_alone_knows_members_of_every_number(tmp_path, number):
+    server, trusted = numbered(number)
+    greet(tmp_path, server=server, client=numbered(number)[0], of_server=trusted, of_client=AUTHORITY)
+
+
+def test_an_authority_that_is_vouched_for_can_make_members_only():
+    made = x509.load_pem_x509_certificate(vouched_for(NUMBERS[2], by=AUTHORITY).encode())
+    assert made.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length == 0
+
+
 def test_a_member_can_make_no_other_one():
     extensions = certificate(MEMBER).extensions
     assert extensions.get_extension_for_class(x509.BasicConstraints).value.ca is False
     use = extensions.get_extension_for_class(x509.KeyUsage)
     assert use.critical
     assert (use.value.digital_signature, use.value.key_cert_sign, use.value.crl_sign) == (True, False, False)
-    assert certificate(AUTHORITY).extensions.get_extension_for_class(x509.BasicConstraints).value.path_length == 0
+    assert certificate(AUTHORITY).extensions.get_extension_for_class(x509.BasicConstraints).value.path_length == 1
 
 
 def test_each_has_a_key_of_its_own_and_postgresql_knows_them_by_one_name():

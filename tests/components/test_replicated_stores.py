@@ -134,7 +134,7 @@ def test_a_task_has_the_certificate_of_its_own_host_and_no_password(logical):
             "postgres-direct",
             {
                 "/colorway-haproxy.cfg": "postgres-direct-config",
-                "/colorway-ca.pem": "replication-authority-certificate",
+                "/colorway-ca.pem": "replication-authority-first",
             },
         ),
         (
@@ -142,7 +142,7 @@ def test_a_task_has_the_certificate_of_its_own_host_and_no_password(logical):
             {
                 "/colorway-entry.sh": "postgres-pool-entry",
                 "/colorway-pgbouncer.ini": "postgres-pool-config",
-                "/colorway-ca.pem": "replication-authority-certificate",
+                "/colorway-ca.pem": "replication-authority-first",
             },
         ),
     ],
@@ -195,6 +195,11 @@ def test_a_migration_asks_the_leader_and_no_pool():
     words = made().one("migrations-blue-0001-initial-run").inputs["create"]
     assert "--env=DATABASE_HOST=postgres-direct" in words, "no lock of a session lasts in a pool"
     assert "'--env=PGOPTIONS=-c lock_timeout=5s'" in words, "nor does that option pass it"
+
+
+def test_each_member_makes_way_before_it_is_replaced():
+    done = {name: one.before_update for name, one in made().of_type(SERVICE).items() if one.before_update}
+    assert done == {f"{one}-service": (f"{one}-makes-way",) for one in MEMBERS}, "a leader that stops fails its clients"
 
 
 def test_migrations_come_after_the_way_to_the_database():
@@ -257,6 +262,17 @@ def test_one_member_more_leaves_the_others_alone():
     assert "10.0.0.31:20016" in texts(after)["postgres-direct-config"], "it may lead some day"
 
 
+def test_other_certificates_replace_the_members_and_leave_alone_what_stands_before_them():
+    hosts = {"hosts": list(HOSTS), "environment": "lab"}
+    overrides = {"data-stores": {"postgres": {"members": 2}}}
+    after = run_spec(demo_spec(settings={**hosts, "certificates": 2}, overrides=overrides, stack="lab"))
+    unchanged(made(), after, *ENTRIES)
+    kept = [name for name in after.of_type(STASH) if name.startswith("replication-authority-")]
+    assert {"replication-authority-own-value", "replication-authority-db1-10.0.0.14-2-value"} <= set(kept)
+    certificates = texts(after)["replication-authority-certificate"]
+    assert certificates.count("BEGIN CERTIFICATE") == 3, "the number before, its own, and the next one"
+
+
 # --- what must not be lost, and what nobody may know
 
 
@@ -300,5 +316,5 @@ def test_private_keys_are_in_stashes_and_secrets_alone():
     for one in recording.of_type(SECRET).values():
         assert "data" in one.secrets
     certificate = recording.one("replication-authority-certificate")
-    assert certificate.inputs["dataRaw"] == without_key(AUTHORITY)
+    assert certificate.inputs["dataRaw"] == 2 * without_key(AUTHORITY), "its own, and the next one's"
     assert not certificate.secrets, "it is no secret, and a diff may show it"

@@ -111,9 +111,9 @@ def test_who_waits_for_a_restart_is_told_what_restarts_it():
             return ETCD.format(own=1)
         return listed(LEADER, SYNC).replace('"TL"', '"Pending restart": "*", "TL"')
 
-    of_leader, of_standby = status(replicated_spec(), ask=ask).wrong
-    assert of_leader.helps == "colorway data switchover lab postgres"
-    assert of_standby.helps == "docker service update --force lab-postgres-db2, on a manager"
+    [wrong] = status(replicated_spec(), ask=ask).wrong
+    assert wrong.what == "postgres: settings of db1, db2 wait for a restart"
+    assert wrong.helps == "colorway data restart lab postgres"
 
 
 def test_members_that_do_not_answer_are_rows_of_the_table():

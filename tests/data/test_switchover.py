@@ -165,7 +165,7 @@ def test_what_would_be_done_is_said_and_not_done():
 def test_members_that_are_not_well_in_time_are_named():
     patroni = Patroni(well_after=10_000)
     with pytest.raises(
-        MembersError, match=r"not all is well 120 s after the switchover: .*db1 is a sync standby, starting"
+        MembersError, match=r"not all is well 120 s after db2 was to lead: .*db1 is a sync standby, starting"
     ):
         patroni.switchover().run()
     assert patroni.held == ["held", "let go"]

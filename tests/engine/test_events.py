@@ -164,6 +164,13 @@ def test_what_the_docker_plugin_says_twice_is_told_once_without_its_preface(log)
     assert log.errors == [f"web: {error}"], "where in the plugin's source it was said helps nobody"
 
 
+def test_what_is_waited_for_before_a_change_is_told_in_its_own_words(log):
+    diagnose(
+        log, 'before hook "postgres-db1-makes-way" failed: postgres: nobody else has all', where=urn("postgres-db1")
+    )
+    assert log.errors == ["postgres-db1: postgres: nobody follows"]
+
+
 def test_a_failed_delete_keeps_the_words_that_recovery_looks_for(log):
     message = "deleting urn:x: 1 error occurred:\n\t* context deadline exceeded"
     diagnose(log, message)

@@ -633,6 +633,13 @@ CASES = (
         Line("colorway:network.encrypted: must be true or false", at="colorway:network"),
     ),
     Case(
+        "certificates before the first ones",
+        LOCAL,
+        "{range: 10.90.0.0/16}",
+        "{range: 10.90.0.0/16}\n  colorway:certificates: 0",
+        Line("colorway:certificates: must be at least 1", at="colorway:certificates"),
+    ),
+    Case(
         "ports of hosts that only root may have",
         LOCAL,
         "{range: 10.90.0.0/16}",

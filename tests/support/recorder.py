@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -51,6 +52,8 @@ class Registered:
     provider: str
     depends_on: tuple[str, ...]
     ignore_changes: tuple[str, ...]
+    before_update: tuple[str, ...]
+    """What is done before it is changed, by name."""
     aliases: int
 
     @property
@@ -150,7 +153,7 @@ class RecordingMonitor(pulumi_mocks.MockMonitor):
         if request.type == STASH:
             # The same in every run, as a stash is.
             made = f"made-up-{request.name}"
-            if request.name.endswith("-own-value"):
+            if re.search(r"-own(-\d+)?-value$", request.name):
                 # What is made of it is a certificate.
                 made = AUTHORITY
             outputs["output"] = {**SECRET_SIGNATURE, "value": made}
@@ -222,6 +225,7 @@ def _read(urn: str, request: resource_pb2.RegisterResourceRequest) -> Registered
         provider=request.provider,
         depends_on=tuple(request.dependencies),
         ignore_changes=tuple(request.ignoreChanges),
+        before_update=tuple(request.hooks.before_update),
         aliases=len(request.aliases),
     )
 

@@ -1,0 +1,175 @@
+"""What runs is changed under a PostgreSQL's clients: its members begin anew one after the other, and no write fails."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.clone import Clone
+from tests.support.command import Command
+from tests.support.labs import bare, lab, says, with_one_color
+from tests.support.members import LIMIT, MEMBERS, inside, leader, members, port, there, well, with_two_members
+from tests.support.wait import wait_until
+from tests.support.writes import Writes, writing
+
+pytestmark = [pytest.mark.area("data"), pytest.mark.needs("losetup"), pytest.mark.full]
+GAP = 5
+"""Seconds without a write that are promised. Three times of it are red: the machine is busy."""
+
+VOLUME = "/var/lib/postgresql/data"
+"""Outlives the member's container."""
+
+
+@pytest.fixture(scope="module")
+def clone(empty_machine: None, pulumi_cli: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
+    """The demo on five hosts, its PostgreSQL with two members, for all tests of this file."""
+    with bare(tmp_path_factory.mktemp("roll") / "clone", hosts=MEMBERS) as made:
+        with_one_color(made)
+        with_two_members(made)
+        lab(made, "up")
+        made.up()
+        yield made
+
+
+@pytest.fixture
+def store(clone: Clone) -> Clone:
+    """All well."""
+    wait_until(lambda: says(clone)["healthy"] and well(clone), limit=LIMIT, what="all is well before", every=2)
+    return clone
+
+
+def nobody_noticed(store: Clone, writes: Writes, *, what: str) -> None:
+    """Assert that no write has failed, none is lost, and none waited for long."""
+    count = len(writes.done)
+    wait_until(lambda: len(writes.done) > count + 50, limit=LIMIT, what="writes go on", every=1)
+    writes.stop()
+    gap = writes.longest_gap()
+    print(f"{what}: {gap:.1f} s without a write (promised: {GAP}), {len(writes.failed)} of {len(writes.all)} failed")
+    assert writes.failed == [], "clients wait, and none fails"
+    leads = leader(store)
+    assert leads is not None
+    assert {one.key for one in writes.done} <= there(store, leads), "what was acknowledged is there"
+    assert gap <= 3 * GAP
+
+
+def setting(store: Clone, host: str, name: str) -> str:
+    """Return a setting of the member on a host."""
+    words = ("psql", "-h", "/tmp/postgresql", "-XAtc", f"SHOW {name}", "-d", "postgres", *port(store, host))
+    return inside(store, host, *words).strip()
+
+
+def with_another_image(store: Clone, label: str) -> None:
+    """Commit another image of the members."""
+    store.edit("images/postgres/Dockerfile", r"^EXPOSE 5432$", f"LABEL {label}=1\nEXPOSE 5432", subject="Build anew")
+
+
+def images(store: Clone) -> dict[str, str]:
+    """Return the image of each member's container by its host."""
+    listed = {}
+    for host in ("db1", "db2"):
+        label = f"label=com.docker.swarm.service.name={store.stack}-postgres-{host}"
+        listed[host] = lab(store, "exec", host, "--", "docker", "ps", "-f", label, "--format", "{{.Image}}").strip()
+    return listed
+
+
+@pytest.mark.timeout(2400)
+def test_a_parameter_that_waits_for_a_restart_gets_it_by_command(store: Clone):
+    told = "{data-stores: {postgres: {members: 2, parameters: {max_connections: 210}}}}"
+    store.edit(store.stack_file.name, r"\{data-stores: .*\}$", told, subject="Let more come in")
+    with writing(store, service="api-blue", host="app1", to="postgres") as writes:
+        store.up()
+        waits = "settings of db1, db2 wait for a restart"
+        wait_until(
+            lambda: waits in store.start("data", "status", store.stack).communicate(timeout=300)[0],
+            limit=LIMIT,
+            what="both members wait for a restart",
+            every=2,
+        )
+        assert {setting(store, host, "max_connections") for host in ("db1", "db2")} == {"200"}, (
+            "nothing restarts unasked"
+        )
+        said = store.run("data", "restart", store.stack, "postgres").output
+        assert "the members have restarted, and all of them are well" in said
+        nobody_noticed(store, writes, what="rolling restart")
+    assert {setting(store, host, "max_connections") for host in ("db1", "db2")} == {"210"}
+    again = store.run("data", "restart", store.stack, "postgres").output
+    assert "no member has settings that only a restart gives it" in again
+    assert store.up().changed == {}
+
+
+@pytest.mark.timeout(2400)
+def test_another_image_replaces_the_members_one_after_the_other(store: Clone):
+    before = images(store)
+    # It is the first to be replaced, so that the lead moves twice.
+    if leader(store) != "db1":
+        store.run("data", "switchover", store.stack, "postgres", "--to", "db1")
+    with writing(store, service="api-blue", host="app1", to="postgres") as writes:
+        with_another_image(store, "rolled")
+        said = store.up().output
+        assert re.findall(r"the lead goes from (\w+) to (\w+)", said) == [("db1", "db2"), ("db2", "db1")]
+        wait_until(lambda: well(store), limit=LIMIT, what="both members are well", every=2)
+        nobody_noticed(store, writes, what="another image")
+    after = images(store)
+    assert all(before[host] != after[host] for host in before), after
+    assert store.up().changed == {}
+
+
+def with_certificates(store: Clone, number: int) -> None:
+    """Commit which certificates the members have."""
+    pattern = r"^  colorway:(certificates: \d+\n  colorway:)?hosts:$"
+    line = f"  colorway:certificates: {number}\n  colorway:hosts:"
+    store.edit(store.stack_file.name, pattern, line, subject=f"Have the certificates {number}")
+
+
+def let_in(store: Clone) -> str:
+    """Return what the member on db1 says to whoever comes with the certificate that it had at first."""
+    address, _, number = members(store)["db1"]["Host"].partition(":")
+    came = (
+        f"host={address} port={number} user=postgres dbname=postgres sslmode=verify-ca connect_timeout=5 "
+        f"sslrootcert=/dev/shm/colorway/ca.crt sslcert={VOLUME}/member.crt sslkey={VOLUME}/member.key"
+    )
+    return inside(store, "db1", "sh", "-c", f"psql '{came}' -XAtc 'SELECT 1' 2>&1 || :")
+
+
+@pytest.mark.timeout(3600)
+def test_new_certificates_come_while_all_goes_on_and_the_first_ones_are_refused(store: Clone):
+    keep = f"cp /dev/shm/colorway/member.crt /dev/shm/colorway/member.key {VOLUME}/"
+    inside(store, "db1", "sh", "-c", keep)
+    assert let_in(store).strip() == "1", "whoever has a member's certificate is the superuser"
+    with writing(store, service="api-blue", host="app1", to="postgres") as writes:
+        for number in (2, 3):
+            with_certificates(store, number)
+            store.up()
+            wait_until(lambda: well(store), limit=LIMIT, what="both members are well", every=2)
+        nobody_noticed(store, writes, what="new certificates, twice")
+    assert store.up().changed == {}
+    said = let_in(store)
+    assert re.search(r"unknown ca|certificate", said), said
+
+
+@pytest.mark.timeout(2400)
+def test_an_up_that_is_killed_between_two_members_is_gone_on_with(store: Clone):
+    before = images(store)
+    with writing(store, service="api-blue", host="app1", to="postgres") as writes:
+        with_another_image(store, "killed")
+        run = Command.start(store, "up", store.stack)
+        run.wait_for(r"^ +~ postgres-db1\b", limit=LIMIT)
+        run.kill()
+        wait_until(lambda: well(store), limit=LIMIT, what="one leads and the other one follows", every=2)
+        assert [one["Role"] for one in members(store).values()].count("Leader") == 1
+        store.up()
+        wait_until(lambda: well(store), limit=LIMIT, what="both members are well", every=2)
+        # Its pools may have been told to wait when it was killed; they go on by themselves.
+        count = len(writes.done)
+        wait_until(lambda: len(writes.done) > count + 50, limit=LIMIT, what="writes go on", every=1)
+        writes.stop()
+        print(f"killed: {writes.longest_gap():.1f} s without a write, {len(writes.failed)} failed")
+    leads = leader(store)
+    assert leads is not None
+    assert {one.key for one in writes.done} <= there(store, leads), "what was acknowledged is there"
+    after = images(store)
+    assert all(before[host] != after[host] for host in before), after
+    assert store.up().changed == {}
