@@ -40,7 +40,7 @@ def platform(spec: PlatformSpec) -> None:
     hosts = Hosts("hosts", spec, opts=after())
     networks = Networks("net", spec, opts=after()).ids
     secrets = Secrets("secret", spec, configured=configured, opts=after())
-    files, edge_files, stores, tiers = secrets.files, secrets.edge_files, [], {}
+    files, edge_files, stores, tiers, migrated = secrets.files, secrets.edge_files, [], {}, []
     members = Replication("replication", spec, opts=after(hosts)) if spec.replicated_stores else None
     way, then = partial(_make_way, spec), after(hosts)
     for name in spec.platform.data_stores:
@@ -56,15 +56,18 @@ def platform(spec: PlatformSpec) -> None:
     around = Surroundings.of_colors(spec, opts=after())
     for color, its in around.items():
         name, then = f"migrations-{color}", after(*stores)
-        migrated = Migrations(name, spec, color=color, secrets=files, around=its, registries=registries, opts=then)
-        then, name = after(hosts, migrated), f"web-{color}"
+        migrated.append(
+            Migrations(name, spec, color=color, secrets=files, around=its, registries=registries, opts=then)
+        )
+        then, name = after(hosts, migrated[-1]), f"web-{color}"
         tiers[color] = WebTier(name, spec, color=color, networks=networks, secrets=files, around=its, opts=then)
     # Only colors with users: a sick idle color must never block a rollback.
     served = [tier for color, tier in tiers.items() if spec.settings.traffic.of(color) > 0]
     routing = Routing("routing", spec, generation=generation(spec), after=[*load_balancers, *served], opts=after())
     Workers("workers", spec, networks=networks, secrets=files, around=around, opts=after(hosts, routing, *stores))
     Monitoring("monitoring", spec, networks=networks, opts=after(hosts, *load_balancers))
-    pulumi.export(OUTPUT, routing.generation.apply(lambda live: platform_outputs(spec, generation=live)))
+    is_so = pulumi.Output.all(routing.generation, *(color.done for color in migrated))
+    pulumi.export(OUTPUT, is_so.apply(lambda found: platform_outputs(spec, generation=found[0])))
     pulumi.export(TOKEN_OUTPUT, secrets.preview_token)
 
 

@@ -16,6 +16,7 @@ from colorway.spec.networks import FIRST_HOST_PORT, store_slot
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.services import ServiceKind
 from colorway.spec.stores import CustomSpec
+from colorway.spec.stores.generations import FIRST, BeginsFrom
 from colorway.spec.task.environment import in_swarm, named_host
 from colorway.spec.task.policies import Order
 from colorway.spec.traffic import Color, Installed, Traffic, Versions
@@ -60,6 +61,13 @@ class ServiceOutputs(_Outputs):
     calls: tuple[str, ...] = ()
     """Shared services that its environment names."""
 
+    def changed_since(self, before: ServiceOutputs) -> list[str]:
+        """Return the keys that differ from what it was; of one that an older program described, nothing is known."""
+        if not before.definition:
+            return []
+        keys = sorted(before.definition.keys() | self.definition.keys())
+        return [key for key in keys if before.definition.get(key) != self.definition.get(key)]
+
 
 class LoadBalancerOutputs(_Outputs):
     """One load balancer."""
@@ -103,6 +111,14 @@ class NetworkOutputs(_Outputs):
     """Which slot of the range each data store's network has."""
 
 
+class GenerationOutputs(_Outputs):
+    """Which generation a data store is."""
+
+    number: int = FIRST
+    begins_from: BeginsFrom | None = None
+    """What it began as; none = it is the first one."""
+
+
 class PlatformOutputs(_Outputs):
     """What a deployed stack says about itself."""
 
@@ -125,10 +141,18 @@ class PlatformOutputs(_Outputs):
     """How its networks were made; none = by a program from before they were made for good."""
     load_balancers: tuple[LoadBalancerOutputs, ...]
     services: tuple[ServiceOutputs, ...]
+    generations: dict[str, GenerationOutputs] = Field(default_factory=dict)
+    """Of each PostgreSQL with several members; none = an older program did not say, and it is the first one."""
     certificates: int = 1
     """Which certificates the members of its data stores know each other by."""
     hosts: tuple[HostOutputs, ...] = ()
     """Its hosts; none = it was applied by a program that did not say."""
+    held: dict[str, str] = Field(default_factory=dict)
+    """Migrations that wait until the other color is off, each with the version that brings it."""
+
+    def of(self, color: Color | None) -> dict[str, ServiceOutputs]:
+        """Return the services of a color, or of none, by the name that files give them."""
+        return {service.logical: service for service in self.services if service.color is color}
 
     @property
     def installed(self) -> Installed:
@@ -171,6 +195,10 @@ def platform_outputs(spec: PlatformSpec, *, generation: str) -> dict[str, Any]:
             for lb in spec.load_balancers
         ),
         services=tuple(_service(spec, service, shared=shared) for service in spec.inventory().services),
+        generations={
+            name: GenerationOutputs(number=kept.generation, begins_from=kept.begins_from)
+            for name, kept in ((name, spec.kept(name)) for name in spec.replicated_databases)
+        },
         hosts=tuple(
             HostOutputs(
                 name=host.name,
@@ -182,6 +210,7 @@ def platform_outputs(spec: PlatformSpec, *, generation: str) -> dict[str, Any]:
             )
             for host in settings.hosts
         ),
+        held=spec.held_migrations,
     ).model_dump(mode="json", by_alias=False)
 
 

@@ -12,7 +12,9 @@ from colorway.spec import names
 from colorway.spec.fields import whole_seconds
 from colorway.spec.networks import store_network
 from colorway.spec.platform_spec import PlatformSpec
+from colorway.spec.release import MigrationCommand
 from colorway.spec.services import ServiceSpec
+from colorway.spec.stores import PostgresqlSpec
 from colorway.spec.task.environment import in_swarm
 from colorway.spec.traffic import Color
 from components.registries import Registries
@@ -20,6 +22,9 @@ from components.remote import HostScript
 from components.swarm_spec import MountedFile, mounted
 from components.web.surroundings import Surroundings
 from components.web.tier import constraints
+
+PATIENCE = {"PGOPTIONS": "-c lock_timeout=5s"}
+"""What lets a client of PostgreSQL give up at a lock: all that ask for the same table later wait behind it."""
 
 
 class Migrations(pulumi.ComponentResource):
@@ -30,8 +35,11 @@ class Migrations(pulumi.ComponentResource):
     that service may run, and on the networks of the data stores that it uses. "Once" is the database's knowledge
     (a ledger and an advisory lock, kept by that command), never Pulumi's: a migration that is in the ledger is a
     success that changes nothing, so running again is always safe. The command refuses where data could be lost
-    without a backup.
+    without a backup. One that is not backward compatible is left out while it waits (`held_migrations`).
     """
+
+    done: pulumi.Output[list[str]]
+    """What those that are not backward compatible have printed; until they have succeeded, nobody says they have."""
 
     def __init__(
         self,
@@ -46,10 +54,14 @@ class Migrations(pulumi.ComponentResource):
     ) -> None:
         super().__init__("colorway:data:Migrations", name, None, opts)
         before: list[pulumi.Resource] = []
+        told: list[pulumi.Output[str]] = []
+        waiting = spec.held_migrations
         for migration in spec.migrations(color):
             command = spec.platform.migrations
             if command is None:
                 break
+            if migration.id in waiting:
+                continue
             service = spec.colored(color)[command.service]
             step = HostScript(
                 f"{name}-{migration.id}",
@@ -62,6 +74,7 @@ class Migrations(pulumi.ComponentResource):
                     *(f"--network={names.network(spec.stack, store_network(one))}" for one in sorted(service.uses)),
                     *_container(
                         service,
+                        env=_environment(spec, service, command),
                         entrypoint=command.entrypoint,
                         secrets=secrets,
                         configs=around.configs[command.service],
@@ -77,12 +90,23 @@ class Migrations(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(parent=self, depends_on=before),
             )
             before = [step]
+            if not migration.backward_compatible:
+                told.append(step.stdout)
+        self.done = pulumi.Output.all(*told)
         self.register_outputs({})
+
+
+def _environment(spec: PlatformSpec, service: ServiceSpec, command: MigrationCommand) -> dict[str, str]:
+    """Return the environment of a migration: its service's and its own, and how long it waits for locks."""
+    stores = [spec.platform.data_stores[name] for name in service.uses]
+    patience = PATIENCE if any(isinstance(store, PostgresqlSpec) for store in stores) else {}
+    return {**patience, **in_swarm({**service.env, **command.env})}
 
 
 def _container(
     service: ServiceSpec,
     *,
+    env: Mapping[str, str],
     entrypoint: Sequence[str],
     secrets: Mapping[str, MountedFile],
     configs: Sequence[MountedFile],
@@ -101,7 +125,7 @@ def _container(
     }
     return [
         *(f"--{option}={value}" for option, value in said.items() if value is not None),
-        *(f"--env={key}={value}" for key, value in in_swarm(service.env).items()),
+        *(f"--env={key}={value}" for key, value in env.items()),
         *(f"--cap-add=CAP_{capability}" for capability in service.capabilities),
         *(f"--host={host}:{address}" for host, address in service.extra_hosts.items()),
         *(_mounted_file(kind, file) for kind, file in files),

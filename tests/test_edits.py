@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from colorway.edits import refusals, sentence
+from colorway.edits.refusals import due_migrations, refusals
+from colorway.edits.words import sentence
 from colorway.outputs import PlatformOutputs, platform_outputs
 from tests.support.specs import MAIL, REMOTE_HOSTS, demo_spec, small_spec
+from tests.support.stores import backed_up_spec
 
 CURE = "while blue has 100 % of the traffic; write it under `services` of the next version's manifest and release that"
 SEARCH = {"port": 9200, "health": {"path": "/"}, "limits": {"cpus": 1, "memory": "64Mi"}}
@@ -247,6 +249,45 @@ def test_a_preview_begins_with_what_happens_in_words(before, after, words):
     assert sentence(outputs(**before), outputs(**after)) == words
 
 
+def with_drop(**given):
+    return outputs(migrations={"2.0.0": {"0002-drop": False}, "3.0.0": {"0002-drop": False}}, **given)
+
+
+BOTH = {"blue": "1.0.0", "green": "2.0.0"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "due", "words", "refused"),
+    [
+        (
+            {"blue": "1.0.0", "green": None},
+            BOTH,
+            (),
+            "the migration 0002-drop of 2.0.0 waits until the other color",
+            "",
+        ),
+        (BOTH, {"blue": None, "green": "2.0.0"}, ("0002-drop",), "then 0002-drop runs, after which no older", ""),
+        (BOTH, {"blue": "1.0.0", "green": None}, (), "green (2.0.0) goes off", ""),
+        (
+            BOTH,
+            {"blue": "3.0.0", "green": "2.0.0"},
+            ("0002-drop",),
+            "",
+            "waits until 1.0.0 is off; turn blue off first",
+        ),
+    ],
+    ids=["comes", "runs", "is undone", "has a version in its way"],
+)
+def test_a_migration_that_waits_is_said(before, after, due, words, refused):
+    traffic = "0:100" if before["green"] and after["green"] else "100:0"
+    was = with_drop(versions=before, traffic=traffic)
+    wanted = with_drop(versions=after, traffic=traffic)
+    assert due_migrations(was, wanted) == due
+    assert words in sentence(was, wanted)
+    found = refusals(was, wanted)
+    assert [refused in one for one in found] == ([True] if refused else [])
+
+
 def test_a_first_install_says_who_serves():
     assert (
         sentence(None, outputs())
@@ -353,6 +394,14 @@ NO_START = (
             {},
             {"redis": {"kind": "valkey"}},
             [f"the data store redis changes its kind, and its volume has another program's data; {OF_ANOTHER_NAME}"],
+        ),
+        (
+            {},
+            {"postgres": {"from": {"volume": "old_pgdata"}}},
+            [
+                "the data store postgres changes its `from`, and would be served from another volume than now; "
+                f"{OF_ANOTHER_NAME}"
+            ],
         ),
         ({}, {"postgres": {"database": "other"}}, [f"the data store postgres changes its database, {NO_START}"]),
         ({}, {"postgres": {"user": "other"}}, [f"the data store postgres changes its user, {NO_START}"]),
@@ -520,3 +569,70 @@ def test_a_shared_service_that_becomes_a_store_is_no_store_with_other_members():
 )
 def test_what_an_edit_does_to_members_is_said_once(edit, words):
     assert sentence(members(2), members(2, **edit)) == f"the data store postgres changes {words}"
+
+
+def generation(number=1, begins=None, to="release-9"):
+    """A stack whose PostgreSQL is some generation, which began from an earlier one."""
+    came = {"generation": begins, "backup": "20261128-020000F", "to": to}
+    spec = backed_up_spec(kept={"generation": number, "begins-from": came} if begins else None)
+    return PlatformOutputs.model_validate(platform_outputs(spec, generation="0"))
+
+
+BEGINS_ONE = "put it back: `colorway data restore lab postgres --to POINT` begins a new one"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "refused"),
+    [
+        (generation(), generation(2, 1), []),
+        (generation(2, 1), generation(3, 2), []),
+        # One that was gone back from keeps its number.
+        (generation(), generation(3, 1), []),
+        (generation(2, 1), generation(), []),
+        (
+            generation(2, 1),
+            generation(3, 1),
+            [
+                "the data store postgres changes its generation from 2 to 3, which begins from another one; "
+                f"{BEGINS_ONE}"
+            ],
+        ),
+        (
+            generation(3, 2),
+            generation(),
+            [
+                "the data store postgres changes its generation from 3 to 1, and it began from 2; go back to that one "
+                "first, by reverting the commit that began generation 3"
+            ],
+        ),
+        (
+            generation(2, 1),
+            generation(2, 1, to="release-8"),
+            [
+                "the data store postgres says something else of how its generation 2 began, and it has begun; "
+                f"{BEGINS_ONE}"
+            ],
+        ),
+    ],
+    ids=["first restore", "second", "after going back", "back", "from another one", "back by two", "another point"],
+)
+def test_a_generation_follows_from_the_one_that_runs(before, after, refused):
+    assert refusals(before, after) == refused
+
+
+def test_what_another_generation_lacks_is_said():
+    first, second = generation(), generation(2, 1)
+    assert sentence(first, second) == (
+        "the data store postgres goes from generation 1 to 2, which begins at release-9: what came after that is not "
+        "in it; nobody can write until it has begun, and generation 1 stays beside it"
+    )
+    assert sentence(second, first) == (
+        "the data store postgres goes back from generation 2 to 1: what was written since generation 2 began is not in "
+        "it, and stays beside it"
+    )
+
+
+def test_an_older_program_knew_one_generation_only():
+    before = generation().model_copy(update={"generations": {}})
+    assert refusals(before, generation(2, 1)) == []
+    assert refusals(before, generation(3, 2)) != []

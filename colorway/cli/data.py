@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -25,6 +25,7 @@ Stack = Annotated[str, typer.Argument(help="Name of the stack: Pulumi.<name>.yam
 Store = Annotated[str, typer.Argument(help="Name of the data store in the platform file.", show_default=False)]
 if TYPE_CHECKING:
     from colorway.data.gate import Gate
+    from colorway.data.generations import Generations
     from colorway.data.switchover import Switchover
 
 ENTRY = "/colorway-entry.sh"
@@ -36,7 +37,20 @@ To = Annotated[
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and what it costs; change nothing.")]
 Promoted = Annotated[str, typer.Option("--to", help="Host of the member that becomes the primary.", show_default=False)]
+Dump = Annotated[Path, typer.Option(help="File of this machine.", show_default=False)]
 AcceptLoss = Annotated[bool, typer.Option("--accept-loss", help="Do it though commits that were acknowledged may go.")]
+Point = Annotated[
+    str,
+    typer.Option("--to", help='A time, as "2026-11-28 14:00:00+00", or a restore point.', show_default=False),
+]
+Loss = Annotated[
+    int | None,
+    typer.Option("--accept-loss", help="Commits after the point that are lost: exactly so many.", show_default=False),
+]
+Generation = Annotated[
+    int, typer.Option("--generation", help="Which generation; see `data status`.", show_default=False)
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 ReadSpec = Callable[[str], PlatformSpec]
 """Returns what the files say of a stack."""
 HoldOf = Callable[[PlatformSpec, str], AbstractContextManager[object]]
@@ -56,7 +70,8 @@ class Commands:
         """Say what each member of the data stores does, and how far behind it is. Exit code 1 if one is not well."""
         from colorway.data.status import status  # noqa: PLC0415 - what only this command needs
 
-        found = status(self._read(stack), ask=_ask)
+        spec = self._read(stack)
+        found = status(spec, ask=_ask, others=lambda store: _generations(spec, store).others())
         if as_json:
             typer.echo(json.dumps(asdict(found), indent=2))
         else:
@@ -64,9 +79,13 @@ class Commands:
             for row in found.rows:
                 table.add_row(row.store, row.host, row.part, row.state, row.behind)
             Console(highlight=False).print(table)
+            for line in found.beside:
+                self._say(runnable(line))
             for number, one in enumerate(found.wrong):
                 self._say(f"{'also ' if number else ''}wrong: {one.what}")
                 self._say(runnable(f"helps: {one.helps}"))
+            for note in found.notes:
+                self._say(note)
         if found.wrong:
             raise typer.Exit(1)
 
@@ -119,6 +138,20 @@ class Commands:
         if code:
             raise typer.Exit(1)
 
+    def load(self, stack: Stack, store: Store, *, dump: Dump, dry_run: DryRun = False) -> None:
+        """Load a dump into the empty database of a data store, as its user: SQL, or what `pg_dump -Fc` wrote."""
+        from colorway.data.load import Load  # noqa: PLC0415 - what only this command needs
+
+        spec = self._read(stack)
+        Load(
+            spec=spec,
+            store=store,
+            ask=_ask,
+            feed=lambda host, *words, **file: _inside(host).fed(*words, **file),
+            hold=lambda reason: self._hold(spec, reason),
+            say=self._say,
+        ).run(dump, dry=dry_run)
+
     def promote(
         self, stack: Stack, store: Store, *, to: Promoted, accept_loss: AcceptLoss = False, dry_run: DryRun = False
     ) -> None:
@@ -128,20 +161,92 @@ class Commands:
         """
         from colorway.data.entries import Entries  # noqa: PLC0415
         from colorway.data.mariadb import pair  # noqa: PLC0415 - what only this command needs
-        from colorway.data.primary_line import prepared  # noqa: PLC0415
         from colorway.data.promotion import Promotion  # noqa: PLC0415
+        from colorway.data.store_line import prepared  # noqa: PLC0415
+        from colorway.release.plan.trailers import Note  # noqa: PLC0415
         from colorway.release.ports.git import Git  # noqa: PLC0415
 
         spec = self._read(stack)
+        why = (
+            "`colorway data promote` has made its member the one that takes writes; the next `up` has the entry ask it."
+        )
+
+        def write(host: str) -> Callable[[], None]:
+            note = Note(subject=f"Let {host} be the primary of {store}", body=(why,))
+            file = f"Pulumi.{stack}.yaml"
+            return prepared(Git(self._root()), file, store=store, kept={"primary": host}, message=note)
+
         promotion = Promotion(
             pair=pair(spec, store, ask=_ask),
             lead_to=Entries(spec=spec, store=store, ask=lambda host, *words: _inside(host).each(*words)).move_to,
-            write=lambda host: prepared(Git(self._root()), f"Pulumi.{stack}.yaml", store=store, host=host),
+            write=write,
             hold=lambda reason: self._hold(spec, reason),
             say=lambda line: self._say(runnable(line)),
         )
         with kept(*spec.settings.hosts, within=COME_IN):
             promotion.run(to=to, accept_loss=accept_loss, dry=dry_run)
+
+    def restore(
+        self, stack: Stack, store: Store, *, to: Point, accept_loss: Loss = None, dry_run: DryRun = False
+    ) -> None:
+        """Take a PostgreSQL back to a point in time, as a new generation beside the old one, which stays.
+
+        Counts what was committed after the point, and refuses unless exactly that many may be lost.
+        """
+        from colorway.data.entries import Entries  # noqa: PLC0415
+        from colorway.data.members import cluster  # noqa: PLC0415
+        from colorway.data.restore import Restore, Services, runs  # noqa: PLC0415 - what only this command needs
+        from colorway.data.store_line import prepared  # noqa: PLC0415
+        from colorway.release.plan.trailers import Note  # noqa: PLC0415
+        from colorway.release.ports.git import Git  # noqa: PLC0415
+        from colorway.spec import names  # noqa: PLC0415
+        from colorway.swarm.one_off import run_once  # noqa: PLC0415
+        from colorway.swarm.services import Swarm  # noqa: PLC0415
+
+        spec = self._read(stack)
+        swarm = Swarm(spec.manager)
+
+        def beside(logical: str, command: Sequence[str]) -> str:
+            printed: list[bytes] = []
+            service = names.service(stack, logical)
+            run_once(self._manager(spec), service=service, stack=stack, command=command, write=printed.append)
+            return b"".join(printed).decode(errors="replace")
+
+        def write(kept: Mapping[str, Any]) -> Callable[[], None]:
+            why = (
+                "`colorway data restore` has stopped the generation before; the next `up` makes this one.",
+                "Reverting this commit, and `up`, goes back to that with all that it has.",
+            )
+            note = Note(subject=f"Take {store} back to {to}, as generation {kept['generation']}", body=why)
+            return prepared(Git(self._root()), f"Pulumi.{stack}.yaml", store=store, kept=kept, message=note)
+
+        restore = Restore(
+            cluster=cluster(spec, store, ask=_ask),
+            entries=Entries(spec=spec, store=store, ask=lambda host, *words: _inside(host).each(*words)),
+            generations=_generations(spec, store),
+            services=Services(scale=swarm.scale, runs=lambda host, service: runs(_ask, host, service)),
+            beside=beside,
+            write=write,
+            hold=lambda reason: self._hold(spec, reason),
+            say=lambda line: self._say(runnable(line)),
+        )
+        with kept(*spec.settings.hosts, within=COME_IN):
+            restore.run(to=to, accept_loss=accept_loss, dry=dry_run)
+
+    def forget(self, stack: Stack, store: Store, *, generation: Generation, yes: Yes = False) -> None:
+        """Remove the data of a generation that a restore has left beside the live one; the only thing that does."""
+        from colorway.data.members import cluster  # noqa: PLC0415 - what only this command needs
+
+        spec = self._read(stack)
+        cluster(spec, store, ask=_ask)
+
+        def sure(question: str) -> None:
+            if not yes:
+                typer.confirm(question, abort=True)
+
+        _generations(spec, store).forget(
+            generation, hold=lambda reason: self._hold(spec, reason), say=self._say, sure=sure
+        )
 
 
 def gate(spec: PlatformSpec) -> Gate | None:
@@ -151,6 +256,12 @@ def gate(spec: PlatformSpec) -> Gate | None:
     from colorway.data.gate import Gate  # noqa: PLC0415 - what only such a stack needs
 
     return Gate(spec=spec, ask=_ask)
+
+
+def _generations(spec: PlatformSpec, store: str) -> Generations:
+    from colorway.data.generations import Generations, Volumes  # noqa: PLC0415 - what only few commands need
+
+    return Generations(spec=spec, store=store, volumes=lambda host: Volumes(connection=Connection(host)))
 
 
 def _ask(host: HostSpec, service: str, command: Sequence[str]) -> str:
@@ -176,6 +287,15 @@ def register(  # noqa: PLR0913 - what its commands need
     """
     commands = Commands(read, hold, say, manager, root)
     group = typer.Typer(help="The data stores of a stack.", no_args_is_help=True)
-    for command in (commands.status, commands.switchover, commands.restart, commands.promote, commands.verify_backup):
+    for command in (
+        commands.status,
+        commands.switchover,
+        commands.restart,
+        commands.promote,
+        commands.verify_backup,
+        commands.restore,
+        commands.forget,
+        commands.load,
+    ):
         group.command()(command)
     app.add_typer(group, name="data")

@@ -64,7 +64,8 @@ class Commands:
         *,
         stack: Stack,
         accept_schema: Annotated[
-            str | None, typer.Option(help="Go back although a migration is not backward compatible; why it works.")
+            str | None,
+            typer.Option(help="Go back although a reverted finish may have changed the schema; why it works."),
         ] = None,
         take_over: TakeOver = None,
         yes: Yes = False,
@@ -76,7 +77,7 @@ class Commands:
         )
 
     def finish(self, *, stack: Stack, take_over: TakeOver = None, yes: Yes = False, dry_run: DryRun = False) -> None:
-        """Turn the old color off, once its hot time is over; may be repeated."""
+        """Turn the old color off after its hot time, and run the migrations that waited for it; may be repeated."""
         self._runner.finish(stack=stack, take_over=take_over, asks=not yes, dry_run=dry_run)
 
     def history(

@@ -13,10 +13,11 @@ from colorway.spec.hosts import HostSpec, Role
 from colorway.spec.inventory import Inventory
 from colorway.spec.networks import KEPT, LARGEST_PREFIX, addresses_needed, prefix_for
 from colorway.spec.platform_file import ImageSource, PlatformFile
-from colorway.spec.release import ReleaseManifest, SmokeTest
+from colorway.spec.release import ReleaseManifest, SmokeTest, held
 from colorway.spec.services import ServiceSpec
-from colorway.spec.stack import RegistrySpec, StoreSettings
+from colorway.spec.stack import RegistrySpec
 from colorway.spec.stores import MariadbSpec, PostgresqlSpec, RedisSpec, ValkeySpec
+from colorway.spec.stores.generations import FIRST, StoreSettings
 from colorway.spec.task.process import Protocol
 from colorway.spec.wanted import WantedNetwork, WantedService
 
@@ -25,15 +26,17 @@ MANAGERS = 3
 
 
 def manifest_mistakes(
-    manifest: ReleaseManifest, platform: PlatformFile, services: Mapping[str, ServiceSpec]
+    version: str, manifests: Mapping[str, ReleaseManifest], platform: PlatformFile, services: Mapping[str, ServiceSpec]
 ) -> list[Mistake]:
     """Return what a release manifest says that does not fit its platform.
 
     Args:
-        manifest: The manifest.
+        version: The version.
+        manifests: Those of the versions that are on.
         platform: The platform.
         services: The colored services that this version has.
     """
+    manifest = manifests[version]
     shared = [name for name in manifest.images if name in platform.shared]
     unknown = [name for name in manifest.images if name not in services and name not in shared]
     found: list[Mistake] = [
@@ -58,7 +61,22 @@ def manifest_mistakes(
                 "are listed, and the platform has no migration command; add `migrations` to the platform file",
             )
         )
-    return found
+    others = [one for known, one in manifests.items() if known != version]
+    return [*found, *(mistake for other in others for mistake in _overtaking_mistakes(manifest, other))]
+
+
+def _overtaking_mistakes(manifest: ReleaseManifest, other: ReleaseManifest) -> list[Mistake]:
+    """Return the migrations that would run before an older one, which waits until the other color is off."""
+    waiting = held(manifest.migrations, other.migrations)
+    known = {migration.id for migration in other.migrations}
+    return [
+        (
+            ("migrations", str(index), "id"),
+            f"comes after {waiting[0]}, which waits until the other color is off; leave this one to the next version",
+        )
+        for index, one in enumerate(manifest.migrations)
+        if waiting and one.backward_compatible and one.id > waiting[0] and one.id not in known
+    ]
 
 
 def build_mistakes(declared: Iterable[WantedService], *, folders: Iterable[str]) -> list[Mistake]:
@@ -132,7 +150,7 @@ def host_port_mistakes(inventory: Inventory, hosts: Sequence[HostSpec]) -> list[
     return []
 
 
-def primary_mistakes(
+def kept_mistakes(
     kept: Mapping[str, StoreSettings], platform: PlatformFile, hosts: Sequence[HostSpec]
 ) -> list[Mistake]:
     """Return what a stack keeps of data stores that the platform does not have, or of hosts without their data."""
@@ -141,9 +159,14 @@ def primary_mistakes(
         store, path = platform.data_stores.get(name), ("stores", name)
         if store is None:
             found.append((path, f"is no data store of the platform; {hint(name, platform.data_stores)}"))
-        elif settings.primary is None:
             continue
-        elif not isinstance(store, MariadbSpec) or not store.is_replicated:
+        is_past = isinstance(store, PostgresqlSpec) and store.is_replicated and store.backup is not None
+        if settings.generation != FIRST and not is_past:
+            message = "is for a PostgreSQL with several members that is backed up, which this is not; leave it out"
+            found.append(((*path, "generation"), message))
+        if settings.primary is None:
+            continue
+        if not isinstance(store, MariadbSpec) or not store.is_replicated:
             found.append(((*path, "primary"), "is for a MariaDB with two members, which this is not; leave it out"))
         elif len(places := store.places(hosts)) >= store.members:
             members = [one.host.name for one in store.tasks(name, hosts=places)]

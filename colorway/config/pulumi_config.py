@@ -16,6 +16,9 @@ from colorway.spec.base import to_kebab
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stack import StackSettings, is_published
 
+KEPT_BACK_VARIABLE = "COLORWAY_KEPT_BACK"
+"""Environment variable with the migrations that wait for the next run; see `PlatformSpec.kept_back`."""
+
 
 def from_pulumi(*, root: Path) -> PlatformSpec:
     """Read the running stack's configuration.
@@ -42,7 +45,8 @@ def from_pulumi(*, root: Path) -> PlatformSpec:
             "is a stack under the published passphrase, which may be previewed only; give it a passphrase of its own"
         )
         raise stack_files.ConfigError([settings.problem(("environment",), message)])
-    return spec
+    kept_back = os.environ.get(KEPT_BACK_VARIABLE, "").split()
+    return spec.model_copy(update={"kept_back": tuple(kept_back)})
 
 
 def configured_secret(name: str) -> pulumi.Output[str] | None:

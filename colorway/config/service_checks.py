@@ -97,13 +97,22 @@ def _bad_file(content: bytes | None) -> Iterator[str]:
 
 
 def repository_mistakes(spec: PlatformSpec, *, files: Mapping[str, bytes]) -> list[Mistake]:
-    """Return what the repositories of backups say that the project does not have."""
-    return [
+    """Return what the repositories of backups say that the project does not have, or that two clusters would share."""
+    found: list[Mistake] = [
         (("backups", name, "ca"), message)
         for name, place in spec.platform.backups.items()
         if place.ca is not None
         for message in _bad_file(files.get(place.ca))
     ]
+    for name, store in spec.replicated_databases.items():
+        if store.backup is None or store.source is None or store.source.repository is None:
+            continue
+        ours, theirs = (spec.platform.backups[one] for one in (store.backup.repository, store.source.repository))
+        own = f"{ours.path}/{spec.stack}"
+        if (ours.endpoint, ours.bucket) == (theirs.endpoint, theirs.bucket) and store.source.path == own:
+            cure = f"and theirs is only read; give `backups.{store.backup.repository}` another path"
+            found.append((("data-stores", name, "from", "path"), f"is where this stack's own backups go, {cure}"))
+    return found
 
 
 def _is_text(content: bytes) -> bool:

@@ -17,12 +17,12 @@ from colorway.config.checks import (
     build_mistakes,
     clash_mistakes,
     host_port_mistakes,
+    kept_mistakes,
     length_mistakes,
     manifest_mistakes,
     member_mistakes,
     named_registries,
     password_mistakes,
-    primary_mistakes,
     registry_mistakes,
     room_mistakes,
     route_mistakes,
@@ -322,11 +322,11 @@ def parse(  # noqa: PLR0913 - one for each kind of file
     lengths = length_mistakes(stack, [*declared, *inventory.networks])
     problems = [Problem(file=settings.name, message=message) for message in lengths]
     problems += settings.problems(room_mistakes(parsed.network.range, inventory, hosts=len(parsed.hosts)))
-    for version, manifest in manifests.items():
-        problems += releases[version].problems(manifest_mistakes(manifest, file, spec.definitions[version]))
+    for version in manifests:
+        problems += releases[version].problems(manifest_mistakes(version, manifests, file, spec.definitions[version]))
     together = [*clash_mistakes(declared), *member_mistakes(file, parsed.hosts)]
     problems += merged.problems([*together, *repository_mistakes(spec, files=files or {})])
-    of_stores = primary_mistakes(parsed.stores, file, parsed.hosts)
+    of_stores = kept_mistakes(parsed.stores, file, parsed.hosts)
     problems += settings.problems([*of_stores, *host_port_mistakes(inventory, parsed.hosts)])
     problems += merged.problems(smoke_mistakes(file.release.smoke, domains=parsed.domains))
     for known, layer in ((None, merged), *layered.items()):

@@ -25,8 +25,15 @@ _PAUSE = (
 )
 _RESUME = f"{_FORGET}; kill -USR2 1"
 """PgBouncer takes these signals for PAUSE and RESUME."""
+LONGEST_SHUT = 180
+"""Seconds after which the direct way is open again by itself: longer than members take to stop."""
 _LIVE = "exec 3<>/dev/tcp/127.0.0.1/8404 && printf 'GET /stats;csv HTTP/1.0\\r\\n\\r\\n' >&3 && timeout 5 cat <&3"
 _TELL = "exec 3<>/dev/tcp/127.0.0.1/8405 && printf '%s\\n' \"$1\" >&3 && timeout 5 cat <&3"
+_FORGET_SHUT = "[ ! -e /tmp/shut ] || kill $(cat /tmp/shut) 2>/dev/null || :; rm -f /tmp/shut"
+_SHUT = (
+    f"{_FORGET_SHUT}; {_TELL}; trap '' HUP; "
+    f'(sleep {LONGEST_SHUT}; set -- "$2"; {_TELL}) >/dev/null 2>&1 & echo $! >/tmp/shut'
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +59,31 @@ class Entries:
         """Let them go on."""
         self._everywhere(self.store, ("sh", "-c", _RESUME))
 
+    def shut(self) -> int:
+        """Let nobody write by the direct way, by which pools ask, too, and cut off who does; return how many are shut.
+
+        It opens by itself after `LONGEST_SHUT`, whatever became of who shut it.
+        """
+        words = "; ".join(f"{self._state('maint', one)}; shutdown sessions server write/{one}" for one in self._hosts)
+        command = ("bash", "-c", _SHUT, "shut", words, self._opened)
+        return len(self._everywhere(names.direct(self.store), command))
+
+    def open(self) -> None:
+        """Let them write again."""
+        self._everywhere(names.direct(self.store), ("bash", "-c", f"{_FORGET_SHUT}; {_TELL}", "open", self._opened))
+
+    @property
+    def _hosts(self) -> list[str]:
+        return [one.host.name for one in self.spec.members(self.store)]
+
+    @property
+    def _opened(self) -> str:
+        return "; ".join(self._state("ready", one) for one in self._hosts)
+
+    @staticmethod
+    def _state(state: str, host: str) -> str:
+        return f"set server write/{host} state {state}"
+
     def lead_to(self) -> set[str]:
         """Return the hosts whose members any of the ways leads to: one, unless the lead is just moving."""
         found: set[str] = set()
@@ -66,8 +98,8 @@ class Entries:
         """
         others = [one.host.name for one in self.spec.members(self.store) if one.host.name != host]
         words = [
-            *(f"set server write/{one} state maint; shutdown sessions server write/{one}" for one in others),
-            f"set server write/{host} state ready",
+            *(self._state("maint", one) + f"; shutdown sessions server write/{one}" for one in others),
+            self._state("ready", host),
         ]
         return len(self._everywhere(self.store, ("bash", "-c", _TELL, "tell", "; ".join(words))))
 

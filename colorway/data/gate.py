@@ -36,9 +36,7 @@ SELECT json_build_object(
   'archive_fails', (SELECT coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false)
     FROM pg_stat_archiver))
 """  # noqa: S608 - of constants
-_POINT = (
-    "SELECT pg_walfile_name(pg_create_restore_point('release-{version}')) || ' ' || pg_walfile_name(pg_switch_wal())"
-)
+_POINT = "SELECT pg_walfile_name(pg_create_restore_point('{point}')) || ' ' || pg_walfile_name(pg_switch_wal())"
 _ARCHIVED = "SELECT coalesce(last_archived_wal, '') FROM pg_stat_archiver"
 
 
@@ -57,17 +55,17 @@ class Gate:
     now: Callable[[], float] = time.time
     """Seconds since 1970, as the proof of a backup counts them."""
 
-    def make(self, *, version: str) -> str:
+    def make(self, *, point: str) -> str:
         """Make a restore point in each store that is backed up, and return in words what there is.
 
         Args:
-            version: Whose migrations are next; the point is called `release-<version>`.
+            point: What it is called: `release-<version>` or `finish-<version>`.
 
         Raises:
             ClosedError: a store has no other member that has all, a client's transaction is open for long, the disk is
                 nearly full, the archive fails, or no restore has proven the newest backup; nothing was changed.
         """
-        found = [self._of(cluster(self.spec, name, ask=self.ask), version) for name in self.spec.replicated_databases]
+        found = [self._of(cluster(self.spec, name, ask=self.ask), point) for name in self.spec.replicated_databases]
         return "; ".join(
             [*found, *(self._of_pair(pair(self.spec, name, ask=self.ask)) for name in self.spec.primaries)]
         )
@@ -82,9 +80,13 @@ class Gate:
                 f"{store.store}: {primary} takes no writes, or {replica} does not have them, and the loss of one host "
                 f"would take the migration; see `colorway data status {self.spec.stack}`"
             )
-        return f"{store.store} is on {primary} and {replica}"
+        said = f"{store.store} is on {primary} and {replica}"
+        if store.store not in self.spec.backed_up:
+            return said
+        self._proven(store.store)
+        return f"{said}, its backup is proven by a restore"
 
-    def _of(self, store: Cluster, version: str) -> str:
+    def _of(self, store: Cluster, point: str) -> str:
         name = store.store
         try:
             leader, *others = store.members()
@@ -96,12 +98,12 @@ class Gate:
         if state["oldest"] > OLDEST_TRANSACTION:
             raise ClosedError(
                 f"{name}: a transaction has been open for {state['oldest']:.0f} s ({state['whose']}), and a migration "
-                f"would wait for it, and everybody behind that; end it, then release again"
+                f"would wait for it, and everybody behind that; end it, then run the command again"
             )
         if free < LEAST_FREE:
             raise ClosedError(
                 f"{name}: {free:.0%} of the disk of {leader.host} is free, and a migration may need {LEAST_FREE:.0%}; "
-                "make room there, then release again"
+                "make room there, then run the command again"
             )
         said = f"{name} is on {leader.host}" + (f" and {follower}" if follower else "")
         if name not in self.spec.backed_up:
@@ -110,10 +112,10 @@ class Gate:
         if state["archive_fails"]:
             raise ClosedError(
                 f"{name}: its archive fails, so no point could be restored; see the log of "
-                f"{self.spec.stack}-{name}-{leader.host}, then release again"
+                f"{self.spec.stack}-{name}-{leader.host}, then run the command again"
             )
-        self._point(store, leader, version)
-        return f"{said}, its backup is proven by a restore, restore point release-{version} is archived"
+        self._point(store, leader, point)
+        return f"{said}, its backup is proven by a restore, restore point {point} is archived"
 
     def _proven(self, store: str) -> None:
         """See that the newest backup was restored, and not long ago.
@@ -157,14 +159,14 @@ class Gate:
         all_of_it, _, available = store.on(host, "df", "-Pk", PGDATA).strip().splitlines()[-1].split()[1:4]
         return int(available) / int(all_of_it)
 
-    def _point(self, store: Cluster, leader: Member, version: str) -> None:
+    def _point(self, store: Cluster, leader: Member, point: str) -> None:
         try:
-            _, ends = store.sql(leader.host, _POINT.format(version=version)).split()
+            _, ends = store.sql(leader.host, _POINT.format(point=point)).split()
             until = self.clock() + ARCHIVED_WITHIN
             while store.sql(leader.host, _ARCHIVED)[-24:] < ends:
                 if self.clock() > until:
                     raise ClosedError(
-                        f"{store.store}: the restore point release-{version} is not in the archive after "
+                        f"{store.store}: the restore point {point} is not in the archive after "
                         f"{ARCHIVED_WITHIN:.0f} s; see the log of {self.spec.stack}-{store.store}-{leader.host}"
                     )
                 self.sleep(_POLL)

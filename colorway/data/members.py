@@ -12,7 +12,7 @@ from colorway.render.replication import CONFIG, INTERNAL, SOCKETS
 from colorway.spec import names
 from colorway.spec.hosts import HostSpec
 from colorway.spec.platform_spec import PlatformSpec
-from colorway.swarm.connections import DockerError
+from colorway.swarm.connections import DockerError, MissingError
 
 Ask = Callable[[HostSpec, str, Sequence[str]], str]
 """Returns what a command says in the container that a service has on a host; raises DockerError where it fails."""
@@ -28,6 +28,10 @@ _UNDER_WAY = f"SELECT count(*) {OF_CLIENTS}"
 
 class MembersError(ColorwayError):
     """The members of a data store do not answer, or cannot do what is asked for."""
+
+
+class StoppedError(MembersError):
+    """None of the members of a data store runs, and all of their hosts say so."""
 
 
 class Part(StrEnum):
@@ -117,15 +121,17 @@ class Cluster:
         """Return what Patroni's own tool says, in the first member that answers.
 
         Raises:
+            StoppedError: none of them runs.
             MembersError: it fails in all of them.
         """
-        reasons: list[str] = []
+        reasons: list[DockerError] = []
         for host in self.hosts:
             try:
                 return self.on(host, "patronictl", "-c", CONFIG, command, *words)
             except DockerError as error:
-                reasons.append(str(error))
-        raise MembersError(f"{self.store}: no member answers: {'; '.join(reasons)}")
+                reasons.append(error)
+        kind = StoppedError if all(isinstance(one, MissingError) for one in reasons) else MembersError
+        raise kind(f"{self.store}: no member answers: {'; '.join(map(str, reasons))}")
 
     def transactions(self, leader: str) -> int:
         """Return how many transactions of clients are under way in the leader.

@@ -90,10 +90,10 @@ class Rolling:
 
     def _restart(self, host: str, *, leader: str) -> None:
         """Restart a member, and wait until all is well and it has said what it still waits for."""
-        store = self._cluster.store
+        scope = self._cluster.spec.generation(self._cluster.store)
         self._await_others(host)
         with self.switchover.clients_waiting(leader, then=leader) if host == leader else nullcontext():
-            self._cluster.patronictl("restart", store, host, "--force")
+            self._cluster.patronictl("restart", scope, host, "--force")
         self.switchover.await_well(leader)
         self.switchover.until(lambda: host not in {one.host for one in self._waiting()}, within=KNOWN_WITHIN)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from colorway.data.mariadb import Pair, Server, pair
-from colorway.data.members import Ask, Member, MembersError, Part, cluster
+from colorway.data.members import Ask, Member, MembersError, Part, StoppedError, cluster
 from colorway.errors import ColorwayError
 from colorway.render.replication import CA_PATH, MEMBER_FILE
 from colorway.spec import names
@@ -19,6 +19,8 @@ from colorway.swarm.connections import DockerError
 
 FAR_BEHIND = 64 * 2**20
 """Bytes that a member may lack before somebody is told: some seconds of a busy database."""
+Others = Mapping[int, Sequence[str]]
+"""Hosts of generations by their numbers."""
 _MEMBER = f"{SECRETS_FOLDER}{MEMBER_FILE}"
 
 
@@ -47,10 +49,19 @@ class StoreStatus:
 
     rows: tuple[Row, ...]
     wrong: tuple[Wrong, ...]
+    beside: tuple[str, ...] = ()
+    """Generations of stores that are there beside the live ones, each in a sentence with what removes it."""
+    notes: tuple[str, ...] = ()
+    """What is well, and may be left out of the files."""
 
 
-def status(spec: PlatformSpec, *, ask: Ask) -> StoreStatus:
+def status(spec: PlatformSpec, *, ask: Ask, others: Callable[[str], Others] = lambda _: {}) -> StoreStatus:
     """Return how the stores with several members are, and etcd; asked of the members themselves.
+
+    Args:
+        spec: The stack.
+        ask: Asks a member.
+        others: Returns the hosts that have data of each generation of a store but the live one.
 
     Raises:
         ColorwayError: the stack has no such store.
@@ -62,15 +73,19 @@ def status(spec: PlatformSpec, *, ask: Ask) -> StoreStatus:
         )
     rows: list[Row] = []
     wrong: list[Wrong] = []
+    notes: list[str] = []
     for name, store in spec.replicated_databases.items():
         found = cluster(spec, name, ask=ask)
         try:
             members = found.members()
         except MembersError as error:
-            wrong.append(Wrong(what=str(error), helps=f"colorway status {spec.stack}"))
+            command = "up" if isinstance(error, StoppedError) else "status"
+            wrong.append(Wrong(what=str(error), helps=f"colorway {command} {spec.stack}"))
             rows += [Row(store=name, host=host.name, part="?", state="does not answer") for host in found.hosts]
             continue
         rows += [_row(name, member) for member in members]
+        if store.source is not None and members[0].part is Part.LEADER:
+            notes.append(f"{name}: has its data; `from` says nothing any more, and may be left out")
         missing = [host for host in found.hosts if host.name not in {one.host for one in members}]
         rows += [Row(store=name, host=host.name, part="", state="is not there") for host in missing]
         wrong += problems(members, missing=missing, store=name, stack=spec.stack, durability=store.durability)
@@ -83,7 +98,19 @@ def status(spec: PlatformSpec, *, ask: Ask) -> StoreStatus:
         etcd, silent = _etcd(spec, ask=ask)
         rows += etcd
         wrong += _quorum(silent, of=len(etcd), stack=spec.stack)
-    return StoreStatus(rows=tuple(rows), wrong=tuple(wrong))
+    beside = [line for name in spec.replicated_databases for line in _beside(spec, name, others)]
+    return StoreStatus(rows=tuple(rows), wrong=tuple(wrong), beside=tuple(beside), notes=tuple(notes))
+
+
+def _beside(spec: PlatformSpec, store: str, others: Callable[[str], Others]) -> Iterator[str]:
+    try:
+        found = others(store)
+    except DockerError:
+        # The host is in the table already.
+        return
+    for number, hosts in found.items():
+        forget = f"colorway data forget {spec.stack} {store} --generation {number}"
+        yield f"{store}: generation {number} is kept on {' and '.join(hosts)}; `{forget}` removes its data"
 
 
 def problems(

@@ -92,7 +92,8 @@ class Switchover:
             MembersError: the other one is refused, or is not well in time.
         """
         with self.clients_waiting(leader, then=to):
-            self.cluster.patronictl("switchover", "--leader", leader, "--candidate", to, "--force", self.cluster.store)
+            scope = self.cluster.spec.generation(self.cluster.store)
+            self.cluster.patronictl("switchover", "--leader", leader, "--candidate", to, "--force", scope)
         self.await_well(to)
 
     @contextmanager

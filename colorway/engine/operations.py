@@ -11,14 +11,15 @@ from pathlib import Path
 from pulumi import automation as auto
 
 from colorway.config import stack_files
-from colorway.edits import refusals, sentence
+from colorway.edits.refusals import due_migrations, refusals
+from colorway.edits.words import sentence
 from colorway.engine import fencing
 from colorway.engine.claim import claimed
 from colorway.engine.ending import EngineError, explained
 from colorway.engine.events import Change, EventLog
 from colorway.engine.plugins import PluginChoice
 from colorway.engine.recover import host_of_apply, plan_recovery
-from colorway.engine.runner import Runner
+from colorway.engine.runner import Runner, await_gone, kept_back
 from colorway.engine.stack import (
     Stack,
     engine_environment,
@@ -194,16 +195,28 @@ class Engine:
                 explained(log, failures, hint=hint, why_no_image=self.swarm.why_no_image),
             ):
                 replace = sorted(again.union(self._recover(stack, deployed, fenced=before)) - left_out)
-                self._runner.repeated(
-                    stack,
-                    log,
-                    lambda: stack.up(
-                        on_event=log,
-                        replace=replace or None,
-                        exclude=sorted(left_out) or None,
-                        continue_on_error=continue_on_error or None,
-                    ),
-                )
+
+                def run(replace: list[str]) -> None:
+                    self._runner.repeated(
+                        stack,
+                        log,
+                        lambda: stack.up(
+                            on_event=log,
+                            replace=replace or None,
+                            exclude=sorted(left_out) or None,
+                            continue_on_error=continue_on_error or None,
+                        ),
+                    )
+
+                if waiting := self._kept_back(deployed):
+                    # What is deleted is deleted last, and these wait for that.
+                    with kept_back(waiting):
+                        run(replace)
+                    replace = []
+                if waiting := due_migrations(deployed.outputs, self._wanted):
+                    self.say(f"{', '.join(waiting)} runs once nothing is left of the color that it waited for")
+                    await_gone(self.spec, self.swarm, migrations=waiting)
+                run(replace)
             if members:
                 # Now nothing is placed by name on a host that leaves, and what comes in its place is there.
                 members.after(anew, idle=idle)
@@ -316,7 +329,9 @@ class Engine:
         served = self.swarm.live_generations(self.spec, without=fenced) if there else {}
         live = {urn: served.get(host_of_apply(urn)) for urn in there}
         running = () if orphans else self.swarm.named_objects(self.spec.stack)
-        recovery = plan_recovery(deployed, stack=self.spec.stack, live=live, running=running)
+        members = self.spec.inventory().members if not orphans else frozenset()
+        stopped = members & self.swarm.stopped(self.spec.stack) if members else ()
+        recovery = plan_recovery(deployed, stack=self.spec.stack, live=live, running=running, stopped=stopped)
         for reason in recovery.reasons:
             self.say(f"recovering: {reason}")
         # The refresh first: it is refused where another engine holds the stack, and then nothing is removed.
@@ -329,6 +344,13 @@ class Engine:
     @property
     def _wanted(self) -> PlatformOutputs:
         return PlatformOutputs.model_validate(platform_outputs(self.spec, generation=""))
+
+    def _kept_back(self, deployed: Deployed) -> tuple[str, ...]:
+        """Return the migrations that run only after what goes off is gone; none where nothing goes off."""
+        was, wanted = deployed.outputs, self._wanted
+        if was is None or all(wanted.versions.of(color) for color in was.versions.on):
+            return ()
+        return due_migrations(was, wanted)
 
     def _refuse_illegal(self, deployed: Deployed, in_place: str | None) -> None:
         found = refusals(deployed.outputs, self._wanted)

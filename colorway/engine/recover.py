@@ -32,7 +32,12 @@ class Recovery:
 
 
 def plan_recovery(
-    deployed: Deployed, *, stack: str, live: Mapping[str, str | None], running: Iterable[SwarmObject] = ()
+    deployed: Deployed,
+    *,
+    stack: str,
+    live: Mapping[str, str | None],
+    running: Iterable[SwarmObject] = (),
+    stopped: Iterable[str] = (),
 ) -> Recovery:
     """Decide what has to be mended. Nothing that was not being changed is touched, or asked about.
 
@@ -42,6 +47,7 @@ def plan_recovery(
         live: The generation that each load balancer serves, by the URN of its apply; None = no answer. One that is
             fenced is left out.
         running: Named objects in the swarm that carry the stack's label.
+        stopped: Services that should have tasks, and are told to have none: members of a data store, by a restore.
 
     Raises:
         ColorwayError: the swarm runs something of this stack that neither this state nor the run that was killed on
@@ -73,8 +79,11 @@ def plan_recovery(
                 f"{host_of_apply(urn)} serves {live[urn] or 'nothing known'} and not {wanted} of the last "
                 "finished run; the configured one is applied again"
             )
+    ended = {name: urn for name, urn in deployed.services.items() if name in set(stopped)}
+    if ended:
+        reasons.append(f"{', '.join(sorted(ended))} was told to stop; it begins as the stack's files say")
     return Recovery(
-        refresh=_asked_about(deployed, pending),
+        refresh=tuple(sorted({*_asked_about(deployed, pending), *ended.values()})),
         replace=tuple(dict.fromkeys(replace)),
         reasons=tuple(reasons),
         remove=tuple(unknown),

@@ -1,23 +1,36 @@
-"""One operation of the engine: past locks of the dead, references to what is gone, deletes that only look failed."""
+"""One operation of the engine: past locks of the dead, references to what is gone, deletes that only look failed.
+
+And what migrations wait for that only run once a color is gone.
+"""
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from pulumi import automation as auto
 
-from colorway.engine.ending import patient
+from colorway.config.pulumi_config import KEPT_BACK_VARIABLE
+from colorway.engine.ending import EngineError, patient
 from colorway.engine.events import EventLog
 from colorway.engine.stack import Stack, last_line
 from colorway.engine.state import Deployed, dead_owner, is_dead
 from colorway.errors import ColorwayError
+from colorway.spec import names
+from colorway.spec.platform_spec import PlatformSpec
+from colorway.spec.traffic import Color
+from colorway.swarm.services import Swarm
 
 _DELETING = re.compile(r"deleting (?P<urn>urn:\S+?):(?=\s|$)")
 FAILED_DELETE = ("context deadline exceeded", "not found")
 """Ends of the docker plugin's errors after which a service may be gone although its delete failed."""
+GONE_WITHIN = timedelta(seconds=60)
+"""How long after its services' grace a color that was removed may have tasks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,3 +135,31 @@ def _failed_deletes(errors: Sequence[str]) -> frozenset[str]:
     """Return the URNs whose delete failed although they may be gone."""
     found = [_DELETING.search(error) for error in errors if any(end in error for end in FAILED_DELETE)]
     return frozenset(match["urn"] for match in found if match)
+
+
+@contextmanager
+def kept_back(migrations: Sequence[str]) -> Iterator[None]:
+    """Let the program, which runs in this process, leave migrations to the next run."""
+    os.environ[KEPT_BACK_VARIABLE] = " ".join(migrations)
+    try:
+        yield
+    finally:
+        del os.environ[KEPT_BACK_VARIABLE]
+
+
+def await_gone(spec: PlatformSpec, swarm: Swarm, *, migrations: Sequence[str]) -> None:
+    """Wait until no task is alive that could not live with some migrations: none of a color that is off.
+
+    Raises:
+        EngineError: one still is.
+    """
+    off = [color for color in Color if color not in spec.colors_on]
+    longest = max(service.stop_grace for service in spec.platform.colored.values())
+    until = time.monotonic() + (longest + GONE_WITHIN).total_seconds()
+    while alive := [task for color in off for task in swarm.alive_on(names.network(spec.stack, color))]:
+        if time.monotonic() > until:
+            told = f"{', '.join(migrations)} waits: {alive[0]}, of the color that is off, is still alive"
+            raise EngineError(
+                told, hint=f"`colorway finish --stack {spec.stack}` goes on once its host is back or replaced."
+            )
+        time.sleep(1)

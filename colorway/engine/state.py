@@ -138,6 +138,15 @@ class Deployed:
         )
 
     @property
+    def services(self) -> dict[str, str]:
+        """The URNs of the services that the state knows, by their names in the swarm."""
+        return {
+            str(resource.get("outputs", {}).get("name")): str(resource["urn"])
+            for resource in self.resources
+            if resource.get("type") == NAMED_TYPES["service"]
+        }
+
+    @property
     def protected(self) -> tuple[str, ...]:
         """The names of the resources that the engine refuses to delete."""
         found = (resource for resource in self.resources if resource.get("custom") and resource.get("protect"))

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from colorway.edits.refusals import due_migrations
 from colorway.engine.watch import FailingTask
-from colorway.outputs import PlatformOutputs
+from colorway.outputs import PlatformOutputs, platform_outputs
 from colorway.spec import names
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.swarm.connections import NoAnswerError
@@ -72,6 +73,10 @@ class Status:
         wanted = (self.configured.settings.versions, self.configured.settings.traffic)
         if wanted != (self.outputs.versions, self.outputs.traffic):
             found.append(("the stack file says other versions or traffic than the last finished run", up))
+        elif waiting := ", ".join(due_migrations(self.outputs, self._wanted)):
+            found.append(
+                (f"{waiting} has not run yet, and what it waited for is off", f"colorway finish --stack {self.stack}")
+            )
         applied = self.outputs.generation
         found += [
             (f"load balancer {host} is fenced, because it could not be told to go back; it serves nobody", up)
@@ -85,6 +90,10 @@ class Status:
         missing = {service.service for service in self.outputs.services} - {row.service for row in self.rows}
         found += [(f"{name} is gone from the swarm", up) for name in sorted(missing)]
         return found + self._sick_rows
+
+    @property
+    def _wanted(self) -> PlatformOutputs:
+        return PlatformOutputs.model_validate(platform_outputs(self.configured, generation=""))
 
     def short_lived(self, failing: Iterable[FailingTask]) -> list[FailingTask]:
         """Return the tasks that ended during an `up` and left their service with fewer than it wants.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import io
 import json
+from collections.abc import Collection
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
@@ -41,7 +43,8 @@ def write(root: Path, like: str) -> bool:
         ColorwayError: the other one cannot be read, or has no hosts of its own, or no such lab can be; there is no
             file then that was not there before.
     """
-    text = stack_text(like, stack_files.from_file(root=root, stack=like).settings)
+    spec = stack_files.from_file(root=root, stack=like)
+    text = stack_text(like, spec.settings, backed_up=spec.backed_up)
     file = root / stack_file(stack_name(like))
     try:
         with file.open("x", encoding="utf-8") as written:
@@ -69,12 +72,13 @@ def is_behind(root: Path, like: str) -> bool:
     return theirs != ours
 
 
-def stack_text(like: str, settings: StackSettings) -> str:
+def stack_text(like: str, settings: StackSettings, *, backed_up: Collection[str] = ()) -> str:
     """Return the stack's file: names, roles and all settings of another stack, on addresses of a lab.
 
     Args:
         like: The other stack.
         settings: What its file says.
+        backed_up: Its data stores that are backed up: a rehearsal's are not, for its secrets open no bucket.
 
     Raises:
         ColorwayError: it has no hosts of its own that could be rehearsed.
@@ -88,6 +92,9 @@ def stack_text(like: str, settings: StackSettings) -> str:
         f"roles: [{', '.join(host.roles)}], host-key: {public_host_key(host.name)}}}"
         for number, host in enumerate(settings.hosts)
     ]
+    overrides = copy.deepcopy(settings.overrides)
+    for store in backed_up:
+        overrides.setdefault("data-stores", {}).setdefault(store, {}).update({"backup": None, "verify": None})
     said = settings.model_dump(mode="json", by_alias=True, exclude_unset=True)
     network = {**said.get("network", {}), "encrypted": False}
     if (settings.network.mtu or 0) > MTU:
@@ -102,7 +109,12 @@ def stack_text(like: str, settings: StackSettings) -> str:
         f"  # Many a kernel in a container has no ESP, all hosts are one machine, and no cable has an MTU above {MTU}.",
         f"  colorway:network: {_flow(network)}",
         *([f"  colorway:bootstrap: {_flow(said['bootstrap'])}"] if "bootstrap" in said else []),
-        *(["  colorway:overrides:", *_block(settings.overrides)] if settings.overrides else []),
+        *(
+            [f"  # Nothing is backed up: the bucket is that of {like}, and no secret of this file opens it."]
+            if backed_up
+            else []
+        ),
+        *(["  colorway:overrides:", *_block(overrides)] if overrides else []),
         "  colorway:hosts:",
         *hosts,
         f"encryptionsalt: {SALT}",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from colorway.render.templates import fill_in
@@ -12,12 +12,17 @@ from colorway.spec import names
 from colorway.spec.hosts import Role
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stores import PostgresqlSpec, StoreMember
+from colorway.spec.stores.generations import is_time
 from colorway.spec.stores.replication import Durability, PoolSpec, etcd_ports
+from colorway.spec.stores.sources import SourceSpec
+from colorway.spec.task.mounts import SECRETS_FOLDER
 
 CA_PATH = "/colorway-ca.pem"
 """Where a member finds the certificate of the stack's own authority."""
 MEMBER_FILE = "colorway-member.pem"
 """A member's certificate and its private key, below /run/secrets."""
+POINT = "/colorway-point.sh"
+"""Where a member has what begins a later generation."""
 CONFIG = "/colorway-patroni.yml"
 """Where a member has its Patroni's file."""
 DATA = "/var/lib/postgresql/data"
@@ -28,6 +33,13 @@ SOCKETS = "/tmp/postgresql"  # noqa: S108 - a container's own
 """Where a member's superuser comes in."""
 TLS = "/dev/shm/colorway"  # noqa: S108 - memory of a container's own
 """Where a member's certificate and private key are; the key is its user's own, as PostgreSQL wants it."""
+FROM = "/colorway-from"
+"""Where the first member finds a volume of somebody else's, which it begins from."""
+FROM_SCRIPT = "/colorway-from.sh"
+"""Where it finds `templates/stores/postgresql-from.sh`."""
+FROM_FILE = "colorway-from.conf"
+"""What opens a repository of somebody else's, below /run/secrets."""
+FROM_CONFIG = f"{SECRETS_FOLDER}{FROM_FILE}"
 PUSH = "pgbackrest archive-push %p"
 """How a member archives. It waits for the repository: what is not there yet stays on the volume, however long."""
 GET = 'pgbackrest archive-get %f "%p"'
@@ -67,28 +79,17 @@ INTERNAL = ("postgres", "replicator", "rewinder")
 """Roles that members come in as, by their certificates; they have no passwords."""
 
 
-class PointKind(StrEnum):
-    """How a point in time is named; PostgreSQL's words."""
-
-    NAME = "name"
-    """As a restore point was, by `pg_create_restore_point`."""
-    TIME = "time"
-    """As a time; what was committed at it or before is there."""
-
-
 @dataclass(frozen=True, kw_only=True)
-class Point:
-    """A point in a store's past that a new generation of it begins from."""
+class Beginning:
+    """How a store's first cluster begins from data that exists; see `templates/stores/postgresql-from.sh`."""
 
-    stanza: str
-    """By which name the earlier generation is in the repository."""
-    backup: str
-    """Label of the last backup before the point."""
-    kind: PointKind
-    target: str
-    """The name, or the time as `2026-11-28 14:00:00+00`."""
     script: str
-    """Where a member finds `templates/stores/postgresql-point.sh`."""
+    arguments: str
+    """Of that script, as a shell reads them."""
+    time: str | None = None
+    """The last time that counts; none = the newest."""
+    restore_command: str | None = None
+    """How changes after the backup are read; none = there is no backup."""
 
 
 def first_settings() -> dict[str, Any]:
@@ -127,12 +128,33 @@ def settings(store: PostgresqlSpec) -> str:
     return json.dumps(found, sort_keys=True)
 
 
-def patroni(spec: PlatformSpec, name: str, member: StoreMember, *, point: Point | None = None) -> str:
-    """Return the file of a member's Patroni; a new cluster begins from `point`, or empty."""
+def beginning(source: SourceSpec) -> Beginning:
+    """Return how a store's first cluster begins from what it names."""
+    if source.repository is None:
+        return Beginning(script=FROM_SCRIPT, arguments="volume")
+    words = ["repository", str(source.stanza), *([source.time] if source.time else [])]
+    reads = f"pgbackrest --config={FROM_CONFIG} --stanza={source.stanza}"
+    return Beginning(
+        script=FROM_SCRIPT,
+        arguments=shlex.join(words),
+        time=source.time,
+        restore_command=f'{reads} archive-get %f "%p"',
+    )
+
+
+def patroni(spec: PlatformSpec, name: str, member: StoreMember) -> str:
+    """Return the file of a member's Patroni; a later generation of a store begins from a point of an earlier one.
+
+    The first one begins from what the store says, or empty. Where that is data which exists, the first member alone may
+    begin: another one would make an empty cluster while it fails.
+    """
+    begins, store = spec.kept(name).begins_from, spec.replicated_databases[name]
+    source = beginning(store.source) if store.source and begins is None else None
     ports, etcd = spec.store_ports(name), etcd_ports(spec.settings.network.host_ports)
     return fill_in(
         "stores/patroni.yml.j2",
         store=name,
+        scope=spec.generation(name),
         member=member.host.name,
         address=member.host.address,
         port=ports.main,
@@ -142,7 +164,12 @@ def patroni(spec: PlatformSpec, name: str, member: StoreMember, *, point: Point 
         data=PGDATA,
         sockets=SOCKETS,
         tls=TLS,
-        point=point,
+        point=begins,
+        earlier=names.generation(name, begins.generation) if begins else None,
+        target="time" if begins and is_time(begins.to) else "name",
+        script=POINT,
+        source=source,
+        is_first=source is None or member == spec.members(name)[0],
     )
 
 
@@ -159,7 +186,7 @@ def direct(spec: PlatformSpec, name: str, *, ca: str) -> str:
         {"name": one.host.name, "address": one.host.address, "port": ports.main, "rest_port": ports.other}
         for one in spec.members(name)
     ]
-    return fill_in("stores/postgresql-direct.cfg.j2", members=members, ca=ca)
+    return fill_in("stores/postgresql-direct.cfg.j2", members=members, scope=spec.generation(name), ca=ca)
 
 
 def primary_entry(spec: PlatformSpec, name: str, *, port: int) -> str:

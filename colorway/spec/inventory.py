@@ -14,6 +14,7 @@ from colorway.spec import names, networks
 from colorway.spec.hosts import HostSpec, Role
 from colorway.spec.networks import NetworkName
 from colorway.spec.services import ServiceSpec
+from colorway.spec.stores.generations import FIRST
 from colorway.spec.stores.replication import entry_hosts, etcd_ports
 from colorway.spec.task.process import PublishedPort, PublishMode
 from colorway.spec.traffic import Color
@@ -48,6 +49,11 @@ class Inventory:
     def services(self) -> tuple[WantedService, ...]:
         """The services that are there after an `up`."""
         return tuple(service for service in self.declared if service.runs)
+
+    @property
+    def members(self) -> frozenset[str]:
+        """The services of data stores that have several members, which a restore stops; by their names."""
+        return frozenset(one.name for one in self.services if one.path[:1] == ("data-stores",) and one.peers)
 
     @property
     def ports(self) -> tuple[PublishedPort, ...]:
@@ -190,17 +196,22 @@ def _stores(spec: PlatformSpec) -> Iterator[Wanted]:
                 peers_needed=store.members_needed,
                 is_protected=spec.is_guarded,
             )
-            yield WantedVolume(name=names.volume(spec.stack, member.volume), host=member.host)
+            if member.adopted is None:
+                yield WantedVolume(name=names.volume(spec.stack, member.volume), host=member.host)
+        for number in range(FIRST, spec.kept(name).generation):
+            for host in (member.host for member in members):
+                yield WantedVolume(name=names.generation_volume(spec.stack, name, host.name, number), host=host)
 
 
 def _host_ports(spec: PlatformSpec, name: str, *, watches: bool) -> tuple[int, ...]:
-    """Return the ports of a store's task on its host: a member leaves the other one to who watches it, if anybody."""
-    if not spec.platform.data_stores[name].is_replicated:
+    """Return the ports of a store's task on its host; at the other one a Sentinel answers, or a member's Patroni."""
+    store = spec.platform.data_stores[name]
+    if not store.is_replicated:
         return ()
     ports = spec.store_ports(name)
     if watches:
         return (ports.other,)
-    return (ports.main,) if spec.watchers(name) else (ports.main, ports.other)
+    return (ports.main, ports.other) if store.needs_etcd else (ports.main,)
 
 
 def _replication(spec: PlatformSpec) -> Iterator[Wanted]:
@@ -247,7 +258,7 @@ def _backups(spec: PlatformSpec) -> Iterator[Wanted]:
     """Yield what backs each store up beside its members, and what proves the backups."""
     for name, store in spec.backed_up.items():
         image = spec.shared_image(build=store.build, image=store.image, path=("data-stores", name, "build"))
-        for member in store.tasks(name, hosts=spec.hosts(Role.DATABASE)):
+        for member in spec.members(name):
             yield WantedService(
                 stack=spec.stack,
                 logical=names.backup(name, member.host.name),
@@ -343,7 +354,7 @@ def _networks(spec: PlatformSpec) -> Iterator[Wanted]:
 def _secrets(spec: PlatformSpec) -> Iterator[Wanted]:
     used = {secret.name for _, _, service in _every_service(spec) for secret in service.secrets}
     used |= {secret.name for store in spec.platform.data_stores.values() for secret in store.named_secrets}
-    # Only in texts of our own: nginx's, and pgBackRest's.
+    # Only in texts of our own: nginx's, and those of the programs that back up.
     inside = {one.name for place in spec.platform.backups.values() for one in place.named_secrets}
     inside.add(spec.platform.edge.preview_token)
     for name in spec.platform.secrets:

@@ -77,6 +77,14 @@ def member(store: str, host: str) -> str:
     return f"{store}-{host}"
 
 
+def generation(store: str, number: int) -> str:
+    """Return what a generation of a data store is called: in etcd, in its repository, and in its volumes' names.
+
+    The first one is called as the store. No label has a dot, so that no other store is called like a later one.
+    """
+    return store if number == 1 else f"{store}.{number}"
+
+
 def direct(store: str) -> str:
     """Return the DNS name of the way to a PostgreSQL store that no pool is on."""
     return f"{store}-direct"
@@ -118,6 +126,11 @@ def network(stack: str, name: str) -> str:
 def volume(stack: str, store: str) -> str:
     """Return the name of a data store's volume."""
     return f"{stack}-{store}"
+
+
+def generation_volume(stack: str, store: str, host: str, number: int) -> str:
+    """Return the name of the volume that a generation of a data store has on a member's host."""
+    return volume(stack, member(generation(store, number), host))
 
 
 def service_volume(stack: str, name: str, color: Color | None) -> str:

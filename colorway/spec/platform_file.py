@@ -15,7 +15,7 @@ from colorway.spec.monitoring import MonitoringSpec
 from colorway.spec.networks import STORE_SLOTS, store_slot
 from colorway.spec.release import MigrationCommand, ReleasePolicy
 from colorway.spec.services import ServiceSpec
-from colorway.spec.stores import DataStoreSpec, EtcdSpec, PostgresqlSpec, RepositorySpec
+from colorway.spec.stores import DatabaseSpec, DataStoreSpec, EtcdSpec, PostgresqlSpec, RepositorySpec
 from colorway.spec.stores.replication import HelperSpec
 from colorway.spec.task.environment import named_host
 from colorway.spec.task.mounts import SecretName
@@ -116,6 +116,8 @@ class PlatformFile(StrictSpec):
         if value is not None and services is not None and services[value.service].is_shared:
             message = "is a shared service, which has no version; name the colored one whose image has the migrations"
             refuse([(("service",), message)])
+        if value is not None and services is not None:
+            refuse(_pool_mistakes(value, services[value.service], info))
         return value
 
     @field_validator("edge", mode="after")
@@ -220,12 +222,45 @@ def _data_store_mistakes(stores: Mapping[str, DataStoreSpec], info: ValidationIn
             cure = "has several members, and no `etcd` knows which of them leads; add it beside the data stores"
             found.append(((name, "members"), f"{cure}, for example etcd: {{build: etcd}}"))
         repositories = info.data.get("backups")
-        if isinstance(store, PostgresqlSpec) and store.backup and repositories is not None:
-            wanted = store.backup.repository
-            if wanted not in repositories:
-                message = f"is no repository under the platform's `backups`; {hint(wanted, repositories)}"
-                found.append(((name, "backup", "repository"), message))
+        if isinstance(store, DatabaseSpec) and repositories is not None:
+            found += [((name, *path), message) for path, message in _place_mistakes(store, repositories)]
     return found
+
+
+def _place_mistakes(store: DatabaseSpec, repositories: Mapping[str, RepositorySpec]) -> list[Mistake]:
+    """Return the repositories that a store names and the platform has not, or that are not for what it wants."""
+    source = store.source if isinstance(store, PostgresqlSpec) else None
+    named = {
+        ("backup", "repository"): store.backup.repository if store.backup else None,
+        ("from", "repository"): source.repository if source else None,
+    }
+    found: list[Mistake] = [
+        (path, f"is no repository under the platform's `backups`; {hint(wanted, repositories)}")
+        for path, wanted in named.items()
+        if wanted is not None and wanted not in repositories
+    ]
+    ours = repositories.get(store.backup.repository) if store.backup else None
+    if ours is not None and ours.passphrase is None:
+        found.append(
+            (("backup", "repository"), "has no passphrase, and what is kept there is encrypted; name its secret")
+        )
+    return found
+
+
+def _pool_mistakes(command: MigrationCommand, service: ServiceSpec, info: ValidationInfo) -> list[Mistake]:
+    """Return the variables by which a migration asks a pool, where neither its locks nor its settings last."""
+    stores = info.data.get("data_stores") or {}
+    pools = [name for name, store in stores.items() if isinstance(store, PostgresqlSpec) and store.is_replicated]
+    env = {**service.env, **command.env}
+    asked = [(key, named_host(key, value.value) or "") for key, value in env.items()]
+    return [
+        (
+            ("env", key) if key in command.env else (),
+            f"asks the pool {named} by {key}, where no lock of a session lasts; name {names.direct(named)} in its env",
+        )
+        for key, named in asked
+        if named in pools
+    ]
 
 
 def _repository_mistakes(repositories: Mapping[str, RepositorySpec], info: ValidationInfo) -> list[Mistake]:

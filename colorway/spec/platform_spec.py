@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from pydantic import Field
 
 from colorway.errors import ColorwayError
+from colorway.spec import names
 from colorway.spec.base import StrictSpec, hint
 from colorway.spec.fields import Label
 from colorway.spec.hosts import HostSpec, Role
 from colorway.spec.inventory import Inventory, take_inventory
 from colorway.spec.networks import store_slot
 from colorway.spec.platform_file import ImageSource, PlatformFile
-from colorway.spec.release import MigrationSpec, ReleaseManifest
+from colorway.spec.release import MigrationSpec, ReleaseManifest, held
 from colorway.spec.services import ServiceSpec
 from colorway.spec.stack import StackSettings
-from colorway.spec.stores import MariadbSpec, PostgresqlSpec, StoreMember, StoreSpec
+from colorway.spec.stores import DatabaseSpec, MariadbSpec, PostgresqlSpec, StoreMember, StoreSpec
+from colorway.spec.stores.generations import StoreSettings
 from colorway.spec.stores.replication import HostPorts, store_ports
 from colorway.spec.traffic import Color
 from colorway.spec.wanted import Image
@@ -49,6 +52,8 @@ class PlatformSpec(StrictSpec):
     """Digest of each folder under images/ (12 hex digits), for a platform with `images: local`."""
     answering_manager: str | None = None
     """Name of the manager that commands go to, where the first one does not answer."""
+    kept_back: tuple[str, ...] = ()
+    """Migrations that wait although the color that they waited for is off: its tasks are about to be removed."""
 
     @property
     def colors_on(self) -> tuple[Color, ...]:
@@ -139,17 +144,27 @@ class PlatformSpec(StrictSpec):
     @property
     def primaries(self) -> dict[str, str]:
         """The hosts whose members take writes because the stack's file says so, by store."""
-        kept = self.settings.stores
         return {
-            name: (kept[name].primary if name in kept else None) or self.members(name)[0].host.name
+            name: self.kept(name).primary or self.members(name)[0].host.name
             for name, store in self.replicated_stores.items()
             if isinstance(store, MariadbSpec)
         }
 
+    def kept(self, store: str) -> StoreSettings:
+        """Return what commands keep of a data store."""
+        return self.settings.stores.get(store, StoreSettings())
+
+    def generation(self, store: str) -> str:
+        """Return what the generation of a data store is called that it is now; see `names.generation`."""
+        return names.generation(store, self.kept(store).generation)
+
     def members(self, store: str) -> tuple[StoreMember, ...]:
-        """Return the tasks that keep the data of a data store."""
-        wanted = self.platform.data_stores[store]
-        return wanted.tasks(store, hosts=wanted.places(self.settings.hosts))
+        """Return the tasks that keep the data of a data store, with the volumes of the generation that it is now."""
+        wanted, called = self.platform.data_stores[store], self.generation(store)
+        found = wanted.tasks(store, hosts=wanted.places(self.settings.hosts))
+        if called == store:
+            return found
+        return tuple(replace(one, volume=names.member(called, one.host.name)) for one in found)
 
     def watchers(self, store: str) -> tuple[StoreMember, ...]:
         """Return the tasks of a data store's own image that watch its members."""
@@ -157,10 +172,10 @@ class PlatformSpec(StrictSpec):
         return wanted.watchers(store, hosts=wanted.places(self.settings.hosts))
 
     @property
-    def backed_up(self) -> dict[str, PostgresqlSpec]:
+    def backed_up(self) -> dict[str, DatabaseSpec]:
         """The data stores that are backed up, by name."""
         stores = self.platform.data_stores.items()
-        return {name: store for name, store in stores if isinstance(store, PostgresqlSpec) and store.backup}
+        return {name: store for name, store in stores if isinstance(store, DatabaseSpec) and store.backup}
 
     def store_ports(self, store: str) -> HostPorts:
         """Return the ports that the members of a data store have on their hosts, where it has several."""
@@ -196,6 +211,16 @@ class PlatformSpec(StrictSpec):
     def migrations(self, color: Color) -> tuple[MigrationSpec, ...]:
         """Return the migrations that a color needs, oldest first."""
         return self.manifest(color).migrations
+
+    @property
+    def held_migrations(self) -> dict[str, str]:
+        """The migrations that wait until the other color, which may not work after them, is off, with versions."""
+        found: dict[str, str] = {}
+        for color in self.colors_on:
+            others = self.migrations(color.other) if color.other in self.colors_on else None
+            known = [one.id for one in self.migrations(color) if one.id in self.kept_back]
+            found |= dict.fromkeys([*held(self.migrations(color), others), *known], self.version(color))
+        return found
 
     def colored(self, color: Color) -> dict[str, ServiceSpec]:
         """Return the services of a color by name, as its version says; while it is off, as the platform file does."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Container, Iterable, Mapping
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -37,7 +38,35 @@ class MigrationSpec(StrictSpec):
     id: MigrationId
     """Four digits and a name, `0001-initial`; what the migration command gets as its argument."""
     backward_compatible: bool
-    """Whether the version before it still works afterwards; if not, a rollback is refused."""
+    """Whether the version before it still works afterwards; if not, it waits until `finish` has turned that one off.
+
+    So its own version works without it, too. A version that needs such a change is two: one that works with both
+    schemas, and one after it that brings the change.
+    """
+
+
+def held(mine: Iterable[MigrationSpec], others: Iterable[MigrationSpec] | None) -> tuple[str, ...]:
+    """Return the migrations of a version that wait until another one, which would not work afterwards, is off.
+
+    Args:
+        mine: All migrations of the version.
+        others: All migrations of the version that the other color has on; none = that color is off.
+    """
+    if others is None:
+        return ()
+    known = {migration.id for migration in others}
+    return tuple(one.id for one in mine if not one.backward_compatible and one.id not in known)
+
+
+def due(waited: Mapping[str, str], *, on: Container[str | None], waits: Container[str]) -> tuple[str, ...]:
+    """Return the migrations that waited and have to run now, because nothing holds them any more.
+
+    Args:
+        waited: Those that waited when the stack was last applied, each with the version that brings it.
+        on: Versions that are on.
+        waits: Migrations that wait still.
+    """
+    return tuple(one for one, version in waited.items() if version in on and one not in waits)
 
 
 class ReleaseManifest(StrictSpec):
@@ -72,6 +101,8 @@ class MigrationCommand(StrictSpec):
     """Program instead of the service's entrypoint; none = the service's, or else what its image says."""
     command: Annotated[CommandLine, Field(min_length=1)]
     """Program and arguments, as a service's command; the migration's id is appended."""
+    env: dict[EnvName, EnvValue] = Field(default_factory=dict)
+    """Environment that it has unlike the service: the way to a database that no pool is on, for example."""
     timeout: PositiveDuration = timedelta(minutes=10)
     """Longest time that a migration may take."""
 

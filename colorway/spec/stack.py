@@ -13,6 +13,7 @@ from colorway.spec.fields import Domain, Label, Shape
 from colorway.spec.hosts import Architecture, BootstrapSettings, HostSpec, Role
 from colorway.spec.names import MAIN_DOMAIN
 from colorway.spec.networks import NetworkSettings
+from colorway.spec.stores.generations import StoreSettings
 from colorway.spec.traffic import Color, Traffic, Versions
 
 ZoneId = Annotated[
@@ -95,13 +96,6 @@ class RegistrySpec(StrictSpec):
     """The user, for example deploy."""
     password: PasswordName
     """Name of a secret of the stack: registry-password for `secrets:registry-password`."""
-
-
-class StoreSettings(StrictSpec):
-    """What commands keep of a data store."""
-
-    primary: Label | None = None
-    """Host whose member takes writes, moved by `colorway data promote`; none = the first with the role database."""
 
 
 class StackSettings(StrictSpec):

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO, cast
 
 from colorway.swarm.connections import Connection, MissingError, RefusedError
+from colorway.swarm.ssh import ssh_to
 
 SERVICE_OF_CONTAINER = "com.docker.swarm.service.name"
 """Label that Swarm gives to each container of a service."""
+PIECE = 2**20
+"""Bytes of a file that are in memory at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +54,39 @@ class Inside:
             return tuple(_run(api, one["Id"], command) for one in api.containers(filters=filters))
 
         return self._engine.ask(what or f"{command[0]} in {service}", answer)
+
+    def fed(self, service: str, command: Sequence[str], *, source: BinaryIO, end: bytes) -> Ran:
+        """Run a command in the one container that a service has on this host, and give it a file, piece by piece.
+
+        Args:
+            service: The service's name in the swarm.
+            command: Program and arguments.
+            source: What it reads; never all of it in memory.
+            end: What it reads last: without it the connection was lost.
+
+        Raises:
+            MissingError: the service has no container there, or several.
+            NoAnswerError: Docker does not answer.
+        """
+        filters = {"label": f"{SERVICE_OF_CONTAINER}={service}", "status": "running"}
+        host, what = self._engine.host, f"{self._engine.host.name}: {service}"
+        found = self._engine.ask(service, lambda api: [one["Id"] for one in api.containers(filters=filters)])
+        if len(found) != 1:
+            many = f"{len(found)} of it run there" if found else "it does not run there"
+            raise MissingError(f"{what}: {many}", status=404, said=many)
+        words = ["docker", "exec", "--interactive", found[0], *command]
+        line = words if host.is_local else ssh_to(host, shlex.join(words))
+        with (
+            TemporaryFile() as said,
+            subprocess.Popen(line, stdin=subprocess.PIPE, stdout=said, stderr=subprocess.STDOUT) as run,
+        ):
+            # Who reads no more has a reason, and says it.
+            with suppress(BrokenPipeError), cast("BinaryIO", run.stdin) as pipe:
+                shutil.copyfileobj(source, pipe, PIECE)
+                pipe.write(end)
+            code = run.wait()
+            said.seek(0)
+            return Ran(code=code, said=said.read().decode(errors="replace"))
 
     def said(self, service: str, command: Sequence[str]) -> str:
         """Return what a command says in the one container that a service has on this host.

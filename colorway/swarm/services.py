@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import IPv4Network, ip_network
@@ -17,7 +17,7 @@ from colorway.spec.platform_spec import PlatformSpec
 from colorway.swarm.connections import Connection, DockerError, MissingError, NoAnswerError, RefusedError, repeated
 from colorway.swarm.inside import SERVICE_OF_CONTAINER, Inside
 from colorway.swarm.nodes import Nodes
-from colorway.swarm.tasks import TaskState, task_state, why_refused
+from colorway.swarm.tasks import OVER, TaskState, task_state, why_refused
 
 _REMOVERS = {
     "service": "remove_service",
@@ -98,14 +98,32 @@ class Swarm:
             MissingError: there is no such service.
             NoAnswerError: Docker does not answer.
         """
+        self._change(
+            service,
+            lambda spec: {"task_template": {**spec["TaskTemplate"], "ForceUpdate": _forced(spec["TaskTemplate"]) + 1}},
+        )
 
+    def scale(self, service: str, replicas: int) -> None:
+        """Have a service run so many tasks, until the engine says another number: the next `up` sees what has none.
+
+        Raises:
+            MissingError: there is no such service.
+            NoAnswerError: Docker does not answer.
+        """
+        self._change(service, lambda _: {"mode": {"Replicated": {"Replicas": replicas}}})
+
+    def stopped(self, stack: str) -> set[str]:
+        """Return the stack's services that are told to have no tasks."""
+        listed = self._engine.ask("its services", lambda api: api.services(filters=_of(stack)))
+        return {raw["Spec"]["Name"] for raw in listed if _replicas(raw["Spec"]) == 0}
+
+    def _change(self, service: str, wanted: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
         def change() -> None:
             raw = self._engine.ask(f"the service {service}", lambda api: api.inspect_service(service))
-            template, version = raw["Spec"]["TaskTemplate"], raw["Version"]["Index"]
-            task = {**template, "ForceUpdate": template.get("ForceUpdate", 0) + 1}
+            said = wanted(raw["Spec"])
             self._engine.ask(
                 f"an update of {service}",
-                lambda api: api.update_service(service, version, task_template=task, fetch_current_spec=True),
+                lambda api: api.update_service(service, raw["Version"]["Index"], **said, fetch_current_spec=True),
             )
 
         repeated(change)
@@ -203,6 +221,16 @@ class Swarm:
         tasks = self._engine.ask("its tasks", lambda api: api.tasks(filters=filters))
         newest_first = sorted(tasks, key=lambda task: str(task["UpdatedAt"]), reverse=True)
         return [task_state(raw, services.get(raw.get("ServiceID", ""), "")) for raw in newest_first]
+
+    def alive_on(self, network: str) -> list[str]:
+        """Return the tasks on a network of which something may still work, also of services that are removed."""
+        found = next((one.id for one in self.networks() if one.name == network), "")
+        listed = self._engine.ask("its tasks", lambda api: api.tasks())
+        return [
+            f"task {raw['ID']} ({raw['Status']['State']}) on the node {raw.get('NodeID') or 'unknown'}"
+            for raw in listed
+            if found in task_state(raw, "").networks and raw["Status"]["State"] not in OVER
+        ]
 
     def health_output(self, container: str) -> str:
         """Return what the last health check of a container on this host printed, empty where nobody knows."""
@@ -342,10 +370,18 @@ def _service_state(raw: Mapping[str, Any], tasks: list[TaskState]) -> ServiceSta
         logical=spec["Labels"].get(SERVICE_LABEL, name),
         color=spec["Labels"].get(COLOR_LABEL, ""),
         image=spec["TaskTemplate"]["ContainerSpec"]["Image"],
-        wanted=int(spec["Mode"].get("Replicated", {}).get("Replicas", 0)),
+        wanted=_replicas(spec),
         running=sum(task.service == name and task.state == "running" for task in tasks),
         starts_first=(spec.get("UpdateConfig") or {}).get("Order") == "start-first",
     )
+
+
+def _replicas(spec: Mapping[str, Any]) -> int:
+    return int(spec["Mode"].get("Replicated", {}).get("Replicas", 0))
+
+
+def _forced(template: Mapping[str, Any]) -> int:
+    return int(template.get("ForceUpdate", 0))
 
 
 def _published_ports(raw: Mapping[str, Any]) -> list[int]:

@@ -9,6 +9,8 @@ from typing import Any
 
 ENDED = ("failed", "rejected", "complete")
 """Swarm's words for a task that ended by itself; one that its health check ended well-behaved is `complete`."""
+OVER = (*ENDED, "shutdown", "remove")
+"""Swarm's words for a task of which nothing works any more; `orphaned` may, on a host that the swarm has lost."""
 WAITING = ("new", "pending")
 """Swarm's words for a task that no host has yet."""
 _NO_ENTRY = ("unauthorized", "no basic auth credentials", "authentication required", "denied")

@@ -18,6 +18,7 @@ from components.database.promotion import ReplicatedMariadb
 from components.database.redis import Cache
 from components.database.replication import Replication
 from components.database.sentinel import ReplicatedQueue
+from components.database.sources import Source
 from components.secrets import Secrets
 
 STORES: Mapping[str, Callable[..., pulumi.ComponentResource]] = {
@@ -46,11 +47,16 @@ def data_store(
     """
     store, network = spec.platform.data_stores[name], networks[store_network(name)]
     if replication is not None and store.is_replicated:
+        repository = (
+            Repository(f"{name}-repository", spec, store=name, texts=secrets.texts, opts=opts)
+            if name in spec.backed_up
+            else None
+        )
         then = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[replication]))
         if isinstance(store, PostgresqlSpec):
-            repository = (
-                Repository(f"{name}-repository", spec, store=name, texts=secrets.texts, opts=opts)
-                if store.backup
+            source = (
+                Source(f"{name}-source", spec, source=store.source, store=name, texts=secrets.texts, opts=opts)
+                if store.source
                 else None
             )
             return ReplicatedDatabase(
@@ -62,6 +68,7 @@ def data_store(
                 password_file=secrets.files[store.password],
                 authority=replication.authority,
                 repository=repository,
+                source=source,
                 make_way=make_way,
                 opts=then,
             )
@@ -73,6 +80,7 @@ def data_store(
                 network=network,
                 password=secrets.texts[store.password],
                 authority=replication.authority,
+                repository=repository,
                 opts=then,
             )
         if isinstance(store, RedisSpec | ValkeySpec):

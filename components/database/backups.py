@@ -1,24 +1,26 @@
-"""The backups of a PostgreSQL store with several members: who makes them, and who proves them."""
+"""The backups of a database with several members: who makes them, and who proves them."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 import pulumi
 import pulumi_docker as docker
 
 from colorway.render import backups, replication
+from colorway.render.backups import Opener
 from colorway.render.templates import entry
 from colorway.spec import names
-from colorway.spec.hosts import HostSpec, Role
+from colorway.spec.hosts import HostSpec
 from colorway.spec.names import STACK_LABEL
 from colorway.spec.platform_spec import PlatformSpec
-from colorway.spec.stores import PostgresqlSpec
+from colorway.spec.stores import DatabaseSpec, MariadbSpec, PostgresqlSpec, StoreMember
 from colorway.spec.task.health import HealthSpec
 from colorway.spec.task.policies import LimitsSpec, Order
 from components.database.authority import CA_PATH, MEMBER, Authority
+from components.database.mariadb import DATA, member_environment
 from components.database.postgresql import CAPABILITIES
 from components.entry import ENTRY_COMMAND, entry_script, mounted_config
 from components.swarm_service import SwarmService
@@ -29,14 +31,14 @@ ALIVE = HealthSpec(command=("CMD", "true"))
 
 
 class Repository(pulumi.ComponentResource):
-    """Tells a store's tasks where its backups are and what opens them: pgBackRest's configuration, a Swarm secret."""
+    """Tells a store's tasks where its backups are and what opens them, by Swarm secrets of its own."""
 
     files: Sequence[MountedFile]
-    """The configuration, as a secret of a task."""
+    """What opens them, as secrets of a task."""
     configs: Sequence[MountedFile]
     """The certificate of a private server's authority, where it has one."""
     env: dict[str, str]
-    """By which words programs find the configuration."""
+    """By which words programs find all that."""
 
     def __init__(
         self,
@@ -49,29 +51,41 @@ class Repository(pulumi.ComponentResource):
     ) -> None:
         super().__init__("colorway:data:Repository", name, None, opts)
         place = backups.repository(spec, store)
-        words = {"key": texts[place.key], "secret": texts[place.secret], "passphrase": texts[place.passphrase]}
-        secret = docker.Secret(
-            f"{name}-configuration",
-            data=pulumi.Output.all(**words).apply(lambda told: _encoded(spec, store, told)),
-            labels=[docker.SecretLabelArgs(label=STACK_LABEL, value=spec.stack)],
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        self.files = [MountedFile(id=secret.id, name=secret.name, path=backups.CONFIG_FILE)]
+        words = {"key": texts[place.key], "secret": texts[place.secret], "passphrase": texts[place.passphrase or ""]}
+        told = pulumi.Output.all(**words)
+        self.files = [
+            self._secret(f"{name}-{what}", spec, store=store, opener=one, told=told)
+            for what, one in backups.openers(spec, store).items()
+        ]
         self.configs = []
         if place.ca is not None:
             text = spec.config_files[place.ca]
             self.configs = [
                 mounted_config(f"{name}-certificate", text, path=backups.CA_PATH, stack=spec.stack, parent=self)
             ]
-        self.env = backups.environment(store)
+        is_mariadb = isinstance(spec.backed_up[store], MariadbSpec)
+        self.env = (
+            backups.restic_environment(spec, store) if is_mariadb else backups.environment(spec.generation(store))
+        )
         self.register_outputs({})
+
+    def _secret(
+        self, name: str, spec: PlatformSpec, *, store: str, opener: Opener, told: pulumi.Output[dict[str, str]]
+    ) -> MountedFile:
+        secret = docker.Secret(
+            name,
+            data=told.apply(lambda words: _encoded(spec, store, opener, words)),
+            labels=[docker.SecretLabelArgs(label=STACK_LABEL, value=spec.stack)],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return MountedFile(id=secret.id, name=secret.name, path=opener.path)
 
 
 class Backups(pulumi.ComponentResource):
-    """Backs a store up from the host of its leader, and proves the backups on the monitoring host.
+    """Backs a store up from the host of one of its members, and proves the backups on the monitoring host.
 
-    A task on each database host sees the data there, which it cannot change, and asks the member beside it who leads,
-    by its certificate. The proof restores into a volume of its own; it needs no member.
+    A task on each of their hosts sees the data there, which it cannot change, and asks the member beside it what that
+    is, by its certificate. The proof restores into a volume of its own; it needs no member.
     """
 
     def __init__(
@@ -79,7 +93,7 @@ class Backups(pulumi.ComponentResource):
         name: str,
         spec: PlatformSpec,
         *,
-        store: PostgresqlSpec,
+        store: PostgresqlSpec | MariadbSpec,
         store_name: str,
         repository: Repository,
         authority: Authority,
@@ -89,8 +103,8 @@ class Backups(pulumi.ComponentResource):
         if store.backup is None or store.verify is None:
             raise ValueError("the spec is not one that the checks let through")
         own = pulumi.ResourceOptions(parent=self)
-        begins = entry_script(name, entry("postgresql-backup"), stack=spec.stack, parent=self)
-        for member in store.tasks(store_name, hosts=spec.hosts(Role.DATABASE)):
+        begins = entry_script(name, entry(f"{store.kind}-backup"), stack=spec.stack, parent=self)
+        for member in spec.members(store_name):
             SwarmService(
                 logical := names.backup(store_name, member.host.name),
                 _service(
@@ -99,10 +113,12 @@ class Backups(pulumi.ComponentResource):
                     store,
                     host=member.host,
                     command=backups.backup_arguments(store.backup),
-                    env=repository.env | _as_member(spec, store_name, host=member.host),
+                    env=repository.env | _beside(spec, store_name, member),
                     limits=store.backup.limits,
                     mount=Mount(
-                        target=replication.DATA, source=names.volume(spec.stack, member.volume), read_only=True
+                        target=DATA if isinstance(store, MariadbSpec) else replication.DATA,
+                        source=names.volume(spec.stack, member.volume),
+                        read_only=True,
                     ),
                 ),
                 networks=[HOST_NETWORK],
@@ -111,7 +127,7 @@ class Backups(pulumi.ComponentResource):
                 opts=own,
             )
         proves = entry_script(
-            logical := names.verify(store_name), entry("postgresql-verify"), stack=spec.stack, parent=self
+            logical := names.verify(store_name), entry(f"{store.kind}-verify"), stack=spec.stack, parent=self
         )
         SwarmService(
             logical,
@@ -133,16 +149,32 @@ class Backups(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def _encoded(spec: PlatformSpec, store: str, told: Mapping[str, str]) -> str:
+def _encoded(spec: PlatformSpec, store: str, opener: Opener, words: Mapping[str, str]) -> str:
     wanted = spec.backed_up[store].backup
     if wanted is None:
         raise ValueError("the spec is not one that the checks let through")
+    return encoded(lambda: opener.text(words), spec.stack, wanted.repository)
+
+
+def encoded(text: Callable[[], str], stack: str, repository: str) -> str:
+    """Return the file that opens a repository, as Swarm takes a secret.
+
+    Raises:
+        pulumi.RunError: one of the repository's secrets is not one that the file can say.
+    """
     try:
-        text = backups.configuration(spec, store, wanted=wanted, secrets=told)
+        told = text()
     except ValueError as error:
-        where = f"Pulumi.{spec.stack}.yaml: a secret of the repository {wanted.repository}"
+        where = f"Pulumi.{stack}.yaml: a secret of the repository {repository}"
         raise pulumi.RunError(f"{where}: {error}; set it again with pulumi config set --secret") from None
-    return base64.b64encode(text.encode()).decode()
+    return base64.b64encode(told.encode()).decode()
+
+
+def _beside(spec: PlatformSpec, store: str, member: StoreMember) -> dict[str, str]:
+    """Return by which words who backs a store up asks the member on its host."""
+    if isinstance(spec.backed_up[store], MariadbSpec):
+        return member_environment(spec, store, member) | {"COLORWAY_HOST": member.host.name}
+    return _as_member(spec, store, host=member.host)
 
 
 def _as_member(spec: PlatformSpec, store: str, *, host: HostSpec) -> dict[str, str]:
@@ -166,7 +198,7 @@ def _as_member(spec: PlatformSpec, store: str, *, host: HostSpec) -> dict[str, s
 def _service(
     spec: PlatformSpec,
     logical: str,
-    store: PostgresqlSpec,
+    store: DatabaseSpec,
     *,
     host: HostSpec,
     command: tuple[str, ...],

@@ -7,11 +7,13 @@ from datetime import timedelta
 
 import pulumi
 
+from colorway.render.replication import CA_PATH, MEMBER_FILE
 from colorway.render.templates import entry
 from colorway.spec.platform_spec import PlatformSpec
-from colorway.spec.stores import MariadbSpec
+from colorway.spec.stores import MariadbSpec, StoreMember
 from colorway.spec.task.health import HealthSpec
-from components.database.member import StoreProgram, run_members
+from colorway.spec.task.mounts import SECRETS_FOLDER
+from components.database.member import StoreProgram, adopting, run_members
 from components.entry import ENTRY_COMMAND, entry_script
 from components.swarm_spec import MountedFile
 
@@ -66,6 +68,19 @@ class Mariadb(pulumi.ComponentResource):
         self.register_outputs({})
 
 
+def member_environment(spec: PlatformSpec, name: str, member: StoreMember) -> dict[str, str]:
+    """Return by which words a member of a pair finds its data and the other one; who backs it up is told the same."""
+    [other] = [one.host.address for one in spec.members(name) if one != member]
+    return {
+        "MARIADB_DATA": f"{DATA}/data",
+        "COLORWAY_ADDRESS": str(member.host.address),
+        "COLORWAY_CA": CA_PATH,
+        "COLORWAY_MEMBER": f"{SECRETS_FOLDER}{MEMBER_FILE}",
+        "COLORWAY_OTHER": str(other),
+        "COLORWAY_PORT": str(spec.store_ports(name).main),
+    }
+
+
 def _program(store: MariadbSpec) -> StoreProgram:
     return StoreProgram(
         volume=DATA,
@@ -78,6 +93,7 @@ def _program(store: MariadbSpec) -> StoreProgram:
             "MARIADB_USER": store.user,
             "MARIADB_PASSWORD_FILE": store.password_file,
             "MARIADB_DATA": f"{DATA}/data",
+            **adopting(store),
         },
         capabilities=CAPABILITIES,
         read_only=False,

@@ -54,6 +54,11 @@ class StoreProgram:
     """Signal of a clean stop; none = the image's, or else SIGTERM."""
 
 
+def adopting(store: StoreSpec) -> dict[str, str]:
+    """Return what an entry script is told of a volume of somebody else's; nothing where the volume is the store's."""
+    return {} if store.adopts is None else {"COLORWAY_ADOPTS": store.adopts}
+
+
 def run_members(
     parent: pulumi.Resource,
     name: str,
@@ -83,9 +88,9 @@ def run_members(
 
 
 def member_service(
-    spec: PlatformSpec, *, store: StoreSpec, program: StoreProgram, member: StoreMember
+    spec: PlatformSpec, *, store: StoreSpec, program: StoreProgram, member: StoreMember, more: Sequence[Mount] = ()
 ) -> SwarmServiceSpec:
-    """Return one task of a data store as plain values."""
+    """Return one task of a data store as plain values; `more` is what it sees beside its volume."""
     return SwarmServiceSpec(
         service_name=names.service(spec.stack, member.name),
         image=spec.shared_image(build=store.build, image=store.image).reference,
@@ -99,7 +104,10 @@ def member_service(
         order=Order.STOP_FIRST,
         constraints=(f"node.labels.{names.host_label(spec.stack)}=={member.host.name}",),
         env=program.env,
-        mounts=(Mount(target=program.volume, source=names.volume(spec.stack, member.volume)),),
+        mounts=(
+            Mount(target=program.volume, source=member.adopted or names.volume(spec.stack, member.volume)),
+            *more,
+        ),
         read_only=program.read_only,
         capabilities=program.capabilities,
         user=program.user,

@@ -18,6 +18,7 @@ from components.database.authority import CA_PATH, MEMBER, Authority
 from components.database.backups import Backups, Repository
 from components.database.member import ALIVE, StoreProgram, entry_service, member_service
 from components.database.postgresql import CAPABILITIES
+from components.database.sources import Source
 from components.entry import ENTRY_COMMAND, entry_script, mounted_config
 from components.remote import HostScript
 from components.swarm_service import SwarmService
@@ -28,6 +29,8 @@ POOL_CONFIG = "/colorway-pgbouncer.ini"
 PORT = 5432
 FIRST_LEADER = timedelta(minutes=5)
 """How long a first member may take to lead; a recovery after a loss of power reads its whole log."""
+BEGUN_WITHIN = timedelta(hours=6)
+"""How long it may take where it begins from data that exists: a backup, or a copy."""
 
 MakeWay = Callable[[str, str], Sequence[str]]
 """Lets the member of a store on a host be replaced, and returns what it did for that in words; blocks meanwhile."""
@@ -54,13 +57,19 @@ class ReplicatedDatabase(pulumi.ComponentResource):
         authority: Authority,
         repository: Repository | None,
         make_way: MakeWay,
+        source: Source | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("colorway:data:ReplicatedDatabase", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         begins = entry_script(name, entry("patroni"), stack=spec.stack, parent=self)
+        point = []
+        if spec.kept(name).begins_from is not None:
+            text = store_script("postgresql-point")
+            point = [mounted_config(f"{name}-point", text, path=replication.POINT, stack=spec.stack, parent=self)]
         before: list[pulumi.Resource] = []
-        for member in spec.members(name):
+        for number, member in enumerate(spec.members(name)):
+            from_there = source if number == 0 and not point else None
             own = mounted_config(
                 f"{member.name}-patroni",
                 replication.patroni(spec, name, member),
@@ -74,13 +83,28 @@ class ReplicatedDatabase(pulumi.ComponentResource):
                     spec,
                     store=store,
                     program=_program(
-                        spec, name, address=str(member.host.address), env=repository.env if repository else {}
+                        spec,
+                        name,
+                        address=str(member.host.address),
+                        env={**(repository.env if repository else {}), **(from_there.env if from_there else {})},
                     ),
                     member=member,
+                    more=from_there.mounts if from_there else (),
                 ),
                 networks=[HOST_NETWORK],
-                secrets=[authority.members[member.host.name], *(repository.files if repository else ())],
-                configs=[begins, own, authority.ca, *(repository.configs if repository else ())],
+                secrets=[
+                    authority.members[member.host.name],
+                    *(repository.files if repository else ()),
+                    *(from_there.files if from_there else ()),
+                ],
+                configs=[
+                    begins,
+                    own,
+                    *point,
+                    authority.ca,
+                    *(repository.configs if repository else ()),
+                    *(from_there.configs if from_there else ()),
+                ],
                 before_update=_makes_way(name, member, make_way=make_way),
                 opts=pulumi.ResourceOptions(parent=self, depends_on=before, protect=spec.is_guarded or None),
             )
@@ -195,13 +219,15 @@ def _settled(
 ) -> HostScript:
     """Return the step that waits for a leader and tells it, through a member, what all of them have."""
     members = spec.members(name)
-    ports = spec.store_ports(name)
+    ports, called = spec.store_ports(name), spec.generation(name)
+    begins_empty = spec.kept(name).begins_from is None and store.source is None
+    limit = FIRST_LEADER if begins_empty else BEGUN_WITHIN
     return HostScript(
         logical,
         members[0].host,
         script=script("settle-store"),
         arguments=[
-            str(int(FIRST_LEADER.total_seconds())),
+            str(int(limit.total_seconds())),
             names.service(spec.stack, members[0].name),
             store_script("postgresql-settings"),
             replication.CONFIG,
@@ -211,6 +237,8 @@ def _settled(
             store.database,
             store.user,
             " ".join(store.extensions),
+            # Nobody reads it: another generation has to be told, too.
+            *([called] if called != name else []),
         ],
         stdin=password,
         opts=pulumi.ResourceOptions(parent=parent, depends_on=list(after)),

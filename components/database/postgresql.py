@@ -11,7 +11,7 @@ from colorway.spec import names
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stores import PostgresqlSpec
 from colorway.spec.task.health import HealthSpec
-from components.database.member import StoreProgram, run_members
+from components.database.member import StoreProgram, adopting, run_members
 from components.entry import ENTRY_COMMAND, entry_script
 from components.swarm_spec import MountedFile
 
@@ -71,6 +71,7 @@ def _program(store: PostgresqlSpec) -> StoreProgram:
             "POSTGRES_USER": store.user,
             "POSTGRES_PASSWORD_FILE": store.password_file,
             "PGDATA": f"{DATA}/pgdata",
+            **adopting(store),
         },
         capabilities=CAPABILITIES,
         read_only=False,

@@ -12,8 +12,9 @@ from colorway.spec import names
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stores import MariadbSpec, StoreMember
 from colorway.spec.task.health import HealthSpec
-from components.database.authority import CA_PATH, MEMBER, Authority
-from components.database.mariadb import CAPABILITIES, DATA
+from components.database.authority import Authority
+from components.database.backups import Backups, Repository
+from components.database.mariadb import CAPABILITIES, DATA, member_environment
 from components.database.member import ALIVE, StoreProgram, entry_service, member_service
 from components.entry import ENTRY_COMMAND, entry_script, mounted_config
 from components.remote import HostScript
@@ -42,6 +43,7 @@ class ReplicatedMariadb(pulumi.ComponentResource):
         network: pulumi.Input[str],
         password: pulumi.Input[str],
         authority: Authority,
+        repository: Repository | None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("colorway:data:ReplicatedMariadb", name, None, opts)
@@ -89,6 +91,16 @@ class ReplicatedMariadb(pulumi.ComponentResource):
             stdin=password,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[begun]),
         )
+        if repository is not None:
+            Backups(
+                f"{name}-backup",
+                spec,
+                store=store,
+                store_name=name,
+                repository=repository,
+                authority=authority,
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[settled]),
+            )
         if store.entry is None:
             raise ValueError("the spec is not one that the checks let through")
         text = primary_entry(spec, name, port=store.port)
@@ -110,11 +122,9 @@ class ReplicatedMariadb(pulumi.ComponentResource):
 
 
 def _program(spec: PlatformSpec, name: str, store: MariadbSpec, member: StoreMember) -> StoreProgram:
-    port = spec.store_ports(name).main
-    [other] = [one.host.address for one in spec.members(name) if one != member]
     return StoreProgram(
         volume=DATA,
-        port=port,
+        port=spec.store_ports(name).main,
         health=HealthSpec(
             command=("CMD", "/bin/sh", "-euc", store_script("mariadb-health")),
             interval=timedelta(seconds=5),
@@ -125,16 +135,8 @@ def _program(spec: PlatformSpec, name: str, store: MariadbSpec, member: StoreMem
         ),
         entrypoint=ENTRY_COMMAND,
         command=tuple(f"--{key}={value}" for key, value in sorted(store.parameters.items())),
-        env={
-            "MARIADB_DATA": f"{DATA}/data",
-            "COLORWAY_ADDRESS": str(member.host.address),
-            "COLORWAY_CA": CA_PATH,
-            # Unique among the members, and the same for ever.
-            "COLORWAY_ID": str(int(member.host.address)),
-            "COLORWAY_MEMBER": MEMBER,
-            "COLORWAY_OTHER": str(other),
-            "COLORWAY_PORT": str(port),
-        },
+        # A number that is unique among the members, and the same for ever.
+        env=member_environment(spec, name, member) | {"COLORWAY_ID": str(int(member.host.address))},
         capabilities=CAPABILITIES,
         read_only=False,
     )

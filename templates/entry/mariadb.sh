@@ -24,6 +24,12 @@ tell() {
   said=$(run mariadbd --no-defaults "$@" --bootstrap --skip-networking --general-log=0 --slow-query-log=0 \
     --datadir="$directory" --pid-file="$sockets/bootstrap.pid" 2>&1) || { errors "$said"; return 1; }
 }
+own_database() {
+  # In a grant _ means any character, unless it is escaped.
+  granted=$(printf '%s' "$MARIADB_DATABASE" | sed 's/_/\\_/g')
+  printf "FLUSH PRIVILEGES;\nCREATE DATABASE IF NOT EXISTS \`%s\`;\nCREATE USER IF NOT EXISTS '%s'@'%%';\nGRANT ALL PRIVILEGES ON \`%s\`.* TO '%s'@'%%';\n" \
+    "$MARIADB_DATABASE" "$MARIADB_USER" "$granted" "$MARIADB_USER"
+}
 is_whole() { [ -e "$1/ibdata1" ] && [ -d "$1/mysql" ]; }
 if ! is_whole "$MARIADB_DATA"; then
   [ -z "$(ls -A "$MARIADB_DATA" 2>/dev/null)" ] || refuse "$MARIADB_DATA holds something that is not all of MariaDB's data (ibdata1 or the folder mysql is missing): restore it whole, or move it away; nothing was changed"
@@ -45,6 +51,8 @@ if is_whole "$MARIADB_DATA"; then
   made=$(cat "$MARIADB_DATA/mariadb_upgrade_info" 2>/dev/null || cat "$MARIADB_DATA/mysql_upgrade_info" 2>/dev/null || true)
   made=$(echo "$made" | sed -n 's/^\([0-9]*\.[0-9]*\).*/\1/p'); has=$(mariadbd --version | sed 's/.*Ver \([0-9]*\.[0-9]*\).*/\1/')
   [ "${made:-$has}" = "$has" ] || refuse "the data in $MARIADB_DATA is of MariaDB $made and this image has $has: run an image of $made, or upgrade the data with mariadb-upgrade; nothing was changed"
+elif [ -n "${COLORWAY_ADOPTS:-}" ]; then
+  refuse "the volume $COLORWAY_ADOPTS holds no data of MariaDB: look for its name with \`docker volume ls\` on this host; nothing was changed"
 fi
 find "$volume" "$sockets" ! -user mysql -exec chown -h mysql:mysql {} +
 if ! is_whole "$MARIADB_DATA"; then
@@ -58,16 +66,17 @@ if ! is_whole "$MARIADB_DATA"; then
   chown mysql:mysql "$new"
   said=$(run mariadb-install-db --no-defaults "$@" --datadir="$new" --auth-root-authentication-method=socket \
     --auth-root-socket-user=mysql --skip-test-db 2>&1) || { errors "$said"; refuse "the data could not be made; the lines above say why"; }
-  # In a grant _ means any character, unless it is escaped.
-  granted=$(printf '%s' "$MARIADB_DATABASE" | sed 's/_/\\_/g')
-  printf "FLUSH PRIVILEGES;\nCREATE DATABASE \`%s\`;\nCREATE USER '%s'@'%%';\nGRANT ALL PRIVILEGES ON \`%s\`.* TO '%s'@'%%';\n" \
-    "$MARIADB_DATABASE" "$MARIADB_USER" "$granted" "$MARIADB_USER" | tell "$new" "$@" || refuse "the database \"$MARIADB_DATABASE\" could not be made; the lines above say why"
+  own_database | tell "$new" "$@" || refuse "the database \"$MARIADB_DATABASE\" could not be made; the lines above say why"
   [ ! -d "$MARIADB_DATA" ] || rmdir "$MARIADB_DATA"
   mv -T "$new" "$MARIADB_DATA"
   trap - EXIT INT TERM
   sync "$volume"
 fi
 chmod 700 "$MARIADB_DATA"
+if [ -n "${COLORWAY_ADOPTS:-}" ]; then
+  # What somebody else's data may lack.
+  own_database | tell "$MARIADB_DATA" "$@" || refuse "the database \"$MARIADB_DATABASE\" could not be made; the lines above say why"
+fi
 # At every start, so that the password is always what the secret says: a rotation is a new secret.
 {
   printf "FLUSH PRIVILEGES;\nSET SESSION sql_mode = 'NO_BACKSLASH_ESCAPES';\nALTER USER '%s'@'%%' IDENTIFIED BY '" "$MARIADB_USER"

@@ -29,5 +29,10 @@ sed -n '/BEGIN CERTIFICATE/,/END CERTIFICATE/p' "$COLORWAY_MEMBER" >"$COLORWAY_T
 chown -R postgres:postgres "$COLORWAY_TLS"
 # Whose lock it was is dead: the number in this file may be anybody's here.
 rm -f "$PGDATA/postmaster.pid"
+if [ -n "${COLORWAY_FROM:-}" ]; then
+  [ -p "$COLORWAY_SOCKETS/from" ] || mkfifo -m 600 "$COLORWAY_SOCKETS/from"
+  chown postgres:postgres "$COLORWAY_SOCKETS/from"
+  /bin/sh "$COLORWAY_FROM_SCRIPT" give 9>&- &
+fi
 export HOME="$COLORWAY_SOCKETS"
 exec setpriv --reuid=postgres --regid=postgres --init-groups -- patroni "$COLORWAY_PATRONI"

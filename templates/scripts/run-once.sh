@@ -18,11 +18,15 @@ while :; do
   [ "$(date +%s)" -lt "$end" ] || { echo "an earlier run of $name still works after 60 s in container" $still >&2; exit 1; }
   sleep 0.2
 done
-logins=$(umask 077; mktemp -d)
-trap 'rm -rf "$logins"; docker service rm "$name" >/dev/null 2>&1 || :' EXIT
-(umask 077; cat >"$logins/config.json")
-(
-  if [ -s "$logins/config.json" ]; then
+given=$(cat)
+trap 'docker service rm "$name" >/dev/null 2>&1 || :' EXIT
+create() (
+  if [ -n "$given" ]; then
+    umask 077
+    # On the disk only while the service is made.
+    logins=$(mktemp -d)
+    trap 'rm -rf "$logins"' EXIT
+    printf '%s' "$given" >"$logins/config.json"
     # Which engine is chosen, the user's own configuration says.
     DOCKER_HOST=$(docker context inspect --format '{{.Endpoints.docker.Host}}')
     DOCKER_CONFIG=$logins
@@ -30,14 +34,31 @@ trap 'rm -rf "$logins"; docker service rm "$name" >/dev/null 2>&1 || :' EXIT
   fi
   docker service create --quiet --detach --no-resolve-image --with-registry-auth --name "$name" --endpoint-mode dnsrr --restart-condition none "$@" >/dev/null
 )
-rm -rf "$logins"
 end=$(( $(date +%s) + limit ))
+tries=5
+# What PostgreSQL and MariaDB say who waited long enough for a lock; whoever asks later waits behind it.
+gave_up='lock timeout|Lock wait timeout|innodb_lock_wait_timeout'
+create "$@"
 while :; do
   state=$(docker service ps "$name" --no-trunc --format '{{.CurrentState}} {{.Error}}' | head -n 1)
   case $state in
     Complete*) break ;;
     Failed*|Rejected*|Shutdown*|Orphaned*)
-      docker service logs --raw "$name" 2>&1 | tail -n 20 >&2
+      said=$(docker service logs --raw "$name" 2>&1 | tail -n 20)
+      tries=$(( tries - 1 ))
+      if printf '%s\n' "$said" | grep -qE "$gave_up"; then
+        if [ "$tries" -gt 0 ] && [ $(( $(date +%s) + 5 )) -lt "$end" ]; then
+          echo "$name gave up at a lock; again in 5 s" >&2
+          docker service rm "$name" >/dev/null
+          sleep 5
+          create "$@"
+          continue
+        fi
+        printf '%s\n' "$said" >&2
+        echo "$name gave up at a lock each time: somebody's transaction holds a table that it changes; end that, then again" >&2
+        exit 1
+      fi
+      printf '%s\n' "$said" >&2
       echo "$name failed: $state" >&2
       exit 1 ;;
   esac

@@ -191,6 +191,12 @@ def test_they_come_one_after_the_other():
     assert "postgres-direct-service" in recording.waits_for(service("postgres")), "the pool asks it for the leader"
 
 
+def test_a_migration_asks_the_leader_and_no_pool():
+    words = made().one("migrations-blue-0001-initial-run").inputs["create"]
+    assert "--env=DATABASE_HOST=postgres-direct" in words, "no lock of a session lasts in a pool"
+    assert "'--env=PGOPTIONS=-c lock_timeout=5s'" in words, "nor does that option pass it"
+
+
 def test_each_member_makes_way_before_it_is_replaced():
     done = {name: one.before_update for name, one in made().of_type(SERVICE).items() if one.before_update}
     assert done == {f"{one}-service": (f"{one}-makes-way",) for one in MEMBERS}, "a leader that stops fails its clients"

@@ -172,6 +172,7 @@ def test_a_migration_runs_the_new_versions_image_with_the_services_own_environme
         "--network=test-store-redis",
         "--limit-cpu=0.5",
         "--limit-memory=67108864",
+        "--env=PGOPTIONS=-c lock_timeout=5s",
         "--env=GREETING=two words",
         "--secret=source=database-password-1234567,target=database-password,uid=0,gid=0,mode=0444",
         "--",

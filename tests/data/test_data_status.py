@@ -39,6 +39,14 @@ def test_all_is_well_and_nothing_helps():
     assert found.wrong == ()
 
 
+def test_what_the_data_were_brought_by_may_be_left_out_once_they_are_there():
+    spec = replicated_spec(**{"from": {"volume": "old_pgdata"}})
+    [note] = status(spec, ask=asking([LEADER, SYNC])).notes
+    assert note == "postgres: has its data; `from` says nothing any more, and may be left out"
+    nobody = status(spec, ask=asking([("db1", "Replica", "streaming"), SYNC]))
+    assert nobody.notes == (), "a copy may still be under way"
+
+
 @pytest.mark.parametrize(
     ("members", "lost", "wrong"),
     [

@@ -57,7 +57,7 @@ class Store:
 
 def test_a_store_that_could_be_brought_back_has_a_point_to_come_back_to():
     store = Store()
-    said = store.gate().make(version="2.0.0")
+    said = store.gate().make(point="release-2.0.0")
     assert said == (
         "postgres is on db1 and db2, its backup is proven by a restore, restore point release-2.0.0 is archived"
     )
@@ -67,13 +67,13 @@ def test_a_store_that_could_be_brought_back_has_a_point_to_come_back_to():
 
 def test_a_store_without_a_backup_has_another_member_at_least():
     store = Store()
-    assert store.gate(replicated_spec()).make(version="2.0.0") == "postgres is on db1 and db2"
+    assert store.gate(replicated_spec()).make(point="release-2.0.0") == "postgres is on db1 and db2"
     assert store.points == []
 
 
 def test_where_commits_wait_for_nobody_no_other_member_is_asked_for():
     store = Store(members=[LEADER])
-    assert store.gate(replicated_spec(durability="asynchronous")).make(version="2.0.0") == "postgres is on db1"
+    assert store.gate(replicated_spec(durability="asynchronous")).make(point="release-2.0.0") == "postgres is on db1"
 
 
 @pytest.mark.parametrize(
@@ -86,12 +86,12 @@ def test_where_commits_wait_for_nobody_no_other_member_is_asked_for():
         ),
         (
             {"oldest": 312.2, "whose": "psql, process 77"},
-            r"postgres: a transaction has been open for 312 s \(psql, process 77\), .* end it, then release again",
+            r"postgres: a transaction has been open for 312 s \(psql, process 77\), .* then run the command again",
         ),
         ({"free": 120}, "postgres: 12% of the disk of db1 is free, and a migration may need 20%; make room there"),
         (
             {"archive_fails": True},
-            "postgres: its archive fails, .* see the log of lab-postgres-db1, then release again",
+            "postgres: its archive fails, .* see the log of lab-postgres-db1, then run the command again",
         ),
         (
             {"proof": PROVEN.replace("true", "false").replace('""', '"there is no backup"')},
@@ -108,7 +108,7 @@ def test_where_commits_wait_for_nobody_no_other_member_is_asked_for():
 def test_the_gate_is_closed_with_what_opens_it(wrong, said):
     store = Store(**wrong)
     with pytest.raises(ClosedError, match=said):
-        store.gate().make(version="2.0.0")
+        store.gate().make(point="release-2.0.0")
     assert len(store.points) == (1 if "archived" in wrong else 0), "nothing is made where something is wrong already"
 
 
@@ -120,4 +120,4 @@ def test_a_store_that_does_not_answer_keeps_the_gate_closed():
     with pytest.raises(
         ClosedError, match=r"no member answers: db1: Docker does not answer; .* no migration runs before"
     ):
-        gate.make(version="2.0.0")
+        gate.make(point="release-2.0.0")

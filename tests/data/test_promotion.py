@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 
 import pytest
@@ -12,7 +13,7 @@ from colorway.data.members import MembersError
 from colorway.data.promotion import Promotion
 from colorway.data.status import status
 from colorway.swarm.connections import RefusedError
-from tests.support.pairs import pair_spec, says
+from tests.support.pairs import backed_up_pair, pair_spec, says
 
 HEARD = "ON 2026-11-28T14:57:57Z"
 PRIMARY = says(writes=True, position="0-1-9")
@@ -157,12 +158,39 @@ def test_only_a_mariadb_with_two_members_is_promoted():
 def test_no_migration_runs_before_both_have_every_commit(db1, db2):
     world = World(db1=db1, db2=db2)
     with pytest.raises(ClosedError, match="db1 takes no writes, or db2 does not have them"):
-        Gate(spec=world.spec, ask=world.ask).make(version="2.0.0")
+        Gate(spec=world.spec, ask=world.ask).make(point="release-2.0.0")
 
 
 def test_a_migration_runs_where_both_have_every_commit():
     world = World(db1=PRIMARY, db2=REPLICA)
-    assert Gate(spec=world.spec, ask=world.ask).make(version="2.0.0") == "orders is on db1 and db2"
+    assert Gate(spec=world.spec, ask=world.ask).make(point="release-2.0.0") == "orders is on db1 and db2"
+
+
+@pytest.mark.parametrize(
+    ("proof", "said"),
+    [
+        ({"verified": True, "at": 1_000_000}, "orders is on db1 and db2, its backup is proven by a restore"),
+        ({"verified": True, "at": 900_000}, "orders: its backup was proven 28 h ago, and a migration wants 26 h"),
+        ({"verified": False, "at": 1_000_000, "why": "the restore failed"}, "orders: the last restore of its backup"),
+        ({}, "orders: no restore has proven its backup yet; `colorway data verify-backup lab orders` proves it now"),
+    ],
+    ids=["proven", "long ago", "failed", "never"],
+)
+def test_a_migration_of_a_store_that_is_backed_up_waits_for_a_proof(proof, said):
+    world = World(db1=PRIMARY, db2=REPLICA)
+
+    def ask(host, service, command):
+        if command[0] != "cat":
+            return world.ask(host, service, command)
+        assert (host.name, service) == ("mon1", "lab-orders-verify")
+        return json.dumps(proof)
+
+    gate = Gate(spec=backed_up_pair(), ask=ask, now=lambda: 1_000_000.0)
+    if proof == {"verified": True, "at": 1_000_000}:
+        assert gate.make(point="release-2.0.0") == said
+    else:
+        with pytest.raises(ClosedError, match=said):
+            gate.make(point="release-2.0.0")
 
 
 PROMOTE = "colorway data promote lab orders --to"

@@ -16,7 +16,7 @@ from tests.support.clone import Clone
 from tests.support.labs import FEW, NETWORK, asked, bare, lab
 from tests.support.wait import wait_until
 
-pytestmark = [pytest.mark.area("lab"), pytest.mark.needs("losetup"), pytest.mark.full]
+pytestmark = [pytest.mark.area("hosts"), pytest.mark.needs("losetup"), pytest.mark.full]
 LB1, APP1, DB1 = (f"{NETWORK}.{number}" for number in (11, 21, 31))
 STRANGER = 2299
 """Where something listens that no file knows."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import time
@@ -193,5 +194,25 @@ def test_a_full_disk_of_a_load_balancer_changes_neither(quiet: Clone):
     print(failed)
     assert colors() == ["blue", "blue"], "neither changes"
     lab(quiet, "fault", "fill-disk", "lb2", "--undo")
+    quiet.up()
+    assert colors() == ["green", "green"]
+
+
+@pytest.mark.timeout(2400)
+def test_both_load_balancers_take_a_change_or_neither(quiet: Clone):
+    on_both_colors(quiet, 100)
+    quiet.traffic(0)
+    edge = f"/var/lib/colorway/{quiet.stack}/load-balancer"
+    lab(quiet, "fault", "read-only", "lb2", edge)
+    failed = quiet.up(code=1).output
+    assert "routing-check-lb2" in failed, f"the check is what fails:\n{failed}"
+    assert colors() == ["blue", "blue"], "one whose check fails: neither changes"
+    lab(quiet, "fault", "read-only", "lb2", edge, "--undo")
+    # In the place of the link that the apply makes, and nothing that the check looks at.
+    lab(quiet, "exec", "lb2", "--", "mkdir", "-p", f"{edge}/current.new/in-the-way")
+    failed = quiet.up(code=1).output
+    assert re.search(r"load balancer lb1 serves generation \w+ again: lb2 could not be told the new one", failed)
+    assert colors() == ["blue", "blue"], "one whose apply fails: both go back"
+    lab(quiet, "exec", "lb2", "--", "rm", "-r", f"{edge}/current.new")
     quiet.up()
     assert colors() == ["green", "green"]

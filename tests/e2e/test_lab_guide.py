@@ -15,7 +15,7 @@ from tests.support.command import Command
 from tests.support.labs import FOUR, NETWORK, OURS, asked, bare, lab, loaded, says, with_one_color
 from tests.support.readme import blocks
 
-pytestmark = [pytest.mark.area("lab"), pytest.mark.needs("losetup"), pytest.mark.full]
+pytestmark = [pytest.mark.area("hosts"), pytest.mark.needs("losetup"), pytest.mark.full]
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from tests.support.labs import FEW, NETWORK, OURS, bare, lab
 from tests.support.registry import also_at, running_registry
 from tests.support.shop import PASSWORD, USER, Shop, needles
 
-pytestmark = [pytest.mark.area("lab"), pytest.mark.needs("losetup"), pytest.mark.full]
+pytestmark = [pytest.mark.area("hosts"), pytest.mark.needs("losetup"), pytest.mark.full]
 MACHINE = f"{NETWORK}.1"
 TRUST = 'mkdir -p "/etc/docker/certs.d/$1"; cat >"/etc/docker/certs.d/$1/ca.crt" <<END\n{certificate}END\n'
 """As who has a registry of one's own does it on each host."""

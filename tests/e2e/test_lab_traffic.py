@@ -40,8 +40,12 @@ def test_traffic_changes_on_two_load_balancers_lose_nothing(empty_machine: None,
                 clone.traffic(share, active=owner)
                 clone.up()
                 changes += 1
-                if share == 100 and sent() >= ENOUGH:
+                if sent() >= ENOUGH:
                     break
+            if share != 100:
+                clone.traffic(100, active="blue")
+                clone.up()
+                changes += 1
             clone.versions(blue="1.0.0", green=None)
             clone.up()
             clone.run("release", "2.0.0", *stack)

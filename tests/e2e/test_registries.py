@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ from colorway.spec import names
 from tests.support.clone import Clone
 from tests.support.demo import docker, left_behind
 from tests.support.places import free_place
+from tests.support.processes import processes_watched
 from tests.support.registry import running_registry
 from tests.support.shop import PASSWORD, USER, Shop, needles
 
@@ -59,32 +58,6 @@ def services(shop: Shop) -> dict[str, tuple[int, str]]:
         one["Spec"]["Name"]: (one["Version"]["Index"], docker("service", "ps", "-q", "--no-trunc", one["ID"]))
         for one in found
     }
-
-
-@contextmanager
-def processes_watched(*wanted: bytes) -> Iterator[list[str]]:
-    """Look at the arguments and variables of all processes while the block runs; collect those with a secret."""
-    found: list[str] = []
-    end = threading.Event()
-
-    def look() -> None:
-        while not end.wait(0.02):
-            for process in Path("/proc").glob("[0-9]*"):
-                for name in ("cmdline", "environ"):
-                    try:
-                        text = (process / name).read_bytes()
-                    except OSError:
-                        continue
-                    if any(needle in text for needle in wanted):
-                        found.append(f"{process.name} {name}")
-
-    thread = threading.Thread(target=look, daemon=True)
-    thread.start()
-    try:
-        yield found
-    finally:
-        end.set()
-        thread.join(timeout=10)
 
 
 @pytest.mark.timeout(1800)

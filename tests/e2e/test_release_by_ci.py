@@ -17,7 +17,7 @@ from tests.support.clone import Clone
 from tests.support.load import Load
 from tests.support.releasing import LEAST, PLAN, Releasing
 
-pytestmark = pytest.mark.area("release")
+pytestmark = [pytest.mark.area("release"), pytest.mark.full]
 
 STEP = 600
 """Seconds that a release or a rollback may take before the test gives up."""

@@ -42,7 +42,7 @@ data-stores:
     database: app
     user: app
     password: postgres-key
-    extensions: [pg_stat_statements, uuid-ossp]
+    extensions: [pg_stat_statements, uuid-ossp, vector]
     parameters: {shared_preload_libraries: pg_stat_statements, max_connections: 37, jit: false}
     limits: {cpus: 1, memory: 256Mi}
     stop-grace: 30s
@@ -229,7 +229,7 @@ def test_databases_have_their_parameters_and_extensions(stores: Demo):
     assert ask(stores, "postgres", "SHOW max_connections") == "37"
     assert ask(stores, "postgres", "SHOW jit") == "off"
     assert ask(stores, "orders", "SELECT @@max_connections, @@innodb_buffer_pool_size").split() == ["37", "67108864"]
-    for extension in ('"uuid-ossp"', "pg_stat_statements"):
+    for extension in ('"uuid-ossp"', "pg_stat_statements", "vector"):
         said = ask(stores, "postgres", f"CREATE EXTENSION IF NOT EXISTS {extension}")
         assert "ERROR" not in said, f"a migration's own line passes: {said}"
     said = ask(stores, "postgres", "CREATE EXTENSION pageinspect")

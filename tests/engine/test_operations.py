@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pulumi.automation._cmd import CommandResult
 from pulumi.automation.errors import ConcurrentUpdateError
 from pulumi.automation.events import DiagnosticEvent, EngineEvent
 
+from colorway.config.pulumi_config import KEPT_BACK_VARIABLE
 from colorway.engine import operations
 from colorway.engine.ending import EngineError
 from colorway.engine.operations import Engine
@@ -60,6 +62,7 @@ class FakeStack:
         self.deployment = deployment
         self.owners = list(owners)
         self.gone = set()
+        self.kept_back = []
         self._is_cut_short = is_cut_short
 
     def deployed(self):
@@ -88,6 +91,7 @@ class FakeStack:
 
     def up(self, *, on_event, replace=None, exclude=None, continue_on_error=None):
         self.excluded = exclude
+        self.kept_back.append(os.environ.get(KEPT_BACK_VARIABLE))
         self._operate(("up", tuple(replace or ()), continue_on_error), on_event)
 
     def destroy(self, *, on_event):
@@ -135,6 +139,11 @@ class FakeSwarm:
         self.removed = []
         self.autonamed = []
         self.one_off = []
+        self.alive = []
+
+    def alive_on(self, network):
+        assert network == "test-blue", "of the color that is off"
+        return self.alive.pop(0) if self.alive else []
 
     def live_generations(self, spec, *, without=()):
         return {host.name: self.live for host in spec.load_balancers if host.name not in without}
@@ -245,6 +254,50 @@ def test_an_ordinary_up_is_one_operation(case):
     made.engine.up()
     assert made.done == [("up", (), None)], "a refresh at every `up` costs seconds and shows diffs that are none"
     assert made.said == []
+
+
+DROP = {"2.0.0": {"0002-drop": False}}
+
+
+def with_drop(**versions):
+    return small_spec(versions=versions, migrations=DROP, traffic="0:100")
+
+
+def test_a_migration_waits_for_what_goes_off_and_for_its_last_task(case, monkeypatch):
+    monkeypatch.setattr(operations.time, "sleep", lambda _seconds: None)
+    made = case(deployment=installed(with_drop(blue="1.0.0", green="2.0.0")), spec=with_drop(blue=None, green="2.0.0"))
+    made.swarm.alive = [["task 1 (running) on the node n"], []]
+    made.engine.up()
+    assert made.operations == ["up", "up"], "what is deleted is deleted last"
+    assert made.stack.kept_back == ["0002-drop", None], "so the first one leaves it out"
+    assert made.swarm.alive == [], "and the second one begins when nothing is left"
+    assert made.said == ["0002-drop runs once nothing is left of the color that it waited for"]
+
+
+def test_a_migration_that_failed_is_run_by_the_next_up_alone(case):
+    gone = with_drop(blue=None, green="2.0.0")
+    made = case(deployment=installed(gone.model_copy(update={"kept_back": ("0002-drop",)})), spec=gone)
+    made.engine.up()
+    assert made.stack.kept_back == [None]
+
+
+def test_a_migration_does_not_run_beside_a_task_that_does_not_end(case, monkeypatch):
+    times = iter(range(0, 10_000, 30))
+    monkeypatch.setattr(operations.time, "monotonic", lambda: next(times))
+    monkeypatch.setattr(operations.time, "sleep", lambda _seconds: None)
+    made = case(deployment=installed(with_drop(blue="1.0.0", green="2.0.0")), spec=with_drop(blue=None, green="2.0.0"))
+    made.swarm.alive = [["task 1 (running) on the node n"]] * 100
+    with pytest.raises(EngineError, match=r"0002-drop waits: task 1 .* on the node n, of the color that is off"):
+        made.engine.up()
+    assert made.stack.kept_back == ["0002-drop"], "the color is off, the migration has not run"
+
+
+def test_a_rollback_is_one_operation_where_a_migration_waits(case):
+    both, back = {"blue": "1.0.0", "green": "2.0.0"}, {"blue": "1.0.0", "green": None}
+    was, wanted = (small_spec(versions=versions, migrations=DROP) for versions in (both, back))
+    made = case(deployment=installed(was), spec=wanted)
+    made.engine.up()
+    assert made.stack.kept_back == [None], "nothing runs, so nothing is waited for"
 
 
 @pytest.mark.parametrize("error", [DEADLINE, GONE])

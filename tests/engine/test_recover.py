@@ -185,3 +185,10 @@ def test_what_this_state_did_not_begin_to_make_is_never_removed(state):
 def test_a_first_run_that_was_killed_is_ours():
     state = read_deployment({"pending_operations": [CREATING]})
     assert planned(state, live={}, running=[WEB]).remove == (WEB,)
+
+
+def test_a_member_that_a_restore_has_stopped_is_asked_about_so_that_it_begins_again():
+    member = SERVICE.replace("web-blue", "postgres-db1")
+    found = planned(deployed(service(SERVICE), service(member)), live={}, stopped=["postgres-db1", "postgres-db9"])
+    assert found.refresh == (member,), "the state says that it has a task"
+    assert found.reasons == ("postgres-db1 was told to stop; it begins as the stack's files say",)

@@ -82,6 +82,16 @@ def test_another_generation_behind_the_engines_back_is_said(live, word):
     ], "plain `pulumi up` cannot see it"
 
 
+def test_a_migration_that_is_due_is_said_with_the_command_that_runs_it():
+    migrations = {"2.0.0": {"0002-drop": False}}
+    off = small_spec(versions={"blue": None, "green": "2.0.0"}, migrations=migrations, traffic="0:100")
+    outputs = outputs_of(off.model_copy(update={"kept_back": ("0002-drop",)}))
+    found = read_status(off, outputs=outputs, swarm=FakeSwarm(outputs))
+    assert found.problems == [
+        ("0002-drop has not run yet, and what it waited for is off", "colorway finish --stack test")
+    ]
+
+
 def test_a_service_that_somebody_removed_is_said():
     whole = status()
     left = tuple(row for row in whole.rows if row.service != "test-redis")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from colorway.config import stack_files
 from colorway.engine.session import built_by_host
 from colorway.errors import ColorwayError
 from colorway.lab import rehearsal
 from colorway.lab.host import has_published_key
+from colorway.spec import names
 from colorway.spec.stack import Environment
 from tests.program.stacks import run_spec, run_stack
 from tests.support.recorder import SERVICE, Recording
@@ -28,6 +33,14 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def without_backups(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    found = copy.deepcopy(dict(overrides))
+    for store in found.get("data-stores", {}).values():
+        if "backup" in store:
+            store.update({"backup": None, "verify": None})
+    return found
+
+
 @pytest.mark.parametrize("like", RENTED)
 def test_a_rehearsal_has_the_hosts_roles_and_settings_of_its_stack(project: Path, like: str):
     assert rehearsal.write(project, like)
@@ -35,8 +48,11 @@ def test_a_rehearsal_has_the_hosts_roles_and_settings_of_its_stack(project: Path
     theirs = stack_files.from_file(root=project, stack=like).settings
     ours = stack_files.from_file(root=project, stack=name).settings
     assert [(host.name, host.roles) for host in ours.hosts] == [(host.name, host.roles) for host in theirs.hosts]
-    for key in ("platform", "domains", "versions", "traffic", "overrides"):
+    for key in ("platform", "domains", "versions", "traffic"):
         assert getattr(ours, key) == getattr(theirs, key), f"{key} is what is rehearsed"
+    assert ours.overrides == without_backups(theirs.overrides), (
+        "so are overrides, all but what opens a bucket of theirs"
+    )
     assert ours.environment is Environment.LAB
     assert not ours.network.encrypted, "many a kernel in a container has no ESP"
     assert all(has_published_key(host) for host in ours.hosts), "or the lab's hosts would be strangers"
@@ -49,11 +65,17 @@ def test_a_rehearsal_has_the_hosts_roles_and_settings_of_its_stack(project: Path
 def test_the_program_makes_a_rehearsal_of_what_it_makes_of_the_stack(project: Path, like: str):
     rehearsal.write(project, like)
     ours = run_spec(stack_files.from_file(root=project, stack=rehearsal.stack_name(like)))
+    spec = stack_files.from_file(root=project, stack=like)
+    backups = {
+        f"{name}-service"
+        for store in spec.backed_up
+        for name in (names.verify(store), *(names.backup(store, one.host.name) for one in spec.members(store)))
+    }
 
     def services(found: Recording) -> set[str]:
         return {one.name for one in found.resources if one.type == SERVICE}
 
-    assert services(ours) == services(run_stack(like))
+    assert services(ours) == services(run_stack(like)) - backups
 
 
 @pytest.mark.parametrize("like", RENTED)
@@ -61,6 +83,23 @@ def test_nothing_is_brought_to_hosts_that_pull_from_a_registry(project: Path, li
     rehearsal.write(project, like)
     spec = stack_files.from_file(root=project, stack=rehearsal.stack_name(like))
     assert not any(built_by_host(spec).values()), "and what a color that is off would run has no reference at all"
+
+
+def test_a_rehearsal_has_the_members_of_its_stack_and_leaves_its_bucket_alone(project: Path):
+    rehearsal.write(project, "production")
+    theirs, ours = (stack_files.from_file(root=project, stack=stack) for stack in ("production", "production-lab"))
+    assert theirs.backed_up, "or there is nothing to leave alone"
+    assert not ours.backed_up, "with made-up secrets the archive would fail, and the gate shut every migration out"
+    for store in theirs.replicated_stores:
+        assert [one.name for one in ours.members(store)] == [one.name for one in theirs.members(store)]
+    assert "# Nothing is backed up: " in (project / "Pulumi.production-lab.yaml").read_text(encoding="utf-8")
+
+
+def test_backups_that_the_platform_itself_wants_are_left_out_too(project: Path):
+    settings = stack_files.from_file(root=project, stack="staging").settings.model_copy(update={"overrides": {}})
+    text = rehearsal.stack_text("staging", settings, backed_up=["postgres"])
+    overrides = YAML(typ="safe").load(text)["config"]["colorway:overrides"]
+    assert overrides == {"data-stores": {"postgres": {"backup": None, "verify": None}}}
 
 
 def test_what_is_built_here_is_brought_to_the_hosts_that_may_run_it():

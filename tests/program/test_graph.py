@@ -104,6 +104,31 @@ def test_a_color_waits_for_its_migrations_and_they_wait_for_the_database(local):
         assert "postgres-service" in local.waits_for(local.one(f"migrations-{color}-0001-initial-run"))
 
 
+DROPS = {"2.0.0": {"0002-drop": False}}
+
+
+@pytest.mark.parametrize(
+    ("versions", "migrations", "kept_back", "runs"),
+    [
+        ({"blue": "1.0.0", "green": "2.0.0"}, DROPS, (), False),
+        ({"blue": None, "green": "2.0.0"}, DROPS, ("0002-drop",), False),
+        ({"blue": None, "green": "2.0.0"}, DROPS, (), True),
+        ({"blue": "2.0.1", "green": "2.0.0"}, {**DROPS, "2.0.1": DROPS["2.0.0"]}, (), True),
+    ],
+    ids=["both on", "the other one about to go", "alone", "known to both"],
+)
+def test_what_is_not_backward_compatible_waits_until_the_other_color_is_gone(versions, migrations, kept_back, runs):
+    spec = small_spec(versions=versions, migrations=migrations, traffic="0:100")
+    recording = run_spec(spec.model_copy(update={"kept_back": kept_back}))
+    name = "migrations-green-0002-drop-run"
+    assert (name in {one.name for one in recording.custom}) is runs
+    held = recording.outputs["platform"]["held"]
+    assert held == ({} if runs else {"0002-drop": "2.0.0"}), "whoever comes next knows that it has not run"
+    if runs:
+        waits = recording.waits_for(recording.one("shop-green-service"))
+        assert name in waits, "on an empty database the version finds the whole schema"
+
+
 def test_a_sick_shared_service_blocks_no_color_and_no_way_back():
     recording = run_spec(small_spec(traffic="90:10", overrides={"services": {"mail": MAIL}}))
     mail = recording.one("mail-service", SERVICE)

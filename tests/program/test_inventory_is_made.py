@@ -8,27 +8,23 @@ from functools import cache
 import pytest
 
 from colorway.config.stack_files import from_file
+from components.swarm_spec import HOST_NETWORK
 from tests.program.stacks import STACKS, run_spec, run_stack
 from tests.spec.test_inventory import replicated
 from tests.support.recorder import NETWORK, SECRET, SERVICE
 from tests.support.specs import MAIL, ROOT, small_spec
-from tests.support.stores import replicated_spec
 
-REPLICATED = "lab with members"
-"""The lab whose PostgreSQL has two members; no stack of the project has any yet."""
-ON_EVERY_STACK = pytest.mark.parametrize("stack", [*STACKS, REPLICATED])
-HOST_NETWORK = "host"
-"""Id of the network that hosts have of their own."""
+ON_EVERY_STACK = pytest.mark.parametrize("stack", STACKS)
 
 
 @cache
 def spec_of(stack):
-    return replicated_spec() if stack == REPLICATED else from_file(root=ROOT, stack=stack)
+    return from_file(root=ROOT, stack=stack)
 
 
 @cache
 def recorded(stack):
-    return run_spec(spec_of(stack)) if stack == REPLICATED else run_stack(stack)
+    return run_stack(stack)
 
 
 @cache
@@ -78,10 +74,13 @@ def test_networks_secrets_volumes_and_directories_are_those_of_the_inventory(sta
     assert {one.inputs["name"]: one.protect for one in recording.of_type(NETWORK).values()} == {
         network.name: network.is_protected for network in found.networks
     }
-    certified = {service.host for service in found.services if service.host_ports}
-    assert set(recording.of_type(SECRET)) == {f"secret-{one.name}" for one in found.secrets if one.is_mounted} | {
-        f"replication-authority-{host}" for host in certified
-    }, "the platform's, and the certificate of each host with a member"
+    spec = spec_of(stack)
+    own = {f"replication-authority-{service.host}" for service in found.services if service.host_ports}
+    own |= {f"{name}-repository-configuration" for name in spec.backed_up}
+    own |= {f"{name}-members" for name in spec.replicated_stores if spec.watchers(name)}
+    assert set(recording.of_type(SECRET)) == own | {f"secret-{one.name}" for one in found.secrets if one.is_mounted}, (
+        "the platform's, and those by which members know each other and reach a repository"
+    )
     mounts = [mount for one in recording.of_type(SERVICE).values() for mount in one.container["mounts"]]
     assert {mount["source"] for mount in mounts if mount["type"] == "volume"} == {one.name for one in found.volumes}
     for source in {mount["source"] for mount in mounts if mount["type"] == "bind"}:
@@ -97,9 +96,9 @@ def test_services_and_migrations_join_the_networks_of_the_inventory(stack):
         one.inputs["name"]: {network["id"] for network in one.inputs["taskSpec"]["networksAdvanceds"]}
         for one in recording.of_type(SERVICE).values()
     }
-    on_hosts = {one for one, networks in made.items() if HOST_NETWORK in networks}
-    assert on_hosts == {service.name for service in found.services if service.host_ports}, "its ports are open for it"
-    assert {one: {ids[network] for network in made[one] if one not in on_hosts} for one in made} == {
+    on_hosts = {one for one, networks in made.items() if networks == {HOST_NETWORK.id}}
+    assert on_hosts >= {service.name for service in found.services if service.host_ports}, "its ports are open for it"
+    assert {one: {ids[network] for network in made[one] - {HOST_NETWORK.id}} for one in made} == {
         service.name: set(service.networks) for service in found.services
     }, "rooms are reckoned from it"
     for service in found.declared:
@@ -120,14 +119,15 @@ def test_one_shot_services_have_a_name_that_was_checked(stack):
         assert any(f" {name} " in one.inputs["create"] for name in checked), f"{one.name} would be too long, unseen"
 
 
-def test_the_ports_of_a_replicated_store_are_those_that_its_programs_are_told():
-    recording, found = recorded(REPLICATED), wanted(REPLICATED)
+@pytest.mark.parametrize("stack", [stack for stack in STACKS if spec_of(stack).replicated_stores])
+def test_the_ports_of_a_replicated_store_are_those_that_its_programs_are_told(stack):
+    recording, found = recorded(stack), wanted(stack)
     made = {one.inputs["name"]: one for one in recording.of_type(SERVICE).values()}
     for service in found.services:
         files = made[service.name].container.get("configs", [])
         texts = [recording.one(file["configName"].removesuffix("-1234567")).text for file in files]
         told = "".join([made[service.name].text, *texts])
-        assert [port for port in service.host_ports if f":{port}" not in told] == [], service.name
+        assert [port for port in service.host_ports if not re.search(rf"\b{port}\b", told)] == [], service.name
 
 
 def test_a_shared_service_is_made_once_as_the_inventory_says():

@@ -22,7 +22,7 @@ from colorway.release.ports.protocols import Answer, LockLostError, LostError, N
 from colorway.release.run.apply import ApplyHere
 from colorway.release.verdict.counters import OwnRequests
 from colorway.release.verdict.window import Counts, Latencies, QueryError, ServiceCounts, Window
-from colorway.spec.release import GateSpec, MigrationSpec, ReleasePolicy, SmokeTest, StageSpec
+from colorway.spec.release import GateSpec, MigrationSpec, ReleasePolicy, SmokeTest, StageSpec, due, held
 from colorway.spec.services import ServiceKind
 from colorway.spec.traffic import Color, Installed, Traffic, Versions, illegal_changes
 from tests.release.situations import BASE, FIRST, KNOWN, NOW, holder
@@ -98,6 +98,12 @@ class World:
     api: FakeApi = field(default_factory=FakeApi)
     """The engine that the real adapter asks; its `trouble` is what docker-py raises."""
     migrations: Mapping[str, tuple[MigrationSpec, ...]] = field(default_factory=lambda: dict.fromkeys(KNOWN, (FIRST,)))
+    ran: list[str] = field(default_factory=list)
+    """Migrations that have run although they are not backward compatible."""
+    waited: Mapping[str, str] = field(default_factory=dict)
+    """Those that waited at the last `up`."""
+    migration_errors: list[str] = field(default_factory=list)
+    """Why the next of them fail."""
     commit_error: str | None = None
     up_errors: list[str] = field(default_factory=list)
     """Failures of the next `up`s."""
@@ -126,6 +132,18 @@ class World:
         if self.points == self.kill_at:
             self.is_dead = True
             raise KilledError
+
+    def migrate(self, wanted: Installed) -> None:
+        """Run what waited for a color that is gone, as the real one does after its last delete."""
+        waits = held_in(wanted, self)
+        for one in due(self.waited, on=[self.on.of(color) for color in self.on.on], waits=waits):
+            self.installed, others = wanted, [version for color in Color if (version := self.on.of(color))]
+            assert others == [self.waited[one]], f"{one} runs while {others} do"
+            self.point(f"up: before {one}")
+            if self.migration_errors:
+                raise ColorwayError(f"migrate-{one[:4]} failed: {self.migration_errors.pop(0)}")
+            self.ran.append(one)
+        self.waited = waits
 
     def restart(self) -> World:
         self.is_dead, self.kill_at, self.points, self.visited = False, None, 0, []
@@ -203,6 +221,15 @@ def shares(of: Installed) -> str:
     return f"{of.traffic.blue}:{of.traffic.green}"
 
 
+def held_in(wanted: Installed, world: World) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for color in wanted.versions.on:
+        version, other = wanted.versions.of(color), wanted.versions.of(color.other)
+        waits = held(world.migrations[version], None if other is None else world.migrations[other])
+        found |= dict.fromkeys(waits, version)
+    return found
+
+
 PAGE = Page(name="test.example", path="/whoami")
 WHOAMI = SmokeTest(path=PAGE.path, json_fields={"color": "{color}", "version": "{version}"})
 
@@ -217,6 +244,7 @@ def facts_of(text: str, world: World) -> ProjectFacts:
         known_versions=KNOWN,
         problem=None,
         migrations=world.migrations,
+        held=frozenset(held_in(settings(text), world)),
         images=("registry/web@sha256:1",),
         smoke=(Trial(test=WHOAMI, page=PAGE),),
         judged=("web",),
@@ -338,6 +366,7 @@ class FakeEngine:
         world.serve(text)
         world.point("up: users meet the new shares")
         world.on = wanted.versions
+        world.migrate(wanted)
         world.installed = wanted
         world.point("up: after")
         if sick:
@@ -360,6 +389,7 @@ class FakeEngine:
             prometheus_url="http://127.0.0.1:9090",
             drain=timedelta(seconds=40),
             network=NetworkOutputs(range="10.90.0.0/16", encrypted=False, mtu=None),
+            held=dict(world.waited),
             load_balancers=(),
             services=tuple(
                 ServiceOutputs(

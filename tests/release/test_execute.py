@@ -150,17 +150,105 @@ def test_a_hold_is_told_before_its_deadline() -> None:
     assert any(progress.is_held for progress in world.progress), "and the terminal says so"
 
 
-def test_a_one_way_migration_freezes() -> None:
-    world = World(bad={"2.0.0"}, migrations={"1.0.0": (FIRST,), "2.0.0": (FIRST, ONE_WAY)})
-    ending = run(world, release(), code=ExitCode.HELD)
-    assert isinstance(ending, Freeze), "a person decides"
-    assert world.history == ["100:0", "90:10"], "users stay where they are"
-    assert "0003-drop" in ending.reason, "the reason is named"
-    assert told(world)[-1] == "held", "people are told"
-    assert steps(world) == ["start", "10"], "no silent rollback"
-    assert any("0003-drop" in line for line in world.messages[0].body), "the first commit has warned"
-    run(world, rollback(accept_schema="the table is empty"), code=ExitCode.DONE)
-    assert world.history[-1] == "100:0", "a person has decided"
+ONE_WAY_MIGRATIONS = {"1.0.0": (FIRST,), "2.0.0": (FIRST, ONE_WAY), "3.0.0": (FIRST, ONE_WAY)}
+
+
+class FakeBackups:
+    """Makes points, or says why not."""
+
+    def __init__(self, world: World, closed: str = "") -> None:
+        self.world, self.closed = world, closed
+        self.points: list[str] = []
+
+    def make(self, *, point: str) -> str:
+        self.world.point(f"point {point}")
+        if self.closed:
+            raise ColorwayError(self.closed)
+        self.points.append(point)
+        return f"restore point {point} is archived"
+
+
+def hot(**more) -> World:
+    """Return a world in which 2.0.0 has all users, its migration waits, and its hot time is over."""
+    world = World(migrations=ONE_WAY_MIGRATIONS, **more)
+    run(world, release(), code=ExitCode.DONE)
+    assert (world.ran, dict(world.waited)) == ([], {"0003-drop": "2.0.0"}), "the old color is still on"
+    world.clock.sleep(timedelta(hours=2))
+    return world
+
+
+def test_a_bad_release_goes_back_also_where_a_migration_waits() -> None:
+    world = World(bad={"2.0.0"}, migrations=ONE_WAY_MIGRATIONS)
+    run(world, release(), code=ExitCode.ROLLED_BACK)
+    assert world.history[-1] == "100:0", "by itself"
+    assert (world.ran, world.waited) == ([], {}), "nothing was changed that the old version would not bear"
+    assert any("0003-drop is held until `finish`" in line for line in world.messages[0].body), (
+        "the first commit says so"
+    )
+    assert not any("0003-drop" in line for message in world.messages[1:] for line in message.body), "nor is it undone"
+
+
+@pytest.mark.parametrize("request_", [FINISH, release("3.0.0")], ids=["finish", "the next release"])
+def test_what_waited_runs_when_the_old_color_is_off(request_: Request) -> None:
+    world = hot()
+    backups = FakeBackups(world)
+    assert code_of(execute(request_, world.ports(backups=backups))) == ExitCode.DONE
+    assert world.ran == ["0003-drop"], "once, and only by then: the world asserts that nothing else is on"
+    assert backups.points == ["finish-2.0.0"], "the data can be brought back; and 3.0.0 brings nothing new"
+    assert any("then 0003-drop runs, and from there only a restore leads back" in line for line in world.said), "before"
+    finish = next(message for message in world.messages if message.trailers.step == "finish")
+    assert "Before 0003-drop: restore point finish-2.0.0 is archived." in finish.body
+    assert any("0003-drop, once nothing of 1.0.0 is left" in line for line in finish.body), "git says what ran"
+    assert any("only a restore to the point finish-2.0.0 leads back" in line for line in finish.body), (
+        "and the way back"
+    )
+
+
+def test_a_closed_gate_keeps_the_old_color_on() -> None:
+    world = hot()
+    ending = execute(FINISH, world.ports(backups=FakeBackups(world, closed="postgres: no proof; prove it")))
+    assert code_of(ending) == ExitCode.REFUSED
+    assert "postgres: no proof; prove it" in ending.reason
+    assert (steps(world)[-1], world.ran, world.on.blue) == ("100", [], "1.0.0"), "nothing was changed"
+
+
+def test_a_migration_that_fails_after_finish_is_run_by_the_next() -> None:
+    world = hot(migration_errors=["no such table"])
+    ending = run(world, FINISH, code=ExitCode.HELD)
+    assert "migrate-0003 failed: no such table" in ending.reason, "why"
+    assert ending.cure == "repair that, then colorway finish --stack test", (
+        "which asks the gate again, as `up` does not"
+    )
+    assert world.on.blue is None, "the old color is off already"
+    refused = run(world, rollback(), code=ExitCode.REFUSED)
+    assert "0003-drop has not run yet" in refused.reason
+    assert "colorway finish --stack test goes on; git revert HEAD" in refused.cure
+    backups = FakeBackups(world)
+    assert code_of(execute(FINISH, world.ports(backups=backups))) == ExitCode.DONE
+    assert (world.ran, backups.points) == (["0003-drop"], ["finish-2.0.0"]), "asked again, and run once"
+    assert "nothing to finish" in run(world, FINISH, code=ExitCode.DONE).summary
+
+
+@pytest.mark.parametrize("point", range(1, 30))
+def test_a_finish_that_is_killed_anywhere_is_gone_on_with(point: int) -> None:
+    world = hot()
+    world.restart().kill_at = point
+    try:
+        execute(FINISH, world.ports())
+    except KilledError:
+        world.restart()
+        # The process that held it is dead.
+        world.lock = None
+    run(world, FINISH, code=ExitCode.DONE)
+    assert world.ran[:1] == ["0003-drop"], "not forgotten; a second time changes nothing, as the ledger knows"
+    assert (world.on.blue, world.waited) == (None, {})
+
+
+def test_a_version_that_no_longer_fits_the_schema_is_refused() -> None:
+    world = hot()
+    run(world, FINISH, code=ExitCode.DONE)
+    refused = run(world, release("1.0.0"), code=ExitCode.REFUSED)
+    assert "1.0.0 does not list 0003-drop, which 2.0.0 brought" in refused.reason
 
 
 def test_a_hook_that_refuses_the_first_commit_changes_nothing() -> None:

@@ -53,8 +53,10 @@ STARTED = {"versions": "1.0.0/2.0.0", "log": ["2.0.0 start 5"]}
 AT_10 = {"versions": "1.0.0/2.0.0", "shares": "90:10", "log": ["2.0.0 10 5", "2.0.0 start 6"]}
 AT_50 = {"versions": "1.0.0/2.0.0", "shares": "50:50", "active": "blue", "log": ["2.0.0 50 5", "2.0.0 10 6"]}
 AT_100 = {"versions": "1.0.0/2.0.0", "shares": "0:100", "log": ["2.0.0 100 5", "2.0.0 50 6"]}
+OVER = {**AT_100, "log": ["2.0.0 100 61"]}
 BACK = {"versions": "1.0.0/2.0.0", "log": ["2.0.0 rollback 1", "2.0.0 10 6"]}
 OFF = {"versions": "1.0.0/-", "log": ["2.0.0 off 1", "2.0.0 rollback 2"]}
+REVERTED = {"versions": "1.0.0/2.0.0", "shares": "0:100", "log": ["2.0.0 finish 1", "2.0.0 100 70"]}
 FINISHED = {"versions": "-/2.0.0", "shares": "0:100", "log": ["2.0.0 finish 1", "2.0.0 100 90"]}
 
 
@@ -168,8 +170,15 @@ def test_a_finished_release_and_the_next_one() -> None:
         (situation(), rollback(), "no release is under way", "status"),
         (situation("1.0.0/2.0.0"), rollback(), "no release is under way", "status"),
         (situation(**FINISHED), rollback(), "1.0.0 is off since", "colorway release 1.0.0"),
-        (one_way(situation(**AT_10)), rollback(), "0003-drop, which is not backward", "--accept-schema REASON"),
-        (one_way(situation(**AT_100)), rollback(), "0003-drop, which is not backward", "repair forward"),
+        (one_way(situation(**REVERTED)), rollback(), "0003-drop, which is not backward", "--accept-schema REASON"),
+        (one_way(situation(**FINISHED)), release("3.0.0"), "3.0.0 does not list 0003-drop", "list it in 3.0.0's"),
+        (one_way(situation(**AT_100)), release("3.0.0"), "3.0.0 does not list 0003-drop", "list it in 3.0.0's"),
+        (
+            one_way(situation(**FINISHED, waited={"0003-drop": "2.0.0"})),
+            rollback(),
+            "0003-drop has not run yet",
+            "colorway finish",
+        ),
         (situation(**AT_100, health=healthy(Color.BLUE, running=0)), rollback(), "no task of test-web-blue", "up"),
         (situation(), RESUME, "no release is under way", "colorway release VERSION"),
     ],
@@ -249,8 +258,14 @@ def test_a_release_that_fails_before_it_has_users_is_only_turned_off() -> None:
 
 
 @pytest.mark.parametrize("place", [AT_10, AT_50, AT_100])
-def test_a_one_way_migration_freezes_instead_of_a_silent_rollback(place: dict) -> None:
+def test_a_migration_that_waits_is_in_nobodys_way_back(place: dict) -> None:
     steps = simulate(locked(one_way(situation(**place)), failure=FAILED), release())
+    assert trace(steps).startswith("commit rollback, Apply"), "it has not run"
+    assert not any("0003-drop" in line for step in steps if isinstance(step, Commit) for line in step.message.body)
+
+
+def test_after_a_reverted_finish_no_rollback_is_silent() -> None:
+    steps = simulate(locked(one_way(situation(**REVERTED)), failure=FAILED), release())
     assert trace(steps) == "tell held, Freeze", "no commit"
     assert code_of(steps[-1]) == ExitCode.HELD, "exit code 4"
     assert "0003-drop" in steps[-1].reason, "names the migration"
@@ -258,9 +273,9 @@ def test_a_one_way_migration_freezes_instead_of_a_silent_rollback(place: dict) -
 
 
 def test_an_accepted_one_way_migration_is_in_the_commit() -> None:
-    steps = simulate(one_way(situation(**AT_10)), rollback(accept_schema="1.0.0 ignores that table"))
+    steps = simulate(one_way(situation(**REVERTED)), rollback(accept_schema="1.0.0 ignores that table"))
     assert "1.0.0 ignores that table" in steps[1].message.body[0], "the reason is in git"
-    assert any("0003-drop (not backward compatible)" in line for line in steps[1].message.body), "what is not undone"
+    assert any("Not undone: migrations 0003-drop" in line for line in steps[1].message.body), "what is not undone"
 
 
 def test_a_release_with_new_migrations_makes_a_backup_first() -> None:
@@ -268,6 +283,36 @@ def test_a_release_with_new_migrations_makes_a_backup_first() -> None:
     assert trace(simulate(found, release())).startswith("TakeLock, PullImages, BackUp, tell started, commit start")
     started = next(step for step in simulate(found, release()) if isinstance(step, Commit))
     assert "Migrations: 0002-more." in started.message.body, "the commit says what happens to the schema"
+
+
+@pytest.mark.parametrize(
+    ("found", "request_", "wanted"),
+    [
+        # It waits: the release itself changes no schema that anybody would have to bring back.
+        (situation(has_backups=True), release(), "TakeLock, PullImages, tell started, commit start"),
+        (
+            situation(**OVER, has_backups=True),
+            FINISH,
+            "TakeLock, AwaitHealthy, BackUp, commit finish, Apply, tell done",
+        ),
+        (situation(**OVER), FINISH, "TakeLock, AwaitHealthy, commit finish, Apply, tell done"),
+        # Killed after the commit, or the migration failed: it is due, and asked about again.
+        (
+            situation(**FINISHED, has_backups=True, waited={"0003-drop": "2.0.0"}),
+            FINISH,
+            "TakeLock, BackUp, Apply, tell done, Done",
+        ),
+        (
+            situation(**FINISHED, has_backups=True, waited={"0003-drop": "2.0.0"}),
+            RESUME,
+            "TakeLock, BackUp, Apply, tell done, Done",
+        ),
+        # What waited was undone with its version.
+        (situation(waited={"0003-drop": "2.0.0"}), release(), "TakeLock, PullImages"),
+    ],
+)
+def test_a_migration_that_is_not_backward_compatible_runs_by_finish(found: Situation, request_, wanted: str) -> None:
+    assert trace(simulate(one_way(found), request_)).startswith(wanted)
 
 
 def test_stages_and_bake_can_be_given() -> None:

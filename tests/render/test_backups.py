@@ -13,18 +13,51 @@ import pytest
 
 from colorway.render import backups, replication
 from colorway.render.templates import entry, store_script
+from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stores.backups import beat
+from tests.support.pairs import backed_up_pair
 from tests.support.stores import backed_up_spec, replicated_spec
 
 SECRETS = {"key": "AKIA", "secret": "s=#'\"x", "passphrase": "two words"}
 WEEK, DAY = 7 * 86400, 86400
 
 
-def configuration(**secrets: str) -> str:
-    spec = backed_up_spec()
+def configuration(spec: PlatformSpec | None = None, **secrets: str) -> str:
+    spec = spec or backed_up_spec()
     wanted = spec.backed_up["postgres"].backup
     assert wanted is not None
     return backups.configuration(spec, "postgres", wanted=wanted, secrets=SECRETS | secrets)
+
+
+def test_restic_finds_a_folder_beside_pgbackrests_and_reads_each_secret_from_a_file():
+    spec = backed_up_pair()
+    env = backups.restic_environment(spec, "orders")
+    assert env["RESTIC_REPOSITORY"] == "s3:https://s3.example.com:9000/acme-backups/colorway/lab/restic/orders"
+    assert (env["COLORWAY_LOOKUP"], env["AWS_DEFAULT_REGION"]) == ("path", "us-east-1")
+    assert "RESTIC_CACERT" not in env, "the image's list is enough"
+    openers = backups.openers(spec, "orders")
+    files = {f"/run/secrets/{one.path}": one.text(SECRETS) for one in openers.values()}
+    assert files[env["RESTIC_PASSWORD_FILE"]] == "two words"
+    keys = files[env["AWS_SHARED_CREDENTIALS_FILE"]]
+    assert keys == "[default]\naws_access_key_id = `AKIA`\naws_secret_access_key = `s=#'\"x`\n", "# begins a comment"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"secret": "a`b"}, "the secret must have no backtick"),
+        ({"passphrase": "two\nlines"}, "must be one line of text"),
+    ],
+)
+def test_a_secret_that_restic_would_read_as_another_is_refused(wrong, said):
+    with pytest.raises(ValueError, match=said):
+        backups.openers(backed_up_pair(), "orders")["keys"].text(SECRETS | wrong)
+
+
+def test_a_mariadb_is_copied_whole_each_day():
+    wanted = backed_up_pair(backup={"repository": "offsite", "full": "03:30", "keep": "7d"}).backed_up["orders"].backup
+    assert wanted is not None
+    assert backups.backup_arguments(wanted) == (str(DAY), str(3 * 3600 + 30 * 60), "7")
 
 
 def told(text: str) -> dict[str, str]:
@@ -138,25 +171,41 @@ def test_the_leaders_host_makes_what_the_repository_lacks(tmp_path, leads, code,
     assert ("the repository cannot be read" in run.stderr) is (code == 99), "a repository that is away asks for no copy"
 
 
-def test_a_generation_that_begins_from_a_point_reads_on_from_the_earlier_one():
-    spec = backed_up_spec()
-    [first, *_] = spec.backed_up["postgres"].tasks("postgres", hosts=spec.settings.hosts)
-    assert "method: point" not in replication.patroni(spec, "postgres", first)
-    point = replication.Point(
-        stanza="postgres",
-        backup="20261128-141203F",
-        kind=replication.PointKind.NAME,
-        target="release-9",
-        script="/colorway-point.sh",
-    )
-    text = replication.patroni(spec, "postgres", first, point=point)
+def later(to: str) -> PlatformSpec:
+    """Return the store as its second generation, which began at a point of the first one."""
+    begins = {"generation": 1, "backup": "20261128-141203F", "to": to}
+    return backed_up_spec(kept={"generation": 2, "begins-from": begins})
+
+
+@pytest.mark.parametrize(
+    ("to", "target"), [("release-9", "name: 'release-9'"), ("2026-11-28 14:00:00+00", "time: '2026-11-28 14:00:00+00'")]
+)
+def test_a_generation_that_begins_from_a_point_reads_on_from_the_earlier_one(to, target):
+    first, then = backed_up_spec(), later(to)
+    assert "method: point" not in replication.patroni(first, "postgres", first.members("postgres")[0])
+    text = replication.patroni(then, "postgres", then.members("postgres")[0])
     assert "command: /bin/sh /colorway-point.sh postgres 20261128-141203F\n" in text
-    assert "recovery_target_name: 'release-9'\n" in text
+    assert f"recovery_target_{target}\n" in text
     assert "recovery_target_action: promote\n" in text, "it would wait for somebody, and Patroni with it"
     assert 'restore_command: pgbackrest --stanza=postgres archive-get %f "%p"\n' in text, "its own has nothing yet"
 
 
-@pytest.mark.parametrize("name", ["postgresql-since", "postgresql-point"])
+def test_a_later_generation_has_names_of_its_own_and_the_first_one_those_of_the_store():
+    first, then = backed_up_spec(), later("release-9")
+    for spec, called, volume in ((first, "postgres", "postgres-db1"), (then, "postgres.2", "postgres.2-db1")):
+        [member, *_] = spec.members("postgres")
+        assert (member.name, member.volume) == ("postgres-db1", volume), "a service of the same name is replaced"
+        assert f"\nscope: {called}\n" in replication.patroni(spec, "postgres", member)
+        assert f'"scope": "{called}"' in replication.direct(spec, "postgres", ca="/ca"), (
+            "another one's member leads nobody"
+        )
+        assert f"\n[{called}]\n" in configuration(spec)
+    assert "\n[postgres]\n" in configuration(then), "it is read from there once"
+    kept = {one.name for one in then.inventory().volumes if "postgres" in one.name}
+    assert {"lab-postgres-db1", "lab-postgres-db2", "lab-postgres.2-db1"} <= kept, "`down --data` removes all of it"
+
+
+@pytest.mark.parametrize("name", ["postgresql-since", "postgresql-point", "postgresql-meanwhile"])
 def test_scripts_of_a_restore_are_understood(name):
     checked = subprocess.run(["/bin/sh", "-n"], input=store_script(name), text=True, capture_output=True, check=False)
     assert checked.returncode == 0, checked.stderr

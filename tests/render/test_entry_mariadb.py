@@ -112,11 +112,18 @@ def served(run: subprocess.CompletedProcess[str]) -> str:
     return line.partition("--datadir=")[2].partition(" ")[0]
 
 
+def test_a_volume_that_is_to_be_adopted_is_no_place_for_new_data(host):
+    run = host.start(COLORWAY_ADOPTS="shop_db")
+    assert run.returncode == 1
+    assert "the volume shop_db holds no data of MariaDB: look for its name" in run.stderr
+    assert [path.name for path in host.volume.iterdir()] == ["colorway.lock"]
+
+
 def test_an_empty_volume_becomes_data_in_one_step(host):
     run = host.start()
     assert served(run) == str(host.data), run.stderr
     assert {path.name for path in host.volume.iterdir()} == {"data", "colorway.lock"}, "made beside, then renamed"
-    assert "CREATE DATABASE `my_shop`;" in host.told
+    assert "CREATE DATABASE IF NOT EXISTS `my_shop`;" in host.told
     assert "GRANT ALL PRIVILEGES ON `my\\_shop`.* TO 'seller'@'%';" in host.told, "_ means any character in a grant"
     assert "IDENTIFIED BY 'it''s a \"pass\\word\"';\n" in host.told, "a quote in a password is no end of it"
     assert "NO_BACKSLASH_ESCAPES" in host.told, "a backslash is one"

@@ -164,6 +164,25 @@ def test_what_cannot_be_served_is_refused_in_one_sentence_and_left_alone(host, w
     assert not host.told, "no server was started on it"
 
 
+def test_a_volume_that_is_to_be_adopted_is_no_place_for_a_new_cluster(host):
+    run = host.start(COLORWAY_ADOPTS="shop_pgdta")
+    assert run.returncode == 1
+    assert run.stderr == (
+        "the volume shop_pgdta holds no cluster: look for its name with `docker volume ls` on this host; nothing was "
+        "changed\n"
+    )
+    assert [path.name for path in host.volume.iterdir()] == ["colorway.lock"]
+
+
+def test_an_adopted_cluster_gets_the_role_and_the_database_that_it_lacks(host):
+    host.cluster(host.volume / "18" / "docker")
+    run = host.start(COLORWAY_ADOPTS="shop_pgdata")
+    assert run.stdout.startswith("serving "), run.stderr
+    assert 'CREATE ROLE "seller" LOGIN;' in host.told
+    assert 'CREATE DATABASE "shop" OWNER "seller";' in host.told
+    assert (host.volume / "18" / "docker" / "precious").read_text() == "orders"
+
+
 def test_the_pid_file_of_our_own_killed_server_is_removed_under_the_lock(host):
     host.cluster(host.data)
     file = host.pid_file(host.sockets)

@@ -177,7 +177,7 @@ def test_the_direct_way_leads_to_the_leader_and_cuts_off_who_leads_no_more():
     for name, port, question in (("write", 5432, "/primary"), ("read", 5433, "/replica?lag=16MB")):
         lines = found[f"listen {name}"]
         assert f"bind :{port}" in lines
-        assert f"option httpchk OPTIONS {question}" in lines
+        assert f"option httpchk GET {question}" in lines, "the answer names the generation"
         [default] = [line for line in lines if line.startswith("default-server")]
         assert "on-marked-down shutdown-sessions" in default, "a client would go on asking who leads no more"
         assert f"check-ssl ca-file {CA} verify required" in default

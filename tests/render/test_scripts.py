@@ -128,11 +128,15 @@ def test_no_entry_script_deletes_what_it_did_not_make(path):
             """rm -f "$sockets/waits" "$sockets/begin" "$sockets/made" "$sockets/copy\"""",
         ],
         "postgresql": [
+            """"$sockets") rm -f "$pid" ;;""",
             """trap 'rm -rf "$new"' EXIT""",
             """[ ! -d "$PGDATA" ] || rmdir "$PGDATA\"""",
-            """"$sockets") rm -f "$pid" ;;""",
         ],
         "postgresql-verify": [
+            """rm -rf "$new\"""",
+            """rm -rf "$COLORWAY_SCRATCH"/restored.*""",
+        ],
+        "mariadb-verify": [
             """rm -rf "$new\"""",
             """rm -rf "$COLORWAY_SCRATCH"/restored.*""",
         ],
@@ -267,6 +271,40 @@ esac""",
         assert first.startswith("the own the usual "), "what `docker login` left on the host"
         assert rest == []
     assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "free_at", "tries", "told"),
+    [
+        ("canceling statement due to lock timeout", 3, 3, "0001-initial: applied"),
+        ("ERROR 1205 (HY000): Lock wait timeout exceeded", 2, 2, "0001-initial: applied"),
+        (
+            "canceling statement due to lock timeout",
+            99,
+            5,
+            "gave up at a lock each time: somebody's transaction holds a",
+        ),
+        ("no such table", 2, 1, "migrate failed: Failed"),
+    ],
+)
+def test_a_migration_that_gave_up_at_a_lock_is_tried_again(tmp_path, programs, said, free_at, tries, told):
+    made = tmp_path / "made"
+    made.touch()
+    fake(
+        programs,
+        f"""tries=$(wc -l <{made})
+case "$1 $2" in
+"service create") echo one >>{made} ;;
+"service ps") if [ "$tries" -ge {free_at} ]; then echo Complete; else echo Failed; fi ;;
+"service logs") if [ "$tries" -ge {free_at} ]; then echo 0001-initial: applied; else echo '{said}'; fi ;;
+esac""",
+    )
+    text = script("run-once").replace("/tmp/colorway-$(id -u)", f"{tmp_path}/colorway").replace("sleep 5", "sleep 0")
+    run = ran(text, "migrate", "60", "--", "image", bin_=programs)
+    assert len(made.read_text().splitlines()) == tries, "only a lock is worth waiting for"
+    assert told in run.stdout + run.stderr
+    assert run.returncode == (0 if "applied" in told else 1)
+    assert said in run.stderr or run.returncode == 0, "with what the program said"
 
 
 def test_a_task_of_an_earlier_run_that_does_not_end_is_named(tmp_path, programs):

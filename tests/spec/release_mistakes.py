@@ -131,6 +131,17 @@ CASES = (
         ),
     ),
     Case(
+        "a migration that would overtake one that waits",
+        DEMO_2,
+        "  - {id: 0002-orders, backward-compatible: false}",
+        "  - {id: 0002-orders, backward-compatible: false}\n  - {id: 0003-more, backward-compatible: true}",
+        Line(
+            "migrations.2.id: comes after 0002-orders, which waits until the other color is off; leave this one to the "
+            "next version",
+            at="- {id: 0003-more",
+        ),
+    ),
+    Case(
         "misspelt key in a migration",
         DEMO_2,
         "0002-orders, backward-compatible",

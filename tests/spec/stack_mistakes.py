@@ -10,6 +10,16 @@ NO_REGISTRY = (
     "is no registry; write what the references of its images begin with, without https:// and without a path, for "
     "example registry.example.com or registry.example.com:5000"
 )
+BEGAN = "{generation: 1, backup: 20261128-020000F, to: release-9}"
+KEPT = "  colorway:release: {apply: here}"
+
+
+def generation(name: str, said: str, text: str) -> Case:
+    """A case about which generation the project's PostgreSQL is."""
+    line = Line(f"colorway:stores.postgres{text}", at="colorway:stores")
+    return Case(name, LOCAL, KEPT, f"{KEPT}\n  colorway:stores: {{postgres: {said}}}", line)
+
+
 CASES = (
     Case(
         "primary of a store that is none",
@@ -30,6 +40,32 @@ CASES = (
             "colorway:stores.postgres.primary: is for a MariaDB with two members, which this is not; leave it out",
             at="colorway:stores",
         ),
+    ),
+    generation(
+        "generation that began as nothing",
+        "{generation: 2}",
+        ".begins-from: is missing, and generation 2 began from an earlier one; `colorway data restore` writes both",
+    ),
+    generation(
+        "first generation that began as something",
+        f"{{begins-from: {BEGAN}}}",
+        ".begins-from: is set, and generation 1 began empty; `colorway data restore` writes both",
+    ),
+    generation(
+        "generation that began from itself",
+        f"{{generation: 2, begins-from: {BEGAN.replace('generation: 1', 'generation: 2')}}}",
+        ".begins-from.generation: is 2, and generation 2 began from an earlier one; `colorway data restore` writes "
+        "both",
+    ),
+    generation(
+        "generation of a store that has no past",
+        f"{{generation: 2, begins-from: {BEGAN}}}",
+        ".generation: is for a PostgreSQL with several members that is backed up, which this is not; leave it out",
+    ),
+    generation(
+        "backup that is none",
+        f"{{generation: 2, begins-from: {BEGAN.replace('20261128-020000F', 'last')}}}",
+        ".begins-from.backup: is no label of a backup; `colorway data restore` writes it, for example 20261128-020000F",
     ),
     Case(
         "traffic does not sum to 100",

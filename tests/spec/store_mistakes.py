@@ -26,10 +26,15 @@ SEARCH = """\
     health: {path: /health}
     limits: {cpus: 1, memory: 512Mi}
 """
+OF_BACKUPS = """\
+    backup: {repository: offsite}
+    verify: {newest: select max(created_at) from events}
+"""
 POSTGRES_LIMITS = "    limits: {cpus: 2, memory: 512Mi}\n"
 BEFORE_MEMBERS = "    direct: {build: postgres}\n    pool: {build: postgres}\n"
 ETCD = "etcd: {build: postgres}\n"
 STORES = FILES[DEMO][FILES[DEMO].index("data-stores:\n") : FILES[DEMO].index("  cache:\n")]
+TO_MIGRATIONS = FILES[DEMO][FILES[DEMO].index("data-stores:\n") : FILES[DEMO].index("  command: [demo, migrate]")]
 DATABASE_HOSTS = "".join(
     f"    - {{name: {name}, address: {address}, roles: [database], host-key: {KEY}}}\n"
     for name, address in (("db1", "10.0.0.31"), ("db2", "10.0.0.32"))
@@ -115,7 +120,98 @@ def backup(name: str, old: str, new: str, *lines: Line) -> Case:
     return Case(name, DEMO, before, text.replace(old, new, 1), *lines)
 
 
+FROM_THERE = "    from: {repository: offsite, stanza: main, path: /theirs}\n"
+
+
+def begins(name: str, text: str, message: str, *, path: str = ".from") -> Case:
+    """A case about what the project's PostgreSQL, which has one member, begins from."""
+    line = Line(f"data-stores.postgres{path}: {message}", at="from: {")
+    return Case(name, DEMO, POSTGRES_LIMITS, f"{POSTGRES_LIMITS}    from: {text}\n", line)
+
+
 CASES = (
+    Case(
+        "migrations through a pool",
+        DEMO,
+        TO_MIGRATIONS,
+        ETCD
+        + TO_MIGRATIONS.replace("  cache:\n", f"{BEFORE_MEMBERS}    members: 2\n  cache:\n")
+        + "  env: {DATABASE_HOST: postgres}\n",
+        Line(
+            "migrations.env.DATABASE_HOST: asks the pool postgres by DATABASE_HOST, where no lock of a session lasts; "
+            "name postgres-direct in its env",
+            at="env: {DATABASE_HOST",
+        ),
+    ),
+    begins("from nowhere", "{}", "names one place: {volume: …}, or {repository: …, stanza: …, path: …}"),
+    begins(
+        "from two places",
+        "{volume: old_pgdata, repository: offsite, stanza: main, path: /theirs}",
+        "names one place: {volume: …}, or {repository: …, stanza: …, path: …}",
+    ),
+    begins(
+        "stanza of a volume",
+        "{volume: old_pgdata, stanza: main}",
+        "is for a repository, and this is a volume; leave it out",
+        path=".from.stanza",
+    ),
+    begins(
+        "from a folder",
+        "{volume: /srv/pgdata}",
+        "is no name of a volume; write it as `docker volume ls` on its host does, for example shop_pgdata",
+        path=".from.volume",
+    ),
+    begins(
+        "from a repository by one member",
+        "{repository: offsite, stanza: main, path: /theirs}",
+        "is for stores with several members; have members: 2, or restore it into a volume and name that",
+        path=".from.repository",
+    ),
+    backup(
+        "from a repository that nobody has",
+        BACKED_UP,
+        BACKED_UP + FROM_THERE.replace("offsite", "offside"),
+        Line(
+            "data-stores.postgres.from.repository: is no repository under the platform's `backups`; did you mean "
+            "offsite?",
+            at="from: {",
+        ),
+    ),
+    backup(
+        "from an unknown stanza",
+        BACKED_UP,
+        BACKED_UP + FROM_THERE.replace(", stanza: main", ""),
+        Line("data-stores.postgres.from.stanza: is missing; write what their pgbackrest.conf says", at="from: {"),
+    ),
+    backup(
+        "from no time",
+        BACKED_UP,
+        BACKED_UP + FROM_THERE.replace("}", ", time: yesterday}"),
+        Line(
+            'data-stores.postgres.from.time: is no time in UTC; write for example "2026-11-28 14:00:00+00", in quotes',
+            at="from: {",
+        ),
+    ),
+    backup(
+        "backups that nothing encrypts",
+        "    passphrase: redis-password\n",
+        "",
+        Line(
+            "data-stores.postgres.backup.repository: has no passphrase, and what is kept there is encrypted; name its "
+            "secret",
+            at="backup: {",
+        ),
+    ),
+    mariadb(
+        "two members from a volume",
+        "    limits:",
+        "    members: 2\n    promotion: by-hand\n    entry: {build: redis}\n    from: {volume: old}\n    limits:",
+        Line(
+            "data-stores.orders.from: is for a MariaDB with one member; leave it out, and bring a dump with "
+            "`colorway data load`",
+            at="from: {",
+        ),
+    ),
     backup(
         "backup of one member",
         "    members: 2\n    direct: {build: haproxy}\n    pool: {build: pgbouncer}\n",
@@ -209,6 +305,34 @@ CASES = (
             "backups.offsite.passphrase: names a secret that the platform's `secrets` do not list; did you mean "
             "redis-password?",
             at="redis-pasword",
+        ),
+    ),
+    mariadb(
+        "backup of a MariaDB with one member",
+        "    user: seller\n",
+        f"    user: seller\n{OF_BACKUPS}",
+        Line(
+            "data-stores.orders.backup: is set, and only stores with several members are backed up yet; have "
+            "members: 2",
+            at="backup: {",
+        ),
+    ),
+    mariadb(
+        "incremental backup of a MariaDB",
+        "    user: seller\n",
+        f"    user: seller\n{OF_BACKUPS.replace('offsite', 'offsite, incremental: 02:00')}",
+        Line(
+            "data-stores.orders.backup.incremental: is no known key; known: full, keep, limits, repository",
+            at="backup: {",
+        ),
+    ),
+    mariadb(
+        "backup of a MariaDB into no repository",
+        "    user: seller\n",
+        f"    user: seller\n    members: 2\n    promotion: by-hand\n    entry: {{build: redis}}\n{OF_BACKUPS}",
+        Line(
+            "data-stores.orders.backup.repository: is no repository under the platform's `backups`; known: none",
+            at="backup: {",
         ),
     ),
     custom(
@@ -441,8 +565,8 @@ CASES = (
         "    user: seller\n",
         "    user: seller\n    extensions: [vector]\n",
         Line(
-            "data-stores.orders.extensions: is no known key; known: build, database, entry, image, kind, limits, "
-            "members, parameters, password, promotion, slot, stop-grace, user",
+            "data-stores.orders.extensions: is no known key; known: backup, build, database, entry, image, kind, "
+            "limits, members, parameters, password, promotion, slot, source, stop-grace, user, verify",
             at="extensions:",
         ),
     ),

@@ -39,6 +39,18 @@ def test_the_file_of_an_authority_is_read_wherever_a_stack_names_it(tmp_path):
     assert config_files(tmp_path, [overrides]) == {CA: b"PEM"}
 
 
+@pytest.mark.parametrize(("path", "is_ours"), [("/colorway/lab", True), ("/colorway/older", False), ("/theirs", False)])
+def test_a_store_never_archives_to_where_it_begins_from(path, is_ours):
+    spec = backed_up_spec(**{"from": {"repository": "offsite", "stanza": "main", "path": "/other"}})
+    store = spec.platform.data_stores["postgres"]
+    moved = store.model_copy(update={"source": store.source.model_copy(update={"path": path})})
+    platform = spec.platform.model_copy(update={"data_stores": {**spec.platform.data_stores, "postgres": moved}})
+    cure = "and theirs is only read; give `backups.offsite` another path"
+    wanted = [(("data-stores", "postgres", "from", "path"), f"is where this stack's own backups go, {cure}")]
+    found = repository_mistakes(spec.model_copy(update={"platform": platform}), files={})
+    assert found == (wanted if is_ours else [])
+
+
 def test_only_pgbackrests_own_configuration_has_what_opens_a_repository():
     spec = backed_up_spec()
     mounted = {one.name: one.is_mounted for one in spec.inventory().secrets}

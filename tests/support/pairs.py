@@ -31,6 +31,22 @@ def pair_spec(*, primary: str | None = None, **orders: Any) -> PlatformSpec:
     )
 
 
+def backed_up_pair(**orders: Any) -> PlatformSpec:
+    """Return the same, backed up into a private server's bucket and proven each day."""
+    place = {"kind": "s3", "endpoint": "s3.example.com:9000", "bucket": "acme-backups", "path-style": True}
+    named = {"key": "backup-key", "secret": "backup-secret", "passphrase": "backup-passphrase"}
+    backup = {"backup": {"repository": "offsite"}, "verify": {"newest": "select max(created_at) from events"}}
+    return demo_spec(
+        settings={"hosts": list(HOSTS), "environment": "lab"},
+        overrides={
+            "secrets": {name: {} for name in named.values()},
+            "backups": {"offsite": {**place, **named}},
+            "data-stores": {"orders": {**ORDERS, **backup, **orders}},
+        },
+        stack="lab",
+    )
+
+
 def says(
     *, writes: bool, position: str = "0-1-5", follows: bool = False, heard: str = "unknown", error: str = ""
 ) -> str:

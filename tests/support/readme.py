@@ -19,9 +19,7 @@ README = ROOT / "README.md"
 HERE = "tests/e2e/test_readme.py"
 """Typed in as printed, in a clean clone, by that module."""
 HEART = "tests/e2e/test_lab_heart.py::test_seven_bare_hosts_a_release_a_rollback_and_a_load_balancer_lost"
-LAB = (
-    "tests/e2e/test_lab_platform.py::test_seven_bare_hosts_carry_the_platform_and_traffic_moves_on_both_load_balancers"
-)
+LAB = "tests/e2e/test_host_operations.py::test_a_host_rests_and_is_restarted_and_nobody_notices"
 SHOWN: Mapping[str, str] = {
     "make up": HERE,
     "make down": HERE,

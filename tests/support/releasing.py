@@ -34,6 +34,8 @@ FAULTS = {
 """Versions that are bad by their flags; those with `sound-for` are good for as long as nobody but smoke tests asks."""
 BROKEN_MIGRATION = "3.1.0"
 """A version whose migration fails in its second statement."""
+WIDER, NARROWER = "3.2.0", "3.3.0"
+"""Versions that bring a table, and take it away again, which is not backward compatible."""
 MANIFEST = "migrations:\n  - {id: 0001-initial, backward-compatible: true}\n"
 
 
@@ -46,6 +48,10 @@ def add_versions(clone: Clone) -> None:
     (folder / f"{BROKEN_MIGRATION}.yaml").write_text(
         f"{MANIFEST}  - {{id: 9001-fails-in-its-second-statement, backward-compatible: true}}\n"
     )
+    wider = f"{MANIFEST}  - {{id: 9002-adds-a-table, backward-compatible: true}}\n"
+    (folder / f"{WIDER}.yaml").write_text(wider)
+    narrower = f"{wider}  - {{id: 9003-drops-a-table, backward-compatible: false}}\n"
+    (folder / f"{NARROWER}.yaml").write_text(narrower)
     clone.git("add", "releases")
     clone.edit("platforms/demo.yaml", r"^  hot: .*$", "  hot: 5s", subject="Add versions to release")
 

@@ -1,4 +1,4 @@
-"""A server that speaks as much of S3 as pgBackRest asks for, by TLS; its objects are files, for tests to spoil."""
+"""A server that speaks as much of S3 as pgBackRest and restic ask for, by TLS; its objects are files, to be spoiled."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ class Bucket:
     """Server and port."""
     certificate: str
     """Certificate of the server, which has signed it itself; PEM."""
+    refuses: bool = False
+    """Whether whoever asks is told no, as when a key was withdrawn."""
 
     def objects(self, prefix: str = "") -> list[str]:
         """Return the names that begin with a text, sorted as S3 does."""
@@ -55,6 +57,15 @@ class Bucket:
         self.path(name).write_bytes(was[:middle] + bytes([was[middle] ^ 1]) + was[middle + 1 :])
         yield
         self.path(name).write_bytes(was)
+
+    @contextmanager
+    def refusing(self) -> Iterator[None]:
+        """Tell everybody no, for as long as this lasts."""
+        self.refuses = True
+        try:
+            yield
+        finally:
+            self.refuses = False
 
     @contextmanager
     def without(self, name: str) -> Iterator[None]:
@@ -107,7 +118,8 @@ class _Handler(BaseHTTPRequestHandler):
         content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         url = urlsplit(self.path)
         # Whose signature it is does not matter here; that there is one does.
-        if not self.headers.get("Authorization", "").startswith("AWS4-HMAC-SHA256 "):
+        is_signed = self.headers.get("Authorization", "").startswith("AWS4-HMAC-SHA256 ")
+        if self.bucket.refuses or not is_signed:
             self._answer(HTTPStatus.FORBIDDEN, b"<Error><Code>AccessDenied</Code></Error>")
             return None
         name = unquote(url.path).removeprefix(f"/{BUCKET}").lstrip("/")
@@ -121,7 +133,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not name:
             self._list(question)
         elif (file := self.bucket.path(name)).is_file():
-            self._answer(HTTPStatus.OK, file.read_bytes())
+            self._object(file.read_bytes())
         else:
             self._answer(HTTPStatus.NOT_FOUND, b"<Error><Code>NoSuchKey</Code></Error>")
 
@@ -167,6 +179,18 @@ class _Handler(BaseHTTPRequestHandler):
             shutil.rmtree(parts)
             answer = '<CompleteMultipartUploadResult><ETag>"whole"</ETag></CompleteMultipartUploadResult>'
         self._answer(HTTPStatus.OK, answer.encode())
+
+    def _object(self, content: bytes) -> None:
+        """Answer with all of it, or with the range that was asked for."""
+        tag = f'"{hashlib.md5(content, usedforsecurity=False).hexdigest()}"'
+        if (wanted := re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))) is None:
+            self._answer(HTTPStatus.OK, content, ETag=tag)
+            return
+        first = int(wanted[1])
+        part = content[first : int(wanted[2] or len(content)) + 1]
+        where = f"bytes {first}-{first + len(part) - 1}/{len(content)}"
+        status = HTTPStatus.PARTIAL_CONTENT if part else HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+        self._answer(status, part, ETag=tag, **{"Content-Range": where})
 
     def _list(self, question: dict[str, str]) -> None:
         prefix, end = question.get("prefix", ""), question.get("delimiter", "")

@@ -135,6 +135,7 @@ def small_spec(
     files: Mapping[str, bytes] | None = None,
     services: Mapping[str, Mapping[str, Any]] | None = None,
     images: Mapping[str, Sequence[str]] | None = None,
+    migrations: Mapping[str, Mapping[str, bool]] | None = None,
     stack: str = "test",
 ) -> PlatformSpec:
     """Return a stack of the tests' own platform.
@@ -150,6 +151,7 @@ def small_spec(
         files: Files of the project that services name.
         services: What the manifests of some versions say of their services.
         images: Services that some versions have images for; others have the platform's.
+        migrations: What some versions bring beside the first one, and whether it is backward compatible.
         stack: Name of the stack.
     """
     platform = _small_platform()
@@ -158,7 +160,10 @@ def small_spec(
             name=f"releases/small/{version}.yaml",
             data={
                 "images": {name: pinned(name, version) for name in (images or {}).get(version, SERVICES)},
-                "migrations": [{"id": "0001-initial", "backward-compatible": True}],
+                "migrations": [
+                    {"id": one, "backward-compatible": is_compatible}
+                    for one, is_compatible in {"0001-initial": True, **(migrations or {}).get(version, {})}.items()
+                ],
                 "flags": dict(flags or {}),
                 "services": dict((services or {}).get(version, {})),
             },

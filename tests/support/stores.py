@@ -40,8 +40,8 @@ def queue_spec(**stores: Any) -> PlatformSpec:
     )
 
 
-def backed_up_spec(**postgres: Any) -> PlatformSpec:
-    """Return the same, backed up and proven each day."""
+def backed_up_spec(*, kept: dict[str, Any] | None = None, **postgres: Any) -> PlatformSpec:
+    """Return the same, backed up and proven each day; `kept` is what commands keep of it."""
     named = {"key": "backup-key", "secret": "backup-secret", "passphrase": "backup-passphrase"}
     place = {"kind": "s3", "endpoint": "s3.example.com", "bucket": "acme-backups", **named}
     store = {
@@ -51,7 +51,7 @@ def backed_up_spec(**postgres: Any) -> PlatformSpec:
         **postgres,
     }
     return demo_spec(
-        settings={"hosts": list(HOSTS), "environment": "lab"},
+        settings={"hosts": list(HOSTS), "environment": "lab", **({"stores": {"postgres": kept}} if kept else {})},
         overrides={
             "secrets": {name: {} for name in named.values()},
             "backups": {"offsite": place},

@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 
-AREAS: Final = ("engine", "release", "lab", "data", "edge", "monitoring", "operations")
+AREAS: Final = ("engine", "release", "lab", "hosts", "data", "edge", "monitoring", "operations")
 """The areas of design and code; each e2e module says which one it is of."""
 FULL_OPTION: Final = "--full"
 AREA_OPTION: Final = "--area"

@@ -114,14 +114,15 @@ class FakeApi:
                 return raw
         raise refused(404, f"service {name} not found")
 
-    def update_service(self, name, version, *, task_template, fetch_current_spec):
+    def update_service(self, name, version, *, fetch_current_spec, task_template=None, mode=None):
         assert fetch_current_spec, "what is not said again would be gone"
         self._ask("update_service")
         raw = self.inspect_service(name)
         if version != raw["Version"]["Index"]:
             raise refused(500, "rpc error: code = Unknown desc = update out of sequence")
         raw["Version"] = {"Index": version + 1}
-        raw["Spec"]["TaskTemplate"] = task_template
+        raw["Spec"]["TaskTemplate"] = task_template or raw["Spec"]["TaskTemplate"]
+        raw["Spec"]["Mode"] = mode or raw["Spec"]["Mode"]
 
     def remove_config(self, name):
         self._ask("remove_config")

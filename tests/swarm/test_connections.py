@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import hashlib
 import io
 import json
@@ -459,3 +460,15 @@ def test_tasks_begin_anew_with_everything_else_as_it_was_also_where_somebody_cam
     assert after == before
     with pytest.raises(MissingError):
         swarm_of(api).begin_anew("api")
+
+
+def test_a_service_is_told_to_have_no_task_and_then_one_with_everything_else_as_it_was():
+    api = FakeApi()
+    api.add_service("postgres-db1")
+    before = copy.deepcopy(api.stored["services"][0]["Spec"])
+    swarm = swarm_of(api)
+    swarm.scale("postgres-db1", 0)
+    assert swarm.stopped("test") == {"postgres-db1"}
+    swarm.scale("postgres-db1", 1)
+    assert swarm.stopped("test") == set()
+    assert api.stored["services"][0]["Spec"] == before | {"Mode": {"Replicated": {"Replicas": 1}}}

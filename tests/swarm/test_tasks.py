@@ -5,6 +5,27 @@ from __future__ import annotations
 import pytest
 
 from colorway.swarm.tasks import missing_image, task_state, why_ended, why_refused, why_waiting
+from tests.swarm.fake_api import FakeApi, swarm_of
+
+NETWORK = {"Name": "test-blue", "Id": "n1", "Driver": "overlay"}
+
+
+def on_blue(state, **more):
+    return {"ID": f"t-{state}", "Status": {"State": state}, "Spec": {"Networks": [{"Target": "n1"}]}, **more}
+
+
+def test_a_task_is_alive_until_nothing_of_it_works_also_without_its_service():
+    api = FakeApi()
+    api.stored["networks"] = [NETWORK]
+    states = ["running", "orphaned", "shutdown", "complete", "failed", "rejected", "remove"]
+    api.stored["tasks"] = [on_blue(state, NodeID="node1") for state in states]
+    api.stored["tasks"].append({**on_blue("pending"), "Spec": {"Networks": [{"Target": "n2"}]}})
+    assert swarm_of(api).alive_on("test-blue") == [
+        "task t-running (running) on the node node1",
+        "task t-orphaned (orphaned) on the node node1",
+    ], "what a lost host does, nobody knows"
+    assert swarm_of(api).alive_on("test-green") == [], "no such network, no such task"
+
 
 CONTAINER = "a0185d33d640012d5c492f22322c2ccd0d9b4e29a57d362447e65f7c1b31d6b8"
 MOUNT = (

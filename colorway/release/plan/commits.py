@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from colorway.release.plan.edit import Edit, TrafficEdit, VersionsEdit
 from colorway.release.plan.situation import Situation
 from colorway.release.plan.steps import Commit, Failure
@@ -13,13 +15,14 @@ def start(situation: Situation, version: str) -> Commit:
     """Return the commit that gives the idle color a version."""
     state = situation.state
     lines = [f"{state.rising} takes no traffic yet; {_serving(situation)}."]
-    return _commit(
+    begun = _commit(
         situation,
         VersionsEdit(_with_version(situation, state.rising, version)),
         subject=f"Start {version} as {state.rising} on {situation.stack}",
         body=[*situation.session.evidence, *lines, *_schema_lines(situation, version)],
         step=START,
     )
+    return replace(begun, remark=_waits(situation, version))
 
 
 def stage(situation: Situation, percent: int) -> Commit:
@@ -71,18 +74,26 @@ def finish(situation: Situation) -> Commit:
     """Return the commit that turns the old color off after its hot time."""
     state = situation.state
     since = f" at {state.since:%Y-%m-%d %H:%M} UTC" if state.since else ""
-    return _commit(
+    ended = _commit(
         situation,
         VersionsEdit(_with_version(situation, state.old, None)),
         subject=f"Turn {state.old} off on {situation.stack}: {state.version} is released",
-        body=[f"{state.version} got all traffic{since}, and the hot time of {state.previous} is over."],
+        body=[
+            f"{state.version} got all traffic{since}, and the hot time of {state.previous} is over.",
+            *situation.session.evidence,
+            *_one_way_lines(situation),
+        ],
         step=FINISH,
     )
+    waits = ", ".join(situation.held)
+    return replace(ended, remark=f"then {waits} runs, and from there only a restore leads back" if waits else "")
 
 
 def way_back(situation: Situation, *, step: str) -> tuple[str, ...]:
     """Return the commands that undo a step."""
     stack, state = situation.stack, situation.state
+    if step == FINISH and situation.held:
+        return (f"Back: no version works any more; only a restore to the point finish-{state.version} leads back",)
     if step == FINISH:
         return (f"Back: colorway release {state.previous} --stack {stack}",)
     if step in {ROLLBACK, OFF}:
@@ -115,17 +126,29 @@ def _serving(situation: Situation) -> str:
 
 def _schema_lines(situation: Situation, version: str) -> list[str]:
     new = situation.new_migrations(version, since=situation.state.previous)
-    lines = [f"Migrations: {', '.join(migration.id for migration in new)}."] if new else []
-    one_way = [migration.id for migration in new if not migration.backward_compatible]
-    if one_way:
-        lines.append(
-            f"Not backward compatible: {', '.join(one_way)}; once {version} has traffic, no rollback happens by itself."
-        )
-    return lines
+    at_once = ", ".join(migration.id for migration in new if migration.backward_compatible)
+    waits = _waits(situation, version)
+    return [
+        *([f"Migrations: {at_once}."] if at_once else []),
+        *([f"Not backward compatible: {waits}."] if waits else []),
+    ]
+
+
+def _waits(situation: Situation, version: str) -> str:
+    """Say which migrations of a version do not run yet, and when they do; empty where all do."""
+    waits = ", ".join(situation.held_migrations(version, by=situation.state.previous))
+    return f"{waits} is held until `finish` has turned {situation.state.previous} off" if waits else ""
+
+
+def _one_way_lines(situation: Situation) -> list[str]:
+    waits = ", ".join(situation.held)
+    if not waits:
+        return []
+    return [f"Migrations: {waits}, once nothing of {situation.state.previous} is left, which may not work afterwards."]
 
 
 def _not_undone(situation: Situation) -> list[str]:
     state = situation.state
     new = situation.new_migrations(state.version or "", since=state.previous)
-    names = [f"{m.id}{'' if m.backward_compatible else ' (not backward compatible)'}" for m in new]
+    names = [m.id for m in new if m.backward_compatible or m.id in situation.one_way_migrations]
     return [f"Not undone: migrations {', '.join(names)}, where they were applied."] if names else []

@@ -9,7 +9,7 @@ from colorway.release.plan.edit import Edit, TrafficEdit, why_not
 from colorway.release.plan.facts import dead
 from colorway.release.plan.situation import Phase, Request, Situation
 from colorway.release.plan.steps import Done, Event, Freeze, Notify, Refuse, RestoreFile, Step
-from colorway.release.plan.trailers import FINISH, OFF
+from colorway.release.plan.trailers import FINISH, OFF, ReleaseCommit
 from colorway.spec.fields import go_duration
 from colorway.spec.traffic import Color
 
@@ -43,6 +43,7 @@ def of_release(situation: Situation, request: Request) -> Refuse | None:
     """Return why a version cannot be released now."""
     return (
         _unknown_version(situation, request)
+        or _left_behind(situation, request)
         or _wrong_time(situation, request)
         or _fenced(situation)
         or _out_of_step(situation)
@@ -70,18 +71,14 @@ def of_rollback(situation: Situation, request: Request) -> Refuse | None:
         if newest and newest.step == OFF and not situation.is_in_step:
             return None
         if newest and newest.step == FINISH:
-            return Refuse(
-                reason=f"{stack}: {newest.previous} is off since {newest.time:%Y-%m-%d %H:%M} UTC; no color is hot",
-                cure=f"colorway release {newest.previous} --stack {stack}",
-            )
+            return _off_already(situation, newest)
         return Refuse(reason=f"{stack}: no release is under way", cure=f"colorway status {stack}")
     if reason := cold(situation):
         return Refuse(reason=f"{stack}: {reason}", cure=f"colorway up {stack} brings it back; then roll back")
-    one_way = situation.one_way_migrations
-    if one_way and state.phase in {Phase.RAMP, Phase.HOT} and not request.accept_schema:
+    if situation.one_way_migrations and not request.accept_schema:
         return Refuse(
             reason=f"{stack}: {one_way_sentence(situation)}",
-            cure=f"repair forward, or add --accept-schema REASON if {state.previous} works with it",
+            cure=f"repair forward, or add --accept-schema REASON if it has not run, or {state.previous} works with it",
         )
     return None
 
@@ -105,8 +102,23 @@ def one_way_sentence(situation: Situation) -> str:
     state = situation.state
     names = ", ".join(situation.one_way_migrations)
     return (
-        f"{state.version} brought {names}, which is not backward compatible, so {state.previous} may not work; "
-        f"{state.version} keeps {state.percent} % of the traffic"
+        f"a `finish` of {state.version} was reverted, and {names}, which is not backward compatible, may have run in "
+        f"it, so {state.previous} may not work; {state.version} keeps {state.percent} % of the traffic"
+    )
+
+
+def _off_already(situation: Situation, newest: ReleaseCommit) -> Refuse:
+    """Refuse to go back to a color that is off, and say what leads to its version."""
+    stack, since = situation.stack, f"{newest.time:%Y-%m-%d %H:%M} UTC"
+    if situation.due:
+        return Refuse(
+            reason=f"{stack}: {newest.previous} is off since {since}, and {', '.join(situation.due)} has not run yet",
+            cure=f"colorway finish --stack {stack} goes on; git revert HEAD, then colorway up {stack} brings "
+            f"{newest.previous} back",
+        )
+    return Refuse(
+        reason=f"{stack}: {newest.previous} is off since {since}; no color is hot",
+        cure=f"colorway release {newest.previous} --stack {stack}",
     )
 
 
@@ -151,6 +163,22 @@ def _unknown_version(situation: Situation, request: Request) -> Refuse | None:
     if situation.problem:
         return Refuse(reason=situation.problem, cure="correct it and commit it")
     return None
+
+
+def _left_behind(situation: Situation, request: Request) -> Refuse | None:
+    """Refuse a version that does not know a migration which no older version works with, and which has run."""
+    state, stack = situation.state, situation.stack
+    serving = state.version if state.phase is Phase.HOT else state.previous
+    if request.version in {state.version, state.previous}:
+        return None
+    lacking = situation.held_migrations(serving, by=request.version)
+    if not lacking:
+        return None
+    return Refuse(
+        reason=f"{stack}: {request.version} does not list {', '.join(lacking)}, which {serving} brought and no older "
+        "version works with",
+        cure=f"list it in {request.version}'s manifest if {request.version} works with it; else release another one",
+    )
 
 
 def _wrong_time(situation: Situation, request: Request) -> Refuse | None:
@@ -247,7 +275,8 @@ def stopped(situation: Situation) -> Step:
             lines=(situation.session.failure.reason,) if situation.session.failure else (),
         )
     if state.phase in {Phase.QUIET, Phase.PARKED}:
-        return held(situation, reason=reason, cure=f"repair that, then colorway up {stack}")
+        again = f"colorway finish --stack {stack}" if situation.due else f"colorway up {stack}"
+        return held(situation, reason=reason, cure=f"repair that, then {again}")
     return held(
         situation,
         reason=f"{stack}: the release of {state.version} stands at {state.percent} %: {reason}",

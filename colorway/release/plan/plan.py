@@ -122,7 +122,7 @@ def _release(situation: Situation, request: Request) -> Step:
     if state.phase is Phase.HOT and state.version != version:
         return _turn_old_off(situation)
     if state.phase in {Phase.QUIET, Phase.PARKED} and _needs_apply(situation):
-        return Apply()
+        return _back_up(situation, f"finish-{state.previous}", situation.due) or Apply()
     is_there = state.phase is Phase.PARKED and state.version == version
     if state.phase in {Phase.QUIET, Phase.PARKED, Phase.STARTED} and (step := _prepare(situation, version)):
         return step
@@ -141,9 +141,10 @@ def _prepare(situation: Situation, version: str) -> Step | None:
     state = situation.state
     if not situation.did(PullImages, version):
         return PullImages(version=version)
-    new = tuple(migration.id for migration in situation.new_migrations(version, since=state.previous))
-    if new and situation.has_backups and state.phase is not Phase.STARTED and not situation.did(BackUp, ""):
-        return BackUp(version=version, migrations=new)
+    new = situation.new_migrations(version, since=state.previous)
+    at_once = tuple(one.id for one in new if one.backward_compatible)
+    if state.phase is not Phase.STARTED and (step := _back_up(situation, f"release-{version}", at_once)):
+        return step
     if not situation.did(Notify, Event.STARTED.value):
         return Notify(
             event=Event.STARTED,
@@ -154,18 +155,26 @@ def _prepare(situation: Situation, version: str) -> Step | None:
     return None
 
 
+def _back_up(situation: Situation, point: str, migrations: tuple[str, ...]) -> Step | None:
+    """Return what is asked of the data stores before migrations, nothing where there is nobody to ask or it was."""
+    is_asked = not migrations or not situation.has_backups or situation.did(BackUp, point)
+    return None if is_asked else BackUp(point=point, migrations=migrations)
+
+
 def _turn_old_off(situation: Situation) -> Step:
-    if not situation.did(AwaitHealthy, situation.state.rising.value):
-        return AwaitHealthy(color=situation.state.rising)
-    return commits.finish(situation)
+    state = situation.state
+    if not situation.did(AwaitHealthy, state.rising.value):
+        return AwaitHealthy(color=state.rising)
+    waits = tuple(situation.held)
+    return _back_up(situation, f"finish-{state.version}", waits) or commits.finish(situation)
 
 
 def _finish(situation: Situation) -> Step:
     if situation.state.phase is Phase.HOT:
         return _turn_old_off(situation)
-    if not situation.did(Apply):
-        return Apply()
     newest = situation.log[0]
+    if not situation.did(Apply):
+        return _back_up(situation, f"finish-{newest.version}", situation.due) or Apply()
     return closing(
         situation,
         event=Event.DONE,
@@ -208,7 +217,7 @@ def _changed(situation: Situation, step: Action) -> Situation:
             return _committed(situation, step)
         case Apply():
             live = dict.fromkeys(situation.live, situation.wanted_generation)
-            return replace(situation, installed=situation.committed, live=live)
+            return replace(situation, installed=situation.committed, live=live, waited=situation.held)
         case Bake():
             return replace(situation, now=situation.now + step.time)
         case RestoreFile():

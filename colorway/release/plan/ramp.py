@@ -93,5 +93,6 @@ def _complete(situation: Situation) -> Step:
         summary=f"{stack}: {state.version} is released; {state.old} ({state.previous}) {stays}: "
         f"colorway rollback --stack {stack} goes back, colorway finish --stack {stack} turns it off"
         f"{' then' if left else ''}"
+        f"{', and runs ' + ', '.join(situation.held) if situation.held else ''}"
     )
     return closing(situation, event=Event.DONE, ending=ending)

@@ -28,7 +28,7 @@ from colorway.release.plan.steps import (
     Verify,
 )
 from colorway.release.plan.trailers import FINISH, ROLLBACK, WHOLE, ReleaseCommit
-from colorway.spec.release import MigrationSpec, ReleasePolicy
+from colorway.spec.release import MigrationSpec, ReleasePolicy, due, held
 from colorway.spec.traffic import Color, Installed
 
 
@@ -212,7 +212,9 @@ def _key(step: Action, head: str) -> str:
             key = step.key
         case PullImages():
             key = step.version
-        case TakeLock() | RestoreFile() | Undo() | BackUp() | Commit():
+        case BackUp():
+            key = step.point
+        case TakeLock() | RestoreFile() | Undo() | Commit():
             pass
     return key
 
@@ -255,6 +257,8 @@ class Situation:
     """What is wrong with the requested version's manifest."""
     migrations: Mapping[str, tuple[MigrationSpec, ...]] = field(default_factory=dict)
     """Migrations by version: of those that are on and of the requested one."""
+    waited: Mapping[str, str] = field(default_factory=dict)
+    """Migrations that waited when HEAD was last applied, each with the version that brings it."""
     health: tuple[ServiceHealth, ...] = ()
     """Tasks of every service."""
     has_backups: bool = False
@@ -285,8 +289,8 @@ class Situation:
 
     @property
     def is_applied(self) -> bool:
-        """Whether HEAD's versions and traffic are what was applied, and nothing else runs."""
-        return self.committed == self.installed and not self.remains
+        """Whether HEAD's versions and traffic are what was applied, nothing else runs, and no migration is due."""
+        return self.committed == self.installed and not self.remains and not self.due
 
     @property
     def is_in_step(self) -> bool:
@@ -308,9 +312,27 @@ class Situation:
         before = {migration.id for migration in self.migrations.get(since or "", ())}
         return tuple(migration for migration in self.migrations.get(version, ()) if migration.id not in before)
 
+    def held_migrations(self, version: str | None, *, by: str | None) -> tuple[str, ...]:
+        """Return the migrations of a version that wait until another one is off; none where that is off."""
+        others = None if by is None else self.migrations.get(by, ())
+        return held(self.migrations.get(version or "", ()), others)
+
+    @property
+    def held(self) -> dict[str, str]:
+        """The migrations that wait at HEAD, each with the version that brings it."""
+        versions = self.committed.versions
+        pairs = [(version, versions.of(color.other)) for color in versions.on if (version := versions.of(color))]
+        return {one: version for version, other in pairs for one in self.held_migrations(version, by=other)}
+
+    @property
+    def due(self) -> tuple[str, ...]:
+        """The migrations that waited and run at the next apply, because the color that they waited for is off."""
+        versions = self.committed.versions
+        return due(self.waited, on=[versions.of(color) for color in versions.on], waits=self.held)
+
     @property
     def one_way_migrations(self) -> tuple[str, ...]:
-        """Migrations of the rising version after which the old version may not work."""
-        state = self.state
-        new = self.new_migrations(state.version or "", since=state.previous)
-        return tuple(migration.id for migration in new if not migration.backward_compatible)
+        """Migrations after which the old version may not work, and that may have run: `finish` was reverted."""
+        state, newest = self.state, self.log[0] if self.log else None
+        is_reverted = state.phase is Phase.HOT and newest is not None and newest.step == FINISH
+        return self.held_migrations(state.version, by=state.previous) if is_reverted else ()

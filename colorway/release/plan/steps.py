@@ -101,7 +101,8 @@ class PullImages:
 class BackUp:
     """Make a point to come back to, and see whether migrations do no harm now, before they change the schema."""
 
-    version: str
+    point: str
+    """What the point is called."""
     migrations: tuple[str, ...]
 
     @property
@@ -116,11 +117,13 @@ class Commit:
 
     edit: Edit
     message: Message
+    remark: str = ""
+    """What people have to know before; none = the subject says it all."""
 
     @property
     def sentence(self) -> str:
         """What is about to be done, for people."""
-        return self.message.subject
+        return f"{self.message.subject}; {self.remark}" if self.remark else self.message.subject
 
 
 @dataclass(frozen=True, kw_only=True)

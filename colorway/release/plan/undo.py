@@ -40,7 +40,7 @@ def _take_back(situation: Situation, request: Request, why: Failure) -> Step:
             situation,
             reason=f"{stack}: {why.reason}; not rolled back: {endings.one_way_sentence(situation)}",
             cure=f"repair forward, or colorway rollback --stack {stack} --accept-schema REASON "
-            f"if {state.previous} works with it",
+            f"if it has not run or {state.previous} works with it",
             lines=told,
         )
     if reason := endings.cold(situation):

@@ -66,6 +66,8 @@ class ProjectFacts:
     """What is wrong with the requested version; none = nothing, or none was requested."""
     migrations: Mapping[str, tuple[MigrationSpec, ...]]
     """Migrations by version: of those that are on and of the requested one."""
+    held: frozenset[str] = frozenset()
+    """Migrations that wait until a color is off."""
     images: tuple[str, ...]
     """Images of the requested version, in the order of the platform file."""
     smoke: tuple[Trial, ...]
@@ -117,6 +119,7 @@ class Files:
             known_versions=tuple(stack_files.known_names(self.root, f"releases/{platform}/*.yaml")),
             problem=problem,
             migrations={known: manifest.migrations for known, manifest in manifests.items()},
+            held=frozenset(spec.held_migrations),
             images=_images(requested, _idle(spec)) if requested else (),
             smoke=tuple(_trials(tested, color)),
             judged=tuple(name for name, service in tested.colored(color).items() if service.routes),

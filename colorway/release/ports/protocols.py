@@ -248,11 +248,11 @@ class Images(Protocol):
 class Backups(Protocol):
     """Knows whether the data could be brought back, before migrations change it."""
 
-    def make(self, *, version: str) -> str:
+    def make(self, *, point: str) -> str:
         """Make a point to come back to, and return what there is, in words.
 
         Args:
-            version: Whose migrations are next.
+            point: What it is called.
 
         Raises:
             ColorwayError: the data could not be brought back, or a migration would do harm now; with the cure.

@@ -60,5 +60,7 @@ class ApplyByCi:
         except ColorwayError:
             # CI's own `up` may hold the state right now.
             return False
-        is_exported = outputs is not None and outputs.installed == facts.committed
+        is_exported = (
+            outputs is not None and outputs.installed == facts.committed and not outputs.held.keys() - facts.held
+        )
         return is_exported and set(live.values()) == {facts.wanted_generation}

@@ -89,7 +89,7 @@ class Performer:
             case PullImages():
                 return ports.images.pull(self.observer.facts().images)
             case BackUp():
-                point = ports.backups.make(version=step.version) if ports.backups else "nobody makes one"
+                point = ports.backups.make(point=step.point) if ports.backups else "nobody makes one"
                 return (f"Before {', '.join(step.migrations)}: {point}.",)
             case AwaitHealthy():
                 return self._await_healthy(step)

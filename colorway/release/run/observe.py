@@ -112,6 +112,7 @@ class Observer:
             known_versions=facts.known_versions,
             problem=facts.problem,
             migrations=facts.migrations,
+            waited=running.outputs.held if running.outputs else {},
             health=running.health,
             has_backups=ports.backups is not None,
             user=self.user,

@@ -109,4 +109,4 @@ def ending_lines(ending: Ending) -> tuple[str, ...]:
 
 def _commit(step: Commit, before: str, after: str, file: str) -> list[str]:
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), file, file, lineterm="", n=0)
-    return [f"- commit: {step.message.subject}", *(f"    {line}" for line in list(lines)[2:] if line[0] in "+-")]
+    return [f"- commit: {step.sentence}", *(f"    {line}" for line in list(lines)[2:] if line[0] in "+-")]

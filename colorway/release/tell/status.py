@@ -35,6 +35,8 @@ class ReleaseStatus:
     """The edit that a killed run left uncommitted; none = none."""
     by_hand: str | None = None
     """Shares that a person gave and no step of a release did, `90:10`; none = the traffic is where steps left it."""
+    waits: tuple[str, ...] = ()
+    """Migrations that wait until the old color is off."""
     helps: str | None
     """The one command that goes on; none = nothing is under way."""
 
@@ -53,7 +55,8 @@ class ReleaseStatus:
             + (f" until {self.hot_until:%H:%M} UTC" if self.hot_until else ""),
             Phase.UNDOING: f"release of {self.version} is being undone{since}; its version is still on",
         }
-        told = [words.get(self.phase), self.holder, self.leftover, self.helps and f"release: {self.helps}"]
+        waits = f"{', '.join(self.waits)} waits until the other color is off" if self.waits else None
+        told = [words.get(self.phase), waits, self.holder, self.leftover, self.helps and f"release: {self.helps}"]
         return tuple(line for line in told if line)
 
 
@@ -86,6 +89,7 @@ def read_release(*, root: Path, stack: str, lock: Lock | None, now: datetime) ->
         since=state.since,
         hot_until=hot_until,
         holder=holder,
+        waits=tuple(sorted(facts.held)),
         by_hand=_by_hand(state, facts.committed.traffic),
         leftover=f"{file} has an uncommitted edit of the line that releases move" if is_left else None,
         helps=None if holder else _helps(state, stack, is_hot=bool(hot_until and now < hot_until)),

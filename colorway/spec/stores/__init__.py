@@ -12,6 +12,7 @@ from pydantic import Field
 from colorway.spec.stores.backups import RepositorySpec
 from colorway.spec.stores.base import StoreMember, StoreSpec
 from colorway.spec.stores.custom import CustomSpec
+from colorway.spec.stores.database import DatabaseSpec
 from colorway.spec.stores.mariadb import MariadbSpec
 from colorway.spec.stores.postgresql import PostgresqlSpec
 from colorway.spec.stores.redis import RedisSpec, ValkeySpec
@@ -20,6 +21,7 @@ from colorway.spec.stores.replication import EtcdSpec
 __all__ = [
     "CustomSpec",
     "DataStoreSpec",
+    "DatabaseSpec",
     "EtcdSpec",
     "MariadbSpec",
     "PostgresqlSpec",

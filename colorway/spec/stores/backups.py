@@ -62,7 +62,7 @@ Query = Annotated[
 
 
 class RepositorySpec(StrictSpec):
-    """A bucket that speaks S3, where pgBackRest keeps backups; what is in it is encrypted by a passphrase of ours.
+    """A bucket that speaks S3, where backups are kept; what we keep in it is encrypted by a passphrase of ours.
 
     Each stack has a folder of its own in it, and so does each of its stores.
     """
@@ -85,27 +85,28 @@ class RepositorySpec(StrictSpec):
     """Name of the secret that holds the access key's name."""
     secret: SecretName
     """Name of the secret that holds the access key."""
-    passphrase: SecretName
-    """Name of the secret that encrypts what is kept; without it no backup can be read, so keep it elsewhere, too."""
+    passphrase: SecretName | None = None
+    """Name of the secret that encrypts what is kept; without it no backup can be read, so keep it elsewhere, too.
+
+    None = what is there is not encrypted: of somebody else's, which a store begins from.
+    """
 
     @property
     def named_secrets(self) -> tuple[NamedSecret, ...]:
         """The secrets that open it."""
         named = {"key": self.key, "secret": self.secret, "passphrase": self.passphrase}
-        return tuple(NamedSecret(path=(key,), name=name) for key, name in named.items())
+        return tuple(NamedSecret(path=(key,), name=name) for key, name in named.items() if name is not None)
 
 
 class BackupSpec(StrictSpec):
-    """When a store is backed up; between two backups every change is archived within a minute."""
+    """When a store is backed up. What is written after the last backup is in none."""
 
     repository: Label
     """Where the backups are: a name under `backups`."""
-    full: BackupTime = "Sun 02:00"
+    full: BackupTime = "02:00"
     """When all is copied."""
-    incremental: BackupTime = "02:00"
-    """When that is copied which has changed since the last backup."""
     keep: Days = "14d"
-    """How far back a restore reaches; what is older goes once a newer full backup is as old."""
+    """How far back a restore reaches."""
     limits: LimitsSpec = LimitsSpec(cpus=1, memory=256 * 2**20)
     """The most that the task on each host may use."""
 
@@ -113,6 +114,15 @@ class BackupSpec(StrictSpec):
     def days(self) -> int:
         """How far back a restore reaches."""
         return int(self.keep.removesuffix("d"))
+
+
+class ArchivedBackupSpec(BackupSpec):
+    """When a PostgreSQL is backed up; between two backups every change is archived within a minute."""
+
+    full: BackupTime = "Sun 02:00"
+    """When all is copied; what is older than `keep` goes once a newer one of these is as old."""
+    incremental: BackupTime = "02:00"
+    """When that is copied which has changed since the last backup."""
 
 
 class VerifySpec(StrictSpec):

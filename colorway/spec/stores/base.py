@@ -30,6 +30,8 @@ class StoreMember:
     """Where it runs: one host, not the role, since the volume of the same name is empty on another one."""
     volume: str
     """Logical name of its volume."""
+    adopted: str | None = None
+    """Volume of somebody else's that it has instead, by its name on the host; no command removes it."""
 
 
 def one_on_each(name: str, hosts: Sequence[HostSpec]) -> tuple[StoreMember, ...]:
@@ -76,6 +78,11 @@ class StoreSpec(StrictSpec):
         return False
 
     @property
+    def adopts(self) -> str | None:
+        """The volume of somebody else's that its one task is served from; none = one of its own."""
+        return None
+
+    @property
     def helpers(self) -> Mapping[str, HelperSpec]:
         """The programs beside its members that the file says something of, by their keys."""
         return {}
@@ -112,7 +119,7 @@ class StoreSpec(StrictSpec):
             name: The store's name in the platform file.
             hosts: The hosts that keep data, at least one.
         """
-        return (StoreMember(name=name, host=hosts[0], volume=name),)
+        return (StoreMember(name=name, host=hosts[0], volume=name, adopted=self.adopts),)
 
 
 class ServerSpec(StoreSpec):

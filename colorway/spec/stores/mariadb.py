@@ -7,7 +7,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import ClassVar, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 from typing_extensions import override
 
 from colorway.spec.base import Mistake, refuse
@@ -15,6 +15,7 @@ from colorway.spec.hosts import HostSpec
 from colorway.spec.stores.base import StoreMember, one_on_each
 from colorway.spec.stores.database import MARIADB, DatabaseSpec, ServerFacts
 from colorway.spec.stores.replication import EntrySpec, HelperSpec, Members
+from colorway.spec.stores.sources import VolumeSource
 
 MOST_MEMBERS = 2
 """A primary, and the replica that a commit waits for."""
@@ -67,6 +68,13 @@ class MariadbSpec(DatabaseSpec):
     """Who makes the replica the primary, where there are two members."""
     entry: EntrySpec | None = None
     """What leads to the primary, where there are two members."""
+    source: VolumeSource | None = Field(default=None, alias="from")
+    """Data that exists, which its one member is served from; none = it begins empty."""
+
+    @property
+    @override
+    def adopts(self) -> str | None:
+        return self.source.volume if self.source is not None else None
 
     @property
     @override
@@ -91,6 +99,9 @@ class MariadbSpec(DatabaseSpec):
             message = f"is {self.members}, and a commit waits for one replica; write 1 or {MOST_MEMBERS}"
             found.append((("members",), message))
         if self.is_replicated:
+            if self.source is not None:
+                message = "is for a MariaDB with one member; leave it out, and bring a dump with `colorway data load`"
+                found.append((("from",), message))
             if self.promotion is None:
                 message = "is missing, and no program makes the replica the primary; write promotion: by-hand"
                 found.append((("promotion",), message))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Annotated, ClassVar, Literal
 
@@ -12,10 +12,11 @@ from typing_extensions import override
 from colorway.spec.base import Mistake, refuse, twice
 from colorway.spec.fields import Shape
 from colorway.spec.hosts import HostSpec
-from colorway.spec.stores.backups import BackupSpec, VerifySpec
+from colorway.spec.stores.backups import ArchivedBackupSpec
 from colorway.spec.stores.base import StoreMember, one_on_each
 from colorway.spec.stores.database import POSTGRESQL, DatabaseSpec, ServerFacts
 from colorway.spec.stores.replication import DirectSpec, Durability, HelperSpec, Members, PoolSpec
+from colorway.spec.stores.sources import SourceSpec
 
 STRICT_MEMBERS = 3
 """One may be lost, and a commit still finds another one's disk."""
@@ -79,10 +80,15 @@ class PostgresqlSpec(DatabaseSpec):
     """What leads to the member that takes writes, where there are several."""
     pool: PoolSpec | None = None
     """What shares few connections of the database among many clients, where there are several members."""
-    backup: BackupSpec | None = None
+    backup: ArchivedBackupSpec | None = None
     """When it is backed up, and where; none = it is not."""
-    verify: VerifySpec | None = None
-    """How its backups are proven."""
+    source: SourceSpec | None = Field(default=None, alias="from")
+    """Data that exists, which it begins from; none = it begins empty."""
+
+    @property
+    @override
+    def adopts(self) -> str | None:
+        return self.source.volume if self.source is not None and not self.is_replicated else None
 
     @property
     @override
@@ -124,19 +130,13 @@ class PostgresqlSpec(DatabaseSpec):
         if self.is_replicated and self.durability is Durability.STRICT and self.members < STRICT_MEMBERS:
             message = f"is strict, and with {self.members} members the loss of one would end all writes; have three, or"
             found.append((("durability",), f"{message} write synchronous"))
-        found += self._backup_mistakes()
+        if self.source is not None and self.source.repository is not None and not self.is_replicated:
+            cure = "have members: 2, or restore it into a volume and name that"
+            found.append((("from", "repository"), f"is for stores with several members; {cure}"))
+        if self.backup is not None:
+            found += [
+                (("parameters", name), "is set by colorway itself: pgBackRest archives for `backup`; leave it out")
+                for name in sorted(ARCHIVING.intersection(self.parameters))
+            ]
         refuse(found)
         return self
-
-    def _backup_mistakes(self) -> Iterator[Mistake]:
-        if self.backup is None:
-            if self.verify is not None:
-                yield ("verify",), "is set, and there is no `backup` to prove; add it, or leave this one out"
-            return
-        if not self.is_replicated:
-            yield ("backup",), "is set, and only stores with several members are backed up yet; have members: 2"
-        if self.verify is None:
-            cure = "add it, for example verify: {newest: select max(created_at) from events}"
-            yield ("verify",), f"is missing, and only a restore proves a backup; {cure}"
-        for name in sorted(ARCHIVING.intersection(self.parameters)):
-            yield ("parameters", name), "is set by colorway itself: pgBackRest archives for `backup`; leave it out"

@@ -49,8 +49,6 @@ async def _apply(connection: Connection, settings: Settings, name: str) -> str:
             return f"migration {name}: already applied"
         row = await (await connection.execute(USER_TABLES)).fetchone()
         check_backup(name, backup=settings.backup, user_tables=int(row[0]) if row else 0)
-        # A migration that must wait for a lock makes every later query wait behind it.
-        await connection.execute("SET LOCAL lock_timeout = '10s'")
         await connection.execute(read_migration(name).encode())
         await connection.execute(
             "INSERT INTO colorway_migrations (id, applied_by) VALUES (%s, %s)",

@@ -1,9 +1,10 @@
-"""The line of a stack file that says which member of a MariaDB store is the primary."""
+"""The line of a stack file that says what commands keep of its data stores: a primary, a generation."""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from colorway.config.documents import parse_document
@@ -14,14 +15,16 @@ from colorway.release.ports.git import Git
 KEY = "colorway:stores"
 _LINE = re.compile(rf"""(?P<head>\s+["']?{KEY}["']?\s*:\s*){{.*}}(?P<tail>\s*(?:\s#.*)?\s*)""")
 
+_PLAIN = re.compile(r"(?!(true|false|null|yes|no|on|off|y|n)$)[a-z][a-z0-9-]*")
 
-def with_primary(text: str, store: str, host: str, *, name: str) -> str:
-    """Return a stack file's text that says another primary: one line of it changes, or comes as the first of `config`.
+
+def with_kept(text: str, store: str, kept: Mapping[str, Any], *, name: str) -> str:
+    """Return a stack file's text that keeps other things of a store: one line of it changes, or comes as the first.
 
     Args:
         text: The whole file.
         store: The store.
-        host: The primary's host.
+        kept: Keys of `StoreSettings` as the file writes them; what else it keeps stays.
         name: The file's name, for people.
 
     Raises:
@@ -29,9 +32,9 @@ def with_primary(text: str, store: str, host: str, *, name: str) -> str:
     """
     before = _settings(text)
     said = before.get(KEY) or {}
-    wanted = {**said, store: {**said.get(store, {}), "primary": host}}
+    wanted = {**said, store: {**said.get(store, {}), **kept}}
     lines = text.splitlines(keepends=True)
-    written = "{" + ", ".join(f"{one}: {{{_flow(keys)}}}" for one, keys in wanted.items()) + "}"
+    written = _flow(wanted)
     found = [number for number, line in enumerate(lines) if _LINE.fullmatch(line)]
     if found:
         match = _LINE.fullmatch(lines[found[0]])
@@ -45,14 +48,15 @@ def with_primary(text: str, store: str, host: str, *, name: str) -> str:
     return result
 
 
-def prepared(git: Git, file: str, *, store: str, host: str) -> Callable[[], None]:
-    """Return what writes another primary into a stack's file and commits that alone; nothing where it says so already.
+def prepared(git: Git, file: str, *, store: str, kept: Mapping[str, Any], message: Note) -> Callable[[], None]:
+    """Return what writes that into a stack's file and commits it alone; nothing where it says so already.
 
     Args:
         git: The project's repository.
         file: The stack's file, below the project.
         store: The store.
-        host: The primary's host.
+        kept: Keys of `StoreSettings` as the file writes them.
+        message: The commit's.
 
     Raises:
         ColorwayError: the file has edits that are not committed, or does not have it on one line.
@@ -60,11 +64,9 @@ def prepared(git: Git, file: str, *, store: str, host: str) -> Callable[[], None
     head, before = git.head(), git.text_at_head(file)
     if git.text_here(file) != before:
         raise ColorwayError(f"{file}: has edits that are not committed; commit them first, nothing was changed")
-    after = with_primary(before, store, host, name=file)
+    after = with_kept(before, store, kept, name=file)
     if after == before:
         return lambda: None
-    why = "`colorway data promote` has made its member the one that takes writes; the next `up` has the entry ask it."
-    message = Note(subject=f"Let {host} be the primary of {store}", body=(why,))
 
     def commit() -> None:
         git.commit_edit(file, before=before, after=after, message=message, head=head)
@@ -72,8 +74,12 @@ def prepared(git: Git, file: str, *, store: str, host: str) -> Callable[[], None
     return commit
 
 
-def _flow(keys: dict[str, Any]) -> str:
-    return ", ".join(f"{key}: {value}" for key, value in keys.items())
+def _flow(value: object) -> str:
+    """Return a value as YAML writes it on one line."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {_flow(one)}" for key, one in value.items()) + "}"
+    # A text that could be anything else is quoted.
+    return value if isinstance(value, str) and _PLAIN.fullmatch(value) else json.dumps(value)
 
 
 def _settings(text: str) -> dict[str, Any]:

@@ -1,0 +1,140 @@
+"""The generations of a data store that are on its hosts, and the end of one that nobody wants any more."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from colorway.data.members import MembersError
+from colorway.spec import names
+from colorway.spec.hosts import HostSpec
+from colorway.spec.platform_spec import PlatformSpec
+from colorway.spec.stores.generations import FIRST
+from colorway.swarm.connections import Connection, MissingError
+
+Hold = Callable[[str], AbstractContextManager[object]]
+"""Holds the stack's lock, for a reason in words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Volumes:
+    """The volumes of one host."""
+
+    connection: Connection
+
+    def names(self) -> list[str]:
+        """Return what they are called.
+
+        Raises:
+            NoAnswerError: Docker does not answer.
+        """
+        listed: Any = self.connection.ask("its volumes", lambda api: api.volumes())
+        return [str(one["Name"]) for one in listed.get("Volumes") or ()]
+
+    def remove(self, name: str) -> None:
+        """Remove one, and the containers that have ended and had it.
+
+        Raises:
+            RefusedError: a container that runs has it.
+            NoAnswerError: Docker does not answer.
+        """
+        ended = {"volume": name, "status": ["exited", "dead", "created"]}
+        had: Any = self.connection.ask("its containers", lambda api: api.containers(all=True, filters=ended))
+        for identifier in [one["Id"] for one in had]:
+            self.connection.ask("the end of a container", partial(_remove_container, identifier))
+        self.connection.ask(f"the removal of {name}", lambda api: api.remove_volume(name))
+
+
+def _remove_container(identifier: str, api: Any) -> None:  # noqa: ANN401 - docker-py is untyped here
+    api.remove_container(identifier)
+
+
+VolumesOf = Callable[[HostSpec], Volumes]
+"""Returns the volumes of a host."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generations:
+    """The generations of one store."""
+
+    spec: PlatformSpec
+    store: str
+    volumes: VolumesOf
+
+    @property
+    def live(self) -> int:
+        """The one that the stack's file says."""
+        return self.spec.kept(self.store).generation
+
+    def there(self) -> dict[int, tuple[str, ...]]:
+        """Return the hosts that have a volume of each generation, oldest first.
+
+        Raises:
+            NoAnswerError: a host does not answer, so that nobody knows.
+        """
+        found: dict[int, tuple[str, ...]] = {}
+        for host in self._hosts:
+            for name in self.volumes(host).names():
+                number = self._number(name, host.name)
+                if number is not None:
+                    found[number] = (*found.get(number, ()), host.name)
+        return dict(sorted(found.items()))
+
+    def others(self) -> dict[int, tuple[str, ...]]:
+        """Return the same without the live one.
+
+        Raises:
+            NoAnswerError: a host does not answer, so that nobody knows.
+        """
+        return {number: hosts for number, hosts in self.there().items() if number != self.live}
+
+    def forget(self, number: int, *, hold: Hold, say: Callable[[str], None], sure: Callable[[str], object]) -> None:
+        """Remove the volumes of a generation on their hosts; its backups stay as long as the repository keeps them.
+
+        Args:
+            number: Which generation.
+            hold: Holds the stack's lock.
+            say: Prints a line.
+            sure: Asks whether that is meant, and does not return where it is not.
+
+        Raises:
+            MembersError: it is the live one, or there is none of it.
+            DockerError: a host does not do it; what is gone stays gone, and the command goes on.
+        """
+        if number == self.live:
+            raise MembersError(f"{self.store}: generation {number} is the one that serves; it is not forgotten")
+        others = self.others()
+        if number not in others:
+            known = ", ".join(map(str, others)) or "none"
+            raise MembersError(
+                f"{self.store}: there is no generation {number} beside the live one; those there: {known}"
+            )
+        on = " and ".join(others[number])
+        sure(f"Remove all data of generation {number} of {self.store} on {on}? There is no way back to it then.")
+        with hold(f"forget generation {number} of {self.store}"):
+            for host in (one for one in self._hosts if one.name in others[number]):
+                try:
+                    self.volumes(host).remove(self._volume(host.name, number))
+                except MissingError:
+                    continue
+        say(f"{self.store}: generation {number} is removed on {on}")
+
+    @property
+    def _hosts(self) -> Sequence[HostSpec]:
+        return [one.host for one in self.spec.members(self.store)]
+
+    def _volume(self, host: str, number: int) -> str:
+        return names.generation_volume(self.spec.stack, self.store, host, number)
+
+    def _number(self, volume: str, host: str) -> int | None:
+        """Return which generation a volume is of; none = of none of this store."""
+        if volume == self._volume(host, FIRST):
+            return FIRST
+        # Any number in the place of this one.
+        before, _, after = map(re.escape, self._volume(host, 2).rpartition(".2"))
+        later = re.fullmatch(rf"{before}\.([0-9]+){after}", volume)
+        return int(later[1]) if later else None

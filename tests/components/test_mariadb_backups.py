@@ -1,0 +1,65 @@
+"""Who backs a MariaDB up, who proves it, and what each of them is given."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from tests.components.pieces import constraints, joined, secret_files
+from tests.program.stacks import run_spec, value_of
+from tests.support.pairs import backed_up_pair, pair_spec
+from tests.support.recorder import SECRET, SERVICE
+
+ADDRESSES = {"db1": "10.0.0.14", "db2": "10.0.0.15"}
+OPENERS = {"colorway-restic-keys", "colorway-restic-passphrase"}
+
+
+@pytest.fixture(scope="module")
+def recording():
+    return run_spec(backed_up_pair())
+
+
+def test_the_program_makes_what_the_inventory_says(recording):
+    wanted, made = backed_up_pair().inventory(), recording.of_type(SERVICE).values()
+    assert {one.inputs["name"] for one in made} == {one.name for one in wanted.services}
+    mounts = [mount for one in made for mount in one.container["mounts"]]
+    assert {one["source"] for one in mounts if one["type"] == "volume"} == {one.name for one in wanted.volumes}
+    assert constraints(recording.one("orders-verify-service")) == ["node.labels.colorway-lab-host==mon1"]
+
+
+@pytest.mark.parametrize("host", ADDRESSES)
+def test_what_backs_up_sees_the_data_which_it_cannot_change_and_asks_both_members(recording, host):
+    service = recording.one(f"orders-backup-{host}-service")
+    assert constraints(service) == [f"node.labels.colorway-lab-host=={host}"]
+    assert list(joined(service)) == ["host"]
+    [data] = [mount for mount in service.container["mounts"] if mount["type"] == "volume"]
+    assert (data["source"], data["target"], data["readOnly"]) == (f"lab-orders-{host}", "/var/lib/mysql", True)
+    env, [other] = service.container["env"], [one for name, one in ADDRESSES.items() if name != host]
+    assert (env["COLORWAY_ADDRESS"], env["COLORWAY_OTHER"], env["COLORWAY_HOST"]) == (ADDRESSES[host], other, host)
+    member = recording.one(f"orders-{host}-service").container["env"]
+    assert {key: env[key] for key in member if key in env}.items() <= member.items(), "it finds what the member has"
+    assert set(secret_files(service)) == {*OPENERS, "colorway-member.pem"}
+
+
+def test_the_proof_needs_no_member(recording):
+    assert set(secret_files(recording.one("orders-verify-service"))) == OPENERS
+
+
+def test_nothing_that_opens_the_repository_is_in_the_clear(recording):
+    texts = {
+        name: base64.b64decode(one.inputs["data"]).decode()
+        for name, one in recording.of_type(SECRET).items()
+        if name.startswith("orders-repository")
+    }
+    assert value_of("backup-passphrase") == texts["orders-repository-passphrase"]
+    assert value_of("backup-secret") in texts["orders-repository-keys"]
+    for secret in ("backup-key", "backup-secret", "backup-passphrase"):
+        for one in recording.of_type(SERVICE).values():
+            assert value_of(secret) not in str(one.container), "every `docker inspect` would show it"
+
+
+@pytest.mark.parametrize("host", ADDRESSES)
+def test_a_member_does_not_restart_for_backups(recording, host):
+    before = run_spec(pair_spec()).one(f"orders-{host}-service")
+    assert recording.one(f"orders-{host}-service").container == before.container

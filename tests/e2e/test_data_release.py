@@ -1,0 +1,152 @@
+"""A release with migrations in the lab: closed by whatever is wrong, and what is not backward compatible waits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.test_data_backup import fulls, told, with_backups
+from tests.support.clone import Clone
+from tests.support.labs import NETWORK, bare, lab, says, with_one_color
+from tests.support.members import LIMIT, MEMBERS, leader, well, with_two_members
+from tests.support.releasing import NARROWER, WIDER
+from tests.support.s3 import Bucket, running_s3
+from tests.support.wait import wait_until
+
+pytestmark = [pytest.mark.area("data"), pytest.mark.needs("losetup"), pytest.mark.full]
+FORGOTTEN = """
+import os, time, psycopg
+password = open(os.environ["DATABASE_PASSWORD_FILE"]).read().strip()
+names = {key: os.environ[f"DATABASE_{key.upper()}"] for key in ("host", "user")}
+names |= {"dbname": os.environ["DATABASE_NAME"], "application_name": "forgotten"}
+with psycopg.connect(password=password, **names) as connection:
+    while True:
+        connection.execute("SELECT 1")
+        time.sleep(1)
+"""
+"""A client that never ends its transaction; it ends with its connection."""
+
+
+def closed(clone: Clone, words: str) -> None:
+    """Check that a release is refused with what opens the gate, and that nothing was changed."""
+    head, versions = clone.git("rev-parse", "HEAD"), says(clone)["installed"]
+    said = clone.run("release", WIDER, "--stack", clone.stack, "--stages", "100", "--yes", code=1).output
+    assert re.search(words, said), said
+    assert clone.git("rev-parse", "HEAD") == head, "no commit"
+    assert clone.git("status", "--porcelain") == "", "no edit"
+    assert says(clone)["installed"] == versions, "no color has come up"
+    assert not has_table(clone), "no migration has run"
+    assert told(clone, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == "0", "none has begun"
+
+
+def has_table(clone: Clone) -> bool:
+    """Return whether the table is there that one version brings and the next one drops."""
+    return told(clone, "SELECT to_regclass('spare') IS NOT NULL") == "t"
+
+
+@contextmanager
+def forgotten(clone: Clone) -> Iterator[None]:
+    """Hold a transaction open that is older than a minute."""
+    ours = "application_name = 'forgotten' AND xact_start < now() - interval '61 s'"
+    client = clone.start("run", clone.stack, "api", "--", "python3", "-c", FORGOTTEN)
+    try:
+        asked = f"SELECT count(*) FROM pg_stat_activity WHERE {ours}"
+        wait_until(lambda: told(clone, asked) != "0", limit=LIMIT, what="a transaction is old", every=2)
+        yield
+    finally:
+        told(clone, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {ours}")
+        client.wait(timeout=LIMIT)
+
+
+@contextmanager
+def without_the_other(clone: Clone) -> Iterator[None]:
+    """Take the host of the member that follows away; the leader is on the first one, as Redis is."""
+    if leader(clone) != "db1":
+        clone.run("data", "switchover", clone.stack, "postgres", "--to", "db1")
+    lab(clone, "fault", "cut", "db2")
+    try:
+        wait_until(lambda: not well(clone), limit=LIMIT, what="the other one is missed", every=2)
+        yield
+    finally:
+        lab(clone, "fault", "cut", "db2", "--undo")
+        wait_until(lambda: says(clone)["healthy"] and well(clone), limit=LIMIT, what="all is well again", every=2)
+
+
+@contextmanager
+def without_the_repository(clone: Clone, bucket: Bucket) -> Iterator[None]:
+    """Let the repository say no to what is archived."""
+    fails = "SELECT coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false) FROM pg_stat_archiver"
+    with bucket.refusing():
+        told(clone, "INSERT INTO events SELECT max(id) + 1 FROM events")
+        told(clone, "SELECT pg_switch_wal()")
+        wait_until(lambda: told(clone, fails) == "t", limit=LIMIT, what="the archive fails", every=2)
+        yield
+    wait_until(lambda: told(clone, fails) == "f", limit=LIMIT, what="what was kept is archived", every=2)
+
+
+def released(clone: Clone, version: str) -> str:
+    """Release a version to everybody at once, and return what the command says."""
+    return clone.run("release", version, "--stack", clone.stack, "--stages", "100", "--yes").output
+
+
+def message(clone: Clone, step: str) -> str:
+    """Return the message of the newest commit of a step."""
+    return clone.git("log", "-1", "--format=%B", f"--grep=^Colorway-Step: {step}$")
+
+
+@pytest.mark.timeout(3600)
+def test_migrations_run_only_where_they_can_be_undone_and_harm_nobody(
+    empty_machine: None, pulumi_cli: Path, tmp_path: Path
+):
+    with bare(tmp_path / "clone", hosts=MEMBERS) as clone:
+        with_one_color(clone)
+        with_two_members(clone)
+        way = r"^  env: \{DATABASE_HOST: postgres-direct\}$"
+        # The demo's own refusal, of a migration without a backup, is another one than the gate's.
+        to = "  env: {DATABASE_HOST: postgres-direct, DEMO_BACKUP: verified}"
+        clone.edit("platforms/demo.yaml", way, to, subject="Let migrations pass")
+        lab(clone, "up")
+        with running_s3(tmp_path / "s3", address=f"{NETWORK}.1") as bucket:
+            with_backups(clone, bucket)
+            clone.up()
+            wait_until(lambda: well(clone), limit=LIMIT, what="both members are well", every=2)
+            told(clone, "CREATE TABLE events (id int PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())")
+            told(clone, "INSERT INTO events VALUES (1)")
+            closed(
+                clone, r"postgres: (no restore has proven its backup|the last restore of its backup failed).*verify-ba"
+            )
+
+            wait_until(lambda: fulls(bucket), limit=LIMIT, what="a first backup is made by itself", every=2)
+            clone.run("data", "verify-backup", clone.stack, "postgres")
+            with forgotten(clone):
+                closed(clone, r"postgres: a transaction has been open for \d+ s .*; end it, then run the command again")
+            with without_the_other(clone):
+                closed(clone, "postgres: commits are on db1 alone, whose loss would take the migration")
+            with without_the_repository(clone, bucket):
+                closed(clone, "postgres: its archive fails, so no point could be restored; see the log of")
+
+            released(clone, WIDER)
+            assert has_table(clone), "the gate is open"
+            begun = message(clone, "start")
+            assert f"restore point release-{WIDER} is archived" in begun, begun
+            clone.run("finish", "--stack", clone.stack, "--yes")
+
+            said = released(clone, NARROWER)
+            waits = "9003-drops-a-table is held until `finish` has turned"
+            assert waits in said
+            assert waits in message(clone, "start"), "git says why the schema is still the old one"
+            assert has_table(clone), "the old color is still on"
+            assert says(clone)["release"]["waits"] == ["9003-drops-a-table"]
+            ended = clone.run("finish", "--stack", clone.stack, "--yes").output
+            assert "only a restore leads back" in ended, "said before it runs"
+            assert not has_table(clone)
+            assert f"restore point finish-{NARROWER} is archived" in message(clone, "finish")
+            assert says(clone)["release"]["waits"] == []
+            refused = clone.run("release", WIDER, "--stack", clone.stack, "--yes", code=1).output
+            assert f"{WIDER} does not list 9003-drops-a-table" in refused, "it would not work any more"
+            assert clone.up().changed == {}, "the second `up` changes nothing"
+        clone.down("--data")
