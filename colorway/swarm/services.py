@@ -98,10 +98,12 @@ class Swarm:
             MissingError: there is no such service.
             NoAnswerError: Docker does not answer.
         """
-        self._change(
-            service,
-            lambda spec: {"task_template": {**spec["TaskTemplate"], "ForceUpdate": _forced(spec["TaskTemplate"]) + 1}},
-        )
+
+        def anew(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+            task = spec["TaskTemplate"]
+            return {"task_template": {**task, "ForceUpdate": task.get("ForceUpdate", 0) + 1}}
+
+        self._change(service, anew)
 
     def scale(self, service: str, replicas: int) -> None:
         """Have a service run so many tasks, until the engine says another number: the next `up` sees what has none.
@@ -114,8 +116,7 @@ class Swarm:
 
     def stopped(self, stack: str) -> set[str]:
         """Return the stack's services that are told to have no tasks."""
-        listed = self._engine.ask("its services", lambda api: api.services(filters=_of(stack)))
-        return {raw["Spec"]["Name"] for raw in listed if _replicas(raw["Spec"]) == 0}
+        return {service.name for service in self.services(stack) if not service.wanted}
 
     def _change(self, service: str, wanted: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
         def change() -> None:
@@ -378,10 +379,6 @@ def _service_state(raw: Mapping[str, Any], tasks: list[TaskState]) -> ServiceSta
 
 def _replicas(spec: Mapping[str, Any]) -> int:
     return int(spec["Mode"].get("Replicated", {}).get("Replicas", 0))
-
-
-def _forced(template: Mapping[str, Any]) -> int:
-    return int(template.get("ForceUpdate", 0))
 
 
 def _published_ports(raw: Mapping[str, Any]) -> list[int]:
