@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, TypeGuard, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from colorway.spec.base import Mistake, MistakesError, hint, nearest, to_kebab
+from colorway.spec.base import Mistake, MistakesError, hint, nearest
 from colorway.spec.fields import ADDRESS_CURE, NETWORK_CURE
 
 _WHOLE = "must be a whole number, without quotes and without a fraction"
@@ -103,7 +103,7 @@ def _place(model: type[BaseModel], loc: tuple[int | str, ...]) -> _Place:
         if owner is None:
             here = _inner(here)
         else:
-            here = next((f.annotation for name, f in owner.model_fields.items() if to_kebab(name) == part), None)
+            here = next((f.annotation for f in owner.model_fields.values() if f.alias == part), None)
         here = _without_none(here)
     return _Place(tuple(path), owner)
 
@@ -148,12 +148,12 @@ def _sentence(detail: ErrorDetails, place: _Place) -> str:
 
 
 def _keys(model: type[BaseModel] | None) -> list[str]:
-    return [to_kebab(name) for name in model.model_fields] if model else []
+    return [str(field.alias) for field in model.model_fields.values()] if model else []
 
 
 def _description(place: _Place) -> str:
-    for name, field in place.owner.model_fields.items() if place.owner else ():
-        if to_kebab(name) == place.path[-1] and field.description:
+    for field in place.owner.model_fields.values() if place.owner else ():
+        if field.alias == place.path[-1] and field.description:
             text = " ".join(field.description.split()).rstrip(".")
             return text[0].lower() + text[1:]
     return "write it"

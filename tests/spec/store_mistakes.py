@@ -565,8 +565,8 @@ CASES = (
         "    user: seller\n",
         "    user: seller\n    extensions: [vector]\n",
         Line(
-            "data-stores.orders.extensions: is no known key; known: backup, build, database, entry, image, kind, "
-            "limits, members, parameters, password, promotion, slot, source, stop-grace, user, verify",
+            "data-stores.orders.extensions: is no known key; known: backup, build, database, entry, from, image, kind, "
+            "limits, members, parameters, password, promotion, slot, stop-grace, user, verify",
             at="extensions:",
         ),
     ),
