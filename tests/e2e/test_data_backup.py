@@ -29,6 +29,7 @@ BACKED_UP = (
 def with_backups(clone: Clone, bucket: Bucket) -> None:
     """Commit that PostgreSQL is backed up into a bucket, whose server only its own certificate knows."""
     (clone.path / "platforms" / "s3.pem").write_text(bucket.certificate, encoding="ascii")
+    clone.git("add", "platforms/s3.pem")
     named = "key: backup-key, secret: backup-secret, passphrase: backup-passphrase"
     place = f"kind: s3, endpoint: '{bucket.endpoint}', bucket: backups, path-style: true, ca: platforms/s3.pem, {named}"
     secrets = "secrets: {backup-key: {}, backup-secret: {}, backup-passphrase: {}}"
