@@ -15,7 +15,7 @@ from pulumi.automation.errors import ConcurrentUpdateError
 from pulumi.automation.events import DiagnosticEvent, EngineEvent
 
 from colorway.config.pulumi_config import KEPT_BACK_VARIABLE
-from colorway.engine import operations
+from colorway.engine import operations, runner
 from colorway.engine.ending import EngineError
 from colorway.engine.operations import Engine
 from colorway.engine.plugins import PluginChoice
@@ -264,7 +264,7 @@ def with_drop(**versions):
 
 
 def test_a_migration_waits_for_what_goes_off_and_for_its_last_task(case, monkeypatch):
-    monkeypatch.setattr(operations.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr(runner.time, "sleep", lambda _seconds: None)
     made = case(deployment=installed(with_drop(blue="1.0.0", green="2.0.0")), spec=with_drop(blue=None, green="2.0.0"))
     made.swarm.alive = [["task 1 (running) on the node n"], []]
     made.engine.up()
@@ -283,8 +283,8 @@ def test_a_migration_that_failed_is_run_by_the_next_up_alone(case):
 
 def test_a_migration_does_not_run_beside_a_task_that_does_not_end(case, monkeypatch):
     times = iter(range(0, 10_000, 30))
-    monkeypatch.setattr(operations.time, "monotonic", lambda: next(times))
-    monkeypatch.setattr(operations.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr(runner.time, "monotonic", lambda: next(times))
+    monkeypatch.setattr(runner.time, "sleep", lambda _seconds: None)
     made = case(deployment=installed(with_drop(blue="1.0.0", green="2.0.0")), spec=with_drop(blue=None, green="2.0.0"))
     made.swarm.alive = [["task 1 (running) on the node n"]] * 100
     with pytest.raises(EngineError, match=r"0002-drop waits: task 1 .* on the node n, of the color that is off"):

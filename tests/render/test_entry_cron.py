@@ -92,7 +92,7 @@ class Host:
     ) -> str:
         """Run a task until its clock stands still, stop it, and return what it printed."""
         task = self.begin(schedule, at=at, lasting=lasting, command=command, **more)
-        wait_until((self.folder / "asleep").exists, limit=20, what="it rests until a time that the test leaves out")
+        wait_until((self.folder / "asleep").exists, limit=90, what="it rests until a time that the test leaves out")
         return stopped(task)
 
 
@@ -221,7 +221,7 @@ def test_a_program_that_is_not_there_is_a_failing_job_whatever_its_name(host, co
 
 def test_a_signal_lets_the_running_job_finish_and_starts_no_more(host):
     task = host.begin("* * * * *", at=NOON, lasting=timedelta(minutes=9), WAITS=1)
-    wait_until(lambda: host.started, limit=20, what="the job runs")
+    wait_until(lambda: host.started, limit=90, what="the job runs")
     task.terminate()
     with pytest.raises(subprocess.TimeoutExpired):
         task.wait(timeout=0.3)
@@ -233,7 +233,7 @@ def test_a_signal_lets_the_running_job_finish_and_starts_no_more(host):
 
 def test_what_is_started_is_remembered_before_it_starts(host):
     task = host.begin("* * * * *", at=NOON, lasting=timedelta(minutes=9), WAITS=1)
-    wait_until(lambda: host.started, limit=20, what="the job runs")
+    wait_until(lambda: host.started, limit=90, what="the job runs")
     assert host.settled.read_text() == f"{int(NOON.timestamp()) // 60 + 1}\n"
     task.kill()
     task.wait()
@@ -256,7 +256,7 @@ def test_a_memory_that_cannot_be_written_starts_nothing(host):
 
 def test_two_tasks_of_one_cron_take_turns(host):
     first = host.begin("* * * * *", at=NOON, lasting=timedelta(minutes=1), WAITS=1)
-    wait_until(lambda: host.started, limit=20, what="the first one's job runs")
+    wait_until(lambda: host.started, limit=90, what="the first one's job runs")
     first.terminate()
     # A clock that stands still: the second one would make up 12:02 at once.
     second = host.begin("* * * * *", at=NOON + timedelta(minutes=2), lasting=timedelta(hours=1), WAITS=1)
@@ -265,5 +265,5 @@ def test_two_tasks_of_one_cron_take_turns(host):
     assert host.started == minutes("12:01"), "Swarm starts the second after a minute, whatever the first one does"
     (host.folder / "go").touch()
     assert "output of 2026-11-27T12:01Z\n" in first.communicate(timeout=20)[0]
-    wait_until(lambda: len(host.started) > 1, limit=20, what="then the second one goes on")
+    wait_until(lambda: len(host.started) > 1, limit=90, what="then the second one goes on")
     stopped(second)

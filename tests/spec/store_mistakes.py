@@ -143,11 +143,11 @@ CASES = (
             at="env: {DATABASE_HOST",
         ),
     ),
-    begins("from nowhere", "{}", "names one place: {volume: …}, or {repository: …, stanza: …, path: …}"),
+    begins("from nowhere", "{}", "must name one place: {volume: …}, or {repository: …, stanza: …, path: …}"),
     begins(
         "from two places",
         "{volume: old_pgdata, repository: offsite, stanza: main, path: /theirs}",
-        "names one place: {volume: …}, or {repository: …, stanza: …, path: …}",
+        "must name one place: {volume: …}, or {repository: …, stanza: …, path: …}",
     ),
     begins(
         "stanza of a volume",

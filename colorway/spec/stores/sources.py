@@ -68,7 +68,7 @@ class SourceSpec(StrictSpec):
     def _is_one_of_two(self) -> SourceSpec:
         found: list[Mistake] = []
         if (self.volume is None) is (self.repository is None):
-            found.append(((), "names one place: {volume: …}, or {repository: …, stanza: …, path: …}"))
+            found.append(((), "must name one place: {volume: …}, or {repository: …, stanza: …, path: …}"))
         elif self.volume is not None:
             found += [
                 ((key,), "is for a repository, and this is a volume; leave it out")
