@@ -310,9 +310,6 @@ class Engine:
         ):
             stack = self._stack()
             self._runner.end_dead_locks(stack)
-            restored = stack.restore()
-            if restored:
-                self.say(f"recovering: {restored}")
             deployed = self._runner.repaired(stack, read_state(stack, create=create))
             if not any_state:
                 claim.refuse_older(deployed.written)

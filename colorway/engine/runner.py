@@ -43,7 +43,7 @@ class Runner:
     """Prints one line."""
 
     def end_dead_locks(self, stack: Stack) -> None:
-        """Take away what a killed engine left of the engine's own lock.
+        """Take away what a killed engine left of its own lock, and of a state that it was just writing.
 
         Raises:
             ColorwayError: an engine that lives holds it: plain `pulumi`, or the last run's that is just ending.
@@ -54,6 +54,9 @@ class Runner:
             raise ColorwayError(
                 f"{self.stack}: another run is working on this stack (process {living[0]}); wait until it ends"
             )
+        # Before the lock, because the CLI reads the state to take that away.
+        if restored := stack.restore():
+            self.say(f"recovering: {restored}")
         if owners:
             self._cancel(stack, owners[0][1])
 

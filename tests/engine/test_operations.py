@@ -109,6 +109,8 @@ class FakeStack:
         self.deployment["resources"] = [r for r in self.deployment["resources"] if r["urn"] not in self.gone]
 
     def cancel(self):
+        if self._is_cut_short and ("restore",) not in self.done:
+            raise auto.CommandError(CommandResult(stdout="", stderr="failed to load checkpoint: EOF", code=1))
         self.done.append(("cancel",))
 
     def remove_stack(self, name, *, preserve_config):
@@ -631,6 +633,12 @@ def test_a_state_that_was_cut_short_is_put_back_under_the_lock_only(case):
     made.engine.down()
     assert made.stack.done[0] == ("restore",)
     assert made.said[0] == "recovering: its last whole copy is back"
+
+
+def test_a_state_that_was_cut_short_under_the_lock_of_a_dead_engine_is_put_back_before_that_goes(case, dead):
+    made = case(deployment=installed(small_spec()), is_cut_short=True, owners=[(socket.gethostname(), dead)])
+    made.engine.up()
+    assert [done[0] for done in made.stack.done][:3] == ["restore", "cancel", "up"], "the CLI reads it to take the lock"
 
 
 def test_down_keeps_the_state_where_something_could_not_be_removed(case):
