@@ -22,6 +22,7 @@ from colorway.config.stack_files import SECRETS, stack_file
 from colorway.engine.cli_binary import DOWNLOADS, PINNED
 from colorway.engine.state import (
     Deployed,
+    cut_attributes,
     is_absent,
     last_whole,
     lock_owners,
@@ -229,7 +230,7 @@ class Stack(auto.Stack):
 
     def is_cut_short(self) -> bool:
         """Return whether a killed engine left the state's file unreadable."""
-        return last_whole(**self._file) is not None
+        return last_whole(**self._file) is not None or cut_attributes(**self._file) is not None
 
     def restore(self) -> str | None:
         """Put the last whole copy of such a file back; return one sentence if that was needed."""

@@ -300,15 +300,38 @@ def last_whole(*, backend: str, project: str, stack: str) -> Path | None:
     return max(whole, key=lambda copy: _written(copy) or _NEVER, default=None)
 
 
+def cut_attributes(*, backend: str, project: str, stack: str) -> Path | None:
+    """Return what a killed engine left of the attributes beside a state file: with it no command reads the state.
+
+    The CLI does without them where there are none. None where all is well.
+    """
+    folder = _folder(backend)
+    if folder is None:
+        return None
+    current = _file(folder, project=project, stack=stack)
+    beside = current.with_name(f"{current.name}.attrs")
+    try:
+        json.loads(beside.read_bytes())
+    except OSError:
+        return None
+    except ValueError:
+        return beside
+    return None
+
+
 def restore_checkpoint(*, backend: str, project: str, stack: str) -> str | None:
     """Put the last whole checkpoint back where the current one is cut short or gone; for whoever holds the run lock.
+
+    And take away what is left of its attributes, where they are cut short.
 
     Returns:
         One sentence if something was put back, None if all was well or nothing can be done.
     """
     whole, folder = last_whole(backend=backend, project=project, stack=stack), _folder(backend)
+    if beside := cut_attributes(backend=backend, project=project, stack=stack):
+        beside.unlink()
     if whole is None or folder is None:
-        return None
+        return "the last run was killed while it wrote the state, which is whole" if beside else None
     current = _file(folder, project=project, stack=stack)
     copy = current.with_name(f"{current.name}.restored")
     shutil.copyfile(whole, copy)

@@ -54,6 +54,23 @@ def test_a_whole_state_is_left_alone(tmp_path, folder):
     assert (folder / "local.json").read_text() == WHOLE
 
 
+@pytest.mark.parametrize("left", [b"", b'{"user.cache_control"'], ids=["empty", "cut short"])
+def test_attributes_that_are_cut_short_go_and_the_state_stays(tmp_path, folder, left):
+    (folder / "local.json").write_text(WHOLE)
+    (folder / "local.json.attrs").write_bytes(left)
+    assert "killed while it wrote the state" in restore(tmp_path)
+    assert not (folder / "local.json.attrs").exists(), "with them the CLI ends with EOF, without it reads the state"
+    assert (folder / "local.json").read_text() == WHOLE
+    assert restore(tmp_path) is None
+
+
+def test_whole_attributes_stay(tmp_path, folder):
+    (folder / "local.json").write_text(WHOLE)
+    (folder / "local.json.attrs").write_text('{"user.cache_control":""}')
+    assert restore(tmp_path) is None
+    assert (folder / "local.json.attrs").exists()
+
+
 def test_a_stack_that_was_removed_stays_removed(tmp_path, folder):
     (folder / "local.json.bak").write_text(EMPTY)
     assert restore(tmp_path) is None, "`down` leaves the last copy; the next `up` was not killed"
