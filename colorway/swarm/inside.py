@@ -18,6 +18,8 @@ SERVICE_OF_CONTAINER = "com.docker.swarm.service.name"
 """Label that Swarm gives to each container of a service."""
 PIECE = 2**20
 """Bytes of a file that are in memory at once."""
+UNPAGED = {"PAGER": "cat"}
+"""On a terminal, psql shows a line of more than 80 characters by a pager, which breaks it in two."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +110,7 @@ class Inside:
 
 
 def _run(api: Any, container: str, command: Sequence[str]) -> Ran:  # noqa: ANN401 - docker-py is untyped here
-    run = api.exec_create(container, list(command), tty=True)
+    run = api.exec_create(container, list(command), tty=True, environment=UNPAGED)
     # docker-py reads this without a time limit; the socket has one.
     with api.exec_start(run["Id"], tty=True, socket=True) as output:
         said = bytes(output.read()).decode(errors="replace").replace("\r\n", "\n")

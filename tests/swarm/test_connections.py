@@ -396,11 +396,13 @@ def test_a_file_of_a_container_is_its_text_and_a_missing_one_is_said() -> None:
     class Printing(FakeApi):
         printed = b"-----BEGIN\r\nabc\r\n"
 
-        def exec_create(self, container, command, tty):
+        def exec_create(self, container, command, tty, environment=None):
+            self.is_paged = tty and (environment or {}).get("PAGER") != "cat"
             return {"Id": f"{container} {command[-1]}"}
 
         def exec_start(self, name, tty, socket):
-            return io.BytesIO(self.printed)
+            # As psql's pager does with a line that is wider than the terminal.
+            return io.BytesIO(self.printed[:80] + b"\r\n" + self.printed[80:] if self.is_paged else self.printed)
 
         def exec_inspect(self, name):
             return {"ExitCode": 0}
@@ -410,6 +412,8 @@ def test_a_file_of_a_container_is_its_text_and_a_missing_one_is_said() -> None:
         swarm_of(api).file_of("test-lb", "/etc/x.crt")
     api.stored["containers"] = [{"Id": "one", "Labels": {SERVICE_OF_CONTAINER: "test-lb"}}]
     assert swarm_of(api).file_of("test-lb", "/etc/x.crt") == "-----BEGIN\nabc\n", "as it is, whatever a terminal adds"
+    api.printed = b"x" * 200
+    assert swarm_of(api).file_of("test-lb", "/etc/x.crt") == "x" * 200, "a state in JSON is one line, however long"
     api.printed = b""
     with pytest.raises(RefusedError, match=r"there is no /etc/x\.crt of test-lb"):
         swarm_of(api).file_of("test-lb", "/etc/x.crt")
