@@ -24,6 +24,7 @@ from colorway.swarm.ssh import COME_IN, kept
 Stack = Annotated[str, typer.Argument(help="Name of the stack: Pulumi.<name>.yaml.", show_default=False)]
 Store = Annotated[str, typer.Argument(help="Name of the data store in the platform file.", show_default=False)]
 if TYPE_CHECKING:
+    from colorway.data.entries import Entries
     from colorway.data.gate import Gate
     from colorway.data.generations import Generations
     from colorway.data.switchover import Switchover
@@ -159,7 +160,6 @@ class Commands:
 
         Refuses where a commit that was acknowledged could be lost.
         """
-        from colorway.data.entries import Entries  # noqa: PLC0415
         from colorway.data.mariadb import pair  # noqa: PLC0415 - what only this command needs
         from colorway.data.promotion import Promotion  # noqa: PLC0415
         from colorway.data.store_line import prepared  # noqa: PLC0415
@@ -178,7 +178,7 @@ class Commands:
 
         promotion = Promotion(
             pair=pair(spec, store, ask=_ask),
-            lead_to=Entries(spec=spec, store=store, ask=lambda host, *words: _inside(host).each(*words)).move_to,
+            lead_to=_entries(spec, store).move_to,
             write=write,
             hold=lambda reason: self._hold(spec, reason),
             say=lambda line: self._say(runnable(line)),
@@ -193,7 +193,6 @@ class Commands:
 
         Counts what was committed after the point, and refuses unless exactly that many may be lost.
         """
-        from colorway.data.entries import Entries  # noqa: PLC0415
         from colorway.data.members import cluster  # noqa: PLC0415
         from colorway.data.restore import Restore, Services, runs  # noqa: PLC0415 - what only this command needs
         from colorway.data.store_line import prepared  # noqa: PLC0415
@@ -222,7 +221,7 @@ class Commands:
 
         restore = Restore(
             cluster=cluster(spec, store, ask=_ask),
-            entries=Entries(spec=spec, store=store, ask=lambda host, *words: _inside(host).each(*words)),
+            entries=_entries(spec, store),
             generations=_generations(spec, store),
             services=Services(scale=swarm.scale, runs=lambda host, service: runs(_ask, host, service)),
             beside=beside,
@@ -256,6 +255,12 @@ def gate(spec: PlatformSpec) -> Gate | None:
     from colorway.data.gate import Gate  # noqa: PLC0415 - what only such a stack needs
 
     return Gate(spec=spec, ask=_ask)
+
+
+def _entries(spec: PlatformSpec, store: str) -> Entries:
+    from colorway.data.entries import Entries  # noqa: PLC0415 - what only few commands need
+
+    return Entries(spec=spec, store=store, ask=lambda host, *words: _inside(host).each(*words))
 
 
 def _generations(spec: PlatformSpec, store: str) -> Generations:
