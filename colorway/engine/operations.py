@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from pulumi import automation as auto
@@ -141,9 +142,10 @@ class Engine:
         if stack.is_absent():
             # The engine would only say so, after as long as a whole preview takes to begin.
             read_state(stack)
-        # Both only read, and each waits for a process of its own.
-        with ThreadPoolExecutor(max_workers=1) as beside, explained(log, {}, hint=hint):
+        # Both only read, and each waits for a process of its own; while the engine starts, this one has nothing to do.
+        with ThreadPoolExecutor(max_workers=2) as beside, explained(log, {}, hint=hint):
             asked = beside.submit(read_state, stack)
+            beside.submit(lambda: self._wanted)
             try:
                 with self._runner.patient():
                     stack.preview(on_event=log)
@@ -338,7 +340,7 @@ class Engine:
             self.swarm.remove(made)
         return recovery.replace
 
-    @property
+    @cached_property
     def _wanted(self) -> PlatformOutputs:
         return PlatformOutputs.model_validate(platform_outputs(self.spec, generation=""))
 
