@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.test_data_backup import fulls, told, with_backups
+from tests.support.backed_up import await_backup, backed_up, told
 from tests.support.clone import Clone
-from tests.support.labs import NETWORK, bare, lab, says, with_one_color
-from tests.support.members import LIMIT, MEMBERS, leader, well, with_two_members
+from tests.support.labs import lab, says
+from tests.support.members import LIMIT, leader, well
 from tests.support.releasing import NARROWER, WIDER
-from tests.support.s3 import Bucket, running_s3
+from tests.support.s3 import Bucket
 from tests.support.wait import wait_until
 
 pytestmark = [pytest.mark.area("data"), pytest.mark.needs("losetup"), pytest.mark.full]
@@ -97,55 +97,47 @@ def message(clone: Clone, step: str) -> str:
     return clone.git("log", "-1", "--format=%B", f"--grep=^Colorway-Step: {step}$")
 
 
+def let_pass(clone: Clone) -> None:
+    """Commit that the demo's own refusal, of a migration without a backup, is none: the gate's is another one."""
+    way = r"^  env: \{DATABASE_HOST: postgres-direct\}$"
+    to = "  env: {DATABASE_HOST: postgres-direct, DEMO_BACKUP: verified}"
+    clone.edit("platforms/demo.yaml", way, to, subject="Let migrations pass")
+
+
 @pytest.mark.timeout(3600)
 def test_migrations_run_only_where_they_can_be_undone_and_harm_nobody(
     empty_machine: None, pulumi_cli: Path, tmp_path: Path
 ):
-    with bare(tmp_path / "clone", hosts=MEMBERS) as clone:
-        with_one_color(clone)
-        with_two_members(clone)
-        way = r"^  env: \{DATABASE_HOST: postgres-direct\}$"
-        # The demo's own refusal, of a migration without a backup, is another one than the gate's.
-        to = "  env: {DATABASE_HOST: postgres-direct, DEMO_BACKUP: verified}"
-        clone.edit("platforms/demo.yaml", way, to, subject="Let migrations pass")
-        lab(clone, "up")
-        with running_s3(tmp_path / "s3", address=f"{NETWORK}.1") as bucket:
-            with_backups(clone, bucket)
-            clone.up()
-            wait_until(lambda: well(clone), limit=LIMIT, what="both members are well", every=2)
-            told(clone, "CREATE TABLE events (id int PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())")
-            told(clone, "INSERT INTO events VALUES (1)")
-            closed(
-                clone, r"postgres: (no restore has proven its backup|the last restore of its backup failed).*verify-ba"
-            )
+    with backed_up(tmp_path, prepare=let_pass) as (clone, bucket):
+        told(clone, "INSERT INTO events VALUES (1)")
+        closed(clone, r"postgres: (no restore has proven its backup|the last restore of its backup failed).*verify-ba")
 
-            wait_until(lambda: fulls(bucket), limit=LIMIT, what="a first backup is made by itself", every=2)
-            clone.run("data", "verify-backup", clone.stack, "postgres")
-            with forgotten(clone):
-                closed(clone, r"postgres: a transaction has been open for \d+ s .*; end it, then run the command again")
-            with without_the_other(clone):
-                closed(clone, "postgres: commits are on db1 alone, whose loss would take the migration")
-            with without_the_repository(clone, bucket):
-                closed(clone, "postgres: its archive fails, so no point could be restored; see the log of")
+        await_backup(bucket)
+        clone.run("data", "verify-backup", clone.stack, "postgres")
+        with forgotten(clone):
+            closed(clone, r"postgres: a transaction has been open for \d+ s .*; end it, then run the command again")
+        with without_the_other(clone):
+            closed(clone, "postgres: commits are on db1 alone, whose loss would take the migration")
+        with without_the_repository(clone, bucket):
+            closed(clone, "postgres: its archive fails, so no point could be restored; see the log of")
 
-            released(clone, WIDER)
-            assert has_table(clone), "the gate is open"
-            begun = message(clone, "start")
-            assert f"restore point release-{WIDER} is archived" in begun, begun
-            clone.run("finish", "--stack", clone.stack, "--yes")
+        released(clone, WIDER)
+        assert has_table(clone), "the gate is open"
+        begun = message(clone, "start")
+        assert f"restore point release-{WIDER} is archived" in begun, begun
+        clone.run("finish", "--stack", clone.stack, "--yes")
 
-            said = released(clone, NARROWER)
-            waits = "9003-drops-a-table is held until `finish` has turned"
-            assert waits in said
-            assert waits in message(clone, "start"), "git says why the schema is still the old one"
-            assert has_table(clone), "the old color is still on"
-            assert says(clone)["release"]["waits"] == ["9003-drops-a-table"]
-            ended = clone.run("finish", "--stack", clone.stack, "--yes").output
-            assert "only a restore leads back" in ended, "said before it runs"
-            assert not has_table(clone)
-            assert f"restore point finish-{NARROWER} is archived" in message(clone, "finish")
-            assert says(clone)["release"]["waits"] == []
-            refused = clone.run("release", WIDER, "--stack", clone.stack, "--yes", code=1).output
-            assert f"{WIDER} does not list 9003-drops-a-table" in refused, "it would not work any more"
-            assert clone.up().changed == {}, "the second `up` changes nothing"
-        clone.down("--data")
+        said = released(clone, NARROWER)
+        waits = "9003-drops-a-table is held until `finish` has turned"
+        assert waits in said
+        assert waits in message(clone, "start"), "git says why the schema is still the old one"
+        assert has_table(clone), "the old color is still on"
+        assert says(clone)["release"]["waits"] == ["9003-drops-a-table"]
+        ended = clone.run("finish", "--stack", clone.stack, "--yes").output
+        assert "only a restore leads back" in ended, "said before it runs"
+        assert not has_table(clone)
+        assert f"restore point finish-{NARROWER} is archived" in message(clone, "finish")
+        assert says(clone)["release"]["waits"] == []
+        refused = clone.run("release", WIDER, "--stack", clone.stack, "--yes", code=1).output
+        assert f"{WIDER} does not list 9003-drops-a-table" in refused, "it would not work any more"
+        assert clone.up().changed == {}, "the second `up` changes nothing"

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.test_data_backup import archived, fulls, told, with_backups
+from tests.support.backed_up import archived, await_backup, backed_up, fulls, lost, still, told
 from tests.support.clone import Clone
-from tests.support.labs import NETWORK, bare, lab, with_one_color
-from tests.support.members import LIMIT, MEMBERS, well, with_two_members
-from tests.support.s3 import running_s3
+from tests.support.labs import lab
+from tests.support.members import LIMIT, well
 from tests.support.wait import wait_until
 
 pytestmark = [pytest.mark.area("data"), pytest.mark.needs("losetup"), pytest.mark.full]
@@ -27,31 +25,12 @@ def volumes(clone: Clone) -> dict[str, list[str]]:
     }
 
 
-def still(clone: Clone) -> None:
-    """End what writes by itself, as whoever restores does before, and wait until nobody writes any more."""
-    scheduler = f"{clone.stack}-scheduler-blue=0"
-    lab(clone, "exec", "mon1", "--", "docker", "service", "scale", "--detach", scheduler)
-    seen = [""]
-
-    def is_still() -> bool:
-        seen.append(told(clone, "SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_user_tables"))
-        return seen[-1] == seen[-2]
-
-    wait_until(is_still, limit=LIMIT, what="nobody writes", every=5)
-
-
 def restored(clone: Clone, *words: str, code: int = 0) -> str:
     return clone.run("data", "restore", clone.stack, "postgres", "--to", "before-the-mistake", *words, code=code).output
 
 
 def revert(clone: Clone) -> None:
     clone.git("-c", "user.name=test", "-c", "user.email=test@example.com", "revert", "--no-edit", "HEAD")
-
-
-def lost(said: str) -> int:
-    found = re.search(r"(\d+) commits came after", said)
-    assert found, said
-    return int(found[1])
 
 
 def rows(clone: Clone) -> list[str]:
@@ -105,41 +84,33 @@ def forget_the_first(clone: Clone) -> None:
 def test_a_restore_to_a_point_is_exact_and_the_old_generation_stays(
     empty_machine: None, pulumi_cli: Path, tmp_path: Path
 ):
-    with bare(tmp_path / "clone", hosts=MEMBERS) as clone:
-        with_one_color(clone)
-        with_two_members(clone)
-        lab(clone, "up")
-        with running_s3(tmp_path / "s3", address=f"{NETWORK}.1") as bucket:
-            with_backups(clone, bucket)
-            clone.up()
-            wait_until(lambda: well(clone), limit=LIMIT, what="both members are well", every=2)
-            # What the server commits by itself would be counted, too.
-            told(clone, "ALTER SYSTEM SET autovacuum = off")
-            told(clone, "SELECT pg_reload_conf()")
-            told(clone, "CREATE TABLE events (id int PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())")
-            wait_until(lambda: fulls(bucket), limit=LIMIT, what="a first backup is made by itself", every=2)
-            told(clone, "INSERT INTO events SELECT generate_series(1, 1000)")
-            still(clone)
-            told(clone, "SELECT pg_create_restore_point('before-the-mistake')")
-            with archived(clone, bucket):
-                told(clone, "CREATE TABLE mistake (id int)")
-                for number in range(4):
-                    told(clone, f"INSERT INTO events VALUES ({2000 + number})")
+    with backed_up(tmp_path) as (clone, bucket):
+        # What the server commits by itself would be counted, too.
+        told(clone, "ALTER SYSTEM SET autovacuum = off")
+        told(clone, "SELECT pg_reload_conf()")
+        await_backup(bucket)
+        told(clone, "INSERT INTO events SELECT generate_series(1, 1000)")
+        still(clone)
+        told(clone, "SELECT pg_create_restore_point('before-the-mistake')")
+        with archived(clone, bucket):
+            told(clone, "CREATE TABLE mistake (id int)")
+            for number in range(4):
+                told(clone, f"INSERT INTO events VALUES ({2000 + number})")
 
-            take_back(clone)
-            clone.up()
-            wait_until(lambda: well(clone), limit=LIMIT, what="both members of the new generation are well", every=2)
-            assert rows(clone) == ["1000 1000"], "all before the point, and nothing after it"
-            assert told(clone, "SELECT to_regclass('mistake') IS NULL") == "t"
-            assert clone.up().changed == {}, "the second `up` changes nothing"
-            wait_until(lambda: len(fulls(bucket)) > 1, limit=LIMIT, what="the new generation is backed up", every=2)
-            told(clone, "INSERT INTO events VALUES (4000)")
-            both = [f"{clone.stack}-postgres-{{}}", f"{clone.stack}-postgres.2-{{}}"]
-            assert volumes(clone) == {host: [one.format(host) for one in both] for host in DATABASES}
-            kept = clone.run("data", "status", clone.stack).output
-            assert "postgres: generation 1 is kept on db1 and db2" in kept
+        take_back(clone)
+        clone.up()
+        wait_until(lambda: well(clone), limit=LIMIT, what="both members of the new generation are well", every=2)
+        assert rows(clone) == ["1000 1000"], "all before the point, and nothing after it"
+        assert told(clone, "SELECT to_regclass('mistake') IS NULL") == "t"
+        assert clone.up().changed == {}, "the second `up` changes nothing"
+        wait_until(lambda: len(fulls(bucket)) > 1, limit=LIMIT, what="the new generation is backed up", every=2)
+        told(clone, "INSERT INTO events VALUES (4000)")
+        both = [f"{clone.stack}-postgres-{{}}", f"{clone.stack}-postgres.2-{{}}"]
+        assert volumes(clone) == {host: [one.format(host) for one in both] for host in DATABASES}
+        kept = clone.run("data", "status", clone.stack).output
+        assert "postgres: generation 1 is kept on db1 and db2" in kept
 
-            go_back_and_forth(clone)
-            forget_the_first(clone)
+        go_back_and_forth(clone)
+        forget_the_first(clone)
         clone.down()
         assert volumes(clone) == {host: [] for host in DATABASES}

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from colorway.engine.stack import BACKEND_URL, PASSPHRASE, PUBLISHED_PASSPHRASE, QUIET, STATE_FOLDER
-from tests.e2e.test_data_backup import fulls, with_backups
+from tests.support.backed_up import await_backup, with_backups
 from tests.support.clone import Clone
 from tests.support.labs import NETWORK, bare, lab, with_one_color
 from tests.support.members import LIMIT, MEMBERS, well, with_two_members
@@ -111,7 +111,7 @@ def stack(empty_machine: None, pulumi_cli: Path, tmp_path_factory: pytest.TempPa
             with processes_watched(*(value.encode() for value in SECRETS.values()), pause=0.2) as seen:
                 clone.up()
             wait_until(lambda: well(clone), limit=LIMIT, what="both members are well", every=2)
-            wait_until(lambda: fulls(bucket), limit=LIMIT, what="a first backup is made", every=2)
+            await_backup(bucket)
             yield Stack(clone=clone, bucket=bucket, pulumi=pulumi_cli, seen=seen)
             clone.down("--data")
 
