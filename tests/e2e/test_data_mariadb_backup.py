@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.test_data_mariadb import CLIENT, flow, sql, well, with_a_pair
 from tests.support.clone import Clone
 from tests.support.labs import NETWORK, bare, lab, with_one_color
-from tests.support.members import LIMIT, MEMBERS
+from tests.support.members import LIMIT, MEMBERS, container, in_task
 from tests.support.pairs import ORDERS
 from tests.support.s3 import Bucket, running_s3
 from tests.support.wait import wait_until
@@ -40,19 +40,6 @@ def with_backups(clone: Clone, bucket: Bucket) -> None:
         f"  colorway:overrides: {flow(overrides)}",
         subject="Back it up",
     )
-
-
-def container(clone: Clone, host: str, service: str) -> str:
-    """Return the container of a service on a host."""
-    label = f"label=com.docker.swarm.service.name={clone.stack}-{service}"
-    found = lab(clone, "exec", host, "--", "docker", "ps", "-q", "-f", label).split()
-    assert found, f"{service} has no task on {host}"
-    return found[0]
-
-
-def in_task(clone: Clone, host: str, service: str, text: str) -> str:
-    """Return what a shell says in the container of a service on a host."""
-    return lab(clone, "exec", host, "--", "docker", "exec", container(clone, host, service), "sh", "-c", text)
 
 
 def proof(clone: Clone, *, before: str = ":") -> dict[str, Any]:

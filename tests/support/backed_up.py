@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.support.clone import Clone
 from tests.support.labs import NETWORK, bare, lab, with_one_color
-from tests.support.members import LIMIT, MEMBERS, inside, leader, port, well, with_two_members
+from tests.support.members import LIMIT, MEMBERS, in_task, inside, leader, port, well, with_two_members
 from tests.support.s3 import Bucket, running_s3
 from tests.support.wait import wait_until
 
@@ -66,11 +66,8 @@ def told(clone: Clone, sql: str) -> str:
 
 def proof(clone: Clone) -> dict[str, Any]:
     """Return what one proof says, made now in the task that makes them."""
-    label = f"label=com.docker.swarm.service.name={clone.stack}-postgres-verify"
-    container = lab(clone, "exec", "mon1", "--", "docker", "ps", "-q", "-f", label).split()
-    assert container, "the proof has no task"
     once = "sh /colorway-entry.sh 0 demo 'select max(at) from events' 3600 || echo '{\"ended\": \"with an error\"}'"
-    said = lab(clone, "exec", "mon1", "--", "docker", "exec", container[0], "sh", "-c", once)
+    said = in_task(clone, "mon1", "postgres-verify", once)
     lines = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
     [found] = [line for line in lines if "verified" in line]
     assert found["verified"] is ({"ended": "with an error"} not in lines), "its exit code says the same"

@@ -21,12 +21,23 @@ def with_two_members(clone: Clone) -> None:
     clone.edit(clone.stack_file.name, r"^  colorway:hosts:$", overrides, subject="Have two members")
 
 
+def container(clone: Clone, host: str, service: str) -> str:
+    """Return the container of a service on a host."""
+    label = f"label=com.docker.swarm.service.name={clone.stack}-{service}"
+    found = lab(clone, "exec", host, "--", "docker", "ps", "-q", "-f", label).split()
+    assert found, f"{service} has no task on {host}"
+    return found[0]
+
+
+def in_task(clone: Clone, host: str, service: str, text: str) -> str:
+    """Return what a shell says in the container of a service on a host."""
+    return lab(clone, "exec", host, "--", "docker", "exec", container(clone, host, service), "sh", "-c", text)
+
+
 def inside(clone: Clone, host: str, *words: str) -> str:
     """Return what a program says in the member on a host."""
-    label = f"label=com.docker.swarm.service.name={clone.stack}-postgres-{host}"
-    container = lab(clone, "exec", host, "--", "docker", "ps", "-q", "-f", label).split()
-    assert container, f"no member runs on {host}"
-    return lab(clone, "exec", host, "--", "docker", "exec", "-u", "postgres", container[0], *words)
+    member = container(clone, host, f"postgres-{host}")
+    return lab(clone, "exec", host, "--", "docker", "exec", "-u", "postgres", member, *words)
 
 
 def members(clone: Clone, host: str = "db1") -> dict[str, dict[str, Any]]:
