@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,7 +23,7 @@ from colorway.cli.invocation import project_root, runnable
 from colorway.cli.release import register
 from colorway.cli.status import as_json, show
 from colorway.config import manifests, stack_files
-from colorway.engine.claim import claimed
+from colorway.engine.claim import changed_by, claimed
 from colorway.engine.ending import EngineError
 from colorway.engine.events import Change
 from colorway.engine.operations import Engine
@@ -189,7 +190,10 @@ def status(
     found = read_status(
         spec, outputs=deployed.outputs, swarm=engine.swarm, is_known=not deployed.is_empty or bool(deployed.pending)
     )
-    lock = None if found.silence else _lock(spec, engine.swarm)
+    lock = None
+    if not found.silence:
+        lock = _lock(spec, engine.swarm)
+        found = replace(found, changed_by=changed_by(stack, root=project_root(), swarm=engine.swarm))
     release = read_release(root=project_root(), stack=stack, lock=lock, now=datetime.now(tz=UTC))
     if as_data:
         typer.echo(as_json(found, release))

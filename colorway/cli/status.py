@@ -34,7 +34,7 @@ def show(console: Console, found: Status, release: ReleaseStatus | None) -> None
         *_made_lines(found),
         *_traffic_lines(found),
         *(release.lines() if release else ()),
-        *_problem_lines(found),
+        *_problem_lines(found, release),
     ]:
         console.print(runnable(line), markup=False)
 
@@ -47,6 +47,7 @@ def as_json(found: Status, release: ReleaseStatus | None) -> str:
             "stack": found.stack,
             "healthy": not found.problems,
             "helps": helps(found, release),
+            "changed-by": found.changed_by,
             "problems": [{"what": what, "helps": cure} for what, cure in found.problems],
             "url": outputs.url if outputs else None,
             "configured": _installed(settings.versions, settings.traffic),
@@ -63,10 +64,23 @@ def as_json(found: Status, release: ReleaseStatus | None) -> str:
 
 
 def helps(found: Status, release: ReleaseStatus | None) -> str | None:
-    """Return the one command that helps: against what is wrong, or else with the release; None if nothing is to do."""
+    """Return the one command that helps: against what is wrong, or else with the release.
+
+    None if nothing is to do, or somebody does it at this moment.
+    """
+    if found.changed_by:
+        return None
     if found.problems:
-        return found.problems[0][1]
+        return _cure(found, release)
     return release.helps if release else None
+
+
+def _cure(found: Status, release: ReleaseStatus | None) -> str:
+    """Return what helps against the first problem; whoever holds the release lock keeps everybody's `up` out."""
+    _, cure = found.problems[0]
+    if release and release.holder and cure.startswith(f"colorway up {found.stack}"):
+        return f"wait for the release, or colorway rollback --stack {found.stack} --take-over REASON"
+    return cure
 
 
 def _made_lines(found: Status) -> list[str]:
@@ -91,11 +105,14 @@ def _traffic_lines(found: Status) -> list[str]:
     return lines
 
 
-def _problem_lines(found: Status) -> list[str]:
+def _problem_lines(found: Status, release: ReleaseStatus | None) -> list[str]:
+    if found.changed_by:
+        seen = [f"meanwhile: {problem}" for problem, _ in found.problems]
+        return [found.changed_by, *seen, "helps: wait until that ends"]
     if not found.problems:
         return []
-    (first, cure), *more = found.problems
-    return [f"wrong: {first}", f"helps: {cure}", *(f"also wrong: {problem}" for problem, _ in more)]
+    (first, _), *more = found.problems
+    return [f"wrong: {first}", f"helps: {_cure(found, release)}", *(f"also wrong: {problem}" for problem, _ in more)]
 
 
 def _shares(traffic: Traffic) -> str:

@@ -71,6 +71,15 @@ class Claim:
             return
 
 
+def changed_by(stack: str, *, root: Path, swarm: Swarm) -> str | None:
+    """Return who holds a stack's run lock at this moment, one sentence; None = nobody alive does."""
+    from colorway.release.ports.lock import run_lock  # noqa: PLC0415 - see `claimed`
+
+    lock = run_lock(stack, root=root, store=SwarmConfigs(swarm.client()))
+    holder = lock.holder()
+    return holder.sentence(lock.what) if holder else None
+
+
 @contextmanager
 def claimed(stack: str, *, root: Path, swarm: Swarm, reason: str) -> Iterator[Claim]:
     """Hold a stack's run lock; nothing of the swarm or of the state may be changed without it.
@@ -86,7 +95,7 @@ def claimed(stack: str, *, root: Path, swarm: Swarm, reason: str) -> Iterator[Cl
     Raises:
         LockHeldError: another run changes this stack; nothing was changed.
     """
-    # Here: what never changes a stack, `status` and `preview`, loads nothing of a release.
+    # Here: what never changes a stack, as `preview`, loads nothing of a release.
     from colorway.release.ports.lock import run_lock  # noqa: PLC0415
 
     store = SwarmConfigs(swarm.client())

@@ -60,6 +60,8 @@ class Status:
     """Whether this checkout's state knows of what exists."""
     silence: NoAnswerError | None = None
     """Why the swarm could not be asked; rows, live and made are empty then."""
+    changed_by: str | None = None
+    """Who changes it at this moment, one sentence: what is seen meanwhile passes. None = nobody."""
 
     @property
     def problems(self) -> list[tuple[str, str]]:

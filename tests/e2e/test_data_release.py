@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.support.backed_up import await_backup, backed_up, told
+from tests.support.backed_up import await_backup, backed_up, fulls, lost, still, told
 from tests.support.clone import Clone
 from tests.support.labs import lab, says
 from tests.support.members import LIMIT, leader, well
@@ -104,6 +105,30 @@ def let_pass(clone: Clone) -> None:
     clone.edit("platforms/demo.yaml", way, to, subject="Let migrations pass")
 
 
+def go_all_the_way_back(clone: Clone) -> None:
+    """Undo a release and what was written since: traffic first, then the data, for exactly the loss that is accepted."""
+    clone.run("rollback", "--stack", clone.stack, "--yes")
+    assert has_table(clone), "a rollback alone leaves the data as they are"
+    told(clone, "ALTER SYSTEM SET autovacuum = off")
+    told(clone, "SELECT pg_reload_conf()")
+    told(clone, "DELETE FROM events")
+    still(clone)
+    restore = ("data", "restore", clone.stack, "postgres", "--to", f"release-{WIDER}")
+    count = lost(clone.run(*restore, "--dry-run").output)
+    assert count >= 2, "the migration, and the rows that are gone"
+    assert f"and not {count - 1}" in clone.run(*restore, "--accept-loss", str(count - 1), code=1).output
+    began = time.monotonic()
+    clone.run(*restore, "--accept-loss", str(count))
+    clone.up()
+    wait_until(lambda: well(clone), limit=LIMIT, what="both members of the new generation are well", every=2)
+    print(f"full rollback: {time.monotonic() - began:.0f} s for the data, {count} commits lost as printed")
+    assert not has_table(clone), "as it was before the release"
+    assert told(clone, "SELECT count(*) FROM events") == "1"
+    assert says(clone)["installed"]["versions"] == {"blue": "1.0.0", "green": None}
+    kept = clone.run("data", "status", clone.stack).output
+    assert "postgres: generation 1 is kept on db1 and db2" in kept, "what was lost can still be read"
+
+
 @pytest.mark.timeout(3600)
 def test_migrations_run_only_where_they_can_be_undone_and_harm_nobody(
     empty_machine: None, pulumi_cli: Path, tmp_path: Path
@@ -125,6 +150,12 @@ def test_migrations_run_only_where_they_can_be_undone_and_harm_nobody(
         assert has_table(clone), "the gate is open"
         begun = message(clone, "start")
         assert f"restore point release-{WIDER} is archived" in begun, begun
+
+        first = set(fulls(bucket))
+        go_all_the_way_back(clone)
+        wait_until(lambda: set(fulls(bucket)) - first, limit=LIMIT, what="the new generation is backed up", every=2)
+        clone.run("data", "verify-backup", clone.stack, "postgres")
+        released(clone, WIDER)
         clone.run("finish", "--stack", clone.stack, "--yes")
 
         said = released(clone, NARROWER)

@@ -70,6 +70,26 @@ def test_what_is_wrong_comes_before_a_release_that_could_go_on(healthy):
     assert helps(status(live="def"), RAMP) == "colorway up test", "one command, the one that must come first"
 
 
+def test_what_is_seen_while_somebody_changes_the_stack_is_nothing_to_mend():
+    changed = dataclasses.replace(status(configured=small_spec(traffic="90:10")), changed_by="Ada changes this stack")
+    assert shown(changed)[-3:] == [
+        "Ada changes this stack",
+        "meanwhile: the stack file says other versions or traffic than the last finished run",
+        "helps: wait until that ends",
+    ], "an `up` would be refused"
+    assert helps(changed, RAMP) is None
+    assert json.loads(as_json(changed, None))["changed-by"] == "Ada changes this stack"
+
+
+def test_nobody_is_sent_to_an_up_that_a_release_keeps_out():
+    held = dataclasses.replace(RAMP, holder="Ada holds the release lock", helps=None)
+    way = "wait for the release, or colorway rollback --stack test --take-over REASON"
+    assert helps(status(live="def"), held) == way
+    assert f"helps: {way}" in shown(status(live="def"), held)
+    sick = status(test_shop_blue={"running": 1})
+    assert helps(sick, held) == "docker service ps --no-trunc test-shop-blue", "which looks, and changes nothing"
+
+
 def test_programs_get_the_same(healthy):
     said = json.loads(as_json(healthy, RAMP))
     assert said["healthy"] is True
