@@ -159,7 +159,7 @@ def await_gone(spec: PlatformSpec, swarm: Swarm, *, migrations: Sequence[str]) -
     off = [color for color in Color if color not in spec.colors_on]
     longest = max(service.stop_grace for service in spec.platform.colored.values())
     until = time.monotonic() + (longest + GONE_WITHIN).total_seconds()
-    while alive := [task for color in off for task in swarm.alive_on(names.network(spec.stack, color))]:
+    while alive := [task for color in off for task in swarm.alive_of(color, network=names.network(spec.stack, color))]:
         if time.monotonic() > until:
             told = f"{', '.join(migrations)} waits: {alive[0]}, of the color that is off, is still alive"
             raise EngineError(

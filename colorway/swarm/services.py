@@ -17,7 +17,7 @@ from colorway.spec.platform_spec import PlatformSpec
 from colorway.swarm.connections import Connection, DockerError, MissingError, NoAnswerError, RefusedError, repeated
 from colorway.swarm.inside import SERVICE_OF_CONTAINER, Inside
 from colorway.swarm.nodes import Nodes
-from colorway.swarm.tasks import OVER, TaskState, task_state, why_refused
+from colorway.swarm.tasks import TaskState, alive, may_work, task_state, why_refused
 
 _REMOVERS = {
     "service": "remove_service",
@@ -223,15 +223,15 @@ class Swarm:
         newest_first = sorted(tasks, key=lambda task: str(task["UpdatedAt"]), reverse=True)
         return [task_state(raw, services.get(raw.get("ServiceID", ""), "")) for raw in newest_first]
 
-    def alive_on(self, network: str) -> list[str]:
-        """Return the tasks on a network of which something may still work, also of services that are removed."""
+    def alive_of(self, color: str, *, network: str) -> list[str]:
+        """Return the tasks on a color's network of which something may still work, also of services that are removed.
+
+        Load balancers are on it, too, and whatever is shared: of services that are there only the color's count.
+        """
         found = next((one.id for one in self.networks() if one.name == network), "")
         listed = self._engine.ask("its tasks", lambda api: api.tasks())
-        return [
-            f"task {raw['ID']} ({raw['Status']['State']}) on the node {raw.get('NodeID') or 'unknown'}"
-            for raw in listed
-            if found in task_state(raw, "").networks and raw["Status"]["State"] not in OVER
-        ]
+        services = self._engine.ask("its services", lambda api: api.services())
+        return [alive(raw) for raw in listed if may_work(raw, of=color, on=found, services=services)]
 
     def health_output(self, container: str) -> str:
         """Return what the last health check of a container on this host printed, empty where nobody knows."""

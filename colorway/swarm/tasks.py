@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from colorway.spec.names import COLOR_LABEL
 
 ENDED = ("failed", "rejected", "complete")
 """Swarm's words for a task that ended by itself; one that its health check ended well-behaved is `complete`."""
@@ -110,6 +112,26 @@ def why_refused(host: str, said: str, *, secret: str | None) -> str:
         cure = f"correct the user there, or the password with `pulumi config set --secret secrets:{secret}`"
         return f"the registry {host} refuses the login of colorway:registries; {cure}"
     return f"the registry {host} asks for a login; name one: colorway:registries: {{{host}: {{user: …, password: …}}}}"
+
+
+def may_work(raw: Mapping[str, Any], *, of: str, on: str, services: Iterable[Mapping[str, Any]]) -> bool:
+    """Return whether something of a color's task may still work, also of one whose service is removed.
+
+    Args:
+        raw: The task, as Docker lists it.
+        of: The color.
+        on: Id of the color's network. Load balancers are on it, too, and whatever is shared.
+        services: All services, as Docker lists them: of those that are there only the color's count.
+    """
+    others = {one["ID"] for one in services if one["Spec"]["Labels"].get(COLOR_LABEL) != of}
+    return (
+        raw.get("ServiceID") not in others and raw["Status"]["State"] not in OVER and on in task_state(raw, "").networks
+    )
+
+
+def alive(raw: Mapping[str, Any]) -> str:
+    """Return which task is meant, in what state and where, for people."""
+    return f"task {raw['ID']} ({raw['Status']['State']}) on the node {raw.get('NodeID') or 'unknown'}"
 
 
 def why_waiting(task: TaskState, *, no_addresses: Mapping[str, str], unhealthy: Collection[str]) -> str | None:

@@ -143,8 +143,8 @@ class FakeSwarm:
         self.one_off = []
         self.alive = []
 
-    def alive_on(self, network):
-        assert network == "test-blue", "of the color that is off"
+    def alive_of(self, color, *, network):
+        assert (color, network) == ("blue", "test-blue"), "of the color that is off"
         return self.alive.pop(0) if self.alive else []
 
     def live_generations(self, spec, *, without=()):

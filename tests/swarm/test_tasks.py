@@ -20,11 +20,19 @@ def test_a_task_is_alive_until_nothing_of_it_works_also_without_its_service():
     states = ["running", "orphaned", "shutdown", "complete", "failed", "rejected", "remove"]
     api.stored["tasks"] = [on_blue(state, NodeID="node1") for state in states]
     api.stored["tasks"].append({**on_blue("pending"), "Spec": {"Networks": [{"Target": "n2"}]}})
-    assert swarm_of(api).alive_on("test-blue") == [
+    # A load balancer is on the networks of both colors, and never ends.
+    api.stored["services"] = [
+        {"ID": one, "Spec": {"Name": one, "Labels": labels}}
+        for one, labels in (("test-lb", {}), ("test-web-blue", {"colorway.color": "blue"}))
+    ]
+    api.stored["tasks"].append({**on_blue("running"), "ServiceID": "test-lb"})
+    api.stored["tasks"].append({**on_blue("starting", NodeID="node2"), "ServiceID": "test-web-blue"})
+    assert swarm_of(api).alive_of("blue", network="test-blue") == [
         "task t-running (running) on the node node1",
         "task t-orphaned (orphaned) on the node node1",
+        "task t-starting (starting) on the node node2",
     ], "what a lost host does, nobody knows"
-    assert swarm_of(api).alive_on("test-green") == [], "no such network, no such task"
+    assert swarm_of(api).alive_of("green", network="test-green") == [], "no such network, no such task"
 
 
 CONTAINER = "a0185d33d640012d5c492f22322c2ccd0d9b4e29a57d362447e65f7c1b31d6b8"
