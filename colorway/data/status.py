@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from colorway.data.mariadb import Pair, Server, pair
 from colorway.data.members import Ask, Member, MembersError, Part, StoppedError, cluster
+from colorway.data.queue import Queue, QueueServer, queues
 from colorway.errors import ColorwayError
 from colorway.render.replication import CA_PATH, MEMBER_FILE
 from colorway.spec import names
@@ -66,11 +67,9 @@ def status(spec: PlatformSpec, *, ask: Ask, others: Callable[[str], Others] = la
     Raises:
         ColorwayError: the stack has no such store.
     """
-    if not spec.replicated_databases and not spec.primaries:
-        raise ColorwayError(
-            f"{spec.stack}: no PostgreSQL or MariaDB has several members; `colorway status {spec.stack}` says how each "
-            "one is"
-        )
+    if not spec.replicated_stores:
+        told = f"{spec.stack}: no data store has several members; `colorway status {spec.stack}` says how each one is"
+        raise ColorwayError(told)
     rows: list[Row] = []
     wrong: list[Wrong] = []
     notes: list[str] = []
@@ -94,10 +93,14 @@ def status(spec: PlatformSpec, *, ask: Ask, others: Callable[[str], Others] = la
         servers = {host.name: found_pair.server(host.name) for host in found_pair.hosts}
         rows += [_server_row(name, host, server) for host, server in servers.items()]
         wrong += _of_pair(found_pair, servers)
+    for queue in queues(spec, ask=ask):
+        of_queue = queue.servers()
+        rows += _queue_rows(queue, of_queue)
+        wrong += _of_queue(queue, of_queue)
     if spec.replicated_databases:
         etcd, silent = _etcd(spec, ask=ask)
         rows += etcd
-        wrong += _quorum(silent, of=len(etcd), stack=spec.stack)
+        wrong += _majority(silent, what="etcd", of=len(etcd), stack=spec.stack)
     beside = [line for name in spec.replicated_databases for line in _beside(spec, name, others)]
     return StoreStatus(rows=tuple(rows), wrong=tuple(wrong), beside=tuple(beside), notes=tuple(notes))
 
@@ -202,6 +205,43 @@ def _of_pair(found: Pair, servers: Mapping[str, Server | None]) -> Iterator[Wron
             yield Wrong(what=f"{store}: {host} does not follow: {one.why_not}", helps=_logs(stack, store, host))
 
 
+def _queue_rows(queue: Queue, servers: Mapping[str, QueueServer | None]) -> Iterator[Row]:
+    """Yield a row for each member of a queue, and for each of its Sentinels."""
+    newest = max((one.offset for one in servers.values() if one), default=0)
+    for host, one in servers.items():
+        if one is None:
+            yield Row(store=queue.store, host=host, part="", state="does not answer")
+        elif one.leads:
+            yield Row(store=queue.store, host=host, part="leader", state="running")
+        else:
+            behind = memory_text(newest - one.offset) if newest > one.offset else "nothing"
+            state = "following" if one.follows else "does not follow"
+            yield Row(store=queue.store, host=host, part="replica", state=state, behind=behind)
+    silent = queue.silent(servers)
+    for host in servers:
+        state = "does not answer" if host in silent else "running"
+        yield Row(store=names.sentinel(queue.store), host=host, part="", state=state)
+
+
+def _of_queue(queue: Queue, servers: Mapping[str, QueueServer | None]) -> Iterator[Wrong]:
+    """Yield what is wrong with a queue, the worst first."""
+    store, stack = queue.store, queue.spec.stack
+    leaders = [one for one in servers.values() if one and one.leads]
+    if not leaders:
+        yield Wrong(what=f"{store}: nobody leads, so that nothing can be written", helps=f"colorway up {stack}")
+    elif not any(one.has_followers for one in leaders):
+        what = f"{store}: nobody follows the leader, which takes no writes alone"
+        yield Wrong(what=what, helps=f"colorway up {stack}, once another member's host is back")
+    for host, one in servers.items():
+        if one is None:
+            what = f"{store}: the member on {host} does not answer"
+            yield Wrong(what=what, helps=f"colorway up {stack}, once the host is back")
+        elif not one.leads and not one.follows:
+            yield Wrong(what=f"{store}: {host} does not follow", helps=_logs(stack, store, host))
+    silent = queue.silent(servers)
+    yield from _majority(silent, what="the Sentinel", of=len(servers), stack=stack, store=store)
+
+
 def _logs(stack: str, store: str, host: str) -> str:
     return f"docker service logs {names.service(stack, names.member(store, host))}, on a manager"
 
@@ -242,12 +282,14 @@ def _field(said: str, name: str) -> str | None:
     return None
 
 
-def _quorum(silent: list[str], *, of: int, stack: str) -> Iterator[Wrong]:
+def _majority(silent: Sequence[str], *, what: str, of: int, stack: str, store: str = "") -> Iterator[Wrong]:
+    """Yield who does not answer of those whose majority chooses a leader."""
     if not silent:
         return
     where, left = ", ".join(silent), of - len(silent)
+    told = f"{store}: {what}" if store else what
     if 2 * left > of:
-        what = f"etcd on {where} does not answer; one more, and nobody could lead anew"
+        told = f"{told} on {where} does not answer; one more, and nobody could lead anew"
     else:
-        what = f"etcd on {where} does not answer, and {left} of {of} are no majority: nobody could lead anew"
-    yield Wrong(what=what, helps=f"colorway up {stack}, once the host is back")
+        told = f"{told} on {where} does not answer, and {left} of {of} are no majority: nobody could lead anew"
+    yield Wrong(what=told, helps=f"colorway up {stack}, once the host is back")

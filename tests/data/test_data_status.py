@@ -127,11 +127,84 @@ def test_where_commits_wait_for_nobody_a_lonely_leader_is_no_problem():
     assert found.wrong == ()
 
 
-def test_a_queue_beside_a_database_is_none_of_patroni():
-    found = status(queue_spec(postgres={"members": 2}), ask=asking([LEADER, SYNC]))
-    assert {row.store for row in found.rows} == {"postgres", "etcd"}
+QUEUE = ("db1", "db2", "mon1")
+ADDRESS = {host.name: str(host.address) for host in queue_spec().settings.hosts}
+
+
+def of_queue(leader="db1", *, lost=(), apart=(), silent=()):
+    """Return who answers for the members of a queue, as their script was seen to print it."""
+    heard = "".join(f"sentinel:{ADDRESS[host]}\n" for host in QUEUE if host not in (*lost, *silent))
+    good = len(QUEUE) - 1 - len({*lost, *apart} - {leader})
+
+    def ask(host, service, command):
+        assert service == f"lab-redis-{host.name}"
+        assert command[-2:] == ("state", "redis")
+        if host.name in lost:
+            raise RefusedError(f"{host.name}: it does not run there", status=404, said="")
+        if host.name == leader:
+            own = f"role:master\r\nmin_slaves_good_slaves:{good}\r\nmaster_repl_offset:5000\r\n"
+        else:
+            link = "down" if host.name in apart else "up"
+            own = f"role:slave\r\nmaster_link_status:{link}\r\nslave_repl_offset:4000\r\nmaster_repl_offset:4000\r\n"
+        return f"OK\n# Replication\r\n{own}{heard}"
+
+    return ask
+
+
+def test_a_queue_has_a_row_for_each_member_and_each_sentinel():
+    found = status(queue_spec(), ask=of_queue())
+    assert [(row.store, row.host, row.part, row.state, row.behind) for row in found.rows] == [
+        ("redis", "db1", "leader", "running", ""),
+        ("redis", "db2", "replica", "following", "1Ki"),
+        ("redis", "mon1", "replica", "following", "1Ki"),
+        ("redis-sentinel", "db1", "", "running", ""),
+        ("redis-sentinel", "db2", "", "running", ""),
+        ("redis-sentinel", "mon1", "", "running", ""),
+    ]
+    assert found.wrong == ()
+
+
+@pytest.mark.parametrize(
+    ("ask", "wrong"),
+    [
+        (
+            of_queue(lost=("db2",)),
+            [
+                "redis: the member on db2 does not answer",
+                "redis: the Sentinel on db2 does not answer; one more, and nobody could lead anew",
+            ],
+        ),
+        (
+            of_queue("none", lost=("db1",)),
+            [
+                "redis: nobody leads, so that nothing can be written",
+                "redis: the member on db1 does not answer",
+                "redis: the Sentinel on db1 does not answer; one more, and nobody could lead anew",
+            ],
+        ),
+        (of_queue(apart=("mon1",)), ["redis: mon1 does not follow"]),
+        (
+            of_queue(apart=("db2", "mon1")),
+            [
+                "redis: nobody follows the leader, which takes no writes alone",
+                "redis: db2 does not follow",
+                "redis: mon1 does not follow",
+            ],
+        ),
+        (
+            of_queue(silent=("db1", "mon1")),
+            [
+                "redis: the Sentinel on db1, mon1 does not answer, and 1 of 3 are no majority: nobody could lead anew",
+            ],
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_queue_is_said(ask, wrong):
+    found = status(queue_spec(), ask=ask)
+    assert [one.what for one in found.wrong] == wrong
+    assert all(one.helps.startswith(("colorway up lab", "docker service logs lab-redis-")) for one in found.wrong)
 
 
 def test_a_stack_without_members_is_told_where_to_look():
-    with pytest.raises(ColorwayError, match="no PostgreSQL or MariaDB has several members; `colorway status local`"):
+    with pytest.raises(ColorwayError, match="no data store has several members; `colorway status local`"):
         status(demo_spec(), ask=asking([]))

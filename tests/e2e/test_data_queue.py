@@ -74,6 +74,8 @@ def test_a_queue_whose_leader_is_killed_or_cut_off_loses_nothing(empty_machine: 
         wait_until(lambda: well(clone), limit=LIMIT, what="all members are well", every=2)
         again = clone.up()
         assert again.changed == {}, again.output
+        said = clone.run("data", "status", clone.stack).output
+        assert len(re.findall(r"^redis +(?:db1|db2|mon1) +replica +following", said, re.MULTILINE)) == 2, said
 
         for fault in ("kill-task", "cut"):
             with pushing(clone, service="api-blue", host="app1", to="redis") as writes:
@@ -97,6 +99,9 @@ def test_a_queue_whose_leader_is_killed_or_cut_off_loses_nothing(empty_machine: 
                     every=1,
                 )
                 if fault == "cut":
+                    said = clone.run("data", "status", clone.stack, code=1).output
+                    assert f"redis: the member on {lost} does not answer" in said
+                    assert f"redis: the Sentinel on {lost} does not answer; one more" in said
                     lab(clone, "fault", "cut", lost, "--undo")
                 wait_until(lambda: well(clone), limit=LIMIT, what="the lost one follows", every=2)
                 writes.stop()
