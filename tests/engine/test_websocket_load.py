@@ -35,7 +35,7 @@ PLAN = LoadPlan(
     control=False,
     request_timeout=10,
 )
-SHORT = 0.5
+SHORT = 2
 
 
 def target(platform, *, tls=False):
