@@ -117,7 +117,7 @@ class Commands:
 
         return switchover(spec, store, hold=lambda reason: self._hold(spec, reason), say=self._say)
 
-    def verify_backup(self, stack: Stack, store: Store) -> None:
+    def verify_backup(self, stack: Stack, store: Store, *, dry_run: DryRun = False) -> None:
         """Prove a store's newest backup now: it is restored on the monitoring host. Exit code 1 if it is not proven."""
         from colorway.render.backups import verify_arguments  # noqa: PLC0415 - what only this command needs
         from colorway.spec import names  # noqa: PLC0415
@@ -128,6 +128,10 @@ class Commands:
         if found is None or found.verify is None:
             known = ", ".join(spec.backed_up) or "none"
             raise ColorwayError(f"{stack}: {store} is no data store that is backed up; those that are: {known}")
+        if dry_run:
+            where = spec.monitoring_host.name
+            self._say(f"{store}: would restore its newest backup on {where}, ask it for its newest row, and remove it")
+            return
         _, *rest = verify_arguments(found, found.verify)
         code = run_once(
             self._manager(spec),
@@ -232,7 +236,9 @@ class Commands:
         with kept(*spec.settings.hosts, within=COME_IN):
             restore.run(to=to, accept_loss=accept_loss, dry=dry_run)
 
-    def forget(self, stack: Stack, store: Store, *, generation: Generation, yes: Yes = False) -> None:
+    def forget(
+        self, stack: Stack, store: Store, *, generation: Generation, yes: Yes = False, dry_run: DryRun = False
+    ) -> None:
         """Remove the data of a generation that a restore has left beside the live one; the only thing that does."""
         from colorway.data.members import cluster  # noqa: PLC0415 - what only this command needs
 
@@ -244,7 +250,7 @@ class Commands:
                 typer.confirm(question, abort=True)
 
         _generations(spec, store).forget(
-            generation, hold=lambda reason: self._hold(spec, reason), say=self._say, sure=sure
+            generation, hold=lambda reason: self._hold(spec, reason), say=self._say, sure=sure, dry=dry_run
         )
 
 

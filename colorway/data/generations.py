@@ -92,7 +92,15 @@ class Generations:
         """
         return {number: hosts for number, hosts in self.there().items() if number != self.live}
 
-    def forget(self, number: int, *, hold: Hold, say: Callable[[str], None], sure: Callable[[str], object]) -> None:
+    def forget(
+        self,
+        number: int,
+        *,
+        hold: Hold,
+        say: Callable[[str], None],
+        sure: Callable[[str], object],
+        dry: bool = False,
+    ) -> None:
         """Remove the volumes of a generation on their hosts; its backups stay as long as the repository keeps them.
 
         Args:
@@ -100,6 +108,7 @@ class Generations:
             hold: Holds the stack's lock.
             say: Prints a line.
             sure: Asks whether that is meant, and does not return where it is not.
+            dry: Say what would be removed, and remove nothing.
 
         Raises:
             MembersError: it is the live one, or there is none of it.
@@ -114,6 +123,10 @@ class Generations:
                 f"{self.store}: there is no generation {number} beside the live one; those there: {known}"
             )
         on = " and ".join(others[number])
+        if dry:
+            volumes = ", ".join(self._volume(host, number) for host in others[number])
+            say(f"{self.store}: would remove generation {number} on {on}, with all that it has: {volumes}")
+            return
         sure(f"Remove all data of generation {number} of {self.store} on {on}? There is no way back to it then.")
         with hold(f"forget generation {number} of {self.store}"):
             for host in (one for one in self._hosts if one.name in others[number]):

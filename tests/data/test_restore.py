@@ -248,8 +248,8 @@ def test_generations_are_those_whose_volumes_are_there():
     assert found.others() == {1: ("db1", "db2"), 2: ("db2",)}
 
 
-def forget(world, number, *, sure=lambda _: None):
-    world.generations().forget(number, hold=world.hold, say=world.said.append, sure=sure)
+def forget(world, number, *, sure=lambda _: None, dry=False):
+    world.generations().forget(number, hold=world.hold, say=world.said.append, sure=sure, dry=dry)
 
 
 def test_an_old_generation_is_removed_by_order_and_no_other_one():
@@ -257,6 +257,15 @@ def test_an_old_generation_is_removed_by_order_and_no_other_one():
     forget(world, 1)
     assert [kept.gone for kept in world.volumes.values()] == [["lab-postgres-db1"], ["lab-postgres-db2"]]
     assert world.done == ["hold"]
+
+
+def test_a_dry_run_names_what_would_be_removed_and_asks_nobody():
+    world = later_world()
+    forget(world, 1, sure=pytest.fail, dry=True)
+    assert world.said == [
+        "postgres: would remove generation 1 on db1 and db2, with all that it has: lab-postgres-db1, lab-postgres-db2"
+    ]
+    assert (world.done, world.volumes["db1"].gone) == ([], [])
 
 
 @pytest.mark.parametrize(
