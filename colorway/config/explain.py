@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, TypeGuard, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from colorway.spec.base import Mistake, MistakesError, hint, nearest
+from colorway.spec.base import Mistake, MistakesError, descriptions, hint, nearest
 from colorway.spec.fields import ADDRESS_CURE, NETWORK_CURE
 
 _WHOLE = "must be a whole number, without quotes and without a fraction"
@@ -152,9 +152,10 @@ def _keys(model: type[BaseModel] | None) -> list[str]:
 
 
 def _description(place: _Place) -> str:
-    for field in place.owner.model_fields.values() if place.owner else ():
-        if field.alias == place.path[-1] and field.description:
-            text = " ".join(field.description.split()).rstrip(".")
+    said_of = descriptions(place.owner) if place.owner else {}
+    for name, field in place.owner.model_fields.items() if place.owner else ():
+        if field.alias == place.path[-1] and (said := said_of.get(name)):
+            text = " ".join(said.split()).rstrip(".")
             return text[0].lower() + text[1:]
     return "write it"
 

@@ -13,10 +13,11 @@ from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core import core_schema
 from typing_extensions import override
 
 from colorway.config.stack_files import NAMESPACE, SECRETS, TOP_LEVEL
-from colorway.spec.base import StrictSpec
+from colorway.spec.base import StrictSpec, descriptions
 from colorway.spec.fields import go_duration
 from colorway.spec.platform_file import PlatformFile
 from colorway.spec.release import ReleaseManifest
@@ -30,7 +31,16 @@ OVERRIDE = "Override"
 
 
 class _AsWritten(GenerateJsonSchema):
-    """Shows a default as somebody would write it in the file."""
+    """Describes each key, and shows a default as somebody would write it in the file."""
+
+    @override
+    def model_schema(self, schema: core_schema.ModelSchema) -> Schema:
+        found = super().model_schema(schema)
+        model = schema["cls"]
+        for name, text in descriptions(model).items():
+            key = model.model_fields[name].alias or name
+            found["properties"][key] = {"description": text, **found["properties"][key]}
+        return found
 
     @override
     def encode_default(self, dft: Any) -> Any:

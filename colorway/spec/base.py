@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
+import inspect
+import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, ClassVar, Self, TypeVar, get_args
 
 from pydantic import (
@@ -67,9 +71,25 @@ class StrictSpec(BaseModel):
         alias_generator=to_kebab,
         validate_by_name=True,
         validate_by_alias=True,
-        use_attribute_docstrings=True,
         allow_inf_nan=False,
     )
+
+
+def descriptions(model: type[BaseModel]) -> Mapping[str, str]:
+    """Return what the docstrings below a model's fields say, by the field's name.
+
+    Pydantic would read and parse the source of every model whenever one is imported: a third of the time that all of
+    them take.
+    """
+    found: dict[str, str] = {}
+    for base in reversed(model.__mro__):
+        if base is StrictSpec or not issubclass(base, StrictSpec):
+            continue
+        [written] = ast.parse(textwrap.dedent(inspect.getsource(base))).body
+        for field, text in pairwise(written.body if isinstance(written, ast.ClassDef) else ()):
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(text, ast.Expr):
+                found[field.target.id] = inspect.cleandoc(str(ast.literal_eval(text.value)))
+    return {name: said for name, said in found.items() if name in model.model_fields}
 
 
 class ShortSpec(StrictSpec):

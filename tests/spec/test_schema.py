@@ -9,7 +9,7 @@ import pytest
 
 from colorway.config import schema
 from colorway.config.documents import parse_document
-from colorway.spec.base import StrictSpec
+from colorway.spec.base import StrictSpec, descriptions
 from colorway.spec.platform_file import PlatformFile
 from tests.spec.json_schema import violations
 from tests.spec.project_files import FILES, KEY
@@ -135,7 +135,9 @@ def _parts(annotation):
 def test_every_field_says_what_it_is():
     models = _models(PlatformFile, {PlatformFile})
     assert len(models) > 15, "the walk must reach the nested models"
-    silent = [f"{m.__name__}.{name}" for m in models for name, field in m.model_fields.items() if not field.description]
+    silent = [
+        f"{one.__name__}.{name}" for one in models for name in one.model_fields if not descriptions(one).get(name)
+    ]
     assert silent == [], "editors show the description, and errors about missing keys quote it"
 
 
