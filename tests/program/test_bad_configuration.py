@@ -9,7 +9,8 @@ import pulumi
 import pytest
 
 from colorway.config import pulumi_config, stack_files
-from colorway.spec.stack import PUBLISHED_PASSPHRASE
+from colorway.spec.base import to_kebab
+from colorway.spec.stack import PUBLISHED_PASSPHRASE, StackSettings
 from tests.program.stacks import config_of, run_stack
 from tests.support.recorder import run_program
 from tests.support.specs import ROOT
@@ -96,3 +97,15 @@ def test_the_program_reads_exactly_what_the_release_tool_reads():
     config = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config_of("local").items()}
     run_program(lambda: found.append(pulumi_config.from_pulumi(root=ROOT)), stack="local", config=config)
     assert found == [stack_files.from_file(root=ROOT, stack="local")], "two readers, one truth"
+
+
+def test_a_whole_number_is_one_although_the_engine_makes_it_text(tmp_path):
+    numbers = [to_kebab(name) for name, field in StackSettings.model_fields.items() if field.annotation is int]
+    assert numbers == ["certificates"], "or another key's line belongs below"
+    copied(tmp_path, (ROOT / "Pulumi.local.yaml").read_text(encoding="utf-8") + "  colorway:certificates: 2\n")
+    config = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config_of("local").items()}
+    config["colorway:certificates"] = "2"
+    found = []
+    run_program(lambda: found.append(pulumi_config.from_pulumi(root=tmp_path)), stack="local", config=config)
+    assert found[0].settings == stack_files.from_file(root=tmp_path, stack="local").settings
+    assert found[0].settings.certificates == 2
