@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.clone import Clone
 from tests.support.labs import bare, lab, with_one_color
-from tests.support.members import LIMIT, MEMBERS
+from tests.support.members import LIMIT, MEMBERS, container
 from tests.support.wait import wait_until
 
 pytestmark = [pytest.mark.area("data"), pytest.mark.full, pytest.mark.needs("losetup")]
@@ -34,17 +34,9 @@ ARCHIVE = (
     f"archive: {{kind: postgresql, build: postgres, {NAMED}, members: 2, direct: {{build: haproxy}}, "
     f"pool: {{build: pgbouncer}}, from: {{volume: {VOLUME}}}}}"
 )
-ORDERS = f"orders: {{kind: mariadb, build: mariadb, {NAMED}}}"
+ORDERS = f"orders: {{kind: mariadb, build: mariadb, slot: 0, {NAMED}}}"
 COUNT = "SELECT count(*), sum(id) FROM orders"
 TOTAL = (str(ROWS), str(ROWS * (ROWS + 1) // 2))
-
-
-def container(clone: Clone, host: str, logical: str) -> str:
-    """Return the one that a service has on a host."""
-    label = f"label=com.docker.swarm.service.name={clone.stack}-{logical}"
-    found = lab(clone, "exec", host, "--", "docker", "ps", "-q", "-f", label).split()
-    assert found, f"{logical} does not run on {host}"
-    return found[0]
 
 
 def on_the_volume(clone: Clone, script: str, *words: str) -> str:
