@@ -10,7 +10,7 @@ import pulumi
 
 from colorway.config import pulumi_config
 from colorway.errors import ColorwayError
-from colorway.outputs import OUTPUT, TOKEN_OUTPUT, platform_outputs
+from colorway.outputs import LINK_OUTPUT, OUTPUT, TOKEN_OUTPUT, platform_outputs
 from colorway.render.nginx import generation
 from colorway.spec import names
 from colorway.spec.platform_spec import PlatformSpec
@@ -69,6 +69,8 @@ def platform(spec: PlatformSpec) -> None:
     is_so = pulumi.Output.all(routing.generation, *(color.done for color in migrated))
     pulumi.export(OUTPUT, is_so.apply(lambda found: platform_outputs(spec, generation=found[0])))
     pulumi.export(TOKEN_OUTPUT, secrets.preview_token)
+    if secrets.pass_secret is not None:
+        pulumi.export(LINK_OUTPUT, secrets.pass_secret)
 
 
 def _make_way(spec: PlatformSpec, store: str, host: str) -> Sequence[str]:

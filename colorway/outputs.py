@@ -29,6 +29,10 @@ TOKEN_OUTPUT = "preview-token"  # noqa: S105 - the output's name
 DIGEST_LENGTH = 8
 PREVIEW_HEADER = "X-Colorway-Preview"
 """Header that chooses a color: `<token>.<color>`."""
+USERS = "users"
+"""What stands there instead of a color, to go the way of users, past the page of maintenance."""
+LINK_OUTPUT = "maintenance-secret"  # the output's name
+"""Name of the secret stack output that the link past the page of maintenance ends with."""
 
 
 class _Outputs(BaseModel):
@@ -129,6 +133,8 @@ class PlatformOutputs(_Outputs):
     domain: str
     versions: Versions
     traffic: Traffic
+    maintenance: dict[str, str] = Field(default_factory=dict)
+    """What is closed for maintenance, and what its visitors read."""
     generation: str
     """Hash of the load balancers' text that the stack was told to apply."""
     url: str
@@ -174,6 +180,7 @@ def platform_outputs(spec: PlatformSpec, *, generation: str) -> dict[str, Any]:
         domain=settings.domain,
         versions=settings.versions,
         traffic=settings.traffic,
+        maintenance=settings.maintenance,
         generation=generation,
         url=f"https://{host}{port}/",
         prometheus_url=f"http://{monitoring.address}:{spec.platform.monitoring.port}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 import secrets
 from collections.abc import Callable, Mapping
@@ -11,6 +12,8 @@ import pulumi
 import pulumi_docker as docker
 
 from colorway.errors import ColorwayError
+from colorway.outputs import USERS
+from colorway.render.maintenance import COOKIE_FILE, LINK_FILE, LINK_PATH
 from colorway.spec.names import STACK_LABEL
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.traffic import Color
@@ -40,7 +43,9 @@ class Secrets(pulumi.ComponentResource):
     """The Swarm secrets as files for containers, by name in the platform file."""
     preview_token: pulumi.Output[str]
     """The token that opens the idle color; secret."""
-    edge_files: Mapping[str, pulumi.Output[str]]
+    pass_secret: pulumi.Output[str] | None
+    """What the link past the page of maintenance ends with; secret; none = the platform has no such link."""
+    edge_files: dict[str, pulumi.Output[str]]
     """What nginx includes, by file name; secret. No Swarm secret, because a new one replaces the load balancers."""
 
     def __init__(
@@ -58,6 +63,12 @@ class Secrets(pulumi.ComponentResource):
         self.edge_files = {
             "preview.conf": self.preview_token.apply(lambda text: _token_map(text, stack=spec.stack, name=token))
         }
+        self.pass_secret = None
+        if (passing := spec.platform.edge.maintenance_secret) is not None:
+            self.pass_secret = values[passing]
+            known = self.pass_secret.apply(lambda text: _checked(text, stack=spec.stack, name=passing))
+            self.edge_files[COOKIE_FILE] = known.apply(lambda text: f'"~^{_cookie_value(text)}$" 1;\n')
+            self.edge_files[LINK_FILE] = known.apply(_link_map)
         mounted = {wanted.name for wanted in spec.inventory().secrets if wanted.is_mounted}
         made = {
             secret: self._secret(f"{name}-{secret}", value, stack=spec.stack)
@@ -104,12 +115,31 @@ class Secrets(pulumi.ComponentResource):
         )
 
 
-def _token_map(token: str, *, stack: str, name: str) -> str:
-    """Return the nginx map fragment that knows the token; a map's strings ignore case, its patterns do not."""
+def _checked(token: str, *, stack: str, name: str) -> str:
+    """Return a secret that nginx's text can have."""
     if not _TOKEN.fullmatch(token):
         raise pulumi.RunError(
             f"Pulumi.{stack}.yaml: secrets:{name} must be 16 to 128 letters, digits, - or _, so that nginx can read it "
             f"and nobody can guess it; write: pulumi config set --secret secrets:{name} --stack {stack} "
             '"$(openssl rand -hex 24)"'
         )
-    return "".join(f'"~^{re.escape(token)}\\.{color}$" {color};\n' for color in Color)
+    return token
+
+
+def _token_map(token: str, *, stack: str, name: str) -> str:
+    """Return the nginx map fragment that knows the token; a map's strings ignore case, its patterns do not.
+
+    It knows who chooses a color, and `users`, who choose none and yet go where the page of maintenance stands.
+    """
+    known = re.escape(_checked(token, stack=stack, name=name))
+    return "".join(f'"~^{known}\\.{chosen}$" {chosen};\n' for chosen in (*Color, USERS))
+
+
+def _link_map(secret: str) -> str:
+    """Return the fragment that knows the link, with whatever a messenger adds, and says the cookie's value."""
+    return f'"~^{re.escape(f"{LINK_PATH}/{secret}")}(?:\\?.*)?$" {_cookie_value(secret)};\n'
+
+
+def _cookie_value(secret: str) -> str:
+    """Return what the cookie says: nobody who reads it knows the link."""
+    return hashlib.sha256(f"{LINK_PATH} {secret}".encode()).hexdigest()

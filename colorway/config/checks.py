@@ -13,9 +13,10 @@ from colorway.spec.hosts import HostSpec, Role
 from colorway.spec.inventory import Inventory
 from colorway.spec.networks import KEPT, LARGEST_PREFIX, addresses_needed, prefix_for
 from colorway.spec.platform_file import ImageSource, PlatformFile
+from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.release import ReleaseManifest, SmokeTest, held
 from colorway.spec.services import ServiceSpec
-from colorway.spec.stack import RegistrySpec
+from colorway.spec.stack import EVERYTHING, RegistrySpec
 from colorway.spec.stores import MariadbSpec, PostgresqlSpec, RedisSpec, ValkeySpec
 from colorway.spec.stores.generations import FIRST, StoreSettings
 from colorway.spec.task.process import Protocol
@@ -206,6 +207,16 @@ def route_mistakes(services: Mapping[str, ServiceSpec], *, domains: Mapping[str,
                 other = f"{first[1]} under the domain {first[0]}" if first[1] else f"the domain {first[0]}"
                 found.append((here, f"has the name of {other}; write all routes of one name in the same way"))
     return found
+
+
+def closed_mistakes(spec: PlatformSpec) -> list[Mistake]:
+    """Return the places under `maintenance` that are no route of the stack."""
+    known = spec.open_places
+    return [
+        (("maintenance", place), f"is no route of the stack; {hint(place, [*known, EVERYTHING])}")
+        for place in spec.settings.maintenance
+        if place not in known and place != EVERYTHING
+    ]
 
 
 def smoke_mistakes(tests: Sequence[SmokeTest], *, domains: Mapping[str, str]) -> list[Mistake]:

@@ -16,8 +16,14 @@ from colorway.spec.task.mounts import LARGEST_CONFIG, NfsSpec
 from colorway.spec.task.process import Protocol
 
 
+LARGEST_PAGE = 2**16
+"""Bytes of a page of maintenance: each generation of the load balancers' text has it."""
+_PATHS = ("ca", "maintenance-page")
+"""Keys whose values are files of the project."""
+
+
 def config_files(root: Path, documents: Iterable[Document]) -> dict[str, bytes]:
-    """Return the content of the files that services and repositories name, as far as they are there."""
+    """Return the content of the files that services, edge and repositories name, as far as they are there."""
     named = {source for document in documents for source in _sources(document.data)}
     inside = (source for source in named if not source.startswith("/") and ".." not in source.split("/"))
     found = {}
@@ -28,9 +34,9 @@ def config_files(root: Path, documents: Iterable[Document]) -> dict[str, bytes]:
 
 
 def _sources(data: object) -> Iterator[str]:
-    """Yield what stands under `config-files` and `ca`, at any depth: nothing is known to be well formed yet."""
+    """Yield what stands under `config-files` and `_PATHS`, at any depth: nothing is known to be well formed yet."""
     for key, below in data.items() if isinstance(data, Mapping) else ():
-        if key == "ca" and isinstance(below, str):
+        if key in _PATHS and isinstance(below, str):
             yield below
         if key != "config-files":
             yield from _sources(below)
@@ -96,9 +102,11 @@ def _bad_file(content: bytes | None) -> Iterator[str]:
         yield "names a file that is not UTF-8 text; save it as UTF-8, or put it into the image"
 
 
-def repository_mistakes(spec: PlatformSpec, *, files: Mapping[str, bytes]) -> list[Mistake]:
-    """Return what the repositories of backups say that the project does not have, or that two clusters would share."""
-    found: list[Mistake] = [
+def file_mistakes(spec: PlatformSpec, *, files: Mapping[str, bytes]) -> list[Mistake]:
+    """Return what edge and backups say that the project does not have, or that two clusters would share."""
+    page = spec.platform.edge.maintenance_page
+    found: list[Mistake] = [] if page is None else [*_bad_page(files.get(page))]
+    found += [
         (("backups", name, "ca"), message)
         for name, place in spec.platform.backups.items()
         if place.ca is not None
@@ -113,6 +121,14 @@ def repository_mistakes(spec: PlatformSpec, *, files: Mapping[str, bytes]) -> li
             cure = f"and theirs is only read; give `backups.{store.backup.repository}` another path"
             found.append((("data-stores", name, "from", "path"), f"is where this stack's own backups go, {cure}"))
     return found
+
+
+def _bad_page(content: bytes | None) -> Iterator[Mistake]:
+    path = ("edge", "maintenance-page")
+    if content is not None and len(content) > LARGEST_PAGE:
+        yield path, f"names a file of {len(content)} bytes; it goes into nginx's text, so have {LARGEST_PAGE} at most"
+    else:
+        yield from ((path, message) for message in _bad_file(content))
 
 
 def _is_text(content: bytes) -> bool:

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from colorway.config.checks import (
     build_mistakes,
     clash_mistakes,
+    closed_mistakes,
     host_port_mistakes,
     kept_mistakes,
     length_mistakes,
@@ -41,7 +42,7 @@ from colorway.config.layers import (
     shared_mistakes,
     version_override_mistakes,
 )
-from colorway.config.service_checks import config_files, repository_mistakes, service_mistakes
+from colorway.config.service_checks import config_files, file_mistakes, service_mistakes
 from colorway.errors import ColorwayError
 from colorway.spec import names
 from colorway.spec.base import Mistake, StrictSpec, hint, nearest, to_kebab
@@ -233,9 +234,8 @@ def load(*, root: Path, stack: str, settings: Document) -> PlatformSpec:
         if (root / path).is_file():
             releases[version] = _read(root, path)
             continue
-        folder = release_file(parsed.platform, "*")
-        cure = hint(version, known_names(root, folder))
-        message = f"names a release manifest that {Path(folder).parent.as_posix()}/ does not have; {cure}"
+        cure = hint(version, known_names(root, release_file(parsed.platform, "*")))
+        message = f"names a release manifest that {Path(path).parent.as_posix()}/ does not have; {cure}"
         missing.append((("versions", color.value), message))
     overrides = settings.section("overrides")
     known = known_names(root, release_file(parsed.platform, "*"))
@@ -325,9 +325,9 @@ def parse(  # noqa: PLR0913 - one for each kind of file
     for version in manifests:
         problems += releases[version].problems(manifest_mistakes(version, manifests, file, spec.definitions[version]))
     together = [*clash_mistakes(declared), *member_mistakes(file, parsed.hosts)]
-    problems += merged.problems([*together, *repository_mistakes(spec, files=files or {})])
+    problems += merged.problems([*together, *file_mistakes(spec, files=files or {})])
     of_stores = kept_mistakes(parsed.stores, file, parsed.hosts)
-    problems += settings.problems([*of_stores, *host_port_mistakes(inventory, parsed.hosts)])
+    problems += settings.problems([*of_stores, *host_port_mistakes(inventory, parsed.hosts), *closed_mistakes(spec)])
     problems += merged.problems(smoke_mistakes(file.release.smoke, domains=parsed.domains))
     for known, layer in ((None, merged), *layered.items()):
         ours = [service for service in declared if service.version == known]

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+from colorway.render.maintenance import maintenance
 from colorway.render.templates import fill_in
 from colorway.spec import names
 from colorway.spec.edge import Draw
@@ -107,6 +108,7 @@ def _text(spec: PlatformSpec, *, digest: str) -> str:
         certificate=certificate(spec).path,
         https_suffix="" if edge.https_port == 443 else f":{edge.https_port}",  # noqa: PLR2004 - HTTPS
         is_guarded=spec.is_guarded,
+        maintenance=maintenance(spec),
         upstreams=list(_upstreams(spec)),
         virtual_hosts=_virtual_hosts(spec),
         status_port=STATUS_PORT,
@@ -208,6 +210,7 @@ def _route(spec: PlatformSpec, color: Color, *, route: RouteSpec, name: str, ser
     alone = ALONE if not stands_in and any(every) else ""
     return {
         "path": route.path,
+        "place": route.place,
         "service": name,
         "cacheable": route.cacheable,
         "stream": route.stream,

@@ -110,6 +110,10 @@ class EdgeSpec(StrictSpec):
     """Networks whose CF-Connecting-IP header is believed: the proxies in front of the load balancers."""
     preview_token: Label = "preview-token"  # noqa: S105 - the secret's name
     """Name of the secret that chooses a color by header."""
+    maintenance_page: str | None = None
+    """HTML file of the project that visitors get during maintenance; `<!-- message -->` in it becomes the message."""
+    maintenance_secret: Label | None = None
+    """Name of the secret in the link that leads past that page; none = there is no such link."""
     limits: LimitsSpec = LimitsSpec(cpus=1, memory=256 * 2**20)
     """The most that one load balancer may use."""
 
@@ -138,6 +142,13 @@ class EdgeSpec(StrictSpec):
             first = seen.setdefault(name.lower(), name)
             if first != name:
                 refuse([((name,), f"is the same header as {first}; capitals make no difference, so leave one out")])
+        return value
+
+    @field_validator("maintenance_secret", mode="after")
+    @classmethod
+    def _opens_nothing_else(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and value == info.data.get("preview_token"):
+            raise ValueError("is also the preview-token; whoever gets the link could choose colors, so give it its own")
         return value
 
     @model_validator(mode="after")

@@ -48,6 +48,11 @@ def host_name(domain: str, host: str | None) -> str:
     return f"{host}.{domain}" if host else domain
 
 
+def place(domain: str, host: str | None, path: str) -> str:
+    """Return what a browser shows of a route: the name that users type, and the path."""
+    return f"{host_name(domain, host)}{path}"
+
+
 def color_cookie(stack: str) -> str:
     """Return the name of the cookie that keeps a user on a color.
 
@@ -55,6 +60,11 @@ def color_cookie(stack: str) -> str:
     a dash, which a variable of nginx cannot have; no stack's name has an underscore.
     """
     return f"rel_{stack.replace('-', '_')}"
+
+
+def pass_cookie(stack: str) -> str:
+    """Return the name of the cookie that leads past the page of maintenance; see `color_cookie`."""
+    return f"pass_{stack.replace('-', '_')}"
 
 
 def load_balancer(host: str) -> str:

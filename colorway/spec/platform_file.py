@@ -123,9 +123,12 @@ class PlatformFile(StrictSpec):
     @field_validator("edge", mode="after")
     @classmethod
     def _edge_fits(cls, value: EdgeSpec, info: ValidationInfo) -> EdgeSpec:
+        secrets = [(("preview-token",), value.preview_token)]
+        if value.maintenance_secret is not None:
+            secrets.append((("maintenance-secret",), value.maintenance_secret))
         refuse(
             [
-                *_unknown_secrets([(("preview-token",), value.preview_token)], info),
+                *_unknown_secrets(secrets, info),
                 *_image_source((), "build", value.build, info),
                 *_image_source((), "image", value.image, info),
             ]

@@ -150,6 +150,21 @@ class PlatformSpec(StrictSpec):
             if isinstance(store, MariadbSpec)
         }
 
+    @property
+    def open_places(self) -> dict[str, tuple[str, str | None, str]]:
+        """What may be closed for maintenance: the routes, by their names and paths; see `names.place`.
+
+        Those of the platform file, too: a place that only a version of yesterday has no more is no mistake of today.
+        """
+        every = [self.platform.services, *(self.answering(color) for color in self.colors_on)]
+        routes = (route for services in every for service in services.values() for route in service.routes)
+        domains = self.settings.domains
+        return {
+            names.place(domains[route.domain], route.host, route.path): route.place
+            for route in routes
+            if route.domain in domains
+        }
+
     def kept(self, store: str) -> StoreSettings:
         """Return what commands keep of a data store."""
         return self.settings.stores.get(store, StoreSettings())

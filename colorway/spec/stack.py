@@ -42,6 +42,25 @@ PasswordName = Annotated[
     ),
 ]
 
+EVERYTHING = "everything"
+"""The place of maintenance that is all routes of a stack."""
+Place = Annotated[
+    str,
+    Shape(
+        rf"{EVERYTHING}|[a-z0-9.-]+/\S*",
+        f"is no place; write what a browser shows of a route, for example example.com/api/, or {EVERYTHING}",
+    ),
+]
+"""A route, by its name and path; see `names.place`."""
+Message = Annotated[
+    str,
+    Shape(
+        r"(?=.*\S)[^\x00-\x1f\x7f]{1,300}",
+        "must be what visitors read, on one line of at most 300 characters, for example Back at 14:00 UTC.",
+    ),
+]
+"""What the page of maintenance says."""
+
 PUBLISHED_PASSPHRASE = "colorway-example-passphrase"  # noqa: S105 - published on purpose
 """Passphrase of the stacks of this repository; whoever can read it can read what it protects."""
 
@@ -117,6 +136,8 @@ class StackSettings(StrictSpec):
     """The release manifest that each color runs."""
     traffic: Traffic
     """The one line that a release moves."""
+    maintenance: dict[Place, Message] = Field(default_factory=dict)
+    """What is closed for maintenance, and what its visitors read; none = nothing is."""
     hosts: tuple[HostSpec, ...] = Field(min_length=1)
     """The machines."""
     architecture: Architecture | None = None
@@ -166,6 +187,13 @@ class StackSettings(StrictSpec):
                 for color in Color
                 if versions.of(color) is None and value.of(color) > 0
             )
+        return value
+
+    @field_validator("maintenance", mode="after")
+    @classmethod
+    def _closes_each_once(cls, value: dict[str, str]) -> dict[str, str]:
+        if EVERYTHING in value:
+            refuse(((one,), f"is closed with {EVERYTHING}; leave one of them out") for one in value if one != EVERYTHING)
         return value
 
     @field_validator("hosts", mode="after")

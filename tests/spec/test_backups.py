@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from colorway.config.documents import Document
-from colorway.config.service_checks import config_files, repository_mistakes
+from colorway.config.service_checks import config_files, file_mistakes
 from tests.support.stores import backed_up_spec
 
 CA = "platforms/s3.pem"
@@ -29,7 +29,7 @@ def with_authority():
     ids=["none", "empty", "binary", "text"],
 )
 def test_the_file_of_an_authority_is_looked_at(files, message):
-    assert repository_mistakes(with_authority(), files=files) == ([(PATH, message)] if message else [])
+    assert file_mistakes(with_authority(), files=files) == ([(PATH, message)] if message else [])
 
 
 def test_the_file_of_an_authority_is_read_wherever_a_stack_names_it(tmp_path):
@@ -47,7 +47,7 @@ def test_a_store_never_archives_to_where_it_begins_from(path, is_ours):
     platform = spec.platform.model_copy(update={"data_stores": {**spec.platform.data_stores, "postgres": moved}})
     cure = "and theirs is only read; give `backups.offsite` another path"
     wanted = [(("data-stores", "postgres", "from", "path"), f"is where this stack's own backups go, {cure}")]
-    found = repository_mistakes(spec.model_copy(update={"platform": platform}), files={})
+    found = file_mistakes(spec.model_copy(update={"platform": platform}), files={})
     assert found == (wanted if is_ours else [])
 
 

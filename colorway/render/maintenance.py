@@ -1,0 +1,118 @@
+"""What the load balancers answer while a stack, or a part of it, is closed for maintenance."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from colorway.render.templates import TEMPLATES
+from colorway.spec import names
+from colorway.spec.fields import whole_seconds
+from colorway.spec.platform_spec import PlatformSpec
+from colorway.spec.services import INTERNAL_PATH
+from colorway.spec.stack import EVERYTHING
+
+RETRY_AFTER = timedelta(minutes=5)
+"""What programs that obey Retry-After wait for."""
+COOKIE_AGE = timedelta(hours=12)
+"""How long the link leads past the page: a working day."""
+COOKIE_FILE, LINK_FILE = "maintenance-cookie.conf", "maintenance-link.conf"
+"""Files among a load balancer's secrets: who has been let past, and whom the link lets past."""
+LINK_PATH = f"{INTERNAL_PATH}/maintenance"
+"""Path of the link; the secret stands behind it."""
+MESSAGE = "<!-- message -->"
+"""What becomes the message in a page."""
+LONGEST_PIECE = 3000
+"""Bytes of a page in one word of nginx, which takes none of 4,096."""
+_ESCAPED = str.maketrans({"\\": r"\\", '"': r"\"", "$": "${colorway_dollar}"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text:
+    """A page in one form."""
+
+    variable: str
+    """Beginning of the names of its pieces, without the $."""
+    kind: str
+    """Who gets it: `html`, or `json`."""
+    type: str
+    """Its Content-Type."""
+    pieces: tuple[str, ...]
+    """As nginx quotes it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """What visitors of some places get."""
+
+    number: int
+    texts: tuple[Text, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Maintenance:
+    """What is closed, and how one gets past it."""
+
+    pages: tuple[Page, ...]
+    closed: Mapping[tuple[str, str | None, str], int]
+    """Number of the page of each closed place: domain, name under it, path."""
+    everything: int = 0
+    """Number of the page that stands before all places; 0 = only some are closed."""
+    has_link: bool
+    """Whether there is a link that leads past the page."""
+    cookie: str
+    """Name of the cookie that it sets."""
+    cookie_age: int = whole_seconds(COOKIE_AGE)
+    retry_after: int = whole_seconds(RETRY_AFTER)
+    cookie_file: str = COOKIE_FILE
+    link_file: str = LINK_FILE
+
+    def number_of(self, place: tuple[str, str | None, str]) -> int:
+        """Return the number of a place's page, 0 where it is open."""
+        return self.closed.get(place, 0)
+
+
+def maintenance(spec: PlatformSpec) -> Maintenance | None:
+    """Return what of a stack is closed, None where nothing is."""
+    said = spec.settings.maintenance
+    if not said:
+        return None
+    numbers = {message: number for number, message in enumerate(sorted(set(said.values())), start=1)}
+    places = spec.open_places
+    return Maintenance(
+        pages=tuple(Page(number=number, texts=tuple(_texts(spec, message, number))) for message, number in numbers.items()),
+        # A place that only the manifest of a version that is off has is nowhere.
+        closed={places[place]: numbers[message] for place, message in said.items() if place in places},
+        everything=numbers[said[EVERYTHING]] if EVERYTHING in said else 0,
+        has_link=spec.platform.edge.maintenance_secret is not None,
+        cookie=names.pass_cookie(spec.stack),
+    )
+
+
+def _texts(spec: PlatformSpec, message: str, number: int) -> Iterator[Text]:
+    own = spec.platform.edge.maintenance_page
+    page = spec.config_files[own] if own else (TEMPLATES / "nginx" / "maintenance.html").read_text(encoding="utf-8")
+    said = page.replace(MESSAGE, html.escape(message))
+    # RFC 9457.
+    problem = {"type": "about:blank", "title": "Service Unavailable", "status": 503, "detail": message}
+    for kind, type_, text in (
+        ("html", "text/html; charset=utf-8", said),
+        ("json", "application/problem+json", f"{json.dumps(problem)}\n"),
+    ):
+        yield Text(variable=f"colorway_{kind}_{number}", kind=kind, type=type_, pieces=tuple(_pieces(text)))
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Yield a text in words of nginx; none ends inside what it escapes."""
+    piece, size = "", 0
+    for character in text:
+        word = character.translate(_ESCAPED)
+        length = len(word.encode())
+        if size + length > LONGEST_PIECE:
+            yield piece
+            piece, size = "", 0
+        piece, size = piece + word, size + length
+    yield piece
