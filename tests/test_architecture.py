@@ -21,6 +21,7 @@ MOST_MODULES = 15
 SHORT_FOR_A_REASON = {
     "__main__": "the platform's table of contents",
     "colorway.__main__": "python -m colorway",
+    "colorway.data.store_line": "one line of the stack's file; colorway.release.plan.line knows how lines are written",
     "colorway.errors": "what every room may import",
     "colorway.render.monitoring": "one text, beside nginx's",
     "colorway.render.templates": "what all texts share",

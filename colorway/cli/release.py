@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from colorway.cli import maintenance
 from colorway.spec.platform_spec import PlatformSpec
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class Commands:
 
 
 def register(app: typer.Typer, *, root: Callable[[], Path], connect: Connect) -> None:
-    """Add `release`, `rollback`, `finish` and `history` to a command line.
+    """Add `release`, `rollback`, `finish`, `history` and `maintenance` to a command line.
 
     Args:
         app: The command line.
@@ -104,3 +105,4 @@ def register(app: typer.Typer, *, root: Callable[[], Path], connect: Connect) ->
     commands = Commands(root, connect)
     for command in (commands.release, commands.rollback, commands.finish, commands.history):
         app.command()(command)
+    maintenance.register(app, root=root, connect=connect)

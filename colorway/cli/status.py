@@ -33,6 +33,7 @@ def show(console: Console, found: Status, release: ReleaseStatus | None) -> None
     for line in [
         *_made_lines(found),
         *_traffic_lines(found),
+        *_maintenance_lines(found, release),
         *(release.lines() if release else ()),
         *_problem_lines(found, release),
     ]:
@@ -52,6 +53,7 @@ def as_json(found: Status, release: ReleaseStatus | None) -> str:
             "url": outputs.url if outputs else None,
             "configured": _installed(settings.versions, settings.traffic),
             "installed": _installed(outputs.versions, outputs.traffic) if outputs else None,
+            "maintenance": outputs.maintenance if outputs else {},
             "generation": outputs.generation if outputs else None,
             "live": found.live,
             "services": [_service(row) for row in found.rows],
@@ -102,6 +104,22 @@ def _traffic_lines(found: Status) -> list[str]:
     lines = [f"traffic: {_shares(found.outputs.traffic)}{where}"]
     if configured != found.outputs.traffic:
         lines.append(f"the file says: {_shares(configured)}")
+    return lines
+
+
+def _maintenance_lines(found: Status, release: ReleaseStatus | None) -> list[str]:
+    """Return what is closed, since when, and what opens it; what is not live yet is said as such."""
+    said, live = found.configured.settings.maintenance, found.outputs.maintenance if found.outputs else {}
+    since = release.closed_since if release else {}
+    lines = [
+        f"maintenance: {place} is closed{f' since {since[place]:%Y-%m-%d %H:%M} UTC' if place in since else ''}; "
+        f"visitors read: {message}"
+        for place, message in live.items()
+    ]
+    if live and said == live:
+        lines.append(f"maintenance: colorway maintenance off {found.stack} opens it again")
+    elif said != live:
+        lines.append(f"the file says: {', '.join(said)} closed" if said else "the file says: nothing closed")
     return lines
 
 

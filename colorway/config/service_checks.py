@@ -15,7 +15,6 @@ from colorway.spec.services import ServiceSpec
 from colorway.spec.task.mounts import LARGEST_CONFIG, NfsSpec
 from colorway.spec.task.process import Protocol
 
-
 LARGEST_PAGE = 2**16
 """Bytes of a page of maintenance: each generation of the load balancers' text has it."""
 _PATHS = ("ca", "maintenance-page")

@@ -22,6 +22,7 @@ def sentence(installed: PlatformOutputs | None, wanted: PlatformOutputs) -> str:
         return f"first install: {on} of the traffic"
     parts = [
         *_traffic_words(installed, wanted),
+        *_maintenance_words(installed, wanted),
         *_version_words(installed, wanted),
         *_migration_words(installed, wanted),
         *_service_words(installed, wanted),
@@ -48,6 +49,22 @@ def _traffic_words(installed: PlatformOutputs, wanted: PlatformOutputs) -> list[
     if before.active != after.active:
         found.append(f"{after.active.value} becomes active: workers, schedulers and crons move there")
     return found
+
+
+def _maintenance_words(installed: PlatformOutputs, wanted: PlatformOutputs) -> list[str]:
+    before, after = installed.maintenance, wanted.maintenance
+    found = [
+        f"{place} is closed for maintenance: visitors get a page with 503, whoever has the link goes through, what is "
+        "under way is finished, no task restarts"
+        for place in after
+        if place not in before
+    ]
+    found += [f"{place} is open again after maintenance" for place in before if place not in after]
+    return found + [
+        f"visitors of {place}, which is closed, read something else"
+        for place, message in after.items()
+        if before.get(place, message) != message
+    ]
 
 
 def _version_words(installed: PlatformOutputs, wanted: PlatformOutputs) -> list[str]:

@@ -13,7 +13,7 @@ from colorway.engine.operations import Engine, Say
 from colorway.engine.session import engine_for, provide_images
 from colorway.errors import ColorwayError
 from colorway.machine.progress import Progress
-from colorway.outputs import TOKEN_OUTPUT, PlatformOutputs
+from colorway.outputs import LINK_OUTPUT, TOKEN_OUTPUT, PlatformOutputs
 from colorway.release.plan.facts import ServiceHealth
 from colorway.release.ports.protocols import LostError
 from colorway.render.nginx import certificate
@@ -37,8 +37,8 @@ class ReleasePort:
     stack: str
     say: Say
     progress: Progress
-    _tokens: dict[str, str] = field(default_factory=dict, repr=False)
-    """The preview token by stack, until the next `up`: reading it costs the engine a second."""
+    _secrets: dict[str, str] = field(default_factory=dict, repr=False)
+    """Secret outputs, until the next `up`: reading one costs the engine a second."""
 
     def _spec(self) -> PlatformSpec:
         return stack_files.from_file(root=self.root, stack=self.stack)
@@ -49,7 +49,7 @@ class ReleasePort:
     def up(self, *, continue_on_error: bool) -> None:
         """Apply what the working tree says; see the port."""
         spec = self._spec()
-        self._tokens.clear()
+        self._secrets.clear()
         engine = self._engine(spec)
         if not continue_on_error:
             self._refuse_lost(engine)
@@ -111,14 +111,23 @@ class ReleasePort:
         Raises:
             ColorwayError: the stack was never installed.
         """
-        if self.stack not in self._tokens:
-            token = self._engine(self._spec()).open(create=False)[0].secret_output(TOKEN_OUTPUT)
-            if token is None:
-                raise ColorwayError(
-                    f"{self.stack}: there is no preview token yet; install the stack with `colorway up`"
-                )
-            self._tokens[self.stack] = token
-        return self._tokens[self.stack]
+        return self._secret(TOKEN_OUTPUT, "preview token")
+
+    def maintenance_secret(self) -> str:
+        """Return what the link past the page of maintenance ends with; see the port.
+
+        Raises:
+            ColorwayError: no `up` has made it known yet.
+        """
+        return self._secret(LINK_OUTPUT, "link past the page of maintenance")
+
+    def _secret(self, output: str, called: str) -> str:
+        if output not in self._secrets:
+            found = self._engine(self._spec()).open(create=False)[0].secret_output(output)
+            if found is None:
+                raise ColorwayError(f"{self.stack}: there is no {called} yet; run `colorway up {self.stack}`")
+            self._secrets[output] = found
+        return self._secrets[output]
 
     def certificate(self, load_balancer: str) -> str:
         """Return what a load balancer serves; see the port."""

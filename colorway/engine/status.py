@@ -79,6 +79,8 @@ class Status:
             found.append(
                 (f"{waiting} has not run yet, and what it waited for is off", f"colorway finish --stack {self.stack}")
             )
+        if self.configured.settings.maintenance != self.outputs.maintenance:
+            found.append(("the stack file closes something else for maintenance than the last finished run", up))
         applied = self.outputs.generation
         found += [
             (f"load balancer {host} is fenced, because it could not be told to go back; it serves nobody", up)

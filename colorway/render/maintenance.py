@@ -25,6 +25,11 @@ LINK_PATH = f"{INTERNAL_PATH}/maintenance"
 """Path of the link; the secret stands behind it."""
 MESSAGE = "<!-- message -->"
 """What becomes the message in a page."""
+POLICY = "Content-Security-Policy"
+OWN_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""What the page of ours may do: have its own style."""
 LONGEST_PIECE = 3000
 """Bytes of a page in one word of nginx, which takes none of 4,096."""
 _ESCAPED = str.maketrans({"\\": r"\\", '"': r"\"", "$": "${colorway_dollar}"})
@@ -42,6 +47,8 @@ class Text:
     """Its Content-Type."""
     pieces: tuple[str, ...]
     """As nginx quotes it."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """All that it has instead of the edge's own; none = the edge's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +60,7 @@ class Page:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Maintenance:
+class Closing:
     """What is closed, and how one gets past it."""
 
     pages: tuple[Page, ...]
@@ -75,15 +82,17 @@ class Maintenance:
         return self.closed.get(place, 0)
 
 
-def maintenance(spec: PlatformSpec) -> Maintenance | None:
+def maintenance(spec: PlatformSpec) -> Closing | None:
     """Return what of a stack is closed, None where nothing is."""
     said = spec.settings.maintenance
     if not said:
         return None
     numbers = {message: number for number, message in enumerate(sorted(set(said.values())), start=1)}
     places = spec.open_places
-    return Maintenance(
-        pages=tuple(Page(number=number, texts=tuple(_texts(spec, message, number))) for message, number in numbers.items()),
+    return Closing(
+        pages=tuple(
+            Page(number=number, texts=tuple(_texts(spec, message, number))) for message, number in numbers.items()
+        ),
         # A place that only the manifest of a version that is off has is nowhere.
         closed={places[place]: numbers[message] for place, message in said.items() if place in places},
         everything=numbers[said[EVERYTHING]] if EVERYTHING in said else 0,
@@ -93,16 +102,26 @@ def maintenance(spec: PlatformSpec) -> Maintenance | None:
 
 
 def _texts(spec: PlatformSpec, message: str, number: int) -> Iterator[Text]:
-    own = spec.platform.edge.maintenance_page
-    page = spec.config_files[own] if own else (TEMPLATES / "nginx" / "maintenance.html").read_text(encoding="utf-8")
-    said = page.replace(MESSAGE, html.escape(message))
+    edge = spec.platform.edge
+    own = spec.config_files[edge.maintenance_page] if edge.maintenance_page else None
+    page = own or (TEMPLATES / "nginx" / "maintenance.html").read_text(encoding="utf-8")
+    has_policy = any(header.lower() == POLICY.lower() for header in edge.headers)
+    kept = sorted((header, text) for header, text in edge.headers.items() if header.lower() != POLICY.lower())
     # RFC 9457.
     problem = {"type": "about:blank", "title": "Service Unavailable", "status": 503, "detail": message}
-    for kind, type_, text in (
-        ("html", "text/html; charset=utf-8", said),
-        ("json", "application/problem+json", f"{json.dumps(problem)}\n"),
-    ):
-        yield Text(variable=f"colorway_{kind}_{number}", kind=kind, type=type_, pieces=tuple(_pieces(text)))
+    yield Text(
+        variable=f"colorway_html_{number}",
+        kind="html",
+        type="text/html; charset=utf-8",
+        pieces=tuple(_pieces(page.replace(MESSAGE, html.escape(message)))),
+        headers=((POLICY, OWN_POLICY), *kept) if has_policy and own is None else (),
+    )
+    yield Text(
+        variable=f"colorway_json_{number}",
+        kind="json",
+        type="application/problem+json",
+        pieces=tuple(_pieces(f"{json.dumps(problem)}\n")),
+    )
 
 
 def _pieces(text: str) -> Iterator[str]:

@@ -193,7 +193,9 @@ class StackSettings(StrictSpec):
     @classmethod
     def _closes_each_once(cls, value: dict[str, str]) -> dict[str, str]:
         if EVERYTHING in value:
-            refuse(((one,), f"is closed with {EVERYTHING}; leave one of them out") for one in value if one != EVERYTHING)
+            refuse(
+                ((one,), f"is closed with {EVERYTHING}; leave one of them out") for one in value if one != EVERYTHING
+            )
         return value
 
     @field_validator("hosts", mode="after")

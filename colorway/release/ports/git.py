@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from colorway.errors import ColorwayError
@@ -56,7 +57,15 @@ class Git:
         Raises:
             GitError: HEAD does not have it.
         """
-        done = self._run("cat-file", "--filters", f"HEAD:./{file}")
+        return self.text_at("HEAD", file)
+
+    def text_at(self, commit: str, file: str) -> str:
+        """Return a file as a commit has it.
+
+        Raises:
+            GitError: the commit does not have it.
+        """
+        done = self._run("cat-file", "--filters", f"{commit}:./{file}")
         if done.returncode:
             raise GitError(f"{file}: is not committed; a release is a commit to it, so add and commit it first")
         return done.stdout
@@ -69,6 +78,12 @@ class Git:
     def releases(self, file: str) -> tuple[ReleaseCommit, ...]:
         """Return the commits of releases that touched a file, newest first."""
         return parse_log(self._ask("log", "-z", "--no-show-signature", f"--format={FORMAT}", "--", file))
+
+    def edits(self, file: str, key: str) -> tuple[tuple[str, datetime], ...]:
+        """Return the commits that changed a key's line of a file, newest first, each with its time, UTC."""
+        text = self._ask("log", "--no-show-signature", "--format=%H %ct", f"-G{re.escape(key)}", "--", file)
+        rows = (line.split() for line in text.splitlines())
+        return tuple((sha, datetime.fromtimestamp(int(seconds), tz=UTC)) for sha, seconds in rows)
 
     def restore(self, file: str, *, text: str) -> None:
         """Undo an uncommitted edit: write a file as HEAD has it."""

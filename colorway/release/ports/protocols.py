@@ -12,7 +12,7 @@ from colorway.errors import ColorwayError
 from colorway.outputs import PlatformOutputs
 from colorway.release.plan.facts import Holder, ServiceHealth
 from colorway.release.plan.steps import Event
-from colorway.release.plan.trailers import Message, ReleaseCommit
+from colorway.release.plan.trailers import Note, ReleaseCommit
 from colorway.release.ports.project import Page, ProjectFacts
 from colorway.release.verdict.counters import OwnRequests
 from colorway.release.verdict.window import QueryError, Window
@@ -107,6 +107,9 @@ class EnginePort(Protocol):
     def preview_token(self) -> str:
         """Return the secret that opens a color by header."""
 
+    def maintenance_secret(self) -> str:
+        """Return the secret that the link past the page of maintenance ends with."""
+
     def certificate(self, load_balancer: str) -> str:
         """Return the certificate that the load balancer of a host serves, as PEM; asked of that host, over SSH.
 
@@ -142,7 +145,7 @@ class Repository(Protocol):
     def restore(self, file: str, *, text: str) -> None:
         """Undo an uncommitted edit."""
 
-    def commit_edit(self, file: str, *, before: str, after: str, message: Message, head: str) -> str:
+    def commit_edit(self, file: str, *, before: str, after: str, message: Note, head: str) -> str:
         """Edit one file and commit it alone."""
 
     def push(self) -> None:

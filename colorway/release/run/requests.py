@@ -16,7 +16,7 @@ from typing import Any
 from typing_extensions import override
 
 from colorway.errors import ColorwayError
-from colorway.outputs import PREVIEW_HEADER
+from colorway.outputs import PREVIEW_HEADER, USERS
 from colorway.release.ports.project import Page, Trial
 from colorway.release.ports.protocols import Answer, Clock, Prober, UnreachableError
 from colorway.release.verdict.counters import OwnRequests
@@ -153,6 +153,8 @@ class HttpsProber:
     """Asked for the secret that chooses a color."""
     certificate: Callable[[str], str]
     """Asked for the certificate of an entrance, as PEM; raises ColorwayError where there is none."""
+    is_closed: bool = False
+    """Whether there is maintenance, whose page a request as users would meet: the header leads past it, to no color."""
     _trusted: dict[str, str] = field(default_factory=dict, repr=False)
     """What was answered; asked again where a certificate is refused."""
     _turn: Iterator[int] = field(default_factory=itertools.count, repr=False)
@@ -166,8 +168,8 @@ class HttpsProber:
         number = next(self._turn) % len(self.ways) if entrance is None else self.entrances().index(entrance)
         way = self.ways[number]
         headers = {"User-Agent": "colorway"}
-        if color is not None:
-            headers[PREVIEW_HEADER] = f"{self.token()}.{color.value}"
+        if color is not None or self.is_closed:
+            headers[PREVIEW_HEADER] = f"{self.token()}.{color.value if color else USERS}"
         is_new = way.name not in self._trusted
         try:
             return self._get(way, page, headers)

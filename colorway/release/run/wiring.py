@@ -59,7 +59,12 @@ def real_ports(spec: PlatformSpec, *, root: Path, backing: Backing, reporter: Re
             load_balancers=[host.name for host in spec.load_balancers],
             scrape_interval=spec.platform.monitoring.scrape_interval,
         ),
-        prober=HttpsProber(ways=_ways(spec, addresses), token=engine.preview_token, certificate=certificate),
+        prober=HttpsProber(
+            ways=_ways(spec, addresses),
+            token=engine.preview_token,
+            certificate=certificate,
+            is_closed=bool(spec.settings.maintenance),
+        ),
         notifier=Notices(backing.notify_urls),
         images=BuiltHere() if is_local else RegistryImages(backing.nodes),
         backups=backing.backups,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from colorway.release.plan.situation import Phase, State, read_state
 from colorway.release.ports.git import Git
 from colorway.release.ports.project import Files
 from colorway.release.ports.protocols import Lock
+from colorway.release.tell.maintenance import closed_since
 from colorway.spec.traffic import Traffic
 
 
@@ -37,6 +39,8 @@ class ReleaseStatus:
     """Shares that a person gave and no step of a release did, `90:10`; none = the traffic is where steps left it."""
     waits: tuple[str, ...] = ()
     """Migrations that wait until the old color is off."""
+    closed_since: Mapping[str, datetime] = field(default_factory=dict)
+    """What the committed file closes for maintenance, with the time of the commit, UTC."""
     helps: str | None
     """The one command that goes on; none = nothing is under way."""
 
@@ -73,7 +77,7 @@ def read_release(*, root: Path, stack: str, lock: Lock | None, now: datetime) ->
     try:
         text = git.text_at_head(file)
         facts = Files(root, stack).facts(text, version=None)
-        log = git.releases(file)
+        log, closed = git.releases(file), closed_since(git, file)
     except ColorwayError:
         return None
     state = read_state(facts.committed, log)
@@ -90,6 +94,7 @@ def read_release(*, root: Path, stack: str, lock: Lock | None, now: datetime) ->
         hot_until=hot_until,
         holder=holder,
         waits=tuple(sorted(facts.held)),
+        closed_since=closed,
         by_hand=_by_hand(state, facts.committed.traffic),
         leftover=f"{file} has an uncommitted edit of the line that releases move" if is_left else None,
         helps=None if holder else _helps(state, stack, is_hot=bool(hot_until and now < hot_until)),
