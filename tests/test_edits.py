@@ -22,6 +22,18 @@ def services(**said):
     return {"overrides": {"services": said}}
 
 
+def test_what_visitors_notice_of_maintenance_is_said():
+    before, closed = outputs(), outputs(settings={"maintenance": {"example.com/api/": "Back soon."}})
+    other = outputs(settings={"maintenance": {"example.com/api/": "Back at 14:00."}})
+    assert refusals(before, closed) == refusals(closed, before) == []
+    assert sentence(before, closed) == (
+        "example.com/api/ is closed for maintenance: visitors get a page with 503, whoever has the link goes through, "
+        "what is under way is finished, no task restarts"
+    )
+    assert sentence(closed, other) == "visitors of example.com/api/, which is closed, read something else"
+    assert sentence(other, before) == "example.com/api/ is open again after maintenance"
+
+
 def test_nothing_is_refused_where_nothing_runs():
     assert refusals(None, outputs()) == []
 

@@ -9,15 +9,16 @@ import pulumi
 import pytest
 
 from colorway.errors import ColorwayError
-from components.secrets import MissingSecretError, Secrets, _token_map
+from components.secrets import MissingSecretError, Secrets, _link_map, _token_map
 from tests.support.recorder import SECRET, STASH, run_program
 from tests.support.specs import small_spec
 
 VALUES = {name: f"the-value-of-{name}" for name in ("database-password", "cache-password", "preview-token")}
 
 
-def record(*, values=VALUES, preview=False, environment="production"):
-    spec = small_spec(settings={"environment": environment})
+def record(*, values=VALUES, preview=False, environment="production", maintenance_secret=None):
+    edge = {"edge": {"maintenance-secret": maintenance_secret}} if maintenance_secret else None
+    spec = small_spec(settings={"environment": environment}, overrides=edge)
     configured = lambda name: pulumi.Output.secret(values[name]) if name in values else None  # noqa: E731
     kept = {}
     recording = run_program(
@@ -54,8 +55,27 @@ def test_the_token_is_a_pattern_that_nginx_includes_and_compares_exactly():
     assert list(made.edge_files) == ["preview.conf"]
     token = re.escape(VALUES["preview-token"])
     assert _token_map(VALUES["preview-token"], stack="test", name="preview-token") == (
-        f'"~^{token}\\.blue$" blue;\n"~^{token}\\.green$" green;\n'
+        f'"~^{token}\\.blue$" blue;\n"~^{token}\\.green$" green;\n"~^{token}\\.users$" users;\n'
     ), "the strings of a map ignore case, and a token that does is easier to guess"
+
+
+def test_the_link_is_compared_exactly_and_the_cookie_does_not_tell_it():
+    made = record(maintenance_secret="cache-password")[1]
+    assert list(made.edge_files) == ["preview.conf", "maintenance-cookie.conf", "maintenance-link.conf"]
+    secret = VALUES["cache-password"]
+    pattern, value = _link_map(secret).rstrip(";\n").rsplit(" ", 1)
+    matches = re.compile(pattern.strip('"').removeprefix("~")).search
+    assert matches(f"/.colorway/maintenance/{secret}")
+    assert matches(f"/.colorway/maintenance/{secret}?from=chat"), "messengers add things"
+    for other in (secret.upper(), f"{secret}x", secret[:-1], f"{secret}/", f"x/../{secret}"):
+        assert not matches(f"/.colorway/maintenance/{other}")
+    assert secret not in value, "applications see their users' cookies, and may log them"
+    assert re.fullmatch("[0-9a-f]{64}", value), "and it needs no quotes in nginx's text"
+
+
+def test_a_secret_that_a_link_cannot_have_is_refused_by_its_name():
+    with pytest.raises(pulumi.RunError, match=r"^Pulumi\.test\.yaml: secrets:cache-password must be 16 to 128 letters"):
+        record(values={**VALUES, "cache-password": "a/b"}, maintenance_secret="cache-password")
 
 
 @pytest.mark.parametrize(

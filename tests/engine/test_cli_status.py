@@ -60,6 +60,23 @@ def test_a_commit_that_is_not_live_is_shown_beside_what_is():
     ]
 
 
+def test_what_is_closed_is_said_with_its_time_and_the_way_out(healthy):
+    said = {"everything": "Back soon."}
+    outputs, configured = (
+        healthy.outputs.model_copy(update={"maintenance": said}),
+        small_spec(settings={"maintenance": said}),
+    )
+    closed = dataclasses.replace(healthy, outputs=outputs, configured=configured)
+    lines = shown(closed, dataclasses.replace(RAMP, closed_since={"everything": NOON}))
+    assert "maintenance: everything is closed since 2026-11-01 12:00 UTC; visitors read: Back soon." in lines
+    assert "maintenance: colorway maintenance off test opens it again" in lines
+    assert not [line for line in lines if "wrong" in line], "it is meant"
+    assert json.loads(as_json(closed, None))["maintenance"] == said
+    pending = shown(status(configured=configured))
+    assert "the file says: everything closed" in pending
+    assert pending[-1] == "helps: colorway up test", "it is committed and not live"
+
+
 def test_a_load_balancer_that_serves_something_else_is_not_called_live():
     assert "traffic: blue 100 %, green 0 %, active blue, live nowhere" in shown(status(live="def"))
 

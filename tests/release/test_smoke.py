@@ -133,6 +133,15 @@ def test_requests_go_over_tls_with_the_secret_header(tmp_path: Path) -> None:
     assert "X-Colorway-Preview" not in sink.headers[1], "a user has none"
 
 
+def test_while_something_is_closed_requests_go_the_way_of_users_past_the_page(tmp_path: Path) -> None:
+    with http_sink(tls=tmp_path) as sink:
+        asking = replace(prober(sink.port, certificate=shown(tmp_path)), is_closed=True)
+        asking.ask(PAGE, color=None)
+        asking.ask(PAGE, color=Color.GREEN)
+    said = [headers["X-Colorway-Preview"] for headers in sink.headers]
+    assert said == ["hunter2.users", "hunter2.green"], "else a release would take the page for a broken version"
+
+
 def test_each_load_balancer_is_asked_in_turn_and_by_its_name(tmp_path: Path) -> None:
     with http_sink(tls=tmp_path) as one, http_sink(tls=tmp_path) as two:
         asking = prober(one.port, two.port, certificate=shown(tmp_path))

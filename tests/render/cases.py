@@ -32,6 +32,19 @@ CASES: dict[str, Callable[[], PlatformSpec]] = {
         }
     ),
     "shared": lambda: small_spec(traffic="90:10", overrides={"services": {"mail": MAIL}}),
+    "closed": lambda: small_spec(
+        traffic="90:10",
+        settings={"maintenance": {"everything": "Back at 14:00 UTC."}},
+        overrides={
+            "edge": {
+                "maintenance-secret": "cache-password",
+                "headers": {"Content-Security-Policy": "default-src 'self'", "X-Frame-Options": "DENY"},
+            }
+        },
+    ),
+    "closed-routes": lambda: small_spec(
+        settings={"maintenance": {"example.com/api/": "Back soon.", "portal.example.com/": 'It costs "$5".'}},
+    ),
     "versions": lambda: small_spec(
         traffic="90:10",
         stack="test-2",

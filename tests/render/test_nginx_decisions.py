@@ -392,6 +392,7 @@ def test_the_secret_token_is_only_included(case):
 def test_who_has_no_token_meets_the_drawn_color():
     assert entries("blue-90", "map", "$colorway_color") == [
         ("", "$colorway_split"),
+        ("users", "$colorway_split"),
         ("default", "$colorway_preview"),
     ], "an unknown token counts as none"
 

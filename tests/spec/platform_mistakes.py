@@ -446,6 +446,45 @@ CASES = (
         ),
     ),
     Case(
+        "secret of maintenance not listed",
+        DEMO,
+        "edge:\n",
+        "edge:\n  maintenance-secret: link\n",
+        Line(
+            (
+                "edge.maintenance-secret: names a secret that the platform's `secrets` do not list; known: "
+                "database-password, preview-token, redis-password"
+            ),
+            at="maintenance-secret:",
+        ),
+    ),
+    Case(
+        "secret of maintenance that is the preview token",
+        DEMO,
+        "edge:\n",
+        "edge:\n  maintenance-secret: preview-token\n",
+        Line(
+            (
+                "edge.maintenance-secret: is also the preview-token; whoever gets the link could choose colors, so "
+                "give it its own"
+            ),
+            at="maintenance-secret:",
+        ),
+    ),
+    Case(
+        "page of maintenance that is not there",
+        DEMO,
+        "edge:\n",
+        "edge:\n  maintenance-page: platforms/closed.html\n",
+        Line(
+            (
+                "edge.maintenance-page: names a file that the project does not have; write its path below the "
+                "project's folder"
+            ),
+            at="maintenance-page:",
+        ),
+    ),
+    Case(
         "unpinned image",
         SHOP,
         f"nginx:1.30.6@sha256:{'2' * 64}",

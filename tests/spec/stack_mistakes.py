@@ -20,7 +20,34 @@ def generation(name: str, said: str, text: str) -> Case:
     return Case(name, LOCAL, KEPT, f"{KEPT}\n  colorway:stores: {{postgres: {said}}}", line)
 
 
+def closed(name: str, said: str, text: str) -> Case:
+    """A case about what is closed for maintenance."""
+    line = Line(f"colorway:maintenance{text}", at="colorway:maintenance")
+    return Case(name, LOCAL, KEPT, f"{KEPT}\n  colorway:maintenance: {said}", line)
+
+
 CASES = (
+    closed(
+        "maintenance of a route that is none",
+        "{demo.example.com/apis/: Back soon.}",
+        ".demo.example.com/apis/: is no route of the stack; did you mean demo.example.com/api/?",
+    ),
+    closed(
+        "maintenance of what is no place",
+        "{/api/: Back soon.}",
+        "./api/: is no place; write what a browser shows of a route, for example example.com/api/, or everything",
+    ),
+    closed(
+        "maintenance of everything and more",
+        "{everything: Back soon., demo.example.com/: Back soon.}",
+        ".demo.example.com/: is closed with everything; leave one of them out",
+    ),
+    closed(
+        "maintenance without a word for visitors",
+        "{everything: ' '}",
+        ".everything: must be what visitors read, on one line of at most 300 characters, for example Back at 14:00 "
+        "UTC.",
+    ),
     Case(
         "primary of a store that is none",
         LOCAL,
@@ -407,7 +434,7 @@ CASES = (
         Line(
             (
                 "colorway:generate-secrets: is no known key; known: architecture, bootstrap, certificates, domains, "
-                "environment, hosts, network, overrides, platform, registries, release, stores, traffic, "
+                "environment, hosts, maintenance, network, overrides, platform, registries, release, stores, traffic, "
                 "versions, zone"
             ),
             at="colorway:generate",
