@@ -1,0 +1,234 @@
+"""Closing a route, then all of a stack, under load: only what is meant to stop does, and the rest goes through."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import re
+import socket
+import ssl
+import threading
+from collections import Counter
+from typing import Self
+
+import pytest
+
+from colorway.outputs import PREVIEW_HEADER, USERS
+from tests.support.demo import Demo, docker
+from tests.support.load import Target
+from tests.support.wait import wait_until
+
+pytestmark = [pytest.mark.area("edge"), pytest.mark.full]
+
+WEB, API = "/whoami", "/api/whoami"
+PEOPLE = 6
+ENOUGH = 60
+"""Answers of each path that a stage must have seen."""
+PATIENCE = 120
+"""Seconds that a stage may take on a busy machine before the test gives up."""
+MESSAGE = "Back at 14:00 UTC."
+
+
+def connection(target: Target) -> http.client.HTTPSConnection:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return http.client.HTTPSConnection(target.host, target.port, context=context, timeout=30)
+
+
+def ask(demo: Demo, path: str, **headers: str) -> tuple[int, http.client.HTTPMessage, str]:
+    """Ask once, on a connection of its own."""
+    asking = connection(demo.target)
+    asking.request("GET", path, headers={name.replace("_", "-"): text for name, text in headers.items()})
+    answer = asking.getresponse()
+    body = answer.read().decode()
+    asking.close()
+    return answer.status, answer.headers, body
+
+
+def kind(answer: http.client.HTTPResponse, body: str) -> str:
+    """Return who has answered: the application, the page, or somebody who should not have."""
+    if answer.status == 200 and json.loads(body)["service"]:
+        return "application"
+    is_page = answer.status == 503 and answer.headers["Retry-After"] and MESSAGE in body
+    return "page" if is_page else f"{answer.status}: {body[:80]}"
+
+
+class Visitors:
+    """People on kept connections and on new ones; each answer is counted by stage, path and who gave it."""
+
+    def __init__(self, target: Target) -> None:
+        self.target, self.stage = target, "before"
+        self.seen: Counter[tuple[str, str, str]] = Counter()
+        self._over = threading.Event()
+        self._guard = threading.Lock()
+        self._threads = [threading.Thread(target=self._visit, args=(number % 2 == 0,)) for number in range(PEOPLE)]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+
+    def meet(self, stage: str) -> None:
+        """Begin a stage, and wait until enough was answered in it."""
+        self.stage = stage
+
+        def enough() -> bool:
+            with self._guard:
+                return all(
+                    sum(count for key, count in self.seen.items() if key[:2] == (stage, path)) >= ENOUGH
+                    for path in (WEB, API)
+                )
+
+        wait_until(enough, limit=PATIENCE, what=f"{ENOUGH} answers of each path {stage}")
+
+    def who(self, stage: str, path: str) -> set[str]:
+        """Return who has answered a path in a stage."""
+        return {who for at, where, who in self.seen if (at, where) == (stage, path)}
+
+    def _visit(self, is_kept: bool) -> None:  # noqa: FBT001 - two kinds of people
+        asking = connection(self.target)
+        while not self._over.is_set():
+            for path in (WEB, API):
+                stage = self.stage
+                try:
+                    asking.request("GET", path)
+                    answer = asking.getresponse()
+                    who = kind(answer, answer.read().decode())
+                except (OSError, http.client.HTTPException, ValueError) as error:
+                    # nginx may close an idle connection; whoever is refused on a new one is lost.
+                    who = "" if is_kept and isinstance(error, http.client.RemoteDisconnected) else repr(error)
+                    asking.close()
+                with self._guard:
+                    self.seen[stage, path, who] += bool(who)
+                if not is_kept:
+                    asking.close()
+            self._over.wait(0.02)
+        asking.close()
+
+
+class Echo:
+    """A WebSocket that was open before."""
+
+    def __init__(self, target: Target) -> None:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        self.socket = context.wrap_socket(socket.create_connection((target.host, target.port), timeout=30))
+        key = base64.b64encode(b"0123456789abcdef").decode()
+        head = f"GET /ws HTTP/1.1\r\nHost: {target.host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        self.socket.sendall(f"{head}Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode())
+        self.file = self.socket.makefile("rb")
+        assert b" 101 " in self.file.readline()
+        while self.file.readline().strip():
+            pass
+
+    def say(self, given: str) -> str:
+        """Send an id and return the one that is answered."""
+        text = json.dumps({"id": given}).encode()
+        self.socket.sendall(bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text)
+        length = self.file.read(2)[1]
+        if length == 126:
+            length = int.from_bytes(self.file.read(2), "big")
+        found: str = json.loads(self.file.read(length))["id"]
+        return found
+
+
+def preview_token(demo: Demo) -> str:
+    """Return the secret of the header."""
+    (container,) = demo.containers("lb-localhost")
+    known = docker("exec", container, "cat", "/etc/colorway/secrets/current/preview.conf")
+    return known.split("~^")[1].split("\\.")[0]
+
+
+def pages_logged(demo: Demo) -> list[str]:
+    """Return what the load balancer's log says of the page's answers: from it each color's figures are made."""
+    (container,) = demo.containers("lb-localhost")
+    log = docker("exec", container, "cat", "/etc/colorway/run/access.log")
+    return [line for line in log.replace("\0", "").splitlines() if line.endswith("code=503")]
+
+
+def commit(demo: Demo, *arguments: str) -> None:
+    """Run a command, and check that it made one commit of one line of the stack's file."""
+    before = demo.clone.git("rev-parse", "HEAD").strip()
+    demo.clone.run("maintenance", *arguments)
+    assert demo.clone.git("rev-list", "--count", f"{before}..HEAD").strip() == "1", "one commit"
+    added, removed, file = demo.clone.git("show", "--format=", "--numstat", "HEAD").split()
+    assert (max(int(added), int(removed)), file) == (1, demo.clone.place.file), "one line of one file"
+
+
+def check_who_goes_through(demo: Demo) -> None:
+    """Check the doors past the page while everything is closed.
+
+    Raises:
+        AssertionError: one is shut, or open to others.
+    """
+    status, _, body = ask(demo, WEB, Accept="application/json")
+    assert (status, json.loads(body)["detail"]) == (503, MESSAGE), "programs read JSON"
+    assert ask(demo, "/.well-known/acme-challenge/x")[0] != 503, "the challenges of certificates go through"
+    way = "/" + demo.clone.run("maintenance", "link", demo.stack).output.strip().split("/", 3)[3]
+    status, headers, _ = ask(demo, way)
+    assert (status, headers["Location"]) == (303, "/")
+    cookie = (headers["Set-Cookie"] or "").partition(";")[0]
+    assert [ask(demo, path, Cookie=cookie)[0] for path in (WEB, API)] == [200, 200], "who has the link works on"
+    forged = [ask(demo, WEB, Cookie=f"{cookie}0")[0], ask(demo, f"{way}0")[0], ask(demo, way.upper())[0]]
+    assert forged == [503, 503, 503], "and nobody else does"
+    known = preview_token(demo)
+    for who in ("green", USERS):
+        answered = ask(demo, WEB, **{PREVIEW_HEADER: f"{known}.{who}"})[0]
+        assert answered == 200, f"a release's own requests are not stopped, as {who}"
+
+
+@pytest.mark.timeout(900)
+def test_only_what_is_closed_is_stopped_and_nothing_is_lost(demo: Demo):
+    clone, stack = demo.clone, demo.stack
+    text, tasks, head = clone.stack_file.read_text(), demo.tasks(), clone.git("rev-parse", "HEAD")
+    logged_before = len(pages_logged(demo))
+    refused = clone.run("maintenance", "on", stack, "--route", "/apis/", code=1).output
+    assert "localhost.localdomain/apis/ is no route; did you mean localhost.localdomain/api/?" in refused
+    assert clone.git("rev-parse", "HEAD") == head, "a slip changes nothing"
+
+    with Visitors(demo.target) as visitors:
+        visitors.meet("open")
+        socket_before = Echo(demo.target)
+        visitors.stage = "closing the API"
+        commit(demo, "on", stack, "--route", "/api/", "--message", MESSAGE)
+        visitors.meet("API closed")
+        echoed = socket_before.say("still-there")
+        visitors.stage = "closing everything"
+        commit(demo, "on", stack, "--message", MESSAGE)
+        visitors.meet("closed")
+        said = json.loads(clone.run("status", stack, "--json").output)
+        shown = clone.run("status", stack).output
+        check_who_goes_through(demo)
+        visitors.stage = "opening"
+        commit(demo, "off", stack)
+        visitors.meet("open again")
+
+    seen = visitors.seen
+    lost = {key: count for key, count in seen.items() if key[2] not in {"application", "page"}}
+    assert lost == {}, "each answer is the application's or the page: none is refused, none is 502"
+    total = {who: sum(count for key, count in seen.items() if key[2] == who) for who in ("application", "page")}
+    print(f"{total['application']:,} answers of the application, {total['page']:,} of the page, none lost")
+    for stage in ("open", "closing the API", "API closed"):
+        assert visitors.who(stage, WEB) == {"application"}, f"{stage}: web is no part of the API"
+    assert "page" in visitors.who("API closed", API)
+    assert "page" in visitors.who("closed", WEB)
+    assert "application" in visitors.who("open again", API)
+    assert echoed == "still-there", "a WebSocket that was open is not cut"
+    assert said["maintenance"] == {"everything": MESSAGE}
+    assert said["healthy"], "it is meant"
+    assert f"colorway maintenance off {stack} opens it again" in shown
+    assert re.search(r"everything is closed since \d{4}-\d\d-\d\d \d\d:\d\d UTC", shown)
+    logged = pages_logged(demo)[logged_before:]
+    assert logged, "the page's answers are logged"
+    assert not [line for line in logged if "service=none" not in line or 'addr="-"' not in line], (
+        "the page says nothing about a color"
+    )
+    assert clone.stack_file.read_text() == text, "not a byte is left of it"
+    assert demo.tasks() == tasks, "no task was restarted"
+    assert "nothing changes" in clone.up().output
