@@ -11,6 +11,9 @@ from colorway.spec import names
 from colorway.spec.services import ServiceKind
 from colorway.spec.traffic import Color
 
+NOTHING = "nothing that users would notice"
+"""The sentence of an edit that changes nothing for users."""
+
 
 def sentence(installed: PlatformOutputs | None, wanted: PlatformOutputs) -> str:
     """Return in words what an edit does to a stack, what users would notice first."""
@@ -29,7 +32,7 @@ def sentence(installed: PlatformOutputs | None, wanted: PlatformOutputs) -> str:
         *store_words(installed, wanted),
         *_host_words(installed, wanted),
     ]
-    return "; ".join(parts) if parts else "nothing that users would notice"
+    return "; ".join(parts) if parts else NOTHING
 
 
 def _host_words(installed: PlatformOutputs, wanted: PlatformOutputs) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 from dataclasses import dataclass, field
@@ -13,10 +12,12 @@ import pytest
 
 from colorway.config.documents import parse_document
 from colorway.errors import ColorwayError
+from colorway.outputs import PlatformOutputs, platform_outputs
 from colorway.release.ports.git import Git
 from colorway.release.run.maintenance import KEY, MESSAGE, Maintenance
 from colorway.release.tell.maintenance import closed_since, links
-from tests.support.specs import REMOTE_HOSTS, VERSIONS, small_spec, traffic_line
+from colorway.spec.platform_spec import PlatformSpec
+from tests.support.specs import REMOTE_HOSTS, small_spec
 
 FILE = "Pulumi.test.yaml"
 BASE = "# ours\nconfig:\n  colorway:traffic: {blue: 100, green: 0, active: blue}  # moved by releases\n"
@@ -25,6 +26,14 @@ API, PORTAL = "example.com/api/", "portal.example.com/"
 
 def git(folder: Path, *arguments: str) -> str:
     return subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True, text=True).stdout
+
+
+def guarded(**edge):
+    settings = {"environment": "production"}
+    return small_spec(settings=settings, hosts=REMOTE_HOSTS, overrides={"edge": edge} if edge else None)
+
+
+LIVE = {True: guarded(), False: small_spec()}
 
 
 @pytest.fixture
@@ -44,14 +53,12 @@ class Stage:
     """A stack beside its repository, and what was done with it."""
 
     folder: Path
-    spec: object = field(default_factory=small_spec)
+    spec: PlatformSpec = field(default_factory=small_spec)
     said: list[str] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
     trouble: str | None = None
     """Why nothing can be made live."""
     is_installed: bool = True
-    moved: bool = False
-    """Whether the file moves traffic, too."""
 
     @property
     def maintenance(self) -> Maintenance:
@@ -82,19 +89,17 @@ class Stage:
     @property
     def project(self):
         def facts(text, *, version):
-            said = json.loads(json.dumps(parse_document(text, name=FILE)[0].section("config").data.get(KEY, {})))
-            replaced = small_spec(settings={"maintenance": said})
-            shares = traffic_line("90:10") if self.moved else replaced.settings.traffic.model_dump(mode="json")
-            return SimpleNamespace(files=(FILE,), committed=(VERSIONS, shares), spec=replaced)
+            said = parse_document(text, name=FILE)[0].section("config").data.get(KEY, {})
+            small_spec(settings={"maintenance": said})
+            return SimpleNamespace(files=(FILE,))
 
         return SimpleNamespace(facts=facts)
 
     @property
     def engine(self):
-        installed = (VERSIONS, traffic_line("100:0"))
+        live = PlatformOutputs.model_validate(platform_outputs(LIVE[self.spec.is_guarded], generation="abc"))
         return SimpleNamespace(
-            outputs=lambda: SimpleNamespace(installed=installed) if self.is_installed else None,
-            maintenance_secret=lambda: "0123456789abcdef",
+            outputs=lambda: live if self.is_installed else None, maintenance_secret=lambda: "0123456789abcdef"
         )
 
     @property
@@ -177,11 +182,6 @@ def test_a_dry_run_prints_the_commit_and_changes_nothing(stage):
     assert (stage.done, stage.subjects) == ([], [])
 
 
-def guarded(**edge):
-    settings = {"environment": "production"}
-    return small_spec(settings=settings, hosts=REMOTE_HOSTS, overrides={"edge": edge} if edge else None)
-
-
 @pytest.mark.parametrize(
     ("prepare", "command", "sentence"),
     [
@@ -189,10 +189,10 @@ def guarded(**edge):
         ({}, ("off", "/api/"), "test: example.com/api/ is not closed by itself; closed is: nothing"),
         ({"is_installed": False}, ("on", None), "test: nothing is installed; colorway up test"),
         (
-            {"moved": True},
+            {"spec": small_spec(traffic="90:10")},
             ("on", None),
-            "test: the stack file says other versions or traffic than is live; colorway status test names the command "
-            "that helps",
+            "test: its files say more than is live, and that would go along: traffic 100:0 → 90:10 (blue:green), the "
+            "load balancers reload, no task restarts; colorway status test names the command that helps",
         ),
         (
             {"spec": guarded(**{"maintenance-secret": "cache-password"})},

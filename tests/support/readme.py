@@ -49,6 +49,9 @@ SHOWN: Mapping[str, str] = {
     "colorway rollback --stack local": (
         "tests/e2e/test_release.py::test_a_rollback_from_every_stage_and_after_100_loses_nothing"
     ),
+    "colorway maintenance on STACK": (
+        "tests/e2e/test_maintenance.py::test_only_what_is_closed_is_stopped_and_nothing_is_lost"
+    ),
     "pulumi config set --secret secrets:NAME": (
         "tests/e2e/test_release.py::test_a_release_reaches_everybody_survives_a_kill_and_finishes"
     ),

@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 from colorway.config import stack_files
 from colorway.config.stack_files import SECRETS
+from colorway.edits.words import NOTHING, sentence
 from colorway.errors import ColorwayError
+from colorway.outputs import PlatformOutputs, platform_outputs
 from colorway.release.plan.line import said_of, with_line
 from colorway.release.plan.trailers import Note
 from colorway.release.ports.protocols import Ports
@@ -141,9 +143,11 @@ class Maintenance:
             )
         if outputs is None:
             raise MaintenanceError(f"{self._stack}: nothing is installed; colorway up {self._stack}")
-        if outputs.installed != facts.committed:
+        wanted = PlatformOutputs.model_validate(platform_outputs(self.spec, generation=outputs.generation))
+        said = sentence(outputs.model_copy(update={"maintenance": wanted.maintenance}), wanted)
+        if said != NOTHING:
             raise MaintenanceError(
-                f"{self._stack}: the stack file says other versions or traffic than is live; "
+                f"{self._stack}: its files say more than is live, and that would go along: {said}; "
                 f"colorway status {self._stack} names the command that helps"
             )
         return before, after, line.note
