@@ -123,7 +123,8 @@ class ReleasePort:
 
     def _secret(self, output: str, called: str) -> str:
         if output not in self._secrets:
-            found = self._engine(self._spec()).open(create=False)[0].secret_output(output)
+            stack, deployed = self._engine(self._spec()).open(create=False)
+            found = stack.secret_output(output) if deployed.outputs else None
             if found is None:
                 raise ColorwayError(f"{self.stack}: there is no {called} yet; run `colorway up {self.stack}`")
             self._secrets[output] = found

@@ -76,3 +76,13 @@ def test_turning_a_color_off_removes_exactly_its_resources():
     assert removed == greens, "blue and what both share stay as they are"
     assert gone(one, both) == set()
     assert changed(both, one) == ROUTING, "nginx forgets the color first, and waits until it serves nobody"
+
+
+def test_closing_for_maintenance_changes_routing_alone_and_its_text_has_no_secret():
+    is_open = run_stack("portal-staging")
+    closed = run_stack("portal-staging", changes={"colorway:maintenance": {"everything": "Back soon."}})
+    names = changed(is_open, closed)
+    assert {name.split("-")[0] for name in names} == {"routing"}, "the link's secret is there before it is needed"
+    assert gone(is_open, closed) == gone(closed, is_open) == set()
+    texts = [one.inputs["stdin"] for one in closed.resources if one.name in names]
+    assert not [text for text in texts if "the-value-of-" in str(text)], "a secret would turn the diff into [secret]"

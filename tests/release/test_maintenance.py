@@ -59,6 +59,8 @@ class Stage:
     trouble: str | None = None
     """Why nothing can be made live."""
     is_installed: bool = True
+    live: dict[str, str] = field(default_factory=dict)
+    """What visitors read."""
 
     @property
     def maintenance(self) -> Maintenance:
@@ -98,6 +100,7 @@ class Stage:
     @property
     def engine(self):
         live = PlatformOutputs.model_validate(platform_outputs(LIVE[self.spec.is_guarded], generation="abc"))
+        live = live.model_copy(update={"maintenance": self.live})
         return SimpleNamespace(
             outputs=lambda: live if self.is_installed else None, maintenance_secret=lambda: "0123456789abcdef"
         )
@@ -160,6 +163,13 @@ def test_what_is_said_already_makes_no_commit_and_is_made_live_all_the_same(stag
     stage.maintenance.on(None, message=None, dry=False)
     assert len(stage.subjects) == 1
     assert stage.done[-2:] == ["live", "unlock"], "the same command goes on"
+
+
+def test_what_was_opened_and_is_not_live_is_opened_by_the_same_command(stage):
+    stage.live = {API: MESSAGE}
+    stage.maintenance.off("/api/", dry=False)
+    assert stage.done == ["lock", "live", "unlock"]
+    assert stage.subjects == [], "the commit is there already"
 
 
 def test_an_edit_that_a_killed_run_left_is_committed(stage):

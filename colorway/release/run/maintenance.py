@@ -35,6 +35,10 @@ class Line(NamedTuple):
     note: Note
 
 
+Change = Callable[[Closed, Closed], Line]
+"""Returns what the file says from now on, of what it says and of what is live."""
+
+
 class MaintenanceError(ColorwayError):
     """What cannot be closed or opened; nothing was changed."""
 
@@ -61,7 +65,7 @@ class Maintenance:
         named = self._named(place)
         self._refuse_without_the_secret()
 
-        def close(before: Closed) -> Line:
+        def close(before: Closed, _live: Closed) -> Line:
             if named != EVERYTHING and EVERYTHING in before:
                 raise MaintenanceError(f"{self._stack}: everything is closed already, {named} with it")
             text = message or before.get(named) or MESSAGE
@@ -88,8 +92,9 @@ class Maintenance:
         """
         named = self._full(place)
 
-        def open_again(before: Closed) -> Line:
-            if named != EVERYTHING and named not in before:
+        def open_again(before: Closed, live: Closed) -> Line:
+            # A run that was interrupted may have committed it and not made it live.
+            if named != EVERYTHING and named not in {*before, *live}:
                 known = ", ".join(before) or "nothing"
                 cure = f"; {self._command('off', None)} opens it" if EVERYTHING in before else ""
                 raise MaintenanceError(f"{self._stack}: {named} is not closed by itself; closed is: {known}{cure}")
@@ -99,7 +104,7 @@ class Maintenance:
 
         self._run(open_again, done=f"{self._told(named)} is open", dry=dry)
 
-    def _run(self, change: Callable[[Closed], Line], *, done: str, dry: bool) -> None:
+    def _run(self, change: Change, *, done: str, dry: bool) -> None:
         if dry:
             self._show(*self._texts(change))
             return
@@ -123,7 +128,7 @@ class Maintenance:
         for line in (*told, "nothing was changed"):
             self.ports.reporter.say(line)
 
-    def _texts(self, change: Callable[[Closed], Line]) -> tuple[str, str, Note]:
+    def _texts(self, change: Change) -> tuple[str, str, Note]:
         """Return the stack's file as committed and with the line, and the commit's message.
 
         Raises:
@@ -132,7 +137,8 @@ class Maintenance:
         """
         repository, outputs = self.ports.repository, self.ports.engine.outputs()
         before = repository.text_at_head(self._file)
-        line = change({str(place): str(text) for place, text in said_of(before, KEY).items()})
+        said = {str(place): str(text) for place, text in said_of(before, KEY).items()}
+        line = change(said, outputs.maintenance if outputs else {})
         after = with_line(before, KEY, line.closed, name=self._file)
         facts = self.ports.project.facts(after, version=None)
         is_left = repository.text_here(self._file) == after
@@ -144,10 +150,10 @@ class Maintenance:
         if outputs is None:
             raise MaintenanceError(f"{self._stack}: nothing is installed; colorway up {self._stack}")
         wanted = PlatformOutputs.model_validate(platform_outputs(self.spec, generation=outputs.generation))
-        said = sentence(outputs.model_copy(update={"maintenance": wanted.maintenance}), wanted)
-        if said != NOTHING:
+        more = sentence(outputs.model_copy(update={"maintenance": wanted.maintenance}), wanted)
+        if more != NOTHING:
             raise MaintenanceError(
-                f"{self._stack}: its files say more than is live, and that would go along: {said}; "
+                f"{self._stack}: its files say more than is live, and that would go along: {more}; "
                 f"colorway status {self._stack} names the command that helps"
             )
         return before, after, line.note
