@@ -136,9 +136,7 @@ def test_a_sick_shared_service_blocks_no_color_and_no_way_back():
     assert {"redis-service", "hosts-labels-run", "net-shared"} <= waits
     assert not {name for name in waits if name.startswith(("shop-", "lb-", "migrations-"))}
     last = {"postgres-rolled-run", "postgres-former-login-run"}
-    assert "mail-service" in recording.waits_for(recording.one("postgres-former-login-run")), (
-        "it may have the old one"
-    )
+    assert "mail-service" in recording.waits_for(recording.one("postgres-former-login-run")), "it may have the old one"
     for one in (one for one in recording.custom if one.name not in last):
         assert "mail-service" not in recording.waits_for(one), f"{one.name} would wait for what both colors share"
 
@@ -242,5 +240,5 @@ def test_a_manager_that_stands_in_runs_no_migration_again():
 def test_an_old_login_ends_after_all_services_and_nothing_waits_for_that(local):
     ends = local.one("postgres-former-login-run")
     waits = local.waits_for(ends)
-    assert {"web-blue-service", "api-blue-service", "worker-blue-service", "postgres-rolled-run"} <= waits
+    assert {"api-blue-service", "worker-blue-service", "postgres-rolled-run"} <= waits
     assert not [one.name for one in local.custom if "postgres-former-login-run" in local.waits_for(one)]
