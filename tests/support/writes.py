@@ -25,8 +25,8 @@ def say(*words):
         print("write", *words, flush=True)
 
 def connect():
-    return psycopg.connect(host=host, user=os.environ["DATABASE_USER"], dbname="demo", password=password, autocommit=True,
-                           connect_timeout=3, tcp_user_timeout=8000)
+    return psycopg.connect(host=host, user=os.environ["DATABASE_USER"], dbname="demo", password=password,
+                           autocommit=True, connect_timeout=3, tcp_user_timeout=8000)
 
 def write(number):
     connection, count = None, 0
