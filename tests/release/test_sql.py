@@ -42,7 +42,7 @@ def test_what_breaks_the_version_before_passes_where_the_migration_says_so(tmp_p
 @pytest.mark.parametrize(
     "text",
     [
-        "CREATE TABLE users (id bigint PRIMARY KEY);\nCREATE INDEX of_id ON users (id);\n",
+        "BEGIN;\nCREATE TABLE users (id bigint PRIMARY KEY);\nCREATE INDEX of_id ON users (id);\nCOMMIT;\n",
         "CREATE INDEX CONCURRENTLY of_nick ON users (nick);\n",
         "ALTER TABLE users ADD COLUMN nick text;\n",
         "ALTER TABLE users ADD COLUMN age int NOT NULL DEFAULT 0;\n",
