@@ -14,7 +14,7 @@ from colorway.outputs import LINK_OUTPUT, OUTPUT, TOKEN_OUTPUT, platform_outputs
 from colorway.render.nginx import generation
 from colorway.spec import names
 from colorway.spec.platform_spec import PlatformSpec
-from components.database import Replication, data_store
+from components.database import FormerLogins, Replication, data_store
 from components.hosts import Hosts
 from components.load_balancer.nginx import LoadBalancer
 from components.load_balancer.routing import Routing
@@ -46,8 +46,9 @@ def platform(spec: PlatformSpec) -> None:
     for name in spec.platform.data_stores:
         given = {"networks": networks, "secrets": secrets, "replication": members, "make_way": way}
         stores.append(data_store(name, spec, **given, opts=then))
+    shared = []
     if spec.shared:
-        SharedServices("shared", spec, networks=networks, secrets=files, opts=after(hosts, *stores))
+        shared = [SharedServices("shared", spec, networks=networks, secrets=files, opts=after(hosts, *stores))]
     load_balancers: list[LoadBalancer] = []
     for host in spec.load_balancers:
         # Chained: while one is replaced, the others serve.
@@ -64,7 +65,9 @@ def platform(spec: PlatformSpec) -> None:
     # Only colors with users: a sick idle color must never block a rollback.
     served = [tier for color, tier in tiers.items() if spec.settings.traffic.of(color) > 0]
     routing = Routing("routing", spec, generation=generation(spec), after=[*load_balancers, *served], opts=after())
-    Workers("workers", spec, networks=networks, secrets=files, around=around, opts=after(hosts, routing, *stores))
+    then = after(hosts, routing, *stores)
+    workers = Workers("workers", spec, networks=networks, secrets=files, around=around, opts=then)
+    FormerLogins("former-logins", spec, opts=after(*shared, *tiers.values(), workers))
     Monitoring("monitoring", spec, networks=networks, opts=after(hosts, *load_balancers))
     is_so = pulumi.Output.all(routing.generation, *(color.done for color in migrated))
     pulumi.export(OUTPUT, is_so.apply(lambda found: platform_outputs(spec, generation=found[0])))

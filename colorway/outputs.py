@@ -151,6 +151,8 @@ class PlatformOutputs(_Outputs):
     """Of each PostgreSQL with several members; none = an older program did not say, and it is the first one."""
     certificates: int = 1
     """Which certificates the members of its data stores know each other by."""
+    logins: dict[str, int] = Field(default_factory=dict)
+    """Which login the services of each PostgreSQL have."""
     hosts: tuple[HostOutputs, ...] = ()
     """Its hosts; none = it was applied by a program that did not say."""
     held: dict[str, str] = Field(default_factory=dict)
@@ -206,6 +208,7 @@ def platform_outputs(spec: PlatformSpec, *, generation: str) -> dict[str, Any]:
             name: GenerationOutputs(number=kept.generation, begins_from=kept.begins_from)
             for name, kept in ((name, spec.kept(name)) for name in spec.replicated_databases)
         },
+        logins={name: login.number for name, login in spec.logins.items()},
         hosts=tuple(
             HostOutputs(
                 name=host.name,

@@ -100,7 +100,7 @@ def _environment(spec: PlatformSpec, service: ServiceSpec, command: MigrationCom
     """Return the environment of a migration: its service's and its own, and how long it waits for locks."""
     stores = [spec.platform.data_stores[name] for name in service.uses]
     patience = PATIENCE if any(isinstance(store, PostgresqlSpec) for store in stores) else {}
-    return {**patience, **in_swarm({**service.env, **command.env})}
+    return {**patience, **in_swarm(spec.told(service, {**service.env, **command.env}))}
 
 
 def _container(

@@ -648,3 +648,22 @@ def test_an_older_program_knew_one_generation_only():
     before = generation().model_copy(update={"generations": {}})
     assert refusals(before, generation(2, 1)) == []
     assert refusals(before, generation(3, 2)) != []
+
+
+def with_login(number):
+    """A stack whose PostgreSQL has had some logins."""
+    spec = demo_spec(settings={"stores": {"postgres": {"login": number}}})
+    return PlatformOutputs.model_validate(platform_outputs(spec, generation="0"))
+
+
+def test_another_login_is_no_edit_of_its_services_and_goes_one_after_the_other():
+    assert refusals(with_login(1), with_login(2)) == [], "a color's users notice nothing"
+    assert sentence(with_login(1), with_login(2)) == (
+        "the data store postgres goes from login 1 to 2: its services restart one after the other, and both logins "
+        "count until the last one has"
+    )
+    assert refusals(with_login(2), with_login(1)) == []
+    assert refusals(with_login(1), with_login(3)) == [
+        "the data store postgres changes its login from 1 to 3, and there are two in turn, so that a password in use "
+        "could end; write 2, with an `up` of its own"
+    ]

@@ -19,6 +19,7 @@ from colorway.spec.services import ServiceSpec
 from colorway.spec.stack import EVERYTHING, RegistrySpec
 from colorway.spec.stores import MariadbSpec, PostgresqlSpec, RedisSpec, ValkeySpec
 from colorway.spec.stores.generations import FIRST, StoreSettings
+from colorway.spec.stores.logins import FIRST_LOGIN
 from colorway.spec.task.process import Protocol
 from colorway.spec.wanted import WantedNetwork, WantedService
 
@@ -165,6 +166,8 @@ def kept_mistakes(
         if settings.generation != FIRST and not is_past:
             message = "is for a PostgreSQL with several members that is backed up, which this is not; leave it out"
             found.append(((*path, "generation"), message))
+        if settings.login != FIRST_LOGIN and not isinstance(store, PostgresqlSpec):
+            found.append(((*path, "login"), "is for a PostgreSQL, which this is not; leave it out"))
         if settings.primary is None:
             continue
         if not isinstance(store, MariadbSpec) or not store.is_replicated:

@@ -16,6 +16,7 @@ from colorway.spec.fields import memory_text
 from colorway.spec.hosts import HostSpec
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stores import MariadbSpec, PostgresqlSpec
+from colorway.spec.stores.logins import owner
 from colorway.swarm.inside import Ran
 
 END = b"colorway-end\n"
@@ -141,7 +142,8 @@ class Load:
 
     def _command(self, store: PostgresqlSpec | MariadbSpec, what: str, *, size: int) -> tuple[str, ...]:
         port = self.spec.store_ports(self.store).main if store.is_replicated else store.port
-        told = (what, store.database, store.user, str(port), str(size))
+        whose = owner(store.user) if isinstance(store, PostgresqlSpec) else store.user
+        told = (what, store.database, whose, str(port), str(size))
         return ("/bin/sh", "-euc", store_script(f"{store.kind}-load"), "load", *told)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from colorway.outputs import GenerationOutputs, PlatformOutputs
 from colorway.spec import names
 from colorway.spec.hosts import Role
+from colorway.spec.stores.logins import FIRST_LOGIN
 
 TOLD = frozenset({"direct", "durability", "extensions", "members", "parameters", "password", "pool"})
 """Keys of a data store with several members that these are told while they run, or that only others know."""
@@ -17,6 +18,7 @@ def store_refusals(installed: PlatformOutputs, wanted: PlatformOutputs) -> Itera
     yield from _moved_stores(installed, wanted)
     yield from _stores_with_other_members(installed, wanted)
     yield from _generations_that_jump(installed, wanted)
+    yield from _logins_that_jump(installed, wanted)
     yield from _peers_that_change(installed, wanted)
     # Of a store with several members each says the same.
     yield from dict.fromkeys(_stores_of_other_data(installed, wanted))
@@ -25,6 +27,7 @@ def store_refusals(installed: PlatformOutputs, wanted: PlatformOutputs) -> Itera
 def store_words(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterator[str]:
     """Yield in words what an edit does to data stores with several members."""
     yield from _generation_words(installed, wanted)
+    yield from _login_words(installed, wanted)
     yield from _member_words(installed, wanted)
 
 
@@ -109,6 +112,25 @@ def _generations_that_jump(installed: PlatformOutputs, wanted: PlatformOutputs) 
             )
 
 
+def _logins(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterator[tuple[str, int, int]]:
+    """Yield the PostgreSQL stores whose services get another login, each with the one that they have."""
+    for store, after in wanted.logins.items():
+        was = installed.logins.get(store, FIRST_LOGIN)
+        if was != after and any(one.store == store for one in installed.services):
+            yield store, was, after
+
+
+def _logins_that_jump(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterator[str]:
+    """Yield the stores whose services would have the login that others of them have now, with another password."""
+    for store, was, after in _logins(installed, wanted):
+        if abs(after - was) > 1:
+            further = was + (1 if after > was else -1)
+            yield (
+                f"the data store {store} changes its login from {was} to {after}, and there are two in turn, so that a "
+                f"password in use could end; write {further}, with an `up` of its own"
+            )
+
+
 def _peers_that_change(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterator[str]:
     """Yield what members of data stores, and etcd, know each other by: it is settled when they begin."""
     if not (members(installed) and members(wanted)):
@@ -177,6 +199,14 @@ def _generation_words(installed: PlatformOutputs, wanted: PlatformOutputs) -> It
                 f"the data store {store} goes back {both}: what was written since generation {was.number} began is not "
                 "in it, and stays beside it"
             )
+
+
+def _login_words(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterator[str]:
+    for store, was, after in _logins(installed, wanted):
+        yield (
+            f"the data store {store} goes from login {was} to {after}: its services restart one after the other, and "
+            "both logins count until the last one has"
+        )
 
 
 def _member_words(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterator[str]:

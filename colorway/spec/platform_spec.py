@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
@@ -20,7 +21,9 @@ from colorway.spec.services import ServiceSpec
 from colorway.spec.stack import StackSettings
 from colorway.spec.stores import DatabaseSpec, MariadbSpec, PostgresqlSpec, StoreMember, StoreSpec
 from colorway.spec.stores.generations import StoreSettings
+from colorway.spec.stores.logins import Login, with_logins
 from colorway.spec.stores.replication import HostPorts, store_ports
+from colorway.spec.task.environment import EnvValue
 from colorway.spec.traffic import Color
 from colorway.spec.wanted import Image
 
@@ -168,6 +171,19 @@ class PlatformSpec(StrictSpec):
     def kept(self, store: str) -> StoreSettings:
         """Return what commands keep of a data store."""
         return self.settings.stores.get(store, StoreSettings())
+
+    @property
+    def logins(self) -> dict[str, Login]:
+        """Who services log in as at each PostgreSQL."""
+        return {
+            name: Login(user=store.user, number=self.kept(name).login, hosts=(name, names.direct(name)))
+            for name, store in self.platform.data_stores.items()
+            if isinstance(store, PostgresqlSpec)
+        }
+
+    def told(self, service: ServiceSpec, env: Mapping[str, EnvValue]) -> dict[str, EnvValue]:
+        """Return an environment of a service in which each PostgreSQL's user is the login that counts now."""
+        return with_logins(env, [login for store, login in self.logins.items() if store in service.uses])
 
     def generation(self, store: str) -> str:
         """Return what the generation of a data store is called that it is now; see `names.generation`."""

@@ -22,6 +22,7 @@ from colorway.spec.fields import (
 )
 from colorway.spec.names import MAIN_DOMAIN
 from colorway.spec.task.environment import EnvName, EnvValue
+from colorway.spec.task.mounts import ProjectPath
 
 MigrationId = Annotated[
     str,
@@ -43,6 +44,9 @@ class MigrationSpec(StrictSpec):
     So its own version works without it, too. A version that needs such a change is two: one that works with both
     schemas, and one after it that brings the change.
     """
+    sql: tuple[ProjectPath, ...] = ()
+    """Its SQL, where that is in the project: files that `release` looks at for what locks tables or breaks the version
+    before. They are not run: the migration command does that."""
 
 
 def held(mine: Iterable[MigrationSpec], others: Iterable[MigrationSpec] | None) -> tuple[str, ...]:

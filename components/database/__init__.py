@@ -11,6 +11,7 @@ from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stores import MariadbSpec, PostgresqlSpec, RedisSpec, ValkeySpec
 from components.database.backups import Repository
 from components.database.custom import CustomStore
+from components.database.logins import FormerLogins
 from components.database.mariadb import Mariadb
 from components.database.patroni import MakeWay, ReplicatedDatabase
 from components.database.postgresql import Database
@@ -21,8 +22,9 @@ from components.database.sentinel import ReplicatedQueue
 from components.database.sources import Source
 from components.secrets import Secrets
 
+__all__ = ["FormerLogins", "Replication", "data_store"]
+
 STORES: Mapping[str, Callable[..., pulumi.ComponentResource]] = {
-    "postgresql": Database,
     "mariadb": Mariadb,
     "redis": Cache,
     "valkey": Cache,
@@ -65,7 +67,6 @@ def data_store(
                 store=store,
                 network=network,
                 password=secrets.texts[store.password],
-                password_file=secrets.files[store.password],
                 authority=replication.authority,
                 repository=repository,
                 source=source,
@@ -93,4 +94,6 @@ def data_store(
                 authority=replication.authority,
                 opts=then,
             )
+    if isinstance(store, PostgresqlSpec):
+        return Database(name, spec, store=store, network=network, password=secrets.texts[store.password], opts=opts)
     return STORES[store.kind](name, spec, store=store, network=network, secrets=secrets.files, opts=opts)

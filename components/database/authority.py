@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_docker as docker
@@ -22,6 +23,16 @@ MEMBER = f"/run/secrets/{MEMBER_FILE}"
 PASSWORD_FILE = "colorway-members-password"  # noqa: S105 - a name
 """What members say to each other, below /run/secrets."""
 PASSWORD = f"/run/secrets/{PASSWORD_FILE}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnPassword:
+    """A password that nobody outside of a store has."""
+
+    text: pulumi.Output[str]
+    """Hexadecimal digits; secret."""
+    file: MountedFile
+    """The same as a secret of a task, at `PASSWORD`."""
 
 
 class Authority(pulumi.ComponentResource):
@@ -71,12 +82,13 @@ class Authority(pulumi.ComponentResource):
     def _config(self, name: str, text: pulumi.Output[str], *, spec: PlatformSpec) -> MountedFile:
         return mounted_config(name, pulumi.Output.unsecret(text), path=CA_PATH, stack=spec.stack, parent=self)
 
-    def password(self, name: str, spec: PlatformSpec) -> MountedFile:
-        """Make a password by which members know each other whose program takes no certificate instead of one.
+    def password(self, name: str, spec: PlatformSpec) -> OwnPassword:
+        """Make a password by which parts of a store know each other whose program takes no certificate instead of one.
 
-        It is nobody else's, so that it stays where the store's own password changes, and no member waits for another.
+        It is nobody else's, so that it stays where the store's own password changes, and no part waits for another.
         """
-        return self._secret(name, self._kept(name, secrets.token_hex(24)), spec=spec, path=PASSWORD_FILE)
+        text = self._kept(name, secrets.token_hex(24))
+        return OwnPassword(text=text, file=self._secret(name, text, spec=spec, path=PASSWORD_FILE))
 
     def _member(
         self, name: str, spec: PlatformSpec, *, host: HostSpec, own: pulumi.Output[str], first: pulumi.Output[str]

@@ -70,13 +70,13 @@ def run_members(
     secrets: Sequence[MountedFile],
     configs: Sequence[MountedFile] = (),
     aliases: tuple[str, ...] = (),
-) -> None:
-    """Create the Swarm service of each member of a data store.
+) -> list[pulumi.Resource]:
+    """Create the Swarm service of each member of a data store, and return them.
 
     Each stays on its host, where its volume is, answers to its name in the store's own network, and ends before its
     successor begins: two servers on one volume would spoil it. Staging and production protect it.
     """
-    for member in spec.members(name):
+    return [
         SwarmService(
             member.name,
             member_service(spec, store=store, program=program, member=member),
@@ -85,6 +85,8 @@ def run_members(
             configs=configs,
             opts=pulumi.ResourceOptions(parent=parent, protect=spec.is_guarded or None),
         )
+        for member in spec.members(name)
+    ]
 
 
 def member_service(

@@ -9,28 +9,26 @@ from datetime import timedelta
 import pulumi
 
 from colorway.render import replication
-from colorway.render.templates import entry, script, store_script
+from colorway.render.templates import entry, store_script
 from colorway.spec import names
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stores import PostgresqlSpec, StoreMember
 from colorway.spec.task.health import HealthSpec
-from components.database.authority import CA_PATH, MEMBER, Authority
+from components.database.authority import CA_PATH, MEMBER, PASSWORD, Authority
 from components.database.backups import Backups, Repository
+from components.database.logins import open_login
 from components.database.member import ALIVE, StoreProgram, entry_service, member_service
 from components.database.postgresql import CAPABILITIES
 from components.database.sources import Source
 from components.entry import ENTRY_COMMAND, entry_script, mounted_config
-from components.remote import HostScript
 from components.swarm_service import SwarmService
-from components.swarm_spec import HOST_NETWORK, MountedFile, NetworkAttachment
+from components.swarm_spec import HOST_NETWORK, NetworkAttachment
 
 DIRECT_CONFIG = "/colorway-haproxy.cfg"
 POOL_CONFIG = "/colorway-pgbouncer.ini"
 PORT = 5432
-FIRST_LEADER = timedelta(minutes=5)
-"""How long a first member may take to lead; a recovery after a loss of power reads its whole log."""
-BEGUN_WITHIN = timedelta(hours=6)
-"""How long it may take where it begins from data that exists: a backup, or a copy."""
+POOLS_USER = "colorway_pool"
+"""Who the pool is to the database when it asks for the logins: nobody else, and nothing else."""
 
 MakeWay = Callable[[str, str], Sequence[str]]
 """Lets the member of a store on a host be replaced, and returns what it did for that in words; blocks meanwhile."""
@@ -53,7 +51,6 @@ class ReplicatedDatabase(pulumi.ComponentResource):
         store: PostgresqlSpec,
         network: pulumi.Input[str],
         password: pulumi.Input[str],
-        password_file: MountedFile,
         authority: Authority,
         repository: Repository | None,
         make_way: MakeWay,
@@ -109,7 +106,9 @@ class ReplicatedDatabase(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(parent=self, depends_on=before, protect=spec.is_guarded or None),
             )
             before = [service]
-        settled = _settled(f"{name}-settings", spec, name, store, password=password, after=before, parent=self)
+        kept = authority.password(f"{name}-pool", spec)
+        after = pulumi.ResourceOptions(parent=self, depends_on=before)
+        settled = open_login(f"{name}-settings", spec, name, password=password, pool=kept, opts=after)
         if repository is not None:
             Backups(
                 f"{name}-backup",
@@ -153,12 +152,12 @@ class ReplicatedDatabase(pulumi.ComponentResource):
                 store.pool,
                 entrypoint=(*ENTRY_COMMAND, POOL_CONFIG),
                 health=ALIVE.format(port=PORT),
-                env={"POSTGRES_USER": store.user, "POSTGRES_PASSWORD_FILE": store.password_file},
+                env={"POSTGRES_USER": POOLS_USER, "POSTGRES_PASSWORD_FILE": PASSWORD},
                 # Those that it serves end their transaction first.
                 stop_signal="SIGINT",
             ),
             networks=[NetworkAttachment(id=network, aliases=(name,))],
-            secrets=[password_file],
+            secrets=[kept.file],
             configs=[entered, told, authority.first],
             opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[direct])),
         )
@@ -204,42 +203,4 @@ def _program(spec: PlatformSpec, name: str, *, address: str, env: Mapping[str, s
         },
         capabilities=CAPABILITIES,
         read_only=False,
-    )
-
-
-def _settled(
-    logical: str,
-    spec: PlatformSpec,
-    name: str,
-    store: PostgresqlSpec,
-    *,
-    password: pulumi.Input[str],
-    after: Sequence[pulumi.Resource],
-    parent: pulumi.Resource,
-) -> HostScript:
-    """Return the step that waits for a leader and tells it, through a member, what all of them have."""
-    members = spec.members(name)
-    ports, called = spec.store_ports(name), spec.generation(name)
-    begins_empty = spec.kept(name).begins_from is None and store.source is None
-    limit = FIRST_LEADER if begins_empty else BEGUN_WITHIN
-    return HostScript(
-        logical,
-        members[0].host,
-        script=script("settle-store"),
-        arguments=[
-            str(int(limit.total_seconds())),
-            names.service(spec.stack, members[0].name),
-            store_script("postgresql-settings"),
-            replication.CONFIG,
-            replication.settings(store),
-            ",".join(str(one.host.address) for one in members),
-            ",".join(str(ports.main) for _ in members),
-            store.database,
-            store.user,
-            " ".join(store.extensions),
-            # Nobody reads it: another generation has to be told, too.
-            *([called] if called != name else []),
-        ],
-        stdin=password,
-        opts=pulumi.ResourceOptions(parent=parent, depends_on=list(after)),
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pulumi
 
 from colorway.render.templates import entry
@@ -11,9 +9,9 @@ from colorway.spec import names
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stores import PostgresqlSpec
 from colorway.spec.task.health import HealthSpec
+from components.database.logins import open_login
 from components.database.member import StoreProgram, adopting, run_members
 from components.entry import ENTRY_COMMAND, entry_script
-from components.swarm_spec import MountedFile
 
 DATA = "/var/lib/postgresql/data"
 CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID")
@@ -21,7 +19,7 @@ CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID")
 
 
 class Database(pulumi.ComponentResource):
-    """Runs the platform's PostgreSQL; the password comes from a Swarm secret, the data from a volume.
+    """Runs the platform's PostgreSQL, whose data is on a volume; its logins it is told while it runs.
 
     The volume outlives the service: `colorway down` keeps it unless it is told otherwise.
     """
@@ -33,22 +31,24 @@ class Database(pulumi.ComponentResource):
         *,
         store: PostgresqlSpec,
         network: pulumi.Input[str],
-        secrets: Mapping[str, MountedFile],
+        password: pulumi.Input[str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("colorway:data:Database", name, None, opts)
-        run_members(
+        services = run_members(
             self,
             name,
             spec,
             store=store,
             program=_program(store),
             network=network,
-            secrets=[secrets[store.password]],
+            secrets=[],
             configs=[entry_script(name, _entry(store), stack=spec.stack, parent=self)],
             # In every topology: what belongs to a session is asked for there.
             aliases=(names.direct(name),),
         )
+        then = pulumi.ResourceOptions(parent=self, depends_on=services)
+        open_login(f"{name}-logins", spec, name, password=password, opts=then)
         self.register_outputs({})
 
 
@@ -69,7 +69,6 @@ def _program(store: PostgresqlSpec) -> StoreProgram:
         env={
             "POSTGRES_DB": store.database,
             "POSTGRES_USER": store.user,
-            "POSTGRES_PASSWORD_FILE": store.password_file,
             "PGDATA": f"{DATA}/pgdata",
             **adopting(store),
         },

@@ -61,7 +61,7 @@ class ReplicatedQueue(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("colorway:data:ReplicatedQueue", name, None, opts)
-        between = authority.password(f"{name}-members", spec)
+        between = authority.password(f"{name}-members", spec).file
         scripts = {
             program: entry_script(logical, entry(program, program=store.kind), stack=spec.stack, parent=self)
             for program, logical in (("sentinel", names.sentinel(name)), ("queue-member", name))

@@ -154,9 +154,10 @@ def _mount(spec: PlatformSpec, volume: VolumeSpec, *, color: Color | None) -> Mo
 
 
 def _environment(spec: PlatformSpec, *, name: str, color: Color | None) -> dict[str, str]:
-    env = spec.service(name, color).env
+    service = spec.service(name, color)
     own = {"COLORWAY_STACK": spec.stack, "COLORWAY_SERVICE": name, "COLORWAY_HOST": "{{.Node.Hostname}}"}
     if color is None:
-        return {**in_swarm(env), **own}
+        return {**in_swarm(spec.told(service, service.env)), **own}
     version = {"COLORWAY_COLOR": color.value, "COLORWAY_VERSION": spec.version(color)}
-    return {**in_swarm({**env, **spec.manifest(color).flags}), **own, **version}
+    env = spec.told(service, {**service.env, **spec.manifest(color).flags})
+    return {**in_swarm(env), **own, **version}

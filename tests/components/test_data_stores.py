@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from typing import ClassVar
 
 import pytest
 
 from colorway.render.templates import entry
 from colorway.spec.networks import store_network
 from colorway.spec.traffic import Color
-from components.database import STORES as COMPONENTS
+from components.database import data_store
 from components.web.tier import WebTier
 from tests.components.pieces import NETWORKS, SECRETS, NoSurroundings, constraints, joined, secret_files
 from tests.support.recorder import CONFIG, run_program
@@ -45,14 +46,28 @@ SIGNALS = {"postgres": "SIGINT"}
 """Where it is not SIGTERM."""
 
 
+class Given:
+    """The secrets of the platform."""
+
+    files = SECRETS
+    texts: ClassVar = {name: f"the {name}" for name in SECRETS}
+
+
 def store(name, *, keys=None, **changes):
     """Declare a store of the small platform, or one more, with some keys of it changed."""
     said = {**MORE.get(name, {}), **(keys or {})}
     spec = small_spec(overrides={"data-stores": {name: said}} if said else None, **changes)
-    wanted = spec.platform.data_stores[name]
     network = NETWORKS.get(store_network(name), f"id-of-{store_network(name)}")
     return run_program(
-        lambda: COMPONENTS[wanted.kind](name, spec, store=wanted, network=network, secrets=SECRETS), stack=spec.stack
+        lambda: data_store(
+            name,
+            spec,
+            networks={store_network(name): network},
+            secrets=Given,
+            replication=None,
+            make_way=lambda _store, _host: [],
+        ),
+        stack=spec.stack,
     )
 
 
@@ -91,7 +106,16 @@ def test_stores_of_staging_and_production_are_protected(name, environment, prote
     assert service.protect is protected, "a wrong line in a file must not delete a database that somebody needs"
 
 
-@pytest.mark.parametrize("name", STORES)
+def test_a_postgresql_is_told_its_password_while_it_runs():
+    recording = store("postgres")
+    service, told = recording.one("postgres-service"), recording.one("postgres-logins-run")
+    assert secret_files(service) == [], "a new one would restart it, and with it nobody could write"
+    assert told.inputs["stdin"] == "the database-password"
+    assert "the database-password" not in told.inputs["create"], "`ps` shows every argument"
+    assert "postgres-service" in recording.waits_for(told)
+
+
+@pytest.mark.parametrize("name", [name for name in STORES if name != "postgres"])
 def test_a_password_reaches_its_store_as_a_file(name):
     service = store(name).one(f"{name}-service")
     password = STORES[name]

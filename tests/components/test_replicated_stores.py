@@ -155,8 +155,10 @@ def test_a_task_has_the_files_that_it_is_told_of_and_no_others(logical, files):
     assert [path for path in files if path not in told and path not in unsaid] == [], "a file that nobody reads"
 
 
-def test_only_the_pool_is_given_the_password():
-    assert [secret_files(service(one)) for one in ENTRIES] == [[], [PASSWORD]]
+def test_the_pool_has_a_password_of_its_own_and_nobody_the_applications():
+    assert [secret_files(service(one)) for one in ENTRIES] == [[], ["colorway-members-password"]]
+    env = service("postgres").container["env"]
+    assert env["POSTGRES_USER"] == "colorway_pool", "it asks the database for whoever comes: no new password is its"
 
 
 @pytest.mark.parametrize("host", ["db1", "db2", "mon1"])
@@ -215,7 +217,9 @@ def test_the_settings_are_told_through_a_member_and_the_password_is_its_input():
     spec = replicated_spec()
     store = spec.platform.data_stores["postgres"]
     assert one.inputs["connection"]["host"] == "10.0.0.14", "the first member's host"
-    assert one.inputs["stdin"] == value_of(PASSWORD)
+    own, rest = one.inputs["stdin"].split("\n")
+    assert own == "made-up-postgres-pool-value", "the pool's own, which stays"
+    assert rest == value_of(PASSWORD)
     assert "stdin" in one.secrets, "the state and every log would have it"
     assert value_of(PASSWORD) not in one.inputs["create"], "`ps` shows every argument"
     for word in ("lab-postgres-db1", settings(store), "10.0.0.14,10.0.0.15", "20016,20016"):
@@ -241,12 +245,12 @@ def unchanged(before, after, *logical):
             assert texts(before)[config] == texts(after)[config], f"{name} would restart for {config}"
 
 
-def test_a_changed_password_restarts_no_member():
+def test_a_changed_password_restarts_neither_a_member_nor_the_pool():
     spec = replicated_spec()
     values = {f"secrets:{name}": value_of(name) for name in spec.platform.secrets} | {f"secrets:{PASSWORD}": "another"}
     after = run_program(lambda: program().platform(spec), stack="lab", config=values, secret_keys=list(values))
-    unchanged(made(), after, *ETCD, *MEMBERS, "postgres-direct")
-    assert settled(after).inputs["stdin"] == "another"
+    unchanged(made(), after, *ETCD, *MEMBERS, *ENTRIES)
+    assert settled(after).inputs["stdin"].endswith("\nanother")
     assert settled(after).inputs["create"] == settled(made()).inputs["create"]
 
 

@@ -91,7 +91,8 @@ def test_a_dump_goes_to_the_server_that_takes_writes(dump, spec, store, host, se
     place = world.spec.members(store)[0].host.name if host == "local" else host
     name = whom if host == "local" else service
     assert (where, whom) == (place, name)
-    assert (what, database, owner) == ("sql", wanted.database, wanted.user)
+    whose = f"{wanted.user}_owner" if wanted.kind == "postgresql" else wanted.user
+    assert (what, database, owner) == ("sql", wanted.database, whose)
     assert at == str(world.spec.store_ports(store).main if wanted.is_replicated else wanted.port)
     assert read == SQL + END
     assert size == str(len(SQL)), "the end is told from a connection that was lost"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from tests.support.clone import Clone
 from tests.support.command import Command
 from tests.support.labs import bare, lab, says, with_one_color
 from tests.support.members import LIMIT, MEMBERS, inside, leader, members, port, there, well, with_two_members
+from tests.support.shop import set_secrets
 from tests.support.wait import wait_until
-from tests.support.writes import Writes, writing
+from tests.support.writes import SCRIPT, Writes, writing
 
 pytestmark = [pytest.mark.area("data"), pytest.mark.needs("losetup"), pytest.mark.full]
 GAP = 5
@@ -172,4 +174,57 @@ def test_an_up_that_is_killed_between_two_members_is_gone_on_with(store: Clone):
     assert {one.key for one in writes.done} <= there(store, leads), "what was acknowledged is there"
     after = images(store)
     assert all(before[host] != after[host] for host in before), after
+    assert store.up().changed == {}
+
+
+BESIDE = SCRIPT.replace('    first.execute("TRUNCATE writes")\n', "").replace('f"{number}-', 'f"beside-{number}-')
+"""Writers that leave there what others have written."""
+LETS_IN = """
+import sys, psycopg
+try:
+    psycopg.connect(host=sys.argv[1], user="demo", dbname="demo", password=sys.stdin.read(), connect_timeout=10)
+    print("let in")
+except psycopg.OperationalError as error:
+    print(error)
+"""
+
+
+def in_a_task(store: Clone, *words: str) -> str:
+    """Return what a program says in the newest task of the service that writes."""
+    label = f"label=com.docker.swarm.service.name={store.stack}-api-blue"
+    container = lab(store, "exec", "app1", "--", "docker", "ps", "-q", "-f", label).split()[0]
+    return lab(store, "exec", "app1", "--", "docker", "exec", container, *words)
+
+
+@pytest.mark.timeout(3600)
+def test_a_new_password_comes_while_all_goes_on_and_the_old_one_is_refused(store: Clone, pulumi_cli: Path):
+    old = in_a_task(store, "cat", "/run/secrets/database-password").strip()
+    before = images(store)
+    set_secrets(store, pulumi_cli, {"secrets:database-password": secrets.token_hex(24)})
+    store.commit("Set a new password")
+    assert "has another password" in store.up(code=1).output, "under those that are logged in nothing is changed"
+    with writing(store, service="api-blue", host="app1", to="postgres") as first:
+        line = "  colorway:stores: {postgres: {login: 2}}\n  colorway:hosts:"
+        store.edit(store.stack_file.name, r"^  colorway:hosts:$", line, subject="Have another login")
+        run = Command.start(store, "up", store.stack)
+        wait_until(
+            lambda: in_a_task(store, "printenv", "DATABASE_USER").strip() == "demo_2",
+            limit=LIMIT,
+            what="a task has the new login",
+            every=1,
+        )
+        with writing(store, service="api-blue", host="app1", to="postgres", script=BESIDE) as second:
+            # It ends with its task.
+            first.command.process.wait(LIMIT)
+            assert run.process.wait(LIMIT) == 0, run.output
+            nobody_noticed(store, second, what="another login")
+    print(f"another login: {len(first.failed)} of {len(first.all)} failed with the old one")
+    assert first.failed == [], "the old login counts until its last task is gone"
+    leads = leader(store)
+    assert leads is not None
+    assert {one.key for one in first.done} <= there(store, leads), "what was acknowledged is there"
+    for host in ("postgres", "postgres-direct"):
+        said = in_a_task(store, "sh", "-c", f"printf %s {old} | python3 -c '{LETS_IN}' {host}")
+        assert "authentication failed" in said, said
+    assert images(store) == before
     assert store.up().changed == {}

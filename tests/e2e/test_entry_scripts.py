@@ -15,7 +15,7 @@ import pytest
 from colorway.config import stack_files
 from colorway.machine import images
 from colorway.machine.progress import silent
-from colorway.render.templates import entry
+from colorway.render.templates import entry, store_script
 from colorway.spec import names
 from colorway.spec.stores.redis import Use
 from colorway.spec.task.health import HealthSpec
@@ -128,7 +128,6 @@ def postgres(image_of: Callable[[str], str], tmp_path: Path) -> Iterator[Store]:
         env={
             "POSTGRES_DB": "shop",
             "POSTGRES_USER": "seller",
-            "POSTGRES_PASSWORD_FILE": "/run/secrets/password",
             "PGDATA": PGDATA,
         },
         capabilities=postgresql.CAPABILITIES,
@@ -211,7 +210,15 @@ def served(store: Store) -> str:
         return docker("exec", container, "pg_isready", "-h", "127.0.0.1", check=False).endswith("accepting connections")
 
     wait_until(answers, limit=90, what="PostgreSQL answers")
+    told(container, password=store.password)
     return container
+
+
+def told(container: str, *, login: str = "seller", password: str = PASSWORD) -> None:
+    """Give a PostgreSQL its login as `up` does."""
+    text = "".join(store_script(f"postgresql-{name}") for name in ("one", "logins"))
+    words = ("shop", "seller", login, "")
+    docker("exec", "--interactive", container, "/bin/sh", "-euc", text, "colorway", *words, stdin=password)
 
 
 def test_an_empty_volume_becomes_a_cluster_that_outlives_a_kill_and_a_new_password(postgres):
@@ -292,13 +299,29 @@ def test_the_pid_file_of_a_foreign_server_is_never_removed(postgres):
 
 
 @pytest.mark.full
-def test_an_adopted_cluster_without_the_role_says_so(postgres):
-    docker("stop", served(postgres))
-    postgres.env["POSTGRES_USER"] = "somebody"
-    said = postgres.ends(postgres.start())
-    assert 'the password of the role "somebody" could not be set' in said, said
-    assert "Is another postmaster" not in said
-    assert PASSWORD not in said, "a statement that fails is not logged"
+def test_a_second_login_owns_what_the_first_one_made_and_the_first_one_is_refused_afterwards(postgres):
+    container = served(postgres)
+    query(container, "CREATE TABLE kept AS SELECT 42 AS answer")
+    told(container, login="seller_2", password="another")
+    assert query(container, "SELECT session_user, current_user") == "seller|seller_owner", "both count"
+    close = "".join(store_script(f"postgresql-{name}") for name in ("one", "close"))
+    docker("exec", container, "/bin/sh", "-euc", close, "colorway", "shop", "seller", "seller_2")
+    second = (
+        'PGPASSWORD=$(cat) exec psql -qtAX -h 127.0.0.1 -U seller_2 -c "ALTER TABLE kept ADD more int" -c "$1" shop'
+    )
+    asked = ("/bin/sh", "-c", second, "sh", "SELECT session_user, current_user, answer FROM kept")
+    said = docker("exec", "--interactive", container, *asked, stdin="another")
+    assert said == "seller_2|seller_owner|42", "what the first one made is the owner's, and so the second one's"
+    asked = (
+        "psql",
+        "-qtAX",
+        "-h",
+        "/tmp/postgresql",
+        "-c",
+        "SELECT rolcanlogin FROM pg_roles WHERE rolname = 'seller'",
+    )
+    assert docker("exec", "--user", "postgres", container, *asked, "postgres") == "f"
+    assert PASSWORD not in docker("logs", container), "a password is never logged"
 
 
 @pytest.mark.full

@@ -35,6 +35,8 @@ services:
     longest-request: 5s
     update: {monitor: 1s}
     uses: [postgres, orders, queue, sessions, cache, search]
+    secrets: [postgres-key]
+    env: {DATABASE_USER: app}
 data-stores:
   postgres:
     kind: postgresql
@@ -184,7 +186,9 @@ def healthy(demo: Demo, name: str) -> str:
 
 
 def password(demo: Demo, name: str) -> str:
-    return docker("exec", healthy(demo, name), "cat", f"/run/secrets/{KEYS[name]}").strip()
+    # A PostgreSQL is told while it runs, and has none as a file.
+    has = "web-blue" if name == "postgres" else name
+    return docker("exec", healthy(demo, has), "cat", f"/run/secrets/{KEYS[name]}").strip()
 
 
 def ask(demo: Demo, name: str, text: str, *, key: str | None = None) -> str:
@@ -314,4 +318,31 @@ def test_a_second_task_on_a_volume_waits_and_the_first_one_serves(stores: Demo):
         docker("service", "scale", "--detach", *(f"{service}=1" for service in services.values()))
     for name in LOCKED:
         assert read(stores, name) == "45", f"{name} has its data"
+    assert "nothing changes" in stores.clone.up().output
+
+
+@pytest.mark.timeout(900)
+def test_a_second_login_of_a_postgresql_comes_while_it_runs_and_the_first_one_is_refused(
+    stores: Demo, pulumi_cli: Path
+):
+    write(stores, "postgres", 46)
+    old, server = password(stores, "postgres"), healthy(stores, "postgres")
+    set_secrets(stores.clone, pulumi_cli, {f"secrets:{KEYS['postgres']}": secrets.token_hex(12)})
+    line = "  colorway:stores: {postgres: {login: 2}}\n  colorway:traffic:"
+    stores.clone.edit(stores.clone.stack_file.name, r"^  colorway:traffic:", line, subject="Have another login")
+    stores.clone.up()
+    assert healthy(stores, "postgres") == server, "nobody had to wait for it"
+    assert "DATABASE_USER=app_2" in docker("inspect", healthy(stores, "web-blue")), "its services are told"
+    second = ASK["postgres"].replace("-U app ", "-U app_2 ")
+    asked = ("/bin/sh", "-c", second, "sh", "SELECT max(answer) FROM kept")
+    said = subprocess.run(
+        ["docker", "exec", "--interactive", server, *asked],
+        input=password(stores, "postgres"),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert said.stdout.strip() == "46", said.stderr
+    assert REFUSED["postgres"] in ask(stores, "postgres", "SELECT 1", key=old), "the old password opens nothing"
     assert "nothing changes" in stores.clone.up().output

@@ -135,7 +135,9 @@ def test_a_sick_shared_service_blocks_no_color_and_no_way_back():
     waits = recording.waits_for(mail)
     assert {"redis-service", "hosts-labels-run", "net-shared"} <= waits
     assert not {name for name in waits if name.startswith(("shop-", "lb-", "migrations-"))}
-    for one in recording.custom:
+    last = {"postgres-rolled-run", "postgres-former-login-run"}
+    assert "mail-service" in recording.waits_for(recording.one("postgres-former-login-run")), "it may have the old one"
+    for one in (one for one in recording.custom if one.name not in last):
         assert "mail-service" not in recording.waits_for(one), f"{one.name} would wait for what both colors share"
 
 
@@ -192,7 +194,7 @@ def test_no_secret_value_is_anywhere_but_in_marked_swarm_secrets(preview):
             if one.type == SECRET:
                 assert one.secrets == {"data"}, f"{one.name} would stand in state as plain text"
                 continue
-            if one.name.endswith("-secrets-run"):
+            if one.name.endswith(("-secrets-run", "-logins-run")):
                 assert one.secrets == {"stdin"}, f"{one.name} would stand in state as plain text"
                 assert not [key for key, said in one.inputs.items() if key != "stdin" and value in str(said)]
                 continue
@@ -207,6 +209,9 @@ def test_the_token_never_reaches_a_command_or_its_output(local):
             assert token not in str({**command.inputs, "stdin": ""}), "only on standard input"
             continue
         assert token not in command.text, f"{command.name}: a failing command is printed whole"
+        if command.name == "postgres-logins-run":
+            assert command.secrets == {"stdin"}, "a password, and nothing that a diff would show"
+            continue
         assert not command.secrets, f"{command.name}: one secret hides the diff of the whole text"
 
 
@@ -230,3 +235,10 @@ def test_a_manager_that_stands_in_runs_no_migration_again():
     assert not any(one.ignore_changes for one in run_spec(usual).commands), (
         "whoever takes a manager's place for good is asked from then on"
     )
+
+
+def test_an_old_login_ends_after_all_services_and_nothing_waits_for_that(local):
+    ends = local.one("postgres-former-login-run")
+    waits = local.waits_for(ends)
+    assert {"api-blue-service", "worker-blue-service", "postgres-rolled-run"} <= waits
+    assert not [one.name for one in local.custom if "postgres-former-login-run" in local.waits_for(one)]

@@ -326,6 +326,7 @@ def test_a_docker_that_hangs_is_given_up_and_named(tmp_path, programs, name):
     text = text.replace("/tmp/colorway-$(id -u)", f"{tmp_path}/colorway")
     arguments = {
         "await-no-tasks": ["5", "worker"],
+        "await-rolled": ["5", "demo_2", "worker"],
         "run-once": ["migrate", "5"],
         "label-nodes": [],
         "settle-store": ["5", "store", "true", "file"],
@@ -439,3 +440,25 @@ def test_what_may_still_work_is_waited_for(programs, where):
     run = ran(script("await-no-tasks"), "0", "worker", bin_=programs)
     assert run.returncode == 1, "two schedulers at once are worse than a release that stops"
     assert "still alive after 0 s: worker.2 (Running)" in run.stderr
+
+
+def test_tasks_that_are_replaced_are_waited_for_and_the_present_ones_are_not(tmp_path, programs):
+    fake(
+        programs,
+        f"""case "$1 $2" in
+  "service ls") echo demo-api-blue ;;
+  "node ls") printf '%s\\n' 'Ready app1' 'Down app2' ;;
+  "service ps") echo x >>{tmp_path}/asked
+    echo 'api.1|app1|Running|Running 3 seconds ago'
+    echo 'api.2|app2|Shutdown|Running 3 hours ago'
+    [ "$(wc -l <{tmp_path}/asked)" -gt 2 ] || echo 'api.1|app1|Shutdown|Running 2 minutes ago'
+    echo 'api.1|app1|Shutdown|Shutdown 3 hours ago' ;;
+esac""",
+    )
+    run = ran(script("await-rolled"), "20", "demo_2", "demo-api-blue", "demo-api-green", bin_=programs)
+    assert run.stdout == "no task that is replaced is alive of: demo-api-blue demo-api-green\n", run.stderr
+    assert (tmp_path / "asked").read_text() == "x\nx\nx\n", "until it ended; of a lost host nobody will hear an end"
+    (tmp_path / "asked").unlink()
+    run = ran(script("await-rolled"), "0", "demo_2", "demo-api-blue", bin_=programs)
+    assert run.returncode == 1
+    assert run.stderr == "tasks that are replaced are still alive after 0 s: api.1(Running)\n"

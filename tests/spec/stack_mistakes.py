@@ -59,6 +59,13 @@ CASES = (
         ),
     ),
     Case(
+        "login of a store that has none in turn",
+        LOCAL,
+        KEPT,
+        f"{KEPT}\n  colorway:stores: {{cache: {{login: 2}}}}",
+        Line("colorway:stores.cache.login: is for a PostgreSQL, which this is not; leave it out", at="colorway:stores"),
+    ),
+    Case(
         "primary of a store that chooses its leader itself",
         LOCAL,
         "  colorway:release: {apply: here}",

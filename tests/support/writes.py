@@ -14,7 +14,7 @@ from tests.support.labs import lab
 WRITERS = 5
 PER_SECOND = 50
 SCRIPT = r"""
-import sys, threading, time, psycopg
+import os, sys, threading, time, psycopg
 from pathlib import Path
 host, writers, pause = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
 password = Path("/run/secrets/database-password").read_text()
@@ -25,8 +25,8 @@ def say(*words):
         print("write", *words, flush=True)
 
 def connect():
-    return psycopg.connect(host=host, user="demo", dbname="demo", password=password, autocommit=True,
-                           connect_timeout=3, tcp_user_timeout=8000)
+    return psycopg.connect(host=host, user=os.environ["DATABASE_USER"], dbname="demo", password=password,
+                           autocommit=True, connect_timeout=3, tcp_user_timeout=8000)
 
 def write(number):
     connection, count = None, 0

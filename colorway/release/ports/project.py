@@ -10,6 +10,7 @@ from pathlib import Path
 from colorway.config import stack_files
 from colorway.config.documents import Document, parse_document
 from colorway.errors import ColorwayError
+from colorway.release.ports.sql import files_of, problem_of
 from colorway.render.nginx import generation
 from colorway.spec import names
 from colorway.spec.platform_spec import PlatformSpec
@@ -110,12 +111,13 @@ class Files:
         tested = requested or spec
         color = _idle(spec) if _idle(spec) in tested.colors_on else spec.active
         manifests = {**spec.releases, **(requested.releases if requested else {})}
+        sql = files_of(one for manifest in manifests.values() for one in manifest.migrations)
         return ProjectFacts(
             platform=platform,
             committed=Installed(versions=spec.settings.versions, traffic=spec.settings.traffic),
             wanted_generation=generation(spec).digest,
             policy=spec.platform.release,
-            files=(name, stack_files.platform_file(platform), f"releases/{platform}", *PROGRAM),
+            files=(name, stack_files.platform_file(platform), f"releases/{platform}", *PROGRAM, *sql),
             known_versions=tuple(stack_files.known_names(self.root, f"releases/{platform}/*.yaml")),
             problem=problem,
             migrations={known: manifest.migrations for known, manifest in manifests.items()},
@@ -138,9 +140,12 @@ class Files:
         versions = {**spec.settings.versions.model_dump(mode="json"), _idle(spec).value: version}
         asked = replace(settings, data={**settings.data, "versions": versions})
         try:
-            return stack_files.load(root=self.root, stack=self.stack, settings=asked), None
+            found = stack_files.load(root=self.root, stack=self.stack, settings=asked)
         except ColorwayError as error:
             return None, str(error)
+        done = {one.id for manifest in spec.releases.values() for one in manifest.migrations}
+        new = [one for one in found.releases[version].migrations if one.id not in done]
+        return found, problem_of(new, root=self.root)
 
 
 def _idle(spec: PlatformSpec) -> Color:

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from colorway.spec.base import Mistake, StrictSpec, refuse
 from colorway.spec.fields import Label, Shape
+from colorway.spec.stores.logins import FIRST_LOGIN, LoginNumber
 
 FIRST = 1
 """The generation that a store begins as; its names are the store's own."""
@@ -64,6 +65,8 @@ class StoreSettings(StrictSpec):
     """Which of its generations it is, counted up by `colorway data restore`."""
     begins_from: BeginsFrom | None = None
     """What that generation began as; the first one began empty."""
+    login: LoginNumber = FIRST_LOGIN
+    """Which login the services of a PostgreSQL have: one more with each new password, so that both count meanwhile."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> StoreSettings:

@@ -15,6 +15,7 @@ from colorway.spec.hosts import HostSpec
 from colorway.spec.stores.backups import ArchivedBackupSpec
 from colorway.spec.stores.base import StoreMember, one_on_each
 from colorway.spec.stores.database import POSTGRESQL, DatabaseSpec, ServerFacts
+from colorway.spec.stores.logins import LONGEST_USER, OWNER
 from colorway.spec.stores.replication import DirectSpec, Durability, HelperSpec, Members, PoolSpec
 from colorway.spec.stores.sources import SourceSpec
 
@@ -120,6 +121,9 @@ class PostgresqlSpec(DatabaseSpec):
     @model_validator(mode="after")
     def _fits_together(self) -> PostgresqlSpec:
         found: list[Mistake] = list(twice("extensions", self.extensions))
+        if len(self.user) > LONGEST_USER:
+            cure = f"PostgreSQL would cut {self.user}{OWNER} off, which owns the database"
+            found.append((("user",), f"has more than {LONGEST_USER} characters, and {cure}; take a shorter name"))
         if self.is_replicated:
             cure = "and several members stand behind it; name its image, or its folder: {build: %s}"
             found += [
