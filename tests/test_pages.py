@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PAGES = [
     *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"),
-    *("docs/your-hosts.md", "docs/rehearsal.md", "docs/data-stores.md", "docs/data.md"),
+    *("docs/your-hosts.md", "docs/rehearsal.md", "docs/data-stores.md", "docs/data.md", "docs/routes.md"),
 ]
 FILE = re.compile(r"[\w.<>*/-]+\.(?:yaml|py|md|sh|j2|svg|toml|txt|in)|[\w<>.-]+/[\w<>./*-]*")
 MODULE = re.compile(r"\b(?:colorway|components|offline_plugins)(?:\.[a-z_]+)+\b")
