@@ -14,12 +14,14 @@ import pulumi_docker as docker
 from colorway.errors import ColorwayError
 from colorway.outputs import USERS
 from colorway.render.maintenance import COOKIE_FILE, LINK_FILE, LINK_PATH
+from colorway.render.routes import login_file
 from colorway.spec.names import STACK_LABEL
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.traffic import Color
 from components.swarm_spec import MountedFile
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,128}")
+_LOGIN = re.compile(r"[^:\x00-\x1f\x7f]{1,100}:[^\x00-\x1f\x7f]{8,200}")
 
 Configured = Callable[[str], pulumi.Output[str] | None]
 """Looks a secret up in the stack's configuration; none = not set there."""
@@ -61,7 +63,8 @@ class Secrets(pulumi.ComponentResource):
         token = spec.platform.edge.preview_token
         self.preview_token = values[token]
         self.edge_files = {
-            "preview.conf": self.preview_token.apply(lambda text: _token_map(text, stack=spec.stack, name=token))
+            "preview.conf": self.preview_token.apply(lambda text: _token_map(text, stack=spec.stack, name=token)),
+            **{login_file(login): _login_file(values[login], spec, login) for login in spec.basic_auths},
         }
         self.pass_secret = None
         if (passing := spec.platform.edge.maintenance_secret) is not None:
@@ -113,6 +116,32 @@ class Secrets(pulumi.ComponentResource):
             labels=[docker.SecretLabelArgs(label=STACK_LABEL, value=stack)],
             opts=pulumi.ResourceOptions(parent=self),
         )
+
+
+def _login_file(value: pulumi.Output[str], spec: PlatformSpec, name: str) -> pulumi.Output[str]:
+    return value.apply(lambda text: login_map(text, stack=spec.stack, name=name))
+
+
+def login_map(text: str, *, stack: str, name: str) -> str:
+    """Return the nginx map fragment that knows names and passwords as browsers send them.
+
+    Args:
+        text: `name:password` a line, or one password alone, whose name is then the secret's.
+        stack: The stack that sets the secret.
+        name: The secret.
+
+    Raises:
+        RunError: a line is of neither form.
+    """
+    lines = text.splitlines() if ":" in text else [f"{name}:{text}"]
+    if not lines or not all(_LOGIN.fullmatch(line) for line in lines):
+        raise pulumi.RunError(
+            f"Pulumi.{stack}.yaml: secrets:{name} must be name:password, one a line and none of them empty, or one "
+            "password alone, each of 8 to 200 characters; write: pulumi config set --secret "
+            f"secrets:{name} --stack {stack}"
+        )
+    sent = (base64.b64encode(line.encode()).decode().rstrip("=") for line in lines)
+    return "".join(f'"~^(?i:basic) +{re.escape(one)}=*$" 1;\n' for one in sent)
 
 
 def _checked(token: str, *, stack: str, name: str) -> str:

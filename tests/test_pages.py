@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [
     *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"),
     *("docs/your-hosts.md", "docs/rehearsal.md", "docs/data-stores.md", "docs/data.md", "docs/maintenance.md"),
+    "docs/routes.md",
 ]
 FILE = re.compile(r"[\w.<>*/-]+\.(?:yaml|py|md|sh|j2|svg|toml|txt|in)|[\w<>.-]+/[\w<>./*-]*")
 MODULE = re.compile(r"\b(?:colorway|components|offline_plugins)(?:\.[a-z_]+)+\b")

@@ -8,7 +8,8 @@ from ipaddress import IPv4Network
 from colorway.config.documents import Document
 from colorway.spec import names
 from colorway.spec.base import Mistake, hint, nearest
-from colorway.spec.fields import LABEL_LIMIT, NAME_LIMIT
+from colorway.spec.edge import ANYBODY, FEWEST_BODIES, AnyRoute, RedirectSpec, RouteSpec
+from colorway.spec.fields import LABEL_LIMIT, NAME_LIMIT, memory_text
 from colorway.spec.hosts import HostSpec, Role
 from colorway.spec.inventory import Inventory
 from colorway.spec.networks import KEPT, LARGEST_PREFIX, addresses_needed, prefix_for
@@ -191,13 +192,17 @@ def clash_mistakes(declared: Iterable[WantedService]) -> list[Mistake]:
     return found
 
 
-def route_mistakes(services: Mapping[str, ServiceSpec], *, domains: Mapping[str, str]) -> list[Mistake]:
-    """Return the routes whose names the stack's domains do not give, or give to two of them."""
+def route_mistakes(services: Mapping[str, ServiceSpec], spec: PlatformSpec) -> list[Mistake]:
+    """Return the routes whose names the stack's domains do not give, or that its load balancers cannot serve."""
+    domains = spec.settings.domains
     found: list[Mistake] = []
     owners: dict[str, tuple[str, str | None]] = {}
     for name, service in services.items():
         for index, route in enumerate(service.routes):
             here = ("services", name, "routes", str(index))
+            found += [((*here, *below), text) for below, text in _leading_mistakes(route, domains)]
+            if isinstance(route, RouteSpec):
+                found += [((*here, *below), text) for below, text in _capacity_mistakes(route, spec)]
             if route.domain not in domains:
                 found.append(((*here, "domain"), f"is no domain of the stack; {hint(route.domain, domains)}"))
                 continue
@@ -220,6 +225,33 @@ def closed_mistakes(spec: PlatformSpec) -> list[Mistake]:
         for place in spec.settings.maintenance
         if place not in known and place != EVERYTHING
     ]
+
+
+def _leading_mistakes(route: AnyRoute, domains: Mapping[str, str]) -> Iterator[Mistake]:
+    """Yield the names that a route leads to, or lets read its answers, and that the stack does not have."""
+    named: list[tuple[tuple[str, ...], str]]
+    if isinstance(route, RedirectSpec):
+        named = [] if route.leads_to_path else [(("redirect",), route.redirect)]
+    else:
+        origins = route.cors.origins if route.cors else ()
+        ours = [(index, one) for index, one in enumerate(origins) if one != ANYBODY and "://" not in one]
+        named = [(("cors", "origins", str(index)), one) for index, one in ours]
+    for path, said in named:
+        if names.stack_name(said, domains) is None:
+            known = hint(said.rpartition(".")[2], domains)
+            yield path, f"names no domain of the stack: it is a domain's name there, or one under it; {known}"
+
+
+def _capacity_mistakes(route: RouteSpec, spec: PlatformSpec) -> Iterator[Mistake]:
+    """Yield what the load balancers of the stack are too small or too many for."""
+    edge, number = spec.platform.edge, len(spec.load_balancers)
+    if route.body and route.is_buffered and edge.bodies(route.body) < FEWEST_BODIES:
+        room = memory_text(FEWEST_BODIES * route.body)
+        cure = f"write body-space: {room} under edge, less here, or stream: true"
+        yield ("body",), f"leaves room for fewer than {FEWEST_BODIES} bodies side by side; {cure}"
+    if route.limit and route.limit.per_minute < number:
+        text = f"is divided by the stack's {number} load balancers, and nginx counts no less than one a minute"
+        yield ("limit", "rate"), f"{text}; write at least {number}r/m"
 
 
 def smoke_mistakes(tests: Sequence[SmokeTest], *, domains: Mapping[str, str]) -> list[Mistake]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Literal, NamedTuple, TypeGuard, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Tag, ValidationError
 from pydantic_core import ErrorDetails
 
 from colorway.spec.base import Mistake, MistakesError, descriptions, hint, nearest
@@ -165,16 +165,24 @@ def _is_model(annotation: Any) -> TypeGuard[type[BaseModel]]:  # noqa: ANN401 - 
 
 
 def _options(annotation: Any) -> dict[str, type[BaseModel]]:  # noqa: ANN401 - a type annotation
-    """Return the models of a union by the value of the key that tells them apart; empty for anything else."""
-    options = [option for option in get_args(annotation) if _is_model(option)]
-    nested = [_options(option) for option in get_args(annotation)[:1]]
-    return {
-        str(tag): option
+    """Return the models of a union by what tells them apart, a key's value or a tag; empty for anything else."""
+    alternatives = get_args(annotation)
+    tagged = {
+        tag.tag: option
+        for option, *tags in filter(None, map(get_args, alternatives))
+        for tag in tags
+        if isinstance(tag, Tag) and _is_model(option)
+    }
+    options = [option for option in alternatives if _is_model(option)]
+    nested = [_options(option) for option in alternatives[:1]]
+    by_key = {
+        str(value): option
         for option in options
         for field in option.model_fields.values()
         if get_origin(field.annotation) is Literal
-        for tag in get_args(field.annotation)
-    } or next(iter(nested), {})
+        for value in get_args(field.annotation)
+    }
+    return tagged or by_key or next(iter(nested), {})
 
 
 def _without_none(annotation: Any) -> Any:  # noqa: ANN401 - a type annotation

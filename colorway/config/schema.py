@@ -152,8 +152,8 @@ def _partial(node: Any) -> Any:  # noqa: ANN401 - JSON
         return [_partial(entry) for entry in node]
     if not isinstance(node, dict):
         return node
-    if "discriminator" in node:  # which is required of a platform, and may be left out here
-        del node["discriminator"]
+    if "oneOf" in node:  # what tells the forms apart is required of a platform, and may be left out here
+        node.pop("discriminator", None)
         node["anyOf"] = node.pop("oneOf")
     if "$ref" in node:
         node["$ref"] = node["$ref"].replace("#/$defs/", f"#/$defs/{OVERRIDE}")

@@ -335,7 +335,7 @@ def parse(  # noqa: PLR0913 - one for each kind of file
         services = (file if known is None else files_of[known]).services
         problems += layer.problems(service_mistakes(services, spec, files=files or {}))
         if known is None or layer is not merged:
-            problems += layer.problems(route_mistakes(services, domains=parsed.domains))
+            problems += layer.problems(route_mistakes(services, spec))
     if parsed.registries:
         hosts = named_registries([platform, overrides, *every])
         problems += settings.problems(registry_mistakes(parsed.registries, file, named=hosts))

@@ -10,9 +10,9 @@ from datetime import timedelta
 
 from colorway.render.templates import TEMPLATES
 from colorway.spec import names
+from colorway.spec.edge import INTERNAL_PATH
 from colorway.spec.fields import whole_seconds
 from colorway.spec.platform_spec import PlatformSpec
-from colorway.spec.services import INTERNAL_PATH
 from colorway.spec.stack import EVERYTHING
 
 RETRY_AFTER = timedelta(minutes=5)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from colorway.render.nginx import SHARED, TRIES
+from colorway.render.nginx import TRIES
+from colorway.render.routes import SHARED
 from colorway.render.templates import fill_in
 from colorway.spec import names
 from colorway.spec.fields import go_duration

@@ -3,40 +3,47 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
 from colorway.render.maintenance import maintenance
+from colorway.render.routes import (
+    GRPC,
+    SHARED,
+    Location,
+    Table,
+    locations,
+    login_file,
+    login_variable,
+    may_stand_in,
+    upstream,
+)
 from colorway.render.templates import fill_in
 from colorway.spec import names
-from colorway.spec.edge import Draw
+from colorway.spec.edge import INTERNAL_PATH, Draw, RouteSpec
 from colorway.spec.fields import whole_seconds
 from colorway.spec.platform_spec import RESOLVER_VALID, RETRY_WITHIN, PlatformSpec
-from colorway.spec.services import INTERNAL_PATH, RouteSpec, ServiceSpec
+from colorway.spec.services import ServiceSpec
 from colorway.spec.traffic import Color
 
 DIGEST_LENGTH = 12
 STATUS_PORT = 8081
 """Port of the status server, on the container's loopback only."""
-SHARED = "shared"
-"""Ends the name of a shared service's upstream, as a color's ends others."""
-ALONE = ".alone"
-"""Ends the name of an upstream that has no backup beside one that has; no service's name has a dot."""
 TRIES = 5
 """The most tasks that one request is offered to, one after the other."""
 WORKER_SHUTDOWN = timedelta(seconds=75)
 """Shortest time that nginx's old workers get for what they have in flight."""
 INSIDE = "/etc/colorway"
 """Where a load balancer's directory on the host is seen inside its container."""
-ACCESS_LOG = f"{INSIDE}/run/access.log colorway buffer=64k flush=250ms"
+ACCESS_LOG = {"path": f"{INSIDE}/run/access.log", "buffer": "buffer=64k flush=250ms"}
 """A file, because datagrams to mtail lost 9 % of the lines at 490 requests/s; the entry script keeps it small.
 
 A write for each line cost about a seventh of the throughput. What waits is written before a worker ends, and long
 before a scrape would miss it.
 """
-Place = tuple[str, str | None, str]
-"""Where requests arrive: domain, name under it, path."""
+GRPC_ENDINGS = ((4, "the service took too long"), (8, "too much, or too often"), (14, "the service did not answer"))
+"""What clients of gRPC are told by the load balancers: DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, UNAVAILABLE."""
 _PLACEHOLDER = "0" * DIGEST_LENGTH
 
 
@@ -87,6 +94,9 @@ def generation(spec: PlatformSpec) -> Generation:
 def _text(spec: PlatformSpec, *, digest: str) -> str:
     edge, green = spec.platform.edge, spec.settings.traffic.green
     buckets = range(green) if spec.settings.traffic.is_split else range(0)
+    hosts = _virtual_hosts(spec)
+    found = [location for host in hosts for color in host.colors.values() for location in color]
+    routes = [location.route for location in found if isinstance(location.route, RouteSpec)]
     return fill_in(
         "nginx.conf.j2",
         digest=digest,
@@ -110,7 +120,19 @@ def _text(spec: PlatformSpec, *, digest: str) -> str:
         is_guarded=spec.is_guarded,
         maintenance=maintenance(spec),
         upstreams=list(_upstreams(spec)),
-        virtual_hosts=_virtual_hosts(spec),
+        virtual_hosts=hosts,
+        bodies=edge.bodies(max([edge.body, *(route.body or 0 for route in routes if route.is_buffered)])),
+        paths=_tables(one.table for one in [*found, *(one.beside for one in found if one.beside)]),
+        origins=_tables(one.origin for one in found),
+        login_variable=login_variable,
+        zones=sorted({one.zone for one in found if one.zone}, key=lambda zone: zone.name),
+        logins=[(login_variable(one), login_file(one)) for one in sorted({one.login for one in found} - {""})],
+        ages=sorted({one.kept for one in found if one.kept}),
+        strips=any(route.strip for route in routes),
+        asks_beside=any(one.beside for one in found),
+        is_streamed=any(not route.is_buffered for route in routes),
+        grpc_endings=GRPC_ENDINGS,
+        has_grpc=any(route.grpc for route in routes),
         status_port=STATUS_PORT,
     )
 
@@ -122,13 +144,6 @@ def _cookie_domains(domains: Collection[str]) -> list[tuple[str, str]]:
     ]
 
 
-def _places(spec: PlatformSpec, color: Color) -> dict[Place, str]:
-    """Return the service that answers at each place in a color that is on."""
-    if color not in spec.colors_on:
-        return {}
-    return {route.place: name for name, service in spec.answering(color).items() for route in service.routes}
-
-
 def _upstreams(spec: PlatformSpec) -> Iterator[dict[str, object]]:
     """Yield the tasks of each routed service in each color, with the other color's as a backup, and the shared ones.
 
@@ -137,41 +152,44 @@ def _upstreams(spec: PlatformSpec) -> Iterator[dict[str, object]]:
     """
     for color in spec.colors_on:
         for name, service in spec.colored(color).items():
-            both = [_may_stand_in(spec, color, route=route, service=name) for route in service.routes]
-            server = _server(name, service, color)
-            if any(both):
-                backup = _server(name, spec.colored(color.other)[name], color.other)
-                yield {"name": f"{name}_{color}", "server": server, "backup": backup}
-            if not all(both):
-                yield {"name": f"{name}{ALONE if any(both) else ''}_{color}", "server": server, "backup": None}
+            found: dict[str, bool] = {}
+            for route in service.answers:
+                called = upstream(spec, color, route=route, name=name, service=service)
+                found[called] = may_stand_in(spec, color, route=route, service=name)
+            for called, stands_in in sorted(found.items(), key=lambda one: not one[1]):
+                backup = _server(name, spec.colored(color.other)[name], color.other) if stands_in else None
+                yield {"name": called, "server": _server(name, service, color), "backup": backup}
     for name, service in spec.shared.items():
-        if service.routes:
-            yield {"name": f"{name}_{SHARED}", "server": f"{name}:{service.port}", "backup": None}
+        for kind in dict.fromkeys(GRPC if route.grpc else "" for route in service.answers):
+            yield {"name": f"{name}{kind}_{SHARED}", "server": f"{name}:{service.port}", "backup": None}
 
 
 def _server(name: str, service: ServiceSpec, color: Color) -> str:
     return f"{names.colored_alias(name, color)}:{service.port}"
 
 
-def _may_stand_in(spec: PlatformSpec, color: Color, *, route: RouteSpec, service: str) -> bool:
-    """Return whether the other color may answer for this one: both have users, and the same service there."""
-    if not spec.settings.traffic.is_split:
-        return False
-    there = spec.colored(color.other).get(service)
-    return there is not None and any(one.place == route.place for one in there.routes)
+@dataclass(frozen=True, kw_only=True)
+class VirtualHost:
+    """One nginx server: what each color answers under a name."""
+
+    names: str
+    """What it is called, as nginx writes it."""
+    is_default: bool
+    """Whether it answers to addresses and any name: on this machine and in a lab nobody gave them one."""
+    colors: dict[Color, list[Location]]
 
 
-def _virtual_hosts(spec: PlatformSpec) -> list[dict[str, object]]:
+def _virtual_hosts(spec: PlatformSpec) -> list[VirtualHost]:
     """Return one nginx server per name, the stack's own domain first."""
-    found = {place[:2] for color in Color for place in _places(spec, color)}
+    services = [service for color in spec.colors_on for service in spec.answering(color).values()]
+    found = {(route.domain, route.host) for service in services for route in service.routes}
     hosts = sorted(found, key=lambda host: (host[0] != names.MAIN_DOMAIN, host[0], host[1] or ""))
     return [
-        {
-            "names": _server_names(spec.settings.domains[domain], host),
-            # On this machine and in a lab it answers to addresses and any name: nobody gave them one.
-            "is_default": number == 0 and not spec.is_guarded,
-            "colors": [_color(spec, color, domain=domain, host=host) for color in Color],
-        }
+        VirtualHost(
+            names=_server_names(spec.settings.domains[domain], host),
+            is_default=number == 0 and not spec.is_guarded,
+            colors={color: locations(spec, color, domain=domain, host=host) for color in Color},
+        )
         for number, (domain, host) in enumerate(hosts)
     ]
 
@@ -180,42 +198,6 @@ def _server_names(domain: str, host: str | None) -> str:
     return names.host_name(domain, host) if host else f"{domain} *.{domain}"
 
 
-def _color(spec: PlatformSpec, color: Color, *, domain: str, host: str | None) -> dict[str, object]:
-    """Return what a color answers under a name."""
-    here = [place for place in _places(spec, color) if place[:2] == (domain, host)]
-    paths = {path for _, _, path in here}
-    routes = [
-        {**_route(spec, color, route=route, name=name, service=service), "bare": _bare(route.path, paths)}
-        for name, service in (spec.answering(color).items() if here else ())
-        for route in service.routes
-        if route.place in here
-    ]
-    return {
-        "name": color.value,
-        "is_on": color in spec.colors_on,
-        "has_root": "/" in paths,
-        "routes": sorted(routes, key=lambda route: str(route["path"])),
-    }
-
-
-def _bare(path: str, paths: set[str]) -> str:
-    """Return a folder's path without its last slash, where that is no other place; else nothing."""
-    bare = path.rstrip("/")
-    return bare if path.endswith("/") and bare and bare not in paths else ""
-
-
-def _route(spec: PlatformSpec, color: Color, *, route: RouteSpec, name: str, service: ServiceSpec) -> dict[str, object]:
-    stands_in = _may_stand_in(spec, color, route=route, service=name)
-    every = (_may_stand_in(spec, color, route=one, service=name) for one in service.routes)
-    alone = ALONE if not stands_in and any(every) else ""
-    return {
-        "path": route.path,
-        "place": route.place,
-        "service": name,
-        "cacheable": route.cacheable,
-        "stream": route.stream,
-        "longest_request": whole_seconds(service.longest_request),
-        "retry_within": whole_seconds(min(service.longest_request, RETRY_WITHIN)),
-        "upstream": f"{name}{alone}_{SHARED if service.is_shared else color}",
-        "again": f"{name}{alone}_{SHARED if service.is_shared else color.other if stands_in else color}",
-    }
+def _tables(found: Iterable[Table | None]) -> list[Table]:
+    """Return each table once, in the order of their names."""
+    return sorted({table for table in found if table}, key=lambda table: table.variable)

@@ -356,7 +356,7 @@ def _secrets(spec: PlatformSpec) -> Iterator[Wanted]:
     used |= {secret.name for store in spec.platform.data_stores.values() for secret in store.named_secrets}
     # Only in texts of our own: nginx's, and those of the programs that back up.
     inside = {one.name for place in spec.platform.backups.values() for one in place.named_secrets}
-    inside |= {spec.platform.edge.preview_token, spec.platform.edge.maintenance_secret or ""}
+    inside |= {spec.platform.edge.preview_token, spec.platform.edge.maintenance_secret or "", *spec.basic_auths}
     for name in spec.platform.secrets:
         yield WantedSecret(name=name, is_mounted=name not in inside or name in used)
 

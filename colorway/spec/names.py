@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from colorway.spec.fields import LABEL_LIMIT
 from colorway.spec.hosts import Role
@@ -51,6 +51,12 @@ def host_name(domain: str, host: str | None) -> str:
 def place(domain: str, host: str | None, path: str) -> str:
     """Return what a browser shows of a route: the name that users type, and the path."""
     return f"{host_name(domain, host)}{path}"
+
+
+def stack_name(said: str, domains: Mapping[str, str]) -> str | None:
+    """Return the full name of a stack's domain (`main`) or of a name under one (`portal.main`); None for others."""
+    host, _, domain = said.rpartition(".")
+    return host_name(domains[domain], host or None) if domain in domains else None
 
 
 def color_cookie(stack: str) -> str:

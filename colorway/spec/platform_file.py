@@ -9,7 +9,7 @@ from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, field_
 
 from colorway.spec import names
 from colorway.spec.base import Mistake, StrictSpec, checked_entries, hint, refuse
-from colorway.spec.edge import EdgeSpec
+from colorway.spec.edge import EdgeSpec, RouteSpec
 from colorway.spec.fields import Label
 from colorway.spec.monitoring import MonitoringSpec
 from colorway.spec.networks import STORE_SLOTS, store_slot
@@ -165,7 +165,7 @@ def _service_mistakes(services: Mapping[str, ServiceSpec], all_of: bool, info: V
             "only shared services have routes, so no version could be judged; give another one routes: [{path: /}]"
         )
         found.append(((), message))
-    seen: dict[tuple[str, str | None, str], str] = {}
+    seen: dict[tuple[str, str | None, str, bool], str] = {}
     for name, service in services.items():
         named = (((name, "secrets", str(index)), secret.name) for index, secret in enumerate(service.secrets))
         found += _unknown_secrets(named, info)
@@ -178,6 +178,8 @@ def _service_mistakes(services: Mapping[str, ServiceSpec], all_of: bool, info: V
             first = seen.setdefault(route.place, here)
             if first != here:
                 found.append(((name, "routes", str(index)), f"is the same as {first}; one route, one service"))
+            login = route.basic_auth if isinstance(route, RouteSpec) else None
+            found += _unknown_secrets([((name, "routes", str(index), "basic-auth"), login)] if login else [], info)
     return found
 
 

@@ -88,6 +88,13 @@ class PlatformSpec(StrictSpec):
         return not self.is_local if said is None else said
 
     @property
+    def basic_auths(self) -> tuple[str, ...]:
+        """The secrets that open routes, of every version that is known, in order."""
+        known = [self.platform.services, *self.definitions.values()]
+        routes = [route for services in known for service in services.values() for route in service.answers]
+        return tuple(sorted({route.basic_auth for route in routes if route.basic_auth}))
+
+    @property
     def longest_request(self) -> timedelta:
         """The longest request that a load balancer may have in flight."""
         every = (service for color in self.colors_on for service in self.answering(color).values())
@@ -163,7 +170,7 @@ class PlatformSpec(StrictSpec):
         routes = (route for services in every for service in services.values() for route in service.routes)
         domains = self.settings.domains
         return {
-            names.place(domains[route.domain], route.host, route.path): route.place
+            names.place(domains[route.domain], route.host, route.path): (route.domain, route.host, route.path)
             for route in routes
             if route.domain in domains
         }

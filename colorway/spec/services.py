@@ -7,11 +7,12 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from pydantic import Field, GetJsonSchemaHandler, field_validator, model_validator
+from pydantic import Field, GetJsonSchemaHandler, model_validator
 from pydantic_core import CoreSchema
 from typing_extensions import override
 
 from colorway.spec.base import Mistake, StrictSpec, refuse, twice
+from colorway.spec.edge import AnyRoute, RouteSpec
 from colorway.spec.fields import (
     Address,
     CommandLine,
@@ -22,8 +23,8 @@ from colorway.spec.fields import (
     PositiveDuration,
     Replicas,
     UrlPath,
+    go_duration,
 )
-from colorway.spec.names import MAIN_DOMAIN
 from colorway.spec.task.environment import EnvName, EnvValue
 from colorway.spec.task.health import HealthSpec
 from colorway.spec.task.mounts import (
@@ -46,10 +47,6 @@ from colorway.spec.task.process import (
 )
 from colorway.spec.task.schedule import CronSchedule, OnlyOverlap, Overlap, cron_mistakes
 
-INTERNAL_PATH = "/.colorway"
-"""Below it the load balancers keep the routes of each color; no request from outside gets there."""
-LONGEST_PATH = 1000
-"""nginx takes no word of 4,096 characters or more."""
 STOP_MARGIN = timedelta(seconds=5)
 """Added to the longest request: a task that is killed sooner loses what it was answering."""
 LONGEST_ALONE = timedelta(seconds=50)
@@ -73,35 +70,6 @@ class ServiceKind(StrEnum):
     """Runs a job at times of its schedule; the active color has exactly one."""
     SHARED = "shared"
     """Exists once, beside both colors, and is of no version; both reach it, and the load balancers lead to it."""
-
-
-class RouteSpec(StrictSpec):
-    """Which requests a service answers."""
-
-    path: UrlPath
-    """Beginning of the path; the longest match wins."""
-    domain: Label = MAIN_DOMAIN
-    """Name of one of the stack's domains."""
-    host: Label | None = None
-    """Name under the domain, for example `portal`; none = every name that has no routes of its own."""
-    cacheable: bool = False
-    """Whether the CDN may keep the answers; then newcomers get no cookie here."""
-    stream: bool = False
-    """Whether bodies and answers go through piece by piece, unbuffered: server-sent events, long polling."""
-
-    @field_validator("path", mode="after")
-    @classmethod
-    def _is_free(cls, value: str) -> str:
-        if f"{value}/".startswith(f"{INTERNAL_PATH}/"):
-            raise ValueError("is the load balancers' own; choose another path")
-        if len(value) > LONGEST_PATH:
-            raise ValueError(f"is longer than the {LONGEST_PATH} characters that a path may have; choose a shorter one")
-        return value
-
-    @property
-    def place(self) -> tuple[str, str | None, str]:
-        """Where its requests arrive: domain, name under it, path. One place, one service."""
-        return (self.domain, self.host, self.path)
 
 
 class ServiceSpec(StrictSpec):
@@ -151,8 +119,8 @@ class ServiceSpec(StrictSpec):
     """Text files of the project that its tasks find."""
     volumes: tuple[VolumeSpec, ...] = ()
     """Directories that outlive its tasks."""
-    routes: tuple[RouteSpec, ...] = ()
-    """Requests that the load balancers send here; none = only other services call it."""
+    routes: tuple[AnyRoute, ...] = ()
+    """Requests that the load balancers send here, or elsewhere; none = only other services call it."""
     published: tuple[PublishedSpec, ...] = ()
     """Ports of the hosts, beside the load balancers."""
     networks: tuple[ForeignNetwork, ...] = ()
@@ -182,6 +150,11 @@ class ServiceSpec(StrictSpec):
     def is_shared(self) -> bool:
         """Whether it exists once, beside both colors."""
         return self.kind is ServiceKind.SHARED
+
+    @property
+    def answers(self) -> tuple[RouteSpec, ...]:
+        """Those of its routes that it answers itself."""
+        return tuple(route for route in self.routes if isinstance(route, RouteSpec))
 
     @property
     def belongs_to_active(self) -> bool:
@@ -245,6 +218,7 @@ class ServiceSpec(StrictSpec):
                 *self._alone_mistakes(),
                 *cron_mistakes(self, is_cron=self.kind is ServiceKind.CRON),
                 *self._port_mistakes(),
+                *self._route_mistakes(),
                 *self._published_mistakes(),
                 *twice("uses", self.uses),
                 *secret_mistakes(self.secrets),
@@ -342,6 +316,17 @@ class ServiceSpec(StrictSpec):
         if self.ready_path:
             found.append((("ready-path",), "has no port to be asked on; add the service's port, or leave it out"))
         return found
+
+    def _route_mistakes(self) -> Iterator[Mistake]:
+        if self.routes and not self.answers:
+            yield ("routes",), "lead elsewhere, all of them; write them beside the routes of a service that answers"
+        for index, route in enumerate(self.routes):
+            said = route.timeout if isinstance(route, RouteSpec) and not route.websocket else None
+            if said is not None and said > self.longest_request:
+                text = (
+                    "is longer than the service's longest-request, after which a task that stops is killed; raise that"
+                )
+                yield ("routes", str(index), "timeout"), f"{text}, or write at most {go_duration(self.longest_request)}"
 
     def _published_mistakes(self) -> Iterator[Mistake]:
         if self.published and self.kind is ServiceKind.WEB:

@@ -9,7 +9,7 @@ import pulumi
 import pytest
 
 from colorway.errors import ColorwayError
-from components.secrets import MissingSecretError, Secrets, _link_map, _token_map
+from components.secrets import MissingSecretError, Secrets, _link_map, _token_map, login_map
 from tests.support.recorder import SECRET, STASH, run_program
 from tests.support.specs import small_spec
 
@@ -141,3 +141,25 @@ def test_files_are_named_as_in_the_platform_file(preview):
     assert {name: file.path for name, file in made.files.items()} == {
         name: name for name in VALUES if name != "preview-token"
     }, "services read /run/secrets/<name>"
+
+
+def test_names_and_passwords_are_patterns_of_what_browsers_send():
+    assert login_map("anna:correct horse", stack="test", name="admins") == (
+        '"~^(?i:basic) +YW5uYTpjb3JyZWN0IGhvcnNl=*$" 1;\n'
+    ), "the strings of a map ignore case, and so would the password"
+    alone = base64.b64encode(b"admins:0123456789abcdef").decode()
+    assert re.escape(alone.rstrip("=")) in login_map("0123456789abcdef", stack="test", name="admins"), (
+        "what is made up for a stack on this machine is a password alone"
+    )
+
+
+@pytest.mark.parametrize("said", ["anna:short", "anna:", ":password-of-nobody", "anna:long-enough\n\nbert:long-enough"])
+def test_a_login_that_lets_in_too_many_is_refused_without_being_repeated(said):
+    with pytest.raises(pulumi.RunError, match=r"^Pulumi\.test\.yaml: secrets:admins must be name:password") as caught:
+        login_map(said, stack="test", name="admins")
+    assert said not in str(caught.value), "an error text reaches logs"
+
+
+def test_a_secret_of_a_route_is_a_file_of_the_load_balancers():
+    overrides = {"services": {"shop": {"routes": [{"path": "/", "basic-auth": "cache-password"}]}}}
+    assert small_spec(overrides=overrides).basic_auths == ("cache-password",)

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import http.client
 import json
-import re
 import shutil
 import socket
 import ssl
-import subprocess
 import threading
 import time
-import uuid
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,143 +22,15 @@ from h2.events import DataReceived, StreamEnded
 from colorway.config import stack_files
 from colorway.machine import images
 from colorway.machine.progress import silent
-from colorway.render.nginx import certificate, generation
-from colorway.render.templates import entry, script
 from colorway.spec.platform_spec import PlatformSpec
+from tests.support.edge import TOKEN, Edge
 from tests.support.specs import REMOTE_HOSTS, ROOT, small_spec
-from tests.support.wait import wait_until
 
 pytestmark = [pytest.mark.area("edge"), pytest.mark.timeout(300)]
 
-HTTP, HTTPS, STATUS = 19480, 19443, 19481
-TOKEN = "0123456789abcdef0123456789abcdef"
 CLIENTS = 2000
 POINTS = 3.0
 NAMES = ("example.com", "portal.example.com", "example.org")
-
-
-class Backend(BaseHTTPRequestHandler):
-    """A task of one service in one color."""
-
-    protocol_version = "HTTP/1.1"
-    # Head and body in one packet: in two, each answer waits 40 ms for an acknowledgement.
-    wbufsize = 65536
-    service = color = ""
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-    def do_GET(self) -> None:
-        path = self.path.partition("?")[0]
-        if path == "/slow":
-            time.sleep(8)
-        size = {"/headers": 30_000, "/bad-headers": 40_000}.get(path, 0)
-        told = {"color": self.color, "service": self.service, "path": self.path, "headers": dict(self.headers)}
-        self._answer(b"x" * 20_000_000 if path == "/large" else json.dumps(told).encode(), size)
-
-    def do_POST(self) -> None:
-        left = int(self.headers["Content-Length"])
-        while left > 0:
-            left -= len(self.rfile.read(min(left, 2**20)))
-        self._answer(b"{}", 0)
-
-    def _answer(self, body: bytes, size: int) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Content-Type", "application/json")
-        for number in range(size // 3000):
-            self.send_header(f"X-Long-{number}", "a" * 2980)
-        self.end_headers()
-        self.wfile.write(body)
-
-
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
-    def handle_error(self, *_: object) -> None:
-        """A client that goes away is no news."""
-
-
-class Edge:
-    """One load balancer on this machine's own network, whose text can be changed."""
-
-    def __init__(self, folder: Path, image: str) -> None:
-        self.folder = folder
-        self.name = f"colorway-test-edge-{uuid.uuid4().hex[:8]}"
-        self.ports = {}
-        self.servers = []
-        for service in ("shop", "api"):
-            for color in ("blue", "green"):
-                handler = type("Handler", (Backend,), {"service": service, "color": color})
-                server = Server(("127.0.0.1", 0), handler)
-                threading.Thread(target=server.serve_forever, daemon=True).start()
-                self.servers.append(server)
-                self.ports[f"{service}-{color}"] = server.server_address[1]
-        self.script("make-directory", stdin=entry("nginx"))
-        self.script("edge-secrets", "none", str(STATUS), stdin=f'# file preview.conf\n"~^{TOKEN}\\.green$" green;\n')
-        self.write(spec_at("90:10"))
-        subprocess.run(
-            ["docker", "run", "--rm", "--detach", "--init", "--name", self.name, "--network", "host", "--tmpfs", "/tmp",
-             "--volume", f"{folder}:/etc/colorway", "--env", f"COLORWAY_STATUS_PORT={STATUS}",
-             image, "/bin/sh", "-c", f"cd /etc/colorway/tls && {self.certificate()} && exec sh /etc/colorway/entry.sh"],
-            check=True, capture_output=True,
-        )  # fmt: skip
-        wait_until(lambda: self.live() is not None, limit=30, what="nginx answers")
-
-    def script(self, name: str, *arguments: str, stdin: str) -> None:
-        command = ["/bin/sh", "-euc", script(name), "colorway", str(self.folder), *arguments]
-        subprocess.run(command, input=stdin, text=True, check=True, capture_output=True)
-
-    def certificate(self) -> str:
-        made = certificate(spec_at("90:10"))
-        return (
-            "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=colorway "
-            f"-addext subjectAltName={','.join(made.subjects)} -keyout {made.name}.key -out {made.name}.crt 2>/dev/null"
-        )
-
-    def write(self, spec: PlatformSpec) -> str:
-        made = generation(spec)
-        text = re.sub(
-            r"server (\w+-(?:blue|green)):\d+ resolve",
-            lambda found: f"server 127.0.0.1:{self.ports[found[1]]}",
-            made.text,
-        )
-        for port, ours in ((80, HTTP), (443, HTTPS)):
-            text = re.sub(rf"listen {port}\b", f"listen 127.0.0.1:{ours}", text)
-            text = text.replace(f"-{port}-*.conf", f"-{ours}-*.conf")
-        text = text.replace("127.0.0.1:8081", f"127.0.0.1:{STATUS}").replace(
-            "worker_processes auto", "worker_processes 2"
-        )
-        place = self.folder / "generations" / made.digest
-        place.mkdir(exist_ok=True)
-        (place / "nginx.conf").write_text(text, encoding="utf-8")
-        new = self.folder / "new"
-        new.symlink_to(f"generations/{made.digest}")
-        new.rename(self.folder / "current")
-        return made.digest
-
-    def live(self) -> str | None:
-        try:
-            connection = http.client.HTTPConnection("127.0.0.1", STATUS, timeout=2)
-            connection.request("GET", "/generation")
-            return connection.getresponse().read().decode()
-        except OSError:
-            return None
-
-    def switch(self, spec: PlatformSpec) -> None:
-        digest = self.write(spec)
-        reload = ["nginx", "-e", "stderr", "-s", "reload", "-c", "/etc/colorway/current/nginx.conf"]
-        run = subprocess.run(["docker", "exec", self.name, *reload], check=False, capture_output=True, text=True)
-        assert run.returncode == 0, run.stderr
-        # Old and new workers accept side by side for a moment.
-        wait_until(lambda: [self.live() for _ in range(5)] == [digest] * 5, limit=20, what="the new text is live")
-
-    def close(self) -> None:
-        subprocess.run(["docker", "rm", "--force", self.name], check=False, capture_output=True)
-        for server in self.servers:
-            server.shutdown()
-            server.server_close()
 
 
 def spec_at(traffic: str, **services: dict[str, Any]) -> PlatformSpec:
@@ -190,49 +57,18 @@ def edge(swarm: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge
     )
     folder = tmp_path_factory.mktemp("edge")
     folder.chmod(0o755)
-    made = Edge(folder, image)
+    made = Edge(folder, image, spec_at("90:10"))
     yield made
     made.close()
     shutil.rmtree(folder, ignore_errors=True)
 
 
-class Client:
-    """A kept connection under one name."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.context = ssl.create_default_context()
-        self.context.check_hostname, self.context.verify_mode = False, ssl.CERT_NONE
-        self.connection = http.client.HTTPConnection("127.0.0.1", HTTPS, timeout=30)
-        self.connection.sock = self.open()
-
-    def open(self) -> ssl.SSLSocket:
-        return self.context.wrap_socket(socket.create_connection(("127.0.0.1", HTTPS)), server_hostname=self.name)
-
-    def ask(
-        self, path: str = "/", *, method: str = "GET", body: bytes | None = None, **headers: str
-    ) -> tuple[int, http.client.HTTPMessage, bytes]:
-        if self.connection.sock is None:
-            self.connection.sock = self.open()
-        sent = {"Host": self.name, **{name.replace("_", "-"): value for name, value in headers.items()}}
-        self.connection.request(method, path, body=body, headers=sent)
-        response = self.connection.getresponse()
-        return response.status, response.headers, response.read()
-
-    def color(self, **headers: str) -> tuple[str, str | None]:
-        """Return the color of an answer, and the bucket that its cookie keeps."""
-        status, answered, body = self.ask("/", **headers)
-        assert status == 200, body
-        cookie = re.match(r"rel_test=(\d+);", answered.get("Set-Cookie") or "")
-        return json.loads(body)["color"], cookie[1] if cookie else None
-
-
-def colors_over_http2(name: str, agents: list[str]) -> list[str]:
+def colors_over_http2(name: str, agents: list[str], port: int) -> list[str]:
     """Return the colors that clients meet who speak HTTP/2, each with a stream of its own."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.set_alpn_protocols(["h2"])
-    with socket.create_connection(("127.0.0.1", HTTPS)) as raw, context.wrap_socket(raw, server_hostname=name) as tls:
+    with socket.create_connection(("127.0.0.1", port)) as raw, context.wrap_socket(raw, server_hostname=name) as tls:
         h2 = H2Connection(H2Configuration(header_encoding="utf-8"))
         h2.initiate_connection()
         found = []
@@ -264,7 +100,7 @@ def test_nobody_meets_two_colors_in_a_stage_and_a_share_only_grows(edge):
     met: dict[str, dict[str, str]] = {}
     for stage, green in (("90:10", 10), ("50:50", 50)):
         edge.switch(spec_at(stage))
-        one, other, third = (Client(name) for name in NAMES)
+        one, other, third = (edge.client(name) for name in NAMES)
         met[stage] = {}
         two_colors = []
         for agent in agents:
@@ -276,7 +112,7 @@ def test_nobody_meets_two_colors_in_a_stage_and_a_share_only_grows(edge):
             if seen | {kept} != {color}:
                 two_colors.append(agent)
         assert two_colors == [], "services, names, domains, with a cookie and without: one color"
-        spoken = colors_over_http2(NAMES[1], agents[:300])
+        spoken = colors_over_http2(NAMES[1], agents[:300], edge.listens.https)
         assert spoken == [met[stage][agent] for agent in agents[:300]], "HTTP/2 is the same client"
         share = 100 * Counter(met[stage].values())["green"] / CLIENTS
         print(f"at {green} % green {share:.1f} % of {CLIENTS} distinct clients met it")
@@ -288,9 +124,9 @@ def test_nobody_meets_two_colors_in_a_stage_and_a_share_only_grows(edge):
 def test_a_cookie_reaches_every_name_of_its_domain_and_the_token_is_compared_exactly(edge):
     edge.switch(spec_at("100:0"))
     for name, domain in (("portal.example.com", "example.com"), ("example.org", "example.org")):
-        cookie = Client(name).ask("/")[1]["Set-Cookie"]
+        cookie = edge.client(name).ask("/")[1]["Set-Cookie"]
         assert cookie.endswith(f"; Secure; HttpOnly; SameSite=Lax; Domain={domain}")
-    client = Client("example.com")
+    client = edge.client("example.com")
     assert client.color(X_Colorway_Preview=f"{TOKEN}.green")[0] == "green"
     assert client.color(X_Colorway_Preview=f"{TOKEN.upper()}.green")[0] == "blue", "capitals count"
     assert client.color(X_Colorway_Preview=f"{TOKEN}xgreen")[0] == "blue"
@@ -298,7 +134,7 @@ def test_a_cookie_reaches_every_name_of_its_domain_and_the_token_is_compared_exa
 
 def test_paths_arrive_as_sent_and_internal_ones_are_nobodys(edge):
     edge.switch(spec_at("100:0"))
-    client = Client("example.com")
+    client = edge.client("example.com")
     for path in ("/a%2Fb/%3Fc?x=%20y", "/caf%C3%A9/%25/..%2F", "/double//x//", "/api/a%2Fb"):
         status, _, body = client.ask(path)
         assert (status, json.loads(body)["path"]) == (200, path)
@@ -309,7 +145,7 @@ def test_paths_arrive_as_sent_and_internal_ones_are_nobodys(edge):
 
 def test_a_route_belongs_to_its_version(edge):
     edge.switch(spec_at("100:0", api={"routes": [{"path": "/new/"}]}))
-    main, portal = Client("example.com"), Client("portal.example.com")
+    main, portal = edge.client("example.com"), edge.client("portal.example.com")
     green = {"X_Colorway_Preview": f"{TOKEN}.green"}
     assert json.loads(main.ask("/api/x")[2])["service"] == "api"
     assert json.loads(main.ask("/api/x", **green)[2])["service"] == "shop", "the next prefix that green's version has"
@@ -326,7 +162,7 @@ def test_what_applications_learn_of_a_client_is_not_its_own_word(edge):
         "X_Forwarded_Port": "1",
         "Forwarded": "for=evil",
     }
-    _, _, body = Client("example.com").ask("/", Host="example.com:8443", **forged)
+    _, _, body = edge.client("example.com").ask("/", Host="example.com:8443", **forged)
     told = {name.lower(): value for name, value in json.loads(body)["headers"].items()}
     assert told["host"] == told["x-forwarded-host"] == "example.com:8443"
     assert (told["x-forwarded-port"], told["x-forwarded-proto"]) == ("8443", "https")
@@ -337,9 +173,9 @@ def test_what_applications_learn_of_a_client_is_not_its_own_word(edge):
 def test_unknown_names_are_refused(edge):
     edge.switch(spec_at("100:0"))
     with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized"):
-        Client("unknown.example")
-    assert Client("example.com").ask("/", Host="unknown.example")[0] == 421
-    plain = http.client.HTTPConnection("127.0.0.1", HTTP, timeout=5)
+        edge.client("unknown.example")
+    assert edge.client("example.com").ask("/", Host="unknown.example")[0] == 421
+    plain = http.client.HTTPConnection("127.0.0.1", edge.listens.http, timeout=5)
     plain.request("GET", "/", headers={"Host": "unknown.example"})
     with pytest.raises(http.client.RemoteDisconnected):
         plain.getresponse()
@@ -352,7 +188,7 @@ def test_what_one_client_provokes_makes_no_request_of_others_fail(edge):  # noqa
     over = threading.Event()
 
     def others() -> None:
-        client = Client("example.com")
+        client = edge.client("example.com")
         while not over.is_set():
             status, _, _ = client.ask("/")
             asked["others"] += 1
@@ -360,16 +196,16 @@ def test_what_one_client_provokes_makes_no_request_of_others_fail(edge):  # noqa
                 failures.append(f"others got {status}")
 
     def upload() -> int:
-        return Client("example.com").ask("/upload", method="POST", body=bytes(90 * 2**20))[0]
+        return edge.client("example.com").ask("/upload", method="POST", body=bytes(90 * 2**20))[0]
 
     def abort() -> None:
-        client = Client("example.com")
+        client = edge.client("example.com")
         client.connection.request("GET", "/slow", headers={"Host": "example.com"})
         client.connection.sock.close()
         client.connection.close()
 
     def slow_reader() -> int:
-        client = Client("example.com")
+        client = edge.client("example.com")
         client.connection.request("GET", "/large", headers={"Host": "example.com"})
         response = client.connection.getresponse()
         got = len(response.read(10_000))
@@ -385,8 +221,8 @@ def test_what_one_client_provokes_makes_no_request_of_others_fail(edge):  # noqa
             readers = [pool.submit(slow_reader) for _ in range(4)]
             for _ in range(20):
                 abort()
-                assert Client("example.com").ask("/bad-headers")[0] == 502
-            client = Client("example.com")
+                assert edge.client("example.com").ask("/bad-headers")[0] == 502
+            client = edge.client("example.com")
             for number in range(5):
                 big = {f"Cookie{number}": "c" * 30_000}
                 status, headers, _ = client.ask("/headers", Cookie=f"a={'b' * 30_000}", **big)
@@ -407,6 +243,6 @@ def test_what_one_client_provokes_makes_no_request_of_others_fail(edge):  # noqa
 
 def test_texts_are_compressed(edge):
     edge.switch(spec_at("100:0"))
-    _, headers, body = Client("example.com").ask("/", Accept_Encoding="gzip", X_Padding="p" * 4000)
+    _, headers, body = edge.client("example.com").ask("/", Accept_Encoding="gzip", X_Padding="p" * 4000)
     assert headers["Content-Encoding"] == "gzip"
     assert len(body) < 2000

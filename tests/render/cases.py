@@ -14,6 +14,26 @@ from tests.support.specs import MAIL, REMOTE_HOSTS, small_spec
 GOLDEN = Path(__file__).resolve().parent / "golden"
 BLUE_ONLY = {"blue": "1.0.0", "green": None}
 GREEN_ONLY = {"blue": None, "green": "2.0.0"}
+EVERY_FORM = [
+    {"path": "/"},
+    {"path": "/auth", "strip": True, "body": "40Mi", "timeout": "20s"},
+    {"path": "/only", "exact": True},
+    {"path": "/old", "redirect": "/new/"},
+    {"path": "/", "host": "www", "redirect": "main"},
+    {"path": "/chat/", "websocket": True, "timeout": "3m"},
+    {"path": "/limited/", "limit": {"rate": "3r/s", "burst": 2, "key": "token"}},
+    {
+        "path": "/admin/",
+        "allow": ["10.0.0.0/8", "2001:db8::/32"],
+        "basic-auth": "cache-password",
+        "headers": {"X-Frame-Options": "SAMEORIGIN"},
+    },
+    {"path": "/read/", "cors": {"origins": ["https://app.example.net", "portal.main"], "credentials": True}},
+    {"path": "/assets/", "cache": "1y"},
+    {"path": "/shop.Words/", "grpc": True},
+    {"path": "/events", "stream": True},
+]
+"""A route of each form, with each key."""
 
 CASES: dict[str, Callable[[], PlatformSpec]] = {
     "blue-100": small_spec,
@@ -30,6 +50,9 @@ CASES: dict[str, Callable[[], PlatformSpec]] = {
             },
             "edge": {"https-port": 8443, "http-port": 8080, "real-ip-from": [], "headers": {}},
         }
+    ),
+    "routes": lambda: small_spec(
+        traffic="90:10", hosts=REMOTE_HOSTS, overrides={"services": {"shop": {"routes": EVERY_FORM}}}
     ),
     "shared": lambda: small_spec(traffic="90:10", overrides={"services": {"mail": MAIL}}),
     "closed": lambda: small_spec(

@@ -19,8 +19,13 @@ NEWER = {
         analyzer.NGX_HTTP_MAIN_CONF | analyzer.NGX_HTTP_SRV_CONF | analyzer.NGX_HTTP_LOC_CONF | analyzer.NGX_CONF_TAKE1
     ],
     "ssl_reject_handshake": [analyzer.NGX_HTTP_MAIN_CONF | analyzer.NGX_HTTP_SRV_CONF | analyzer.NGX_CONF_FLAG],
+    # Also in `if`, where nginx -t takes it.
     "add_header_inherit": [
-        analyzer.NGX_HTTP_MAIN_CONF | analyzer.NGX_HTTP_SRV_CONF | analyzer.NGX_HTTP_LOC_CONF | analyzer.NGX_CONF_TAKE1
+        analyzer.NGX_HTTP_MAIN_CONF
+        | analyzer.NGX_HTTP_SRV_CONF
+        | analyzer.NGX_HTTP_LOC_CONF
+        | analyzer.NGX_HTTP_LIF_CONF
+        | analyzer.NGX_CONF_TAKE1
     ],
 }
 TABLES = {"map", "split_clients", "geo"}

@@ -13,9 +13,9 @@ from colorway.errors import ColorwayError
 from colorway.release.ports.sql import files_of, problem_of
 from colorway.render.nginx import generation
 from colorway.spec import names
+from colorway.spec.edge import RouteSpec, taker
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.release import MigrationSpec, ReleasePolicy, SmokeTest
-from colorway.spec.services import RouteSpec
 from colorway.spec.traffic import Color, Installed
 
 PROGRAM = (
@@ -177,22 +177,18 @@ def _page(spec: PlatformSpec, asked: SmokeTest | RouteSpec) -> Page:
 
 def _routed_to(spec: PlatformSpec, color: Color, place: tuple[str, str | None, str]) -> str | None:
     """Return the service that answers a path under a name."""
-    *name_of, path = place
-    routes = [
-        (route.path, name)
-        for name, service in spec.answering(color).items()
-        for route in service.routes
-        if [route.domain, route.host] == name_of and path.startswith(route.path)
-    ]
-    return max(routes, key=lambda route: len(route[0]))[1] if routes else None
+    domain, host, path = place
+    routes = [(route, name) for name, service in spec.answering(color).items() for route in service.routes]
+    found = taker([route for route, _ in routes], domain=domain, host=host, path=path)
+    return next((name for route, name in routes if route is found and isinstance(route, RouteSpec)), None)
 
 
 def _pages(spec: PlatformSpec, color: Color) -> dict[str, Page]:
     """Return a page of each service of a color, one that a good version answers well where any is known."""
     tried = [trial.test for trial in _trials(spec, color) if trial.test.status < 400]  # noqa: PLR2004
-    routes = [route for service in spec.colored(color).values() for route in service.routes]
+    routes = [route for service in spec.colored(color).values() for route in service.answers]
     found: dict[str, Page] = {}
-    wanted: list[SmokeTest | RouteSpec] = [*tried, *routes]
+    wanted: list[SmokeTest | RouteSpec] = [*tried, *sorted(routes, key=lambda route: not route.is_open)]
     for asked in wanted:
         service = _routed_to(spec, color, (asked.domain, asked.host, asked.path))
         if service in spec.colored(color):

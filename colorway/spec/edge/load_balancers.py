@@ -1,14 +1,14 @@
-"""How requests from outside come in."""
+"""The load balancers: what counts for all that comes in through them."""
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from enum import StrEnum
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from colorway.spec.base import Mistake, StrictSpec, refuse
+from colorway.spec.base import StrictSpec, refuse
+from colorway.spec.edge.headers import AnswerHeaders
 from colorway.spec.fields import (
     AnyNetwork,
     Duration,
@@ -22,15 +22,6 @@ from colorway.spec.fields import (
 )
 from colorway.spec.task.policies import LimitsSpec
 
-OWN_HEADERS = frozenset(
-    {"connection", "content-length", "content-type", "server", "set-cookie", "strict-transport-security"}
-)
-"""Headers that nginx sends already; a second one would contradict the first."""
-_HEADER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
-_HEADER_VALUE = re.compile(r"[ !#%-\[\]-~]*")
-"""Printable ASCII without what nginx reads inside quotes: the quote, the backslash and $."""
-LONGEST_HEADER = 4000
-"""nginx takes no word of 4,096 characters or more."""
 FEWEST_BODIES = 8
 """Longest bodies that must have room side by side: with fewer, a few people who upload keep all others from it."""
 PRELOAD_AGE = timedelta(days=365)
@@ -104,7 +95,7 @@ class EdgeSpec(StrictSpec):
     """Largest request body, MiB."""
     hsts: HstsSpec = HstsSpec()
     """How long browsers are told to use nothing but HTTPS."""
-    headers: dict[str, str] = Field(default_factory=dict)
+    headers: AnswerHeaders = Field(default_factory=dict)
     """Headers that every answer gets."""
     real_ip_from: tuple[AnyNetwork, ...] = ()
     """Networks whose CF-Connecting-IP header is believed: the proxies in front of the load balancers."""
@@ -118,9 +109,13 @@ class EdgeSpec(StrictSpec):
     """The most that one load balancer may use."""
 
     @property
-    def bodies(self) -> int:
-        """How many of the longest bodies have room side by side."""
-        return self.body_space // (self.longest_body * 2**20)
+    def body(self) -> int:
+        """Largest request body of a route that says nothing of it, bytes."""
+        return self.longest_body * 2**20
+
+    def bodies(self, largest: int) -> int:
+        """Return how many bodies of so many bytes have room side by side."""
+        return self.body_space // largest
 
     @field_validator("longest_body", mode="after")
     @classmethod
@@ -131,17 +126,6 @@ class EdgeSpec(StrictSpec):
                 f"leaves room for fewer than {FEWEST_BODIES} bodies side by side; "
                 f"write body-space: {memory_text(FEWEST_BODIES * value * 2**20)}, or less here"
             )
-        return value
-
-    @field_validator("headers", mode="after")
-    @classmethod
-    def _are_safe(cls, value: dict[str, str]) -> dict[str, str]:
-        refuse(found for name, text in value.items() for found in _header_mistakes(name, text))
-        seen: dict[str, str] = {}
-        for name in value:
-            first = seen.setdefault(name.lower(), name)
-            if first != name:
-                refuse([((name,), f"is the same header as {first}; capitals make no difference, so leave one out")])
         return value
 
     @field_validator("maintenance_secret", mode="after")
@@ -156,15 +140,3 @@ class EdgeSpec(StrictSpec):
         if self.http_port == self.https_port:
             refuse([(("https-port",), "is also the http-port; give each its own, for example 80 and 443")])
         return self
-
-
-def _header_mistakes(name: str, text: str) -> list[Mistake]:
-    if not _HEADER_NAME.fullmatch(name):
-        return [((name,), "is no name of a header; use letters, digits and -, for example X-Frame-Options")]
-    if name.lower() in OWN_HEADERS:
-        return [((name,), "is a header that the load balancers send themselves; leave it out")]
-    if not _HEADER_VALUE.fullmatch(text):
-        return [((name,), 'has a character that nginx cannot quote; leave out ", \\, $, line ends and accents')]
-    if max(len(name), len(text)) > LONGEST_HEADER:
-        return [((name,), f"is longer than the {LONGEST_HEADER} characters that nginx takes; make it shorter")]
-    return []
