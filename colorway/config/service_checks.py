@@ -126,6 +126,8 @@ def _bad_page(content: bytes | None) -> Iterator[Mistake]:
     path = ("edge", "maintenance-page")
     if content is not None and len(content) > LARGEST_PAGE:
         yield path, f"names a file of {len(content)} bytes; it goes into nginx's text, so have {LARGEST_PAGE} at most"
+    elif content == b"":
+        yield path, "names an empty file; write what visitors read, or leave it out for a page of ours"
     else:
         yield from ((path, message) for message in _bad_file(content))
 

@@ -6,10 +6,13 @@ from datetime import timedelta
 
 import pytest
 
+from colorway.config.service_checks import LARGEST_PAGE, file_mistakes
 from colorway.config.stack_files import ConfigError
 from colorway.spec import names
 from colorway.spec.edge import EdgeSpec, HstsSpec
 from tests.support.specs import small_spec
+
+PAGE = "platforms/closed.html"
 
 
 def test_two_domains_that_give_one_name_are_refused():
@@ -42,3 +45,20 @@ def test_the_header_says_what_the_file_says(hsts, header):
 def test_the_longest_bodies_fit_side_by_side():
     edge = EdgeSpec(image=None, longest_body=90, body_space=2 * 2**30)
     assert edge.bodies(edge.body) == 22, "so many may come in at once before the disk's share is full"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"<p>Back soon.</p>", None),
+        (b"x" * (LARGEST_PAGE + 1), f"names a file of {LARGEST_PAGE + 1} bytes; it goes into nginx's text, so have"),
+        (b"\xff", "names a file that is not UTF-8 text"),
+        (b"", "names an empty file; write what visitors read"),
+        (None, "names a file that the project does not have"),
+    ],
+)
+def test_a_page_of_maintenance_is_a_text_that_nginx_can_have(content, message):
+    spec = small_spec(overrides={"edge": {"maintenance-page": PAGE}}, files={PAGE: b"<p>"})
+    found = file_mistakes(spec, files={} if content is None else {PAGE: content})
+    assert [path for path, _ in found] == ([("edge", "maintenance-page")] if message else [])
+    assert not message or found[0][1].startswith(message)
