@@ -112,6 +112,10 @@ class Visitors:
         asking.close()
 
 
+PING, PONG = 0x9, 0xA
+"""Kinds of WebSocket frames; RFC 6455, section 5.5."""
+
+
 class Echo:
     """A WebSocket that was open before."""
 
@@ -131,11 +135,17 @@ class Echo:
         """Send an id and return the one that is answered."""
         text = json.dumps({"id": given}).encode()
         self.socket.sendall(bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text)
-        length = self.file.read(2)[1]
-        if length == 126:
-            length = int.from_bytes(self.file.read(2), "big")
-        found: str = json.loads(self.file.read(length))["id"]
-        return found
+        while True:
+            first, length = self.file.read(2)
+            if length == 126:
+                length = int.from_bytes(self.file.read(2), "big")
+            payload = self.file.read(length)
+            # The server asks whether somebody is there.
+            if first & 0x0F == PING:
+                self.socket.sendall(bytes([0x80 | PONG, 0x80 | length, 0, 0, 0, 0]) + payload)
+                continue
+            found: str = json.loads(payload)["id"]
+            return found
 
 
 def preview_token(demo: Demo) -> str:
