@@ -16,8 +16,8 @@ ROOT_VARIABLE = "COLORWAY_ROOT"
 CODE = Path(__file__).resolve().parents[2]
 """The checkout that this code is of."""
 _COMMAND = re.compile(
-    r"(?<![\w./-])colorway (?=(?:data|down|env|finish|history|hosts|lab|maintenance|pin|preview|release|rollback|run|"
-    r"setup|status|teardown|up|version)\b)"
+    r"(?<![\w./-])colorway (?=(?:data|down|env|finish|history|hosts|import|lab|maintenance|new|pin|preview|release|"
+    r"rollback|run|setup|status|teardown|up|version)\b)"
 )
 
 

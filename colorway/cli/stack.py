@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from colorway.cli import begin as begin_commands
 from colorway.cli import data as data_commands
 from colorway.cli import hosts as hosts_commands
 from colorway.cli import lab as lab_commands
+from colorway.cli.begin import PlatformName
 from colorway.cli.invocation import project_root, runnable
 from colorway.cli.release import register
 from colorway.cli.status import as_json, show
@@ -55,9 +57,6 @@ app = typer.Typer(
 )
 console = Console(highlight=False, soft_wrap=True)
 StackName = Annotated[str, typer.Argument(help="Name of the stack: local for Pulumi.local.yaml.")]
-PlatformName = Annotated[
-    str | None, typer.Option("--platform", help="Platform of the version, where several have one of that name.")
-]
 Reason = Annotated[str | None, typer.Option(help="Apply a change that should be several commits; say why.")]
 
 Without = Annotated[
@@ -269,21 +268,6 @@ def _raw(printed: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
-version = typer.Typer(help="The manifests that say what a version is made of.", no_args_is_help=True)
-app.add_typer(version, name="version")
-
-
-@version.command("new")
-def new_version(
-    name: Annotated[str, typer.Argument(help="The new version, for example 2.1.0.")],
-    old: Annotated[str, typer.Option("--from", help="Version that it begins as.")],
-    platform: PlatformName = None,
-) -> None:
-    """Write a version's manifest from an older one's."""
-    for line in manifests.write_new(project_root(), name, old=old, platform=platform):
-        _say(line)
-
-
 @app.command()
 def pin(
     name: Annotated[str, typer.Argument(help="Version whose manifest names images by tags.")],
@@ -375,6 +359,7 @@ data_commands.register(
     root=project_root,
 )
 lab_commands.register(app, root=project_root)
+begin_commands.register(app, root=project_root, say=_say)
 
 
 def _sign(change: Change) -> str:

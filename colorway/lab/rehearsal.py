@@ -18,10 +18,8 @@ from colorway.config.stack_files import stack_file
 from colorway.errors import ColorwayError
 from colorway.lab.host import public_host_key
 from colorway.lab.switch import MTU
-from colorway.spec.stack import Environment, StackSettings
+from colorway.spec.stack import PUBLISHED_SALT, Environment, StackSettings
 
-SALT = "v1:ooBGauC7QZ0=:v1:YOQN20s34oD3q9Rx:JbWDh83wZOWjfgVExnCbycH1H22OJg=="
-"""Pulumi's proof of the published passphrase, as in Pulumi.lab.yaml."""
 _FIRST_HOST = 11
 _LABS = tuple(IPv4Network(f"10.78.{number}.0/24") for number in range(1, 255))
 """Where such labs are; 10.77.0.0/24 is the stack `lab`'s."""
@@ -117,7 +115,7 @@ def stack_text(like: str, settings: StackSettings, *, backed_up: Collection[str]
         *(["  colorway:overrides:", *_block(overrides)] if overrides else []),
         "  colorway:hosts:",
         *hosts,
-        f"encryptionsalt: {SALT}",
+        f"encryptionsalt: {PUBLISHED_SALT}",
     ]
     return "\n".join([*lines, ""])
 

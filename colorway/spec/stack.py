@@ -63,6 +63,8 @@ Message = Annotated[
 
 PUBLISHED_PASSPHRASE = "colorway-example-passphrase"  # noqa: S105 - published on purpose
 """Passphrase of the stacks of this repository; whoever can read it can read what it protects."""
+PUBLISHED_SALT = "v1:ooBGauC7QZ0=:v1:YOQN20s34oD3q9Rx:JbWDh83wZOWjfgVExnCbycH1H22OJg=="
+"""Pulumi's proof of that passphrase, for files that are written here; the engine would add one at the first `up`."""
 
 
 def is_published(variables: Mapping[str, str]) -> bool:

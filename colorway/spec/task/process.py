@@ -22,6 +22,8 @@ CAPABILITIES = frozenset(
     }
 )
 """Linux's, capabilities(7), without CAP_."""
+STOCK_CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID")
+"""What images that begin as root need of those that Docker gives every container by itself."""
 NO_NETWORKS = frozenset({"host", "bridge", "none", "ingress", "docker_gwbridge"})
 """Docker's own networks, which no stack made."""
 
