@@ -42,7 +42,6 @@ class Begun:
     manifest_text: str = (
         "# yaml-language-server: $schema=../../schema/release.schema.json\n"
         "# What this version has unlike the platform file; its images are built here.\n"
-        "{}\n"
     )
     texts: Mapping[str, str] = field(default_factory=dict)
     """Further files, by their paths in the project."""

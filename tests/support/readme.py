@@ -31,6 +31,12 @@ SHOWN: Mapping[str, str] = {
     "colorway release 2.0.0 --stack local --dry-run": HERE,
     "colorway version new 2.1.0 --from 2.0.0 --platform demo": HERE,
     "colorway run local api -- python3 --version": HERE,
+    "colorway new shop --build ../shop": (
+        "tests/e2e/test_own_platform.py::test_the_guide_from_a_dockerfile_to_a_release_and_back"
+    ),
+    "colorway import compose compose.yaml --platform shop": (
+        "tests/program/test_compose_files.py::test_the_program_previews_what_becomes_of_it"
+    ),
     "colorway pin VERSION --stack STACK": (
         "tests/e2e/test_registries.py::test_tags_are_pinned_with_the_login_of_a_stack"
     ),

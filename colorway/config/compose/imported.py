@@ -30,6 +30,7 @@ from colorway.config.compose.stores import Stores
 from colorway.config.compose.values import label, words_of
 from colorway.config.compose.variables import Variables, without_unset
 from colorway.config.documents import Problem
+from colorway.config.stack_files import ConfigError
 from colorway.spec import names
 from colorway.spec.networks import STORE_SLOTS, store_slot
 from colorway.spec.task.environment import named_host
@@ -81,6 +82,7 @@ def imported(  # noqa: PLR0913 - one for each option of the command
     stores = {plan.labels[name]: making.store(name) for name in plan.stores}
     _give_slots(stores)
     services = {plan.labels[name]: making.service(name) for name in plan.services}
+    _refuse_unreached(services, whole)
     variables.ask()
     secrets.declare("preview-token", "whoever knows it can choose a color by the header X-Colorway-Preview")
     data: dict[str, Any] = {
@@ -103,6 +105,12 @@ def imported(  # noqa: PLR0913 - one for each option of the command
         folders=making.images.folders,
     )
     return Imported(begun=begun, remarks=tuple(remarks.sorted()))
+
+
+def _refuse_unreached(services: Mapping[str, dict[str, Any]], whole: Said) -> None:
+    if not any(one.get("routes") for one in services.values()):
+        message = "has no service that answers requests, and users reach a platform by one; publish its port"
+        raise ConfigError([Problem(file=whole.place.file, message=message)])
 
 
 def _give_slots(stores: Mapping[str, dict[str, Any]]) -> None:
