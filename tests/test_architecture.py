@@ -127,7 +127,7 @@ MAY_REACH = (
     Rule("colorway.spec", SPEC, PYDANTIC),
     Rule("colorway.render", RENDER | SPEC, PYDANTIC | {"jinja2"}),
     Rule("colorway.outputs", OUTPUTS | SPEC, PYDANTIC),
-    Rule("colorway.config", SPEC | CONFIG, PYDANTIC | {"ruamel", "pulumi"}),
+    Rule("colorway.config", SPEC | CONFIG, PYDANTIC | {"dotenv", "ruamel", "pulumi"}),
     Rule("colorway.config.stack_files", SPEC | CONFIG, PYDANTIC | {"ruamel"}),
     Rule("colorway.swarm", SPEC | RENDER | SWARM, PYDANTIC | {"docker", "jinja2", "requests", "urllib3"}),
     Rule(

@@ -105,6 +105,7 @@ def register(app: typer.Typer, *, root: Root, say: Say) -> None:
             return
         _write(found.begun, project, say)
         say(count)
+        # What is wrong yet is said with the lines of what was written, which is there to be mended.
         stack_files.from_file(root=project, stack=found.begun.stack)
         say(f"\nnext: colorway preview {found.begun.stack}   colorway up {found.begun.stack}")
 

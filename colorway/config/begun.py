@@ -64,7 +64,7 @@ class Begun:
         Raises:
             ColorwayError: the first file or folder that is there already, or a folder that cannot be copied.
         """
-        folders = [path for path in self.folders if (root / path).suffix or "/Dockerfile" not in path]
+        folders = [path for path in self.folders if not path.endswith("/Dockerfile")]
         for path in (*self.files, *folders):
             if (root / path).exists():
                 raise ColorwayError(f"{path} is there already, and nothing is written over; choose another name")
@@ -103,8 +103,9 @@ class Begun:
 
     def undo(self, root: Path) -> None:
         """Remove what `write` has just written."""
-        for path in (*self.files, *self.folders):
-            _remove([root / path])
+        _remove(
+            [(root / release_file(self.platform, "*")).parent, *(root / one for one in (*self.files, *self.folders))]
+        )
 
 
 def _copy(source: Path, target: Path, made: list[Path]) -> None:
@@ -127,7 +128,7 @@ def _make_folder(folder: Path, made: list[Path]) -> None:
 
 
 def _remove(made: list[Path]) -> None:
-    """Remove what this run made, the last first; folders that somebody else put something into stay."""
+    """Remove what this run made, the last first; a folder that is not empty then is somebody else's, too."""
     for path in reversed(made):
         if path.is_dir() and path.parent.name == "images":
             shutil.rmtree(path, ignore_errors=True)

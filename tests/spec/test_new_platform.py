@@ -131,6 +131,14 @@ def test_what_was_begun_goes_when_a_file_cannot_be_written(root):
     assert files(root) == before, "the next try meets what this one met"
 
 
+def test_a_platform_that_the_project_cannot_run_is_not_begun(root):
+    (root / "images/nginx/Dockerfile").unlink()
+    before = files(root)
+    assert "names a folder that images/ does not have" in refused("new", "shop", "--build", "shop")
+    assert files(root) == before
+    assert not (root / "releases/shop").exists()
+
+
 def test_a_dry_run_lists_and_writes_nothing(root):
     before = files(root)
     printed = run("import", "compose", "compose.yaml", "--platform", "shop", "--dry-run")
