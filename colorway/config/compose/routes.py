@@ -12,9 +12,9 @@ from pydantic import TypeAdapter, ValidationError
 from colorway.config.compose.rules import Let, UnreadableRuleError, let_in, let_in_before
 from colorway.config.compose.said import Place, Remarks, Said
 from colorway.config.compose.variables import unset, without_unset
+from colorway.spec.edge.routes import RouteSpec
 from colorway.spec.fields import Domain, Label
 from colorway.spec.names import MAIN_DOMAIN
-from colorway.spec.services import RouteSpec
 
 _ROUTER = re.compile(r"traefik\.http\.routers\.([^.]+)\.(rule|middlewares)", re.IGNORECASE)
 _STRIP = re.compile(r"traefik\.http\.middlewares\.([^.]+)\.stripprefix\.prefixes", re.IGNORECASE)
@@ -144,8 +144,8 @@ class Domains:
             return None
         said |= {"domain": domain} if domain != MAIN_DOMAIN else {}
         said |= {"host": host} if host else {}
-        if let.is_stripped:
-            self._strip(wish, said)
+        if let.is_stripped and said["path"] != "/":
+            said["strip"] = True
         place = (domain, host, str(said["path"]))
         if self.taken.setdefault(place, service) != service:
             other = self.taken[place]
@@ -158,13 +158,6 @@ class Domains:
     def main(self) -> dict[str, str]:
         """Return all domains, the main one first."""
         return self.by_name or {MAIN_DOMAIN: "localhost.localdomain"}
-
-    def _strip(self, wish: Wish, said: dict[str, Any]) -> None:
-        if "strip" in RouteSpec.model_fields:
-            said["strip"] = True
-            return
-        cure = "let the program answer below that path"
-        self.remarks.add(wish.place, wish.path, "takes the prefix off the path, which routes hand on whole", cure)
 
     def _split(self, name: str) -> tuple[str, str | None] | None:
         """Return the domain that a name is below, by its name in the stack, and the rest of it."""
