@@ -13,6 +13,7 @@ PAGES = [
     *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"),
     *("docs/your-hosts.md", "docs/rehearsal.md", "docs/data-stores.md", "docs/data.md", "docs/maintenance.md"),
     "docs/routes.md",
+    *("docs/coverage.md", "docs/deviations.md"),
     *("docs/your-own-platform.md", "docs/from-compose.md"),
 ]
 FILE = re.compile(r"[\w.<>*/-]+\.(?:yaml|py|md|sh|j2|svg|toml|txt|in)|[\w<>.-]+/[\w<>./*-]*")

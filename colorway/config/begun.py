@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ from colorway.spec.stack import PUBLISHED_SALT
 FIRST_VERSION = "1.0.0"
 NOT_COPIED = (".git", ".env", ".env.*", ".venv", "node_modules", "__pycache__")
 """What no image is built from, and no repository should keep."""
+_NOT_COPIED = shutil.ignore_patterns(*NOT_COPIED)
 MOST_FILES = 5000
 LINE = 120
 _LABEL: TypeAdapter[str] = TypeAdapter(Label)
@@ -110,14 +112,24 @@ class Begun:
 
 def _copy(source: Path, target: Path, made: list[Path]) -> None:
     if source.is_dir():
-        number = sum(1 for _ in source.rglob("*"))
+        number = _count(source)
         if number > MOST_FILES:
             cure = "copy what its Dockerfile needs there by hand"
             raise ColorwayError(f"{source} has {number} files, too many to copy into {target}; {cure}")
         made.append(target)
-        shutil.copytree(source, target, ignore=shutil.ignore_patterns(*NOT_COPIED), symlinks=True)
+        shutil.copytree(source, target, ignore=_NOT_COPIED, symlinks=True)
     else:
         shutil.copy(source, target)
+
+
+def _count(folder: Path) -> int:
+    """Return how many files of a folder are copied."""
+    number = 0
+    for path, folders, files in os.walk(folder):
+        left_out = _NOT_COPIED(path, [*folders, *files])
+        folders[:] = [one for one in folders if one not in left_out]
+        number += sum(one not in left_out for one in files)
+    return number
 
 
 def _make_folder(folder: Path, made: list[Path]) -> None:

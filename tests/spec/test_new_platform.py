@@ -9,6 +9,7 @@ from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
 from colorway.cli.stack import app
+from colorway.config import begun
 from colorway.config.stack_files import from_file
 from colorway.errors import ColorwayError
 from tests.program.stacks import run_spec
@@ -150,3 +151,16 @@ def test_a_dry_run_lists_and_writes_nothing(root):
 def test_a_stack_may_be_called_otherwise(root):
     run("import", "compose", "compose.yaml", "--platform", "shop", "--stack", "shop-here")
     assert from_file(root=root, stack="shop-here").settings.platform == "shop"
+
+
+def test_what_is_left_out_of_a_copy_makes_no_folder_too_large(root, monkeypatch):
+    monkeypatch.setattr(begun, "MOST_FILES", 3)
+    modules = root.parent / "shop" / "node_modules" / "left-pad"
+    modules.mkdir(parents=True)
+    for number in range(5):
+        (modules / f"{number}.js").write_text("\n")
+    run("new", "shop", "--build", "shop")
+    assert "images/shop/node_modules" not in {path.relative_to(root).as_posix() for path in root.rglob("*")}
+    for number in range(5):
+        (root.parent / "shop" / f"{number}.py").write_text("\n")
+    assert "has 7 files, too many to copy" in refused("new", "other", "--build", "shop")
