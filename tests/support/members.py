@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 from tests.support.clone import Clone
@@ -28,12 +27,6 @@ def container(clone: Clone, host: str, service: str) -> str:
     found = lab(clone, "exec", host, "--", "docker", "ps", "-q", "-f", label).split()
     assert found, f"{service} has no task on {host}"
     return found[0]
-
-
-def runs_on(clone: Clone, service: str, hosts: Sequence[str]) -> str:
-    """Return the first of some hosts that has a task of a service."""
-    label = f"label=com.docker.swarm.service.name={clone.stack}-{service}"
-    return next(host for host in hosts if lab(clone, "exec", host, "--", "docker", "ps", "-q", "-f", label).split())
 
 
 def in_task(clone: Clone, host: str, service: str, text: str) -> str:

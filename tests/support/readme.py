@@ -18,7 +18,7 @@ from tests.support.clone import ROOT, Clone
 README = ROOT / "README.md"
 HERE = "tests/e2e/test_readme.py"
 """Typed in as printed, in a clean clone, by that module."""
-HEART = "tests/e2e/test_heart.py::test_seven_bare_hosts_a_release_a_rollback_and_a_load_balancer_lost"
+HEART = "tests/e2e/test_lab_heart.py::test_seven_bare_hosts_a_release_a_rollback_and_a_load_balancer_lost"
 LAB = "tests/e2e/test_host_operations.py::test_a_host_rests_and_is_restarted_and_nobody_notices"
 SHOWN: Mapping[str, str] = {
     "make up": HERE,

@@ -1,0 +1,99 @@
+"""The heart of the data tier: its leader moves, its leader's host is lost, its backup is proven, a mistake undone."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.backed_up import archived, await_backup, backed_up, lost, still, told
+from tests.support.clone import Clone
+from tests.support.labs import lab, says
+from tests.support.members import LIMIT, leader, there, well
+from tests.support.s3 import Bucket
+from tests.support.wait import wait_until
+from tests.support.writes import Writes, writing
+
+pytestmark = [pytest.mark.area("data"), pytest.mark.needs("losetup"), pytest.mark.full]
+FAILOVER = 30
+"""Seconds within which writes go on: promised. Three times of it are red."""
+
+
+def move_the_lead(clone: Clone, writes: Writes) -> None:
+    """Have each member lead once; db2 does in the end, for Redis is on db1, whose cable stays."""
+    for to in ("db1", "db2"):
+        if leader(clone) != to:
+            said = clone.run("data", "switchover", clone.stack, "postgres", "--to", to).output
+            assert f"to {to}, and all of its members are well" in said
+    assert leader(clone) == "db2"
+    print(f"switchover: at most {writes.longest_gap():.1f} s without a write, {len(writes.failed)} failed")
+    assert writes.failed == [], "clients wait, and none fails"
+
+
+def lose_the_leader(clone: Clone, writes: Writes) -> float:
+    """Pull the cable of the leader's host and plug it in again; return the seconds without a write."""
+    lab(clone, "fault", "cut", "db2")
+    wait_until(lambda: leader(clone) == "db1", limit=LIMIT, what="the other one leads", every=1)
+    count = len(writes.done)
+    wait_until(lambda: len(writes.done) > count + 50, limit=LIMIT, what="writes go on", every=1)
+    gap = writes.longest_gap()
+    said = clone.run("data", "status", clone.stack, code=1).output
+    assert re.search(r"^postgres +db1 +leader +running", said, re.MULTILINE), said
+    assert "etcd on db2 does not answer; one more, and nobody could lead anew" in said
+    lab(clone, "fault", "cut", "db2", "--undo")
+    # The swarm ends what went on there unseen, and begins it anew.
+    wait_until(lambda: says(clone)["healthy"] and well(clone), limit=LIMIT, what="all is well again", every=2)
+    return gap
+
+
+def undo_a_mistake(clone: Clone, bucket: Bucket) -> None:
+    """Have the store go back to a point, for exactly the loss that is accepted."""
+    # What the server commits by itself would be counted, too.
+    told(clone, "ALTER SYSTEM SET autovacuum = off")
+    told(clone, "SELECT pg_reload_conf()")
+    told(clone, "INSERT INTO events SELECT generate_series(1, 1000)")
+    still(clone)
+    told(clone, "SELECT pg_create_restore_point('before-the-mistake')")
+    with archived(clone, bucket):
+        told(clone, "CREATE TABLE mistake AS SELECT * FROM events")
+        told(clone, "DELETE FROM events")
+    restore = ("data", "restore", clone.stack, "postgres", "--to", "before-the-mistake")
+    count = lost(clone.run(*restore, "--dry-run").output)
+    assert count == 2
+    began = time.monotonic()
+    said = clone.run(*restore, "--accept-loss", str(count)).output
+    assert "generation 1 is stopped with all that it has; generation 2 begins at before-the-mistake" in said
+    clone.up()
+    wait_until(lambda: well(clone), limit=LIMIT, what="both members of the new generation are well", every=2)
+    print(f"restore to a point: {time.monotonic() - began:.0f} s")
+    assert told(clone, "SELECT count(*) || ' ' || max(id) FROM events") == "1000 1000", "all before the point"
+    assert told(clone, "SELECT to_regclass('mistake') IS NULL") == "t", "nothing after it"
+
+
+@pytest.mark.timeout(2400)
+def test_no_write_is_lost_a_backup_is_proven_and_a_mistake_undone(
+    empty_machine: None, pulumi_cli: Path, tmp_path: Path
+):
+    began = time.monotonic()
+    with backed_up(tmp_path) as (clone, bucket):
+        print(f"from bare hosts to the platform: {time.monotonic() - began:.0f} s")
+        with writing(clone, service="api-blue", host="app1", to="postgres") as writes:
+            move_the_lead(clone, writes)
+            gap = lose_the_leader(clone, writes)
+            writes.stop()
+            acknowledged = {one.key for one in writes.done}
+            print(f"host lost: {gap:.1f} s without a write, {len(writes.failed)} of {len(writes.all)} failed")
+        for host in ("db1", "db2"):
+            wait_until(
+                lambda host=host: acknowledged <= there(clone, host), limit=60, what=f"all is on {host}", every=2
+            )
+        assert gap <= 3 * FAILOVER
+        await_backup(bucket)
+        with archived(clone, bucket):
+            told(clone, "INSERT INTO events VALUES (0)")
+        assert '"verified": true' in clone.run("data", "verify-backup", clone.stack, "postgres").output
+        told(clone, "DELETE FROM events")
+        undo_a_mistake(clone, bucket)
+        assert clone.up().changed == {}, "the second `up` changes nothing"
