@@ -17,7 +17,7 @@ from colorway.spec.platform_spec import PlatformSpec
 from colorway.swarm.connections import Connection, DockerError, MissingError, NoAnswerError, RefusedError, repeated
 from colorway.swarm.inside import SERVICE_OF_CONTAINER, Inside
 from colorway.swarm.nodes import Nodes
-from colorway.swarm.tasks import TaskState, alive, may_work, task_state, why_refused
+from colorway.swarm.tasks import TaskState, alive, task_state, why_refused
 
 _REMOVERS = {
     "service": "remove_service",
@@ -231,7 +231,7 @@ class Swarm:
         found = next((one.id for one in self.networks() if one.name == network), "")
         listed = self._engine.ask("its tasks", lambda api: api.tasks())
         services = self._engine.ask("its services", lambda api: api.services())
-        return [alive(raw) for raw in listed if may_work(raw, of=color, on=found, services=services)]
+        return alive(listed, of=color, on=found, services=services)
 
     def health_output(self, container: str) -> str:
         """Return what the last health check of a container on this host printed, empty where nobody knows."""

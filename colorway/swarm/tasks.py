@@ -114,24 +114,23 @@ def why_refused(host: str, said: str, *, secret: str | None) -> str:
     return f"the registry {host} asks for a login; name one: colorway:registries: {{{host}: {{user: …, password: …}}}}"
 
 
-def may_work(raw: Mapping[str, Any], *, of: str, on: str, services: Iterable[Mapping[str, Any]]) -> bool:
-    """Return whether something of a color's task may still work, also of one whose service is removed.
+def alive(tasks: Iterable[Mapping[str, Any]], *, of: str, on: str, services: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the tasks of a color of which something may still work, for people; also those without their service.
 
     Args:
-        raw: The task, as Docker lists it.
+        tasks: All tasks, as Docker lists them.
         of: The color.
         on: Id of the color's network. Load balancers are on it, too, and whatever is shared.
         services: All services, as Docker lists them: of those that are there only the color's count.
     """
     others = {one["ID"] for one in services if one["Spec"]["Labels"].get(COLOR_LABEL) != of}
-    return (
-        raw.get("ServiceID") not in others and raw["Status"]["State"] not in OVER and on in task_state(raw, "").networks
-    )
-
-
-def alive(raw: Mapping[str, Any]) -> str:
-    """Return which task is meant, in what state and where, for people."""
-    return f"task {raw['ID']} ({raw['Status']['State']}) on the node {raw.get('NodeID') or 'unknown'}"
+    return [
+        f"task {raw['ID']} ({raw['Status']['State']}) on the node {raw.get('NodeID') or 'unknown'}"
+        for raw in tasks
+        if raw.get("ServiceID") not in others
+        and raw["Status"]["State"] not in OVER
+        and on in task_state(raw, "").networks
+    ]
 
 
 def why_waiting(task: TaskState, *, no_addresses: Mapping[str, str], unhealthy: Collection[str]) -> str | None:
