@@ -224,6 +224,16 @@ def platform_outputs(spec: PlatformSpec, *, generation: str) -> dict[str, Any]:
     ).model_dump(mode="json", by_alias=False)
 
 
+def outputs_of(spec: PlatformSpec, *, generation: str = "") -> PlatformOutputs:
+    """Return what an `up` would leave of a stack, as whoever reads its state finds it.
+
+    Args:
+        spec: The stack.
+        generation: Hash of the load balancers' text; none = nobody asks for it.
+    """
+    return PlatformOutputs.model_validate(platform_outputs(spec, generation=generation))
+
+
 def _service(spec: PlatformSpec, service: WantedService, *, shared: frozenset[str]) -> ServiceOutputs:
     # What stands before its members has one key more.
     is_store = service.path[:1] == ("data-stores",) and not service.path[2:] and service.host is not None

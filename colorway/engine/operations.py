@@ -36,7 +36,7 @@ from colorway.errors import ColorwayError
 from colorway.hosts.leftovers import Leftovers
 from colorway.hosts.members import Members
 from colorway.machine.teardown import remove_leftovers, remove_orphans
-from colorway.outputs import PlatformOutputs, platform_outputs
+from colorway.outputs import PlatformOutputs, outputs_of
 from colorway.spec import names
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.swarm.connections import Login
@@ -342,7 +342,7 @@ class Engine:
 
     @cached_property
     def _wanted(self) -> PlatformOutputs:
-        return PlatformOutputs.model_validate(platform_outputs(self.spec, generation=""))
+        return outputs_of(self.spec)
 
     def _kept_back(self, deployed: Deployed) -> tuple[str, ...]:
         """Return the migrations that run only after what goes off is gone; none where nothing goes off."""

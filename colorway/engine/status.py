@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from colorway.edits.refusals import due_migrations
 from colorway.engine.watch import FailingTask
-from colorway.outputs import PlatformOutputs, platform_outputs
+from colorway.outputs import PlatformOutputs, outputs_of
 from colorway.spec import names
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.swarm.connections import NoAnswerError
@@ -97,7 +97,7 @@ class Status:
 
     @property
     def _wanted(self) -> PlatformOutputs:
-        return PlatformOutputs.model_validate(platform_outputs(self.configured, generation=""))
+        return outputs_of(self.configured)
 
     def short_lived(self, failing: Iterable[FailingTask]) -> list[FailingTask]:
         """Return the tasks that ended during an `up` and left their service with fewer than it wants.

@@ -11,7 +11,7 @@ from colorway.config import stack_files
 from colorway.config.stack_files import SECRETS
 from colorway.edits.words import NOTHING, sentence
 from colorway.errors import ColorwayError
-from colorway.outputs import PlatformOutputs, platform_outputs
+from colorway.outputs import outputs_of
 from colorway.release.plan.line import said_of, with_line
 from colorway.release.plan.trailers import Note
 from colorway.release.ports.protocols import Ports
@@ -149,7 +149,7 @@ class Maintenance:
             )
         if outputs is None:
             raise MaintenanceError(f"{self._stack}: nothing is installed; colorway up {self._stack}")
-        wanted = PlatformOutputs.model_validate(platform_outputs(self.spec, generation=outputs.generation))
+        wanted = outputs_of(self.spec, generation=outputs.generation)
         more = sentence(outputs.model_copy(update={"maintenance": wanted.maintenance}), wanted)
         if more != NOTHING:
             raise MaintenanceError(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from colorway.outputs import PlatformOutputs, platform_outputs
+from colorway.outputs import PlatformOutputs, outputs_of
 from colorway.release.ports.git import Git
 from colorway.release.ports.images import BuiltHere, Node, RegistryImages
 from colorway.release.ports.lock import release_lock
@@ -40,7 +40,7 @@ class Backing:
 def real_ports(spec: PlatformSpec, *, root: Path, backing: Backing, reporter: Reporter) -> Ports:
     """Return the ports of a stack as they are outside of tests; nothing is contacted yet."""
     clock, repository, engine = SystemClock(), Git(root), backing.engine
-    addresses = PlatformOutputs.model_validate(platform_outputs(spec, generation=""))
+    addresses = outputs_of(spec)
     # Behind a name of its own zone a CDN answers, with a certificate that everybody trusts.
     certificate = (lambda _name: "") if spec.settings.zone else engine.certificate
     applier: Applier = ApplyHere(engine)
