@@ -173,7 +173,6 @@ def platform_outputs(spec: PlatformSpec, *, generation: str) -> dict[str, Any]:
     settings, edge = spec.settings, spec.platform.edge
     entry = spec.load_balancers[0]
     host = settings.domain if settings.zone else str(entry.address)
-    port = "" if edge.https_port == 443 else f":{edge.https_port}"  # noqa: PLR2004 - HTTPS
     monitoring, shared = spec.monitoring_host, frozenset(spec.shared)
     return PlatformOutputs(
         schema_version=1,
@@ -184,7 +183,7 @@ def platform_outputs(spec: PlatformSpec, *, generation: str) -> dict[str, Any]:
         traffic=settings.traffic,
         maintenance=settings.maintenance,
         generation=generation,
-        url=f"https://{host}{port}/",
+        url=f"https://{host}{edge.https_suffix}/",
         prometheus_url=f"http://{monitoring.address}:{spec.platform.monitoring.port}",
         drain=spec.drain,
         network=NetworkOutputs(

@@ -116,7 +116,6 @@ def _text(spec: PlatformSpec, *, digest: str) -> str:
         green_buckets=[buckets[start : start + 10] for start in range(0, len(buckets), 10)],
         rest=(Color.BLUE if spec.settings.traffic.blue else Color.GREEN).value,
         certificate=certificate(spec).path,
-        https_suffix="" if edge.https_port == 443 else f":{edge.https_port}",  # noqa: PLR2004 - HTTPS
         is_guarded=spec.is_guarded,
         maintenance=maintenance(spec),
         upstreams=list(_upstreams(spec)),

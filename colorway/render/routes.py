@@ -22,7 +22,6 @@ GRPC = ".grpc"
 """Ends the name of an upstream whose kept connections speak HTTP/2: those of the other kind must not be among them."""
 RAW = "$request_uri"
 """What targets get, and where redirects to another name lead: the path as it was sent."""
-HTTPS = 443
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -255,8 +254,7 @@ def _origins(spec: PlatformSpec, cors: CorsSpec) -> Table:
     """Return what the answers say of the site that asks."""
     if cors.is_for_all:
         return Table(variable=_variable("origin", ANYBODY), lines=(("", ""), ("default", ANYBODY)))
-    port = spec.platform.edge.https_port
-    suffix = "" if port == HTTPS else f":{port}"
+    suffix = spec.platform.edge.https_suffix
     found = [
         one if "://" in one else f"https://{names.stack_name(one, spec.settings.domains)}{suffix}"
         for one in cors.origins

@@ -13,8 +13,9 @@ import pytest
 from colorway.config.documents import parse_document
 from colorway.errors import ColorwayError
 from colorway.outputs import PlatformOutputs, platform_outputs
+from colorway.release.plan.line import MAINTENANCE
 from colorway.release.ports.git import Git
-from colorway.release.run.maintenance import KEY, MESSAGE, Maintenance
+from colorway.release.run.maintenance import MESSAGE, Maintenance
 from colorway.release.tell.maintenance import closed_since, links
 from colorway.spec.platform_spec import PlatformSpec
 from tests.support.specs import REMOTE_HOSTS, small_spec
@@ -69,7 +70,7 @@ class Stage:
     @property
     def closed(self) -> dict[str, str]:
         document, _ = parse_document((self.folder / FILE).read_text(), name=FILE)
-        return document.section("config").data.get(KEY, {})
+        return document.section("config").data.get(MAINTENANCE, {})
 
     @property
     def subjects(self) -> list[str]:
@@ -91,7 +92,7 @@ class Stage:
     @property
     def project(self):
         def facts(text, *, version):
-            said = parse_document(text, name=FILE)[0].section("config").data.get(KEY, {})
+            said = parse_document(text, name=FILE)[0].section("config").data.get(MAINTENANCE, {})
             small_spec(settings={"maintenance": said})
             return SimpleNamespace(files=(FILE,))
 

@@ -10,6 +10,8 @@ from typing import Any
 from colorway.config.documents import parse_document
 from colorway.errors import ColorwayError
 
+MAINTENANCE = "colorway:maintenance"
+"""What is closed for maintenance, and what its visitors read."""
 _PLAIN = re.compile(r"(?!(true|false|null|yes|no|on|off|y|n)$)[a-z][a-z0-9-]*")
 _PLAIN_KEY = re.compile(r"(?!(true|false|null|yes|no|on|off|y|n)$)[a-z][a-z0-9./-]*")
 

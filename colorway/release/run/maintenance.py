@@ -12,14 +12,13 @@ from colorway.config.stack_files import SECRETS
 from colorway.edits.words import NOTHING, sentence
 from colorway.errors import ColorwayError
 from colorway.outputs import outputs_of
-from colorway.release.plan.line import said_of, with_line
+from colorway.release.plan.line import MAINTENANCE, said_of, with_line
 from colorway.release.plan.trailers import Note
 from colorway.release.ports.protocols import Ports
 from colorway.spec.base import hint
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stack import EVERYTHING
 
-KEY = "colorway:maintenance"
 MESSAGE = "We are working on it and will be back soon."
 """What visitors read where nobody says anything else."""
 
@@ -137,9 +136,9 @@ class Maintenance:
         """
         repository, outputs = self.ports.repository, self.ports.engine.outputs()
         before = repository.text_at_head(self._file)
-        said = {str(place): str(text) for place, text in said_of(before, KEY).items()}
+        said = {str(place): str(text) for place, text in said_of(before, MAINTENANCE).items()}
         line = change(said, outputs.maintenance if outputs else {})
-        after = with_line(before, KEY, line.closed, name=self._file)
+        after = with_line(before, MAINTENANCE, line.closed, name=self._file)
         facts = self.ports.project.facts(after, version=None)
         is_left = repository.text_here(self._file) == after
         dirty = [one for one in repository.changed(facts.files) if not (is_left and one.endswith(self._file))]

@@ -6,14 +6,11 @@ from collections.abc import Callable
 from datetime import datetime
 
 from colorway.errors import ColorwayError
-from colorway.release.plan.line import said_of
+from colorway.release.plan.line import MAINTENANCE, said_of
 from colorway.release.ports.git import Git
 from colorway.release.ports.protocols import EnginePort
-from colorway.release.run.maintenance import KEY
 from colorway.render.maintenance import LINK_PATH
 from colorway.spec.platform_spec import PlatformSpec
-
-HTTPS = 443
 
 
 def closed_since(git: Git, file: str) -> dict[str, datetime]:
@@ -28,7 +25,8 @@ def closed_since(git: Git, file: str) -> dict[str, datetime]:
     Raises:
         GitError: the file is not committed.
     """
-    return _since(said_of(git.text_at_head(file), KEY), git.edits(file, KEY), lambda sha: git.text_at(sha, file))
+    closed = said_of(git.text_at_head(file), MAINTENANCE)
+    return _since(closed, git.edits(file, MAINTENANCE), lambda sha: git.text_at(sha, file))
 
 
 def _since(
@@ -37,7 +35,7 @@ def _since(
     found: dict[str, datetime] = {}
     still = set(closed)
     for sha, time in edits:
-        still &= said_of(text_at(sha), KEY).keys()
+        still &= said_of(text_at(sha), MAINTENANCE).keys()
         if not still:
             break
         found |= dict.fromkeys(still, time)
@@ -55,8 +53,7 @@ def links(spec: PlatformSpec, *, engine: EnginePort) -> list[str]:
             f"platforms/{spec.settings.platform}.yaml: edge.maintenance-secret names no secret, so that there is no "
             "link past the page; write it with a secret of `secrets`"
         )
-    secret, port = engine.maintenance_secret(), spec.platform.edge.https_port
-    suffix = "" if port == HTTPS else f":{port}"
+    secret, suffix = engine.maintenance_secret(), spec.platform.edge.https_suffix
     # On this machine nobody gave the names an address.
     names = [str(spec.load_balancers[0].address)] if spec.is_local else list(spec.settings.domains.values())
     return [f"https://{name}{suffix}{LINK_PATH}/{secret}" for name in names]

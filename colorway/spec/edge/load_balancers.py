@@ -24,6 +24,8 @@ from colorway.spec.task.policies import LimitsSpec
 
 FEWEST_BODIES = 8
 """Longest bodies that must have room side by side: with fewer, a few people who upload keep all others from it."""
+HTTPS = 443
+"""Port that browsers take for https."""
 PRELOAD_AGE = timedelta(days=365)
 """Shortest `max-age` that the browsers' preload list takes."""
 
@@ -107,6 +109,11 @@ class EdgeSpec(StrictSpec):
     """Name of the secret in the link that leads past that page; none = there is no such link."""
     limits: LimitsSpec = LimitsSpec(cpus=1, memory=256 * 2**20)
     """The most that one load balancer may use."""
+
+    @property
+    def https_suffix(self) -> str:
+        """What stands behind a name in the URLs of this edge: the port, where browsers do not take it by themselves."""
+        return "" if self.https_port == HTTPS else f":{self.https_port}"
 
     @property
     def body(self) -> int:
