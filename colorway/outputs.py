@@ -29,8 +29,6 @@ TOKEN_OUTPUT = "preview-token"  # noqa: S105 - the output's name
 DIGEST_LENGTH = 8
 PREVIEW_HEADER = "X-Colorway-Preview"
 """Header that chooses a color: `<token>.<color>`."""
-USERS = "users"
-"""What stands there instead of a color, to go the way of users, past the page of maintenance."""
 LINK_OUTPUT = "maintenance-secret"  # the output's name
 """Name of the secret stack output that the link past the page of maintenance ends with."""
 

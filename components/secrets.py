@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import re
 import secrets
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import pulumi
 import pulumi_docker as docker
 
 from colorway.errors import ColorwayError
-from colorway.outputs import USERS
-from colorway.render.maintenance import COOKIE_FILE, LINK_FILE, LINK_PATH
-from colorway.render.routes import login_file
+from colorway.render.edge_secrets import TextOf, UnusableSecretError, edge_secrets
 from colorway.spec.names import STACK_LABEL
 from colorway.spec.platform_spec import PlatformSpec
-from colorway.spec.traffic import Color
 from components.swarm_spec import MountedFile
-
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{16,128}")
-_LOGIN = re.compile(r"[^:\x00-\x1f\x7f]{1,100}:[^\x00-\x1f\x7f]{8,200}")
 
 Configured = Callable[[str], pulumi.Output[str] | None]
 """Looks a secret up in the stack's configuration; none = not set there."""
@@ -47,7 +40,7 @@ class Secrets(pulumi.ComponentResource):
     """The token that opens the idle color; secret."""
     pass_secret: pulumi.Output[str] | None
     """What the link past the page of maintenance ends with; secret; none = the platform has no such link."""
-    edge_files: dict[str, pulumi.Output[str]]
+    edge_files: Mapping[str, pulumi.Output[str]]
     """What nginx includes, by file name; secret. No Swarm secret, because a new one replaces the load balancers."""
 
     def __init__(
@@ -60,18 +53,13 @@ class Secrets(pulumi.ComponentResource):
     ) -> None:
         super().__init__("colorway:swarm:Secrets", name, None, opts)
         self.texts = values = self._values(name, spec, configured)
-        token = spec.platform.edge.preview_token
-        self.preview_token = values[token]
+        edge = spec.platform.edge
+        self.preview_token = values[edge.preview_token]
+        self.pass_secret = values[edge.maintenance_secret] if edge.maintenance_secret else None
         self.edge_files = {
-            "preview.conf": self.preview_token.apply(lambda text: _token_map(text, stack=spec.stack, name=token)),
-            **{login_file(login): _login_file(values[login], spec, login) for login in spec.basic_auths},
+            file: values[secret].apply(partial(_told, text_of))
+            for file, (secret, text_of) in edge_secrets(spec).items()
         }
-        self.pass_secret = None
-        if (passing := spec.platform.edge.maintenance_secret) is not None:
-            self.pass_secret = values[passing]
-            known = self.pass_secret.apply(lambda text: _checked(text, stack=spec.stack, name=passing))
-            self.edge_files[COOKIE_FILE] = known.apply(lambda text: f'"~^{_cookie_value(text)}$" 1;\n')
-            self.edge_files[LINK_FILE] = known.apply(_link_map)
         mounted = {wanted.name for wanted in spec.inventory().secrets if wanted.is_mounted}
         made = {
             secret: self._secret(f"{name}-{secret}", value, stack=spec.stack)
@@ -118,57 +106,9 @@ class Secrets(pulumi.ComponentResource):
         )
 
 
-def _login_file(value: pulumi.Output[str], spec: PlatformSpec, name: str) -> pulumi.Output[str]:
-    return value.apply(lambda text: login_map(text, stack=spec.stack, name=name))
-
-
-def login_map(text: str, *, stack: str, name: str) -> str:
-    """Return the nginx map fragment that knows names and passwords as browsers send them.
-
-    Args:
-        text: `name:password` a line, or one password alone, whose name is then the secret's.
-        stack: The stack that sets the secret.
-        name: The secret.
-
-    Raises:
-        RunError: a line is of neither form.
-    """
-    lines = text.splitlines() if ":" in text else [f"{name}:{text}"]
-    if not lines or not all(_LOGIN.fullmatch(line) for line in lines):
-        raise pulumi.RunError(
-            f"Pulumi.{stack}.yaml: secrets:{name} must be name:password, one a line and none of them empty, or one "
-            "password alone, each of 8 to 200 characters; write: pulumi config set --secret "
-            f"secrets:{name} --stack {stack}"
-        )
-    sent = (base64.b64encode(line.encode()).decode().rstrip("=") for line in lines)
-    return "".join(f'"~^(?i:basic) +{re.escape(one)}=*$" 1;\n' for one in sent)
-
-
-def _checked(token: str, *, stack: str, name: str) -> str:
-    """Return a secret that nginx's text can have."""
-    if not _TOKEN.fullmatch(token):
-        raise pulumi.RunError(
-            f"Pulumi.{stack}.yaml: secrets:{name} must be 16 to 128 letters, digits, - or _, so that nginx can read it "
-            f"and nobody can guess it; write: pulumi config set --secret secrets:{name} --stack {stack} "
-            '"$(openssl rand -hex 24)"'
-        )
-    return token
-
-
-def _token_map(token: str, *, stack: str, name: str) -> str:
-    """Return the nginx map fragment that knows the token; a map's strings ignore case, its patterns do not.
-
-    It knows who chooses a color, and `users`, who choose none and yet go where the page of maintenance stands.
-    """
-    known = re.escape(_checked(token, stack=stack, name=name))
-    return "".join(f'"~^{known}\\.{chosen}$" {chosen};\n' for chosen in (*Color, USERS))
-
-
-def _link_map(secret: str) -> str:
-    """Return the fragment that knows the link, with whatever a messenger adds, and says the cookie's value."""
-    return f'"~^{re.escape(f"{LINK_PATH}/{secret}")}(?:\\?.*)?$" {_cookie_value(secret)};\n'
-
-
-def _cookie_value(secret: str) -> str:
-    """Return what the cookie says: nobody who reads it knows the link."""
-    return hashlib.sha256(f"{LINK_PATH} {secret}".encode()).hexdigest()
+def _told(text_of: TextOf, value: str) -> str:
+    try:
+        return text_of(value)
+    except UnusableSecretError as error:
+        # The engine prints any other error of an output with its traceback.
+        raise pulumi.RunError(str(error)) from None

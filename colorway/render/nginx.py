@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+from colorway.render.edge_secrets import PREVIEW_FILE
 from colorway.render.maintenance import maintenance
 from colorway.render.routes import (
     GRPC,
@@ -25,7 +26,7 @@ from colorway.spec.edge import INTERNAL_PATH, Draw, RouteSpec
 from colorway.spec.fields import whole_seconds
 from colorway.spec.platform_spec import RESOLVER_VALID, RETRY_WITHIN, PlatformSpec
 from colorway.spec.services import ServiceSpec
-from colorway.spec.traffic import Color
+from colorway.spec.traffic import USERS, Color
 
 DIGEST_LENGTH = 12
 STATUS_PORT = 8081
@@ -118,6 +119,8 @@ def _text(spec: PlatformSpec, *, digest: str) -> str:
         certificate=certificate(spec).path,
         is_guarded=spec.is_guarded,
         maintenance=maintenance(spec),
+        preview_file=PREVIEW_FILE,
+        users=USERS,
         upstreams=list(_upstreams(spec)),
         virtual_hosts=hosts,
         bodies=edge.bodies(max([edge.body, *(route.body or 0 for route in routes if route.is_buffered)])),

@@ -23,6 +23,10 @@ class Color(StrEnum):
         return Color.GREEN if self is Color.BLUE else Color.BLUE
 
 
+USERS = "users"
+"""What stands behind the preview token instead of a color, to go the way of users, past the page of maintenance."""
+
+
 class Versions(StrictSpec):
     """The release manifest that each color runs; none means that the color is off."""
 

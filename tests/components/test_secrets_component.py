@@ -9,7 +9,8 @@ import pulumi
 import pytest
 
 from colorway.errors import ColorwayError
-from components.secrets import MissingSecretError, Secrets, _link_map, _token_map, login_map
+from colorway.render.edge_secrets import UnusableSecretError, link_map, login_map, token_map
+from components.secrets import MissingSecretError, Secrets
 from tests.support.recorder import SECRET, STASH, run_program
 from tests.support.specs import small_spec
 
@@ -54,7 +55,7 @@ def test_the_token_is_a_pattern_that_nginx_includes_and_compares_exactly():
     _, made = record()
     assert list(made.edge_files) == ["preview.conf"]
     token = re.escape(VALUES["preview-token"])
-    assert _token_map(VALUES["preview-token"], stack="test", name="preview-token") == (
+    assert token_map(VALUES["preview-token"], stack="test", name="preview-token") == (
         f'"~^{token}\\.blue$" blue;\n"~^{token}\\.green$" green;\n"~^{token}\\.users$" users;\n'
     ), "the strings of a map ignore case, and a token that does is easier to guess"
 
@@ -63,7 +64,7 @@ def test_the_link_is_compared_exactly_and_the_cookie_does_not_tell_it():
     made = record(maintenance_secret="cache-password")[1]
     assert list(made.edge_files) == ["preview.conf", "maintenance-cookie.conf", "maintenance-link.conf"]
     secret = VALUES["cache-password"]
-    pattern, value = _link_map(secret).rstrip(";\n").rsplit(" ", 1)
+    pattern, value = link_map(secret, stack="test", name="cache-password").rstrip(";\n").rsplit(" ", 1)
     matches = re.compile(pattern.strip('"').removeprefix("~")).search
     assert matches(f"/.colorway/maintenance/{secret}")
     assert matches(f"/.colorway/maintenance/{secret}?from=chat"), "messengers add things"
@@ -155,7 +156,8 @@ def test_names_and_passwords_are_patterns_of_what_browsers_send():
 
 @pytest.mark.parametrize("said", ["anna:short", "anna:", ":password-of-nobody", "anna:long-enough\n\nbert:long-enough"])
 def test_a_login_that_lets_in_too_many_is_refused_without_being_repeated(said):
-    with pytest.raises(pulumi.RunError, match=r"^Pulumi\.test\.yaml: secrets:admins must be name:password") as caught:
+    wanted = r"^Pulumi\.test\.yaml: secrets:admins must be name:password"
+    with pytest.raises(UnusableSecretError, match=wanted) as caught:
         login_map(said, stack="test", name="admins")
     assert said not in str(caught.value), "an error text reaches logs"
 

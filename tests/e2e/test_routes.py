@@ -17,9 +17,9 @@ import pytest
 from colorway.config import stack_files
 from colorway.machine import images
 from colorway.machine.progress import silent
+from colorway.render.edge_secrets import login_map
 from colorway.render.routes import login_file
 from colorway.spec.platform_spec import PlatformSpec
-from components.secrets import login_map
 from tests.support.edge import HAS_IPV6, Client, Edge
 from tests.support.specs import MAIL, REMOTE_HOSTS, ROOT, small_spec
 from tests.support.wait import wait_until

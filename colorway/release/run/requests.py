@@ -16,14 +16,14 @@ from typing import Any
 from typing_extensions import override
 
 from colorway.errors import ColorwayError
-from colorway.outputs import PREVIEW_HEADER, USERS
+from colorway.outputs import PREVIEW_HEADER
 from colorway.release.ports.project import Page, Trial
 from colorway.release.ports.protocols import Answer, Clock, Prober, UnreachableError
 from colorway.release.verdict.counters import OwnRequests
 from colorway.release.verdict.decision import Ask
 from colorway.spec.names import MAIN_DOMAIN
 from colorway.spec.release import SmokeTest
-from colorway.spec.traffic import Color
+from colorway.spec.traffic import USERS, Color
 
 TIMEOUT = 10
 """Seconds for one answer."""

@@ -32,6 +32,13 @@ def closed_since(git: Git, file: str) -> dict[str, datetime]:
 def _since(
     closed: dict[str, str], edits: tuple[tuple[str, datetime], ...], text_at: Callable[[str], str]
 ) -> dict[str, datetime]:
+    """Return the places with the time of the oldest commit since which each is closed without a break.
+
+    Args:
+        closed: What is closed now.
+        edits: The commits that changed the line, newest first.
+        text_at: Returns the file as a commit has it.
+    """
     found: dict[str, datetime] = {}
     still = set(closed)
     for sha, time in edits:
