@@ -462,3 +462,16 @@ esac""",
     run = ran(script("await-rolled"), "0", "demo_2", "demo-api-blue", bin_=programs)
     assert run.returncode == 1
     assert run.stderr == "tasks that are replaced are still alive after 0 s: api.1(Running)\n"
+
+
+def test_a_replaced_task_is_waited_for_on_a_host_that_is_there_anew(programs):
+    fake(
+        programs,
+        """case "$1 $2" in
+  "service ls") echo demo-api-blue ;;
+  "node ls") printf '%s\\n' 'Down app3' 'Ready app3' ;;
+  "service ps") echo 'api.1|app3|Shutdown|Running 2 minutes ago' ;;
+esac""",
+    )
+    run = ran(script("await-rolled"), "0", "demo_2", "demo-api-blue", bin_=programs)
+    assert run.returncode == 1, "the swarm keeps the node that it was before, and its task still has the old password"
