@@ -76,7 +76,11 @@ def changed_by(stack: str, *, root: Path, swarm: Swarm) -> str | None:
     from colorway.release.ports.lock import run_lock  # noqa: PLC0415 - see `claimed`
 
     lock = run_lock(stack, root=root, store=SwarmConfigs(swarm.client()))
-    holder = lock.holder()
+    try:
+        holder = lock.holder()
+    except ColorwayError:
+        # Who does not answer now did so a moment ago: what was seen then is shown all the same.
+        return None
     return holder.sentence(lock.what) if holder else None
 
 

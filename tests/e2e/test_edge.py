@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import shutil
 import socket
 import ssl
 import threading
@@ -19,12 +18,9 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import DataReceived, StreamEnded
 
-from colorway.config import stack_files
-from colorway.machine import images
-from colorway.machine.progress import silent
 from colorway.spec.platform_spec import PlatformSpec
-from tests.support.edge import TOKEN, Edge
-from tests.support.specs import REMOTE_HOSTS, ROOT, small_spec
+from tests.support.edge import TOKEN, Edge, running_edge
+from tests.support.specs import REMOTE_HOSTS, small_spec
 
 pytestmark = [pytest.mark.area("edge"), pytest.mark.timeout(300)]
 
@@ -50,17 +46,8 @@ def spec_at(traffic: str, **services: dict[str, Any]) -> PlatformSpec:
 
 @pytest.fixture(scope="module")
 def edge(swarm: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
-    spec = stack_files.from_file(root=ROOT, stack="local")
-    [(reference, version)] = [(one, version) for one, (folder, version) in spec.builds().items() if folder == "nginx"]
-    image = images.ensure_image(
-        reference=reference, version=version, context=ROOT / "images" / "nginx", progress=silent
-    )
-    folder = tmp_path_factory.mktemp("edge")
-    folder.chmod(0o755)
-    made = Edge(folder, image, spec_at("90:10"))
-    yield made
-    made.close()
-    shutil.rmtree(folder, ignore_errors=True)
+    with running_edge(tmp_path_factory.mktemp("edge"), spec_at("90:10")) as made:
+        yield made
 
 
 def colors_over_http2(name: str, agents: list[str], port: int) -> list[str]:

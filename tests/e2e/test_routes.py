@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-import shutil
 import ssl
 import time
 from collections.abc import Iterator, Mapping
@@ -14,14 +13,11 @@ from typing import Any
 import grpc
 import pytest
 
-from colorway.config import stack_files
-from colorway.machine import images
-from colorway.machine.progress import silent
 from colorway.render.edge_secrets import login_map
 from colorway.render.routes import login_file
 from colorway.spec.platform_spec import PlatformSpec
-from tests.support.edge import HAS_IPV6, Client, Edge
-from tests.support.specs import MAIL, REMOTE_HOSTS, ROOT, small_spec
+from tests.support.edge import HAS_IPV6, Client, Edge, running_edge
+from tests.support.specs import MAIL, REMOTE_HOSTS, small_spec
 from tests.support.wait import wait_until
 
 pytestmark = [pytest.mark.area("edge"), pytest.mark.timeout(300)]
@@ -85,17 +81,9 @@ def logins(*lines: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def edge(swarm: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
-    spec = stack_files.from_file(root=ROOT, stack="local")
-    [(reference, version)] = [(one, version) for one, (folder, version) in spec.builds().items() if folder == "nginx"]
-    image = images.ensure_image(
-        reference=reference, version=version, context=ROOT / "images" / "nginx", progress=silent
-    )
-    folder = tmp_path_factory.mktemp("routes")
-    folder.chmod(0o755)
-    made = Edge(folder, image, spec_at("50:50"), secrets=logins(f"anna:{PASSWORD}", f"bert:{PASSWORD} of bert"))
-    yield made
-    made.close()
-    shutil.rmtree(folder, ignore_errors=True)
+    logins_of_two = logins(f"anna:{PASSWORD}", f"bert:{PASSWORD} of bert")
+    with running_edge(tmp_path_factory.mktemp("routes"), spec_at("50:50"), secrets=logins_of_two) as made:
+        yield made
 
 
 @pytest.fixture

@@ -7,23 +7,29 @@ import hashlib
 import http.client
 import json
 import re
+import shutil
 import socket
 import ssl
 import subprocess
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import grpc
 
+from colorway.config import stack_files
+from colorway.machine import images
+from colorway.machine.progress import silent
 from colorway.render.nginx import certificate, generation
 from colorway.render.templates import entry, script
 from colorway.spec.platform_spec import PlatformSpec
+from tests.support.specs import ROOT
 from tests.support.wait import wait_until
 
 TOKEN = "0123456789abcdef0123456789abcdef"
@@ -317,3 +323,20 @@ class Client:
         assert status == 200, body
         cookie = re.match(r"rel_test=(\d+);", answered.get("Set-Cookie") or "")
         return json.loads(body)["color"], cookie[1] if cookie else None
+
+
+@contextmanager
+def running_edge(folder: Path, spec: PlatformSpec, *, secrets: Mapping[str, str] | None = None) -> Iterator[Edge]:
+    """Yield a load balancer of the demo's image that runs with a stack's text; all of it is gone at the end."""
+    local = stack_files.from_file(root=ROOT, stack="local")
+    [(reference, version)] = [(one, version) for one, (name, version) in local.builds().items() if name == "nginx"]
+    image = images.ensure_image(
+        reference=reference, version=version, context=ROOT / "images" / "nginx", progress=silent
+    )
+    folder.chmod(0o755)
+    made = Edge(folder, image, spec, secrets=secrets)
+    try:
+        yield made
+    finally:
+        made.close()
+        shutil.rmtree(folder, ignore_errors=True)

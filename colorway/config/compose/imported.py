@@ -63,7 +63,7 @@ def imported(  # noqa: PLR0913 - one for each option of the command
         stack: Name of the stack.
         values: Values of variables.
         read: Reads a file.
-        number: Which ports and addresses the stack has; see `begun.Place`.
+        number: Which ports and addresses the stack has; see `begun.free_place`.
 
     Raises:
         ConfigError: the files are none of Compose's, or there is nothing in them that users could reach.
@@ -250,7 +250,7 @@ class _Making:
         if not self.domains.by_name:
             self.domains.by_name[names.MAIN_DOMAIN] = self.domains.main()[names.MAIN_DOMAIN]
         root = self.domains.by_name[names.MAIN_DOMAIN]
-        let = Let(host=root if is_root and is_named(self.domains) else host, path="/")
+        let = Let(host=root if is_root else host, path="/")
         return Wishes(routes=[Wish(let=let, place=first.place, path=f"{path}.ports")], port=wishes.port)
 
     def _root(self) -> str | None:
@@ -371,11 +371,6 @@ class _Making:
         if is_store and (said := service.at("deploy", "placement")) is not None:
             cure = "give that host the role database in the stack file"
             self.remarks.add(said.place, f"{path}.deploy.placement", "is the stack's to say for data", cure)
-
-
-def is_named(domains: Domains) -> bool:
-    """Return whether the files name domains of their own."""
-    return bool(domains.by_name)
 
 
 def _without_proxy(plain: Mapping[str, Said]) -> dict[str, Said]:

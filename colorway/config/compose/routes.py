@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from colorway.config.compose.rules import Let, UnreadableRuleError, let_in, let_in_before
 from colorway.config.compose.said import Place, Remarks, Said
 from colorway.config.compose.variables import unset, without_unset
-from colorway.spec.edge.routes import RouteSpec
+from colorway.spec.edge import RouteSpec
 from colorway.spec.fields import Domain, Label
 from colorway.spec.names import MAIN_DOMAIN
 
