@@ -52,7 +52,7 @@ def runnable(text: str) -> str:
 
     A virtual environment that nobody activated is not on PATH; then its command is named by its path.
     """
-    return _COMMAND.sub(f"{_program()} ", text)
+    return _COMMAND.sub(lambda _: f"{_program()} ", text)
 
 
 def _program() -> str:

@@ -55,7 +55,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-console = Console(highlight=False, soft_wrap=True)
+console = Console(highlight=False, soft_wrap=True, emoji=False)
 StackName = Annotated[str, typer.Argument(help="Name of the stack: local for Pulumi.local.yaml.")]
 Reason = Annotated[str | None, typer.Option(help="Apply a change that should be several commits; say why.")]
 
@@ -379,7 +379,9 @@ def main() -> None:
         app()
     except ColorwayError as error:
         told = [str(error), *([error.hint] if isinstance(error, EngineError) else [])]
-        Console(stderr=True, highlight=False, soft_wrap=True).print(runnable("\n".join(told)), markup=False)
+        Console(stderr=True, highlight=False, soft_wrap=True, emoji=False).print(
+            runnable("\n".join(told)), markup=False
+        )
         raise SystemExit(1) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from colorway.cli import invocation
+from colorway.cli import invocation, stack
 from colorway.cli.invocation import CODE, project_root, runnable
 from colorway.errors import ColorwayError
 
@@ -70,3 +70,10 @@ def test_a_printed_command_works_where_it_is_read(tmp_path, monkeypatch, on_path
     assert runnable("# colorway generation 12ab; colorway.yaml; run /x/colorway up") == (
         "# colorway generation 12ab; colorway.yaml; run /x/colorway up"
     ), "only commands, and only those that name no path yet"
+
+
+def test_what_is_printed_is_what_was_said():
+    text = "Pulumi.local.yaml:7: colorway:fire: is no known key; listen [::]:warning: [bold]"
+    with stack.console.capture() as printed:
+        stack.console.print(text, markup=False)
+    assert printed.get() == f"{text}\n", "a text of users and programs, in which no word between colons is a picture"
