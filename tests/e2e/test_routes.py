@@ -63,11 +63,12 @@ RPC = {
 }
 
 
-def spec_at(traffic: str, **edge: Any) -> PlatformSpec:
+def spec_at(traffic: str, *, closed: str | None = None, **edge: Any) -> PlatformSpec:
+    said = {"maintenance": {"everything": closed}} if closed else {}
     return small_spec(
         traffic=traffic,
         hosts=REMOTE_HOSTS,
-        settings={"environment": "staging", "domains": {"main": "example.com", "other": "example.org"}},
+        settings={"environment": "staging", "domains": {"main": "example.com", "other": "example.org"}, **said},
         overrides={
             "edge": {"real-ip-from": [], **edge},
             "services": {"shop": {"routes": SHOP, "longest-request": "5s"}, "api": {"routes": API}, "rpc": RPC},
@@ -207,6 +208,20 @@ def test_a_password_opens_and_is_changed_by_a_reload(edge, client):
         assert edge.client().ask("/admin/", Authorization=right)[0] == 401, "without the file nobody comes in"
     finally:
         edge.keep(logins(f"anna:{PASSWORD}", f"bert:{PASSWORD} of bert"))
+
+
+def test_maintenance_stands_before_passwords_and_pages_and_lets_challenges_through(edge):
+    edge.switch(spec_at("50:50", closed="Back at 14:00 UTC."))
+    try:
+        fresh = edge.client()
+        for path in ("/", "/admin/", "/limited/", "/assets/x", "/chat/"):
+            status, headers, body = fresh.ask(path, Accept="text/html")
+            assert (status, headers["Retry-After"]) == (503, "300"), path
+            assert b"Back at 14:00 UTC." in body, "the page of maintenance, none for a service that does not answer"
+        assert fresh.ask("/.well-known/acme-challenge/x")[0] == 200, "or certificates would run out meanwhile"
+    finally:
+        edge.switch(spec_at("50:50"))
+    assert edge.client().ask("/admin/")[1]["WWW-Authenticate"]
 
 
 def test_who_guesses_passwords_is_counted(client):

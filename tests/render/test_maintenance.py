@@ -126,7 +126,7 @@ def test_who_goes_through():
     spec = closed({"everything": "x"}, **{"maintenance-secret": "cache-password"})
     root = read(generation(spec).text)
     asked = {one.args[1]: one.args[0] for one in root.all("http", "map")}
-    assert asked["$colorway_closed"] == "$colorway_preview$colorway_passed$colorway_challenge"
+    assert asked["$colorway_closed"] == "$colorway_preview$colorway_passed$colorway_acme"
     assert asked["$colorway_passed"] == "$cookie_pass_test"
     assert asked["$colorway_pass"] == "$request_uri", "what a rewrite has made of the path names no secret"
     included = [one.args[0] for one in root.deep("include") if "maintenance" in one.args[0]]

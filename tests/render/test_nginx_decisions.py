@@ -7,8 +7,9 @@ import re
 import pytest
 
 from colorway.render.nginx import DIGEST_LENGTH, generation
-from tests.render.cases import CASES, rendered, tree
-from tests.support.specs import MAIL, small_spec
+from tests.render.cases import CASES, EVERY_FORM, rendered, tree
+from tests.render.nginx_text import read
+from tests.support.specs import MAIL, REMOTE_HOSTS, small_spec
 
 PORTAL = "portal.example.com"
 WHOLE = ("blue-100", "green-100", "green-off", "blue-off")
@@ -546,3 +547,20 @@ def test_no_pattern_is_matched_for_most_requests(name):
     exact = [entry[0] for entry in entries("even", "map", name) if not entry[0].startswith(("~", "default", "include"))]
     usual = {"$colorway_body": {"GET ", "HEAD "}, "$colorway_kept": {"0", "99"}, "$colorway_preview": {""}}
     assert usual[name] <= set(exact), "a value that stands there is found at once; patterns are for the rest"
+
+
+def test_no_variable_is_what_two_tables_make_of_it():
+    """Nginx takes the second table without a word, and what asked the first one is answered by it."""
+    every = small_spec(
+        traffic="90:10",
+        hosts=REMOTE_HOSTS,
+        settings={"maintenance": {"everything": "Back at 14:00 UTC."}},
+        overrides={
+            "services": {"shop": {"routes": EVERY_FORM}},
+            "edge": {"maintenance-secret": "cache-password", "real-ip-from": ["198.51.100.0/24"]},
+        },
+    )
+    http = read(generation(every).text)
+    tables = [one.args[-1] for kind in ("map", "geo", "split_clients") for one in http.all("http", kind)]
+    assert len(tables) > 30, "or this test reads none"
+    assert sorted(tables) == sorted(set(tables))
