@@ -167,8 +167,6 @@ class _Making:
     read: Read
     images: _Images = field(init=False)
     domains: Domains = field(init=False)
-    is_root_taken: bool = False
-    used: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.domains = Domains(remarks=self.remarks)

@@ -19,6 +19,7 @@ from colorway.config.compose.values import (
     duration_text,
     memory_of,
     number_of,
+    pause_text,
     read_each,
     words_of,
 )
@@ -55,11 +56,7 @@ def health(service: Said, *, path: str, remarks: Remarks) -> dict[str, Any]:
         ("interval", ("interval",), duration_text),
         ("timeout", ("timeout",), duration_text),
         ("retries", ("retries",), lambda text: min(max(number_of(text) or 1, 1), MOST_RETRIES)),
-        (
-            "start-period",
-            ("start_period",),
-            lambda text: None if (one := duration_of(text)) is None else go_duration(one),
-        ),
+        ("start-period", ("start_period",), pause_text),
     )
     return {"command": command, **read_each(said, readings, path=f"{path}.healthcheck", remarks=remarks)}
 
@@ -175,7 +172,7 @@ def _update(deploy: Said, *, is_single: bool, path: str, remarks: Remarks) -> di
         return {}
     readings: Sequence[Reading] = (
         ("parallelism", ("parallelism",), lambda text: min(number_of(text) or 0, 50) or None),
-        ("delay", ("delay",), lambda text: None if (one := duration_of(text)) is None else go_duration(one)),
+        ("delay", ("delay",), pause_text),
         ("monitor", ("monitor",), duration_text),
         ("order", ("order",), lambda text: text if text in tuple(Order) else None),
         ("failure-action", ("failure_action",), lambda text: text if text in tuple(FailureAction) else None),
@@ -194,9 +191,9 @@ def _restart(service: Said, deploy: Said, *, path: str, remarks: Remarks) -> dic
             said,
             (
                 ("condition", ("condition",), lambda text: text if text in tuple(RestartCondition) else None),
-                ("delay", ("delay",), lambda text: None if (one := duration_of(text)) is None else go_duration(one)),
+                ("delay", ("delay",), pause_text),
                 ("max-attempts", ("max_attempts",), number_of),
-                ("window", ("window",), lambda text: None if (one := duration_of(text)) is None else go_duration(one)),
+                ("window", ("window",), pause_text),
             ),
             path=f"{path}.deploy.restart_policy",
             remarks=remarks,

@@ -50,6 +50,12 @@ def duration_text(text: str) -> str | None:
     return go_duration(found) if found else None
 
 
+def pause_text(text: str) -> str | None:
+    """Return a length of time as the platform file has it, which may be none at all."""
+    found = duration_of(text)
+    return None if found is None else go_duration(found)
+
+
 def number_of(text: str) -> int | None:
     """Return a whole number; None where it is none."""
     return int(text) if re.fullmatch(r"\d{1,9}", text) else None
