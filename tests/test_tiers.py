@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import re
 import shlex
@@ -158,6 +159,11 @@ def test_every_e2e_module_has_an_area(module):
     areas = set(AREA.findall(module.read_text()))
     assert areas, "make e2e-full AREA=… would miss it"
     assert areas <= set(tiers.AREAS)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
+def test_every_e2e_module_can_be_imported(module):
+    importlib.import_module(f"tests.e2e.{module.stem}")  # One that cannot ends the whole gate before its first test.
 
 
 def test_ci_runs_every_area_that_has_tests():

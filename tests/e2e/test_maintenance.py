@@ -14,7 +14,8 @@ from typing import Self
 
 import pytest
 
-from colorway.outputs import PREVIEW_HEADER, USERS
+from colorway.outputs import PREVIEW_HEADER
+from colorway.spec.traffic import USERS
 from tests.support.demo import Demo, docker
 from tests.support.load import Target
 from tests.support.wait import wait_until
