@@ -17,9 +17,15 @@ def fill_in(template: str, **values: Any) -> str:  # noqa: ANN401 - whatever the
     return _environment().get_template(template).render(**values)
 
 
+def compile_all() -> None:
+    """Compile what `fill_in` would compile at its first use: 0.2 s, for who has nothing to do at this moment."""
+    for name in _environment().list_templates(extensions=["j2"]):
+        _environment().get_template(name)
+
+
 @cache
 def _environment() -> Environment:
-    """Return what knows the compiled templates; compiling nginx's takes 40 ms each time."""
+    """Return what knows the compiled templates; compiling nginx's takes 100 ms each time."""
     return Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
