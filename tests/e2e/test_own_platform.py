@@ -77,7 +77,7 @@ def test_the_guide_from_a_dockerfile_to_a_release_and_back(clone: Clone, termina
 
     assert "next: " in type_until("new shop")
     assert "to create" in type_until("preview shop")
-    assert "open https://localhost.localdomain:8643" in type_until("up shop"), "the port that the page names"
+    assert "open https://127.0.0.1:8643/" in type_until("up shop"), "the port that the page names"
     assert "Hello from the shop" in type_until("curl")
 
     app = clone.path.parent / "shop" / "app.py"
