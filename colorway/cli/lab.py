@@ -18,6 +18,9 @@ from colorway.machine.progress import TerminalProgress
 if TYPE_CHECKING:
     from colorway.lab.lab import Lab
 
+Demo = Annotated[
+    bool, typer.Option("--demo", help="Let the demo application stand in for every image, under all of its names.")
+]
 Stack = Annotated[str, typer.Option("--stack", help="The stack whose hosts they are.")]
 
 
@@ -34,10 +37,14 @@ class Commands:
             str | None,
             typer.Option("--like", help="A stack whose hosts are to be rehearsed; its lab is the stack LIKE-lab."),
         ] = None,
+        *,
+        demo: Demo = False,
     ) -> None:
         """Start the hosts that do not run: bare, each with an SSH server, on a network of their own."""
+        if demo and like is None:
+            raise ColorwayError("--demo says with which images a stack is rehearsed; say which one by --like STACK")
         if like is not None:
-            stack = self._rehearsed(like, stack)
+            stack = self._rehearsed(like, stack, demo=demo)
         lab = self._lab(stack)
         lab.refuse()
         with TerminalProgress() as progress:
@@ -47,18 +54,39 @@ class Commands:
         if like is not None:
             typer.echo(f"next: colorway up {stack}; the end of it: colorway lab down --stack {stack}")
 
-    def _rehearsed(self, like: str, stack: str) -> str:
+    def rehearse(
+        self,
+        stack: Annotated[str, typer.Argument(help="The stack that is rehearsed.", show_default=False)],
+        *,
+        demo: Demo = False,
+    ) -> None:
+        """Write the stack STACK-here: all of another stack on this machine alone."""
+        from colorway.lab import rehearsal  # noqa: PLC0415 - what only this needs
+
+        name = rehearsal.stack_name(stack, rehearsal.HERE)
+        self._write(stack, where=rehearsal.HERE, demo=demo)
+        typer.echo(f"next: colorway up {name}; the end of it: colorway down {name} --data")
+
+    def _rehearsed(self, like: str, stack: str, *, demo: bool) -> str:
         from colorway.lab import rehearsal  # noqa: PLC0415 - what only this needs
 
         name = rehearsal.stack_name(like)
         if stack not in {"lab", name}:
             raise ColorwayError(f"--like {like} is the lab of the stack {name}, and not of {stack}; leave --stack out")
-        file = stack_files.stack_file(name)
-        is_new = rehearsal.write(self._root(), like)
-        typer.echo(f"wrote {file}" if is_new else f"{file} is there already, and stays as it is")
+        self._write(like, where=rehearsal.LAB, demo=demo)
         if rehearsal.is_behind(self._root(), like):
             typer.echo(f"its hosts are not those of {like}; take the lab down and the file away, to have them again")
         return name
+
+    def _write(self, like: str, *, where: str, demo: bool) -> None:
+        from colorway.lab import rehearsal  # noqa: PLC0415 - what only this needs
+
+        written = rehearsal.write(self._root(), like, where=where, demo=demo)
+        for file in written:
+            typer.echo(f"wrote {file}")
+        file = stack_files.stack_file(rehearsal.stack_name(like, where))
+        if file not in written:
+            typer.echo(f"{file} is there already, and stays as it is")
 
     def down(self, stack: Stack = "lab") -> None:
         """End the hosts, and throw their disks away."""
@@ -125,3 +153,4 @@ def register(app: typer.Typer, *, root: Callable[[], Path]) -> None:
         group.command()(command)
     group.command(context_settings={"ignore_unknown_options": True})(commands.exec)
     app.add_typer(group, name="lab")
+    app.command()(commands.rehearse)

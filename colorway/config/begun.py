@@ -182,6 +182,19 @@ def free_place(root: Path) -> int:
     return next(number for number in _PLACES if 90 + number not in taken)
 
 
+def addresses(number: int) -> str:
+    """Return the range of a place's networks."""
+    return f"10.{90 + number}.0.0/16"
+
+
+def ports(number: int) -> dict[str, dict[str, int]]:
+    """Return what a place's overrides say of ports."""
+    return {
+        "edge": {"http-port": 8080 + 100 * number, "https-port": 8443 + 100 * number},
+        "monitoring": {"port": 9090 + 100 * number},
+    }
+
+
 def stack_text(*, platform: str, domains: Mapping[str, str], number: int, by: str) -> str:
     """Return a stack's file: this machine, one version on blue, ports and addresses of its own.
 
@@ -206,13 +219,21 @@ config:
     - name: localhost
       address: 127.0.0.1
       roles: [manager, web, database, load-balancer, monitoring]
-  colorway:network: {{range: 10.{90 + number}.0.0/16}}
+  colorway:network: {{range: {addresses(number)}}}
   # Ports that no other stack of this project has, and stages that are short enough to watch; elsewhere leave these out.
   colorway:overrides:
-    edge: {{http-port: {8080 + 100 * number}, https-port: {8443 + 100 * number}}}
-    monitoring: {{port: {9090 + 100 * number}}}
-    release: {{stages: [{{percent: 10, bake: 1m}}, {{percent: 50, bake: 1m}}], hot: 5m}}
+{_ports(number)}    release: {{stages: [{{percent: 10, bake: 1m}}, {{percent: 50, bake: 1m}}], hot: 5m}}
 """
+
+
+def _ports(number: int) -> str:
+    return "".join(f"    {key}: {_flow(said)}\n" for key, said in ports(number).items())
+
+
+def manifest_text(data: Mapping[str, Any]) -> str:
+    """Return a manifest of a version."""
+    sections = "".join(f"{line}\n" for key, section in data.items() for line in _block(key, section, ""))
+    return f"# yaml-language-server: $schema=../../schema/release.schema.json\n{sections}"
 
 
 def platform_text(data: Mapping[str, Any], *, says: str) -> str:

@@ -17,7 +17,11 @@ from demo.settings import Settings, from_environment
 from demo.worker import run_worker
 
 ROLES: Final = ("web", "api", "worker", "scheduler")
-USAGE: Final = f"usage: python3 -m demo {'|'.join(ROLES)}, or: python3 -m demo migrate ID"
+STAND_IN_ROLES: Final = ("web", "worker", "once")
+USAGE: Final = (
+    f"usage: python3 -m demo {'|'.join(ROLES)}, or: python3 -m demo migrate ID, "
+    f"or: python3 -m demo stand-in {'|'.join(STAND_IN_ROLES)}|migrate ID"
+)
 
 
 async def run(role: str, settings: Settings) -> None:
@@ -31,6 +35,19 @@ async def run(role: str, settings: Settings) -> None:
             await run_worker(settings)
         case _:
             await run_scheduler(settings)
+
+
+def stand_in(role: str, migration: str = "") -> int:
+    """Run a role in the place of somebody else's service and return the exit code."""
+    from demo.stand_in import make_stand_in, migrate, used_stores, work  # noqa: PLC0415 - no role of the demo needs it
+
+    settings, stores = from_environment(os.environ, role="stand-in"), used_stores(os.environ)
+    if role == "web":
+        more = tuple(map(int, os.environ.get("STAND_IN_PORTS", "").split()))
+        uvloop.run(server.serve(make_stand_in(settings.identity, stores), settings, more=more))
+    elif role == "worker":
+        uvloop.run(work())
+    return uvloop.run(migrate(stores, migration)) if migration else 0
 
 
 def main(arguments: list[str]) -> int:
@@ -48,6 +65,10 @@ def main(arguments: list[str]) -> int:
                 return 1
             uvloop.run(run(role, settings))
             return 0
+        case ["stand-in", role] if role in STAND_IN_ROLES:
+            return stand_in(role)
+        case ["stand-in", "migrate", migration]:
+            return stand_in("migrate", migration)
         case _:
             sys.stderr.write(f"{USAGE}\n")
             return 2

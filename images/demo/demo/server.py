@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterator
+import socket
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -49,8 +50,8 @@ class PoliteServer(uvicorn.Server):
         await super().shutdown()
 
 
-async def serve(app: App, settings: Settings) -> None:
-    """Serve an application until SIGTERM, and at most GRACE_SECONDS longer."""
+async def serve(app: App, settings: Settings, *, more: Sequence[int] = ()) -> None:
+    """Serve an application until SIGTERM, and at most GRACE_SECONDS longer; `more` are further ports."""
     identity = settings.identity
     config = uvicorn.Config(
         with_faults(app, settings.faults),
@@ -70,7 +71,8 @@ async def serve(app: App, settings: Settings) -> None:
             ("X-Colorway-Version", identity.version),
         ],
     )
-    await PoliteServer(config).serve()
+    ports = (settings.port, *more) if more else ()
+    await PoliteServer(config).serve([socket.create_server(("", port)) for port in ports] or None)
 
 
 async def serve_api(settings: Settings) -> None:
