@@ -68,6 +68,10 @@ class Document:
             prefix=prefix,
         )
 
+    def in_order(self) -> Document:
+        """Return this document with the keys of all its mappings in alphabetical order."""
+        return replace(self, data=_sorted(self.data))
+
     def overridden_by(self, overrides: Document) -> Document:
         """Return this document with another's values laid over it, mapping by mapping.
 
@@ -119,6 +123,12 @@ def parse_document(text: str, *, name: str) -> tuple[Document, list[Problem]]:
         Problem(file=name, path=".".join(mistake.path), line=mistake.line, message=mistake.message)
         for mistake in plain.mistakes
     ]
+
+
+def _sorted(value: Any) -> Any:  # noqa: ANN401 - plain data
+    if isinstance(value, Mapping):
+        return {key: _sorted(value[key]) for key in sorted(value, key=str)}
+    return [_sorted(one) for one in value] if isinstance(value, list) else value
 
 
 def _is_named_by_users(path: YamlPath) -> bool:

@@ -126,19 +126,6 @@ def digest_of(folder: Path) -> str:
     return total.hexdigest()[:DIGEST_LENGTH]
 
 
-__all__ = [
-    "NAMESPACE",
-    "ConfigError",
-    "from_file",
-    "known_names",
-    "load",
-    "parse",
-    "platform_file",
-    "release_file",
-    "stack_file",
-    "user_directory",
-]
-
 Spec = TypeVar("Spec", bound=StrictSpec)
 _LABEL: TypeAdapter[str] = TypeAdapter(Label)
 
@@ -220,6 +207,8 @@ def load(*, root: Path, stack: str, settings: Document) -> PlatformSpec:
     Raises:
         ConfigError: something is wrong.
     """
+    # As the engine hands them to the program: what is made of them must not depend on who reads.
+    settings = settings.in_order()
     parsed = _valid(StackSettings, settings)
     name = platform_file(parsed.platform)
     if not (root / name).is_file():

@@ -10,7 +10,8 @@ is_another() {
   rm -f "$passes"
   case $said in *"password authentication failed"*) ;; *) return 1 ;; esac
 }
-present=$(echo "SELECT count(*) FROM pg_stat_activity WHERE usename = '$login'" | ask postgres)
+# Of people: the server's own workers have the name of the superuser whose data this may have been.
+present=$(echo "SELECT count(*) FROM pg_stat_activity WHERE usename = '$login' AND backend_type = 'client backend'" | ask postgres)
 if [ "$present" != 0 ] && is_another; then
   echo "$login has another password, with which $present sessions are there: let the new one count beside it, by one more under \`login\` of colorway:stores (docs/data-stores.md), or put the old one back; no service was changed" >&2
   exit 1

@@ -9,9 +9,10 @@ import pulumi
 import pytest
 
 from colorway.config import pulumi_config, stack_files
+from colorway.render.nginx import generation
 from colorway.spec.base import to_kebab
 from colorway.spec.stack import PUBLISHED_PASSPHRASE, StackSettings
-from tests.program.stacks import config_of, run_stack
+from tests.program.stacks import STACKS, config_of, run_stack
 from tests.support.recorder import run_program
 from tests.support.specs import ROOT
 
@@ -92,11 +93,19 @@ def test_a_file_that_is_no_yaml_is_one_sentence(tmp_path):
         spec_from(tmp_path)
 
 
-def test_the_program_reads_exactly_what_the_release_tool_reads():
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_program_reads_exactly_what_the_release_tool_reads(stack):
     found = []
-    config = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config_of("local").items()}
-    run_program(lambda: found.append(pulumi_config.from_pulumi(root=ROOT)), stack="local", config=config)
-    assert found == [stack_files.from_file(root=ROOT, stack="local")], "two readers, one truth"
+    # The engine hands mappings on as JSON, their keys in alphabetical order.
+    config = {
+        key: value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+        for key, value in config_of(stack).items()
+    }
+    run_program(lambda: found.append(pulumi_config.from_pulumi(root=ROOT)), stack=stack, config=config)
+    ours = stack_files.from_file(root=ROOT, stack=stack)
+    assert found == [ours], "two readers, one truth"
+    assert repr(found[0]) == repr(ours), "in one order, too, or what is made of it differs"
+    assert generation(found[0]).digest == generation(ours).digest, "or no release ever finds what it expects"
 
 
 def test_a_whole_number_is_one_although_the_engine_makes_it_text(tmp_path):
