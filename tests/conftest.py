@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support import tiers
 
@@ -23,7 +24,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     tiers.add_options(parser)
 
 
+# The same examples in every run, and a busy machine makes tests slower, never red.
+settings.register_profile("colorway", derandomize=True, deadline=None, database=None)
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("colorway")
     for marker in tiers.MARKERS:
         config.addinivalue_line("markers", marker)
     # The plugin's own SDK imports what it deprecates.

@@ -53,7 +53,7 @@ def write(root: Path, like: str, *, where: str = LAB, demo: bool = False) -> tup
     """
     spec = stack_files.from_file(root=root, stack=like)
     said, platform = spec.settings, spec.settings.platform
-    rehearsed = _Rehearsed(
+    rehearsed = Rehearsal(
         like=like, settings=said, backed_up=spec.backed_up, platform=platform, overrides=said.overrides
     )
     texts: dict[str, str] = {}
@@ -78,7 +78,7 @@ def write(root: Path, like: str, *, where: str = LAB, demo: bool = False) -> tup
     return tuple(path.relative_to(root).as_posix() for path in written)
 
 
-def _stood_in(root: Path, platform: Mapping[str, Any], rehearsed: _Rehearsed) -> tuple[dict[str, str], _Rehearsed]:
+def _stood_in(root: Path, platform: Mapping[str, Any], rehearsed: Rehearsal) -> tuple[dict[str, str], Rehearsal]:
     """Return the files of a platform with stand-ins, and what is rehearsed with it."""
     name = rehearsed.platform
     ours = f"{name}-{stand_ins.DEMO}"
@@ -105,8 +105,12 @@ def is_behind(root: Path, like: str) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Rehearsed:
-    """What is rehearsed."""
+class Rehearsal:
+    """What is rehearsed.
+
+    Raises:
+        ColorwayError: the stack has no hosts of its own.
+    """
 
     like: str
     settings: StackSettings
@@ -115,16 +119,15 @@ class _Rehearsed:
     platform: str
     overrides: Mapping[str, Any]
 
-    def lab(self) -> str:
-        """Return the stack's file: names, roles and all settings of the other stack, on addresses of a lab.
+    def __post_init__(self) -> None:
+        is_local = self.settings.hosts[0].is_local
+        if is_local or self.settings.environment is Environment.LAB:
+            kind = "is this machine's" if is_local else "is a lab already"
+            raise ColorwayError(f"{stack_file(self.like)}: {kind}; what can be rehearsed is a stack of other machines")
 
-        Raises:
-            ColorwayError: it has no hosts of its own that could be rehearsed.
-        """
+    def lab(self) -> str:
+        """Return the stack's file: names, roles and all settings of the other stack, on addresses of a lab."""
         settings, like = self.settings, self.like
-        if settings.hosts[0].is_local or settings.environment is Environment.LAB:
-            kind = "is this machine's" if settings.hosts[0].is_local else "is a lab already"
-            raise ColorwayError(f"{stack_file(like)}: {kind}; what can be rehearsed is a stack of other machines")
         addresses = _network(like, settings.network.range)
         hosts = [
             f"    - {{name: {host.name}, address: {addresses[_FIRST_HOST + number]}, "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from colorway.errors import ColorwayError
 from colorway.lab import rehearsal
 from colorway.lab.host import has_published_key
 from colorway.spec import names
-from colorway.spec.stack import Environment
+from colorway.spec.stack import Environment, StackSettings
 from tests.program.stacks import run_spec, run_stack
 from tests.support.recorder import SERVICE, Recording
 
@@ -31,6 +31,11 @@ def project(tmp_path: Path) -> Path:
     for file in ROOT.glob("Pulumi*.yaml"):
         (tmp_path / file.name).write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
     return tmp_path
+
+
+def rehearsed(like: str, settings: StackSettings, *, backed_up: Collection[str] = ()) -> rehearsal.Rehearsal:
+    said = {"platform": settings.platform, "overrides": settings.overrides}
+    return rehearsal.Rehearsal(like=like, settings=settings, backed_up=backed_up, **said)
 
 
 def without_backups(overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,7 +102,7 @@ def test_a_rehearsal_has_the_members_of_its_stack_and_leaves_its_bucket_alone(pr
 
 def test_backups_that_the_platform_itself_wants_are_left_out_too(project: Path):
     settings = stack_files.from_file(root=project, stack="staging").settings.model_copy(update={"overrides": {}})
-    text = rehearsal.stack_text("staging", settings, backed_up=["postgres"])
+    text = rehearsed("staging", settings, backed_up=["postgres"]).lab()
     overrides = YAML(typ="safe").load(text)["config"]["colorway:overrides"]
     assert overrides == {"data-stores": {"postgres": {"backup": None, "verify": None}}}
 
@@ -160,7 +165,33 @@ def test_what_has_no_hosts_of_its_own_cannot_be_rehearsed(project: Path, like: s
 def test_its_addresses_are_not_those_that_the_overlay_hides(project: Path):
     settings = stack_files.from_file(root=project, stack="production").settings
     hidden = settings.network.model_copy(update={"range": rehearsal._LABS[0].supernet(new_prefix=17)})
-    text = rehearsal.stack_text("production", settings.model_copy(update={"network": hidden}))
+    text = rehearsed("production", settings.model_copy(update={"network": hidden})).lab()
     assert "address: 10.78." in text
     first = int(text.split("address: 10.78.")[1].split(".")[0])
     assert first >= 128, "10.78.0.0/17 is taken"
+
+
+@pytest.mark.parametrize("like", RENTED)
+def test_all_of_a_stack_is_rehearsed_on_this_machine_alone(project: Path, like: str):
+    name = rehearsal.stack_name(like, rehearsal.HERE)
+    written = rehearsal.write(project, like, where=rehearsal.HERE)
+    assert written == (stack_files.stack_file(name),)
+    theirs = stack_files.from_file(root=project, stack=like)
+    ours = stack_files.from_file(root=project, stack=name)
+    assert ours.is_local
+    assert ours.platform.services == {
+        service: said.model_copy(update={"placement": ours.platform.services[service].placement})
+        for service, said in theirs.platform.services.items()
+    }, "every service with all that it says but its hosts, of which there is one"
+    assert not ours.replicated_stores
+    assert ours.settings.domains == theirs.settings.domains
+    assert ours.settings.network.range != theirs.settings.network.range, "beside other stacks of this machine"
+
+
+def test_rehearsals_on_one_machine_keep_out_of_each_others_way(project: Path):
+    for like in RENTED:
+        rehearsal.write(project, like, where=rehearsal.HERE)
+    specs = [stack_files.from_file(root=project, stack=f"{like}-here") for like in RENTED]
+    ports = [port for one in specs for port in (one.platform.edge.http_port, one.platform.edge.https_port)]
+    assert len({*ports}) == len(ports)
+    assert len({one.settings.network.range for one in specs}) == len(specs)

@@ -71,7 +71,7 @@ def beginnings(network):
     return {name: re.compile(text.removesuffix(f" is {name}") + "[0-9.:]+") for name, text in texts.items()}
 
 
-@settings(derandomize=True, deadline=None, database=None, max_examples=300)
+@settings(max_examples=300)
 @given(base=RANGES, data=st.data())
 def test_an_address_is_a_color_s_exactly_where_its_network_has_it(base, data):
     networks = {name: subnet(base, name) for name in COUNTED}

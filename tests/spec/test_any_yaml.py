@@ -21,9 +21,6 @@ from colorway.render.nginx import generation
 from tests.spec.project_files import FILES, STACKS, write_project
 
 QUIET = settings(
-    deadline=None,
-    derandomize=True,
-    database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 SCALARS = st.one_of(

@@ -126,7 +126,7 @@ def test_the_short_form_is_written(value):
     assert go_duration(value) == SHORT[value], "the plugin would read back another text, and every `up` would differ"
 
 
-@settings(derandomize=True, deadline=None, database=None, max_examples=300)
+@settings(max_examples=300)
 @given(value=st.one_of(durations, everyday))
 def test_what_is_written_is_gos_short_form_and_is_read_back(value):
     text = go_duration(value)
@@ -134,7 +134,6 @@ def test_what_is_written_is_gos_short_form_and_is_read_back(value):
     assert parse_duration(text) == value
 
 
-@settings(derandomize=True, deadline=None, database=None)
 @given(value=durations)
 def test_whole_seconds_are_never_too_few(value):
     assert timedelta(0) <= timedelta(seconds=whole_seconds(value)) - value < timedelta(seconds=1)

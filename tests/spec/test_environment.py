@@ -10,7 +10,7 @@ import subprocess
 import uuid
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
@@ -136,7 +136,6 @@ def test_a_template_is_passed_on_where_the_file_asks_for_one(value):
     assert EnvValue.model_validate({"value": value, "template": True}).in_swarm == value
 
 
-@settings(derandomize=True, deadline=None, database=None)
 @given(value=st.text(alphabet='{}" a', max_size=12))
 def test_only_our_own_action_is_left(value):
     told = EnvValue.model_validate(value).in_swarm

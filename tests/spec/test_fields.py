@@ -6,7 +6,7 @@ import datetime as dt
 from ipaddress import IPv4Address, IPv4Network
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
@@ -107,7 +107,6 @@ def test_memory_is_read_in_powers_of_two(text, bytes_):
     assert TypeAdapter(fields.Memory).validate_python(text) == bytes_
 
 
-@settings(derandomize=True, deadline=None, database=None)
 @given(amount=st.integers(1, 2**20), unit=st.sampled_from(["Ki", "Mi", "Gi"]))
 def test_memory_is_written_as_it_can_be_read(amount, unit):
     read = TypeAdapter(fields.Memory)

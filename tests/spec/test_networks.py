@@ -30,7 +30,7 @@ from tests.program.stacks import STACKS
 from tests.support.places import LOCAL, PLACES, place
 from tests.support.specs import REMOTE_HOSTS, ROOT, small_spec
 
-QUIET = settings(derandomize=True, deadline=None, database=None, max_examples=200)
+QUIET = settings(max_examples=200)
 NAMES = ("mysql", "cache", "search", "database", "valkey", "sessions")
 
 

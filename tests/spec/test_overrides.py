@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from colorway.config.documents import Document, parse_document
@@ -45,7 +45,6 @@ def test_the_documents_are_not_changed():
     assert (base, over) == ({"a": {"b": 1}}, {"a": {"c": {"d": 2}}}), "another stack reads the same platform"
 
 
-@settings(derandomize=True, deadline=None, database=None)
 @given(base=DATA, over=DATA)
 def test_merging_keeps_what_is_not_named_and_takes_what_is(base, over):
     result = merged(base, over).data
@@ -59,7 +58,6 @@ def test_merging_keeps_what_is_not_named_and_takes_what_is(base, over):
             assert result[key] == merged(base[key], over[key]).data, "the same rule all the way down"
 
 
-@settings(derandomize=True, deadline=None, database=None)
 @given(base=DATA, over=DATA)
 def test_no_override_changes_nothing_and_twice_is_as_once(base, over):
     assert merged(base, {}).data == base

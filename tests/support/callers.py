@@ -22,8 +22,8 @@ PAUSE = 0.5
 """Seconds between two requests of a caller: below the rates that the platforms' routes let one address have."""
 PATIENCE = 600
 """Seconds that a stage may take on a busy machine before the test gives up."""
-BUCKETS = 100
-"""Numbers that the cookie `rel` has."""
+AGENTS = 1000
+"""Browsers that a caller has: a newcomer's color is drawn by it, and by the address, which is one for all here."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +84,7 @@ class Callers:
         drawn = random.Random(f"{place.name}{place.path}{entrance[0]}")
         while not self._over.wait(PAUSE):
             try:
-                color = self._ask(place, entrance, bucket=drawn.randrange(BUCKETS))
+                color = self._ask(place, entrance, agent=drawn.randrange(AGENTS))
             except (OSError, ValueError, KeyError, http.client.HTTPException) as error:
                 with self._guard:
                     self.lost.append(f"{place.name}{place.path} through {entrance[0]}: {error!r}")
@@ -92,7 +92,7 @@ class Callers:
                 with self._guard:
                     self.answers[place.service, color] += 1
 
-    def _ask(self, place: PlaceAsked, entrance: tuple[str, int], *, bucket: int) -> str:
+    def _ask(self, place: PlaceAsked, entrance: tuple[str, int], *, agent: int) -> str:
         """Return the color that has answered.
 
         Raises:
@@ -103,7 +103,7 @@ class Callers:
         asking = http.client.HTTPSConnection(place.name, entrance[1], context=context, timeout=60)
         asking.sock = context.wrap_socket(socket.create_connection(entrance, timeout=60), server_hostname=place.name)
         try:
-            asking.request("GET", place.path, headers={"Cookie": f"rel={bucket}", "Host": place.name})
+            asking.request("GET", place.path, headers={"User-Agent": f"caller-{agent}", "Host": place.name})
             answer = asking.getresponse()
             body = answer.read().decode()
             if answer.status != http.HTTPStatus.OK or json.loads(body)["service"] != place.service:
