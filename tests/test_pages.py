@@ -23,11 +23,10 @@ MADE_LATER = (".venv/", ".colorway/")
 
 
 def named_paths(text: str) -> list[str]:
-    """Return what a page names as a path of this repository: in backticks, as a link, or in a drawing of files."""
+    """Return what a page names as a path of this repository: in backticks, or as a link."""
     inline = [word for quoted in re.findall(r"`([^`\n]+)`", text) for word in quoted.split()]
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
-    drawn = [word for block in re.findall(r"```\n(.*?)```", text, re.DOTALL) for word in block.split()]
-    found = [word for word in [*inline, *links, *drawn] if FILE.fullmatch(word)]
+    found = [word for word in [*inline, *links] if FILE.fullmatch(word)]
     return [word for word in found if not word.startswith(("/", *MADE_LATER))]
 
 

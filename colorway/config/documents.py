@@ -75,7 +75,8 @@ class Document:
     def overridden_by(self, overrides: Document) -> Document:
         """Return this document with another's values laid over it, mapping by mapping.
 
-        Null leaves out what has a name of the user's own: a service, a variable of its environment, an extra host.
+        Null leaves out what has a name of the user's own: a service, a variable of its environment, an extra host. A
+        health check of another way takes the place of the one below it.
         """
         origins = dict(self.origins)
         data = _merge(self.data, overrides.data, (), overrides, origins)
@@ -140,6 +141,18 @@ def _is_named_by_users(path: YamlPath) -> bool:
             return False
 
 
+_WAYS = frozenset({"path", "port", "command", "none"})
+"""Keys of a health check that say which way a task is asked; it has one."""
+
+
+def _is_health(path: YamlPath) -> bool:
+    match path:
+        case ("services", _, "health"):
+            return True
+        case _:
+            return False
+
+
 def _merge(
     base: object,
     over: object,
@@ -149,6 +162,8 @@ def _merge(
 ) -> Any:  # noqa: ANN401 - plain data
     if isinstance(base, Mapping) and isinstance(over, Mapping):
         merged = dict(base)
+        if _is_health(path) and _WAYS & over.keys():
+            merged = {key: value for key, value in base.items() if key not in _WAYS}
         for key, value in over.items():
             if value is None and _is_named_by_users(path) and (key in merged or path == ("services",)):
                 merged.pop(key, None)

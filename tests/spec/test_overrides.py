@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -63,6 +64,26 @@ def test_no_override_changes_nothing_and_twice_is_as_once(base, over):
     assert merged(base, {}).data == base
     once = merged(base, over).data
     assert merged(once, over).data == once
+
+
+@pytest.mark.parametrize(
+    ("below", "above"),
+    [
+        ({"none": "nobody has said how"}, {"command": ["CMD", "ok"]}),
+        ({"path": "/up", "port": "admin"}, {"command": ["CMD", "ok"]}),
+        ({"command": ["CMD", "ok"]}, {"path": "/up"}),
+    ],
+)
+def test_another_way_to_ask_for_health_takes_the_place_of_the_one_below(below, above):
+    base = {"services": {"web": {"health": {**below, "interval": "9s"}}}}
+    found = merged(base, {"services": {"web": {"health": above}}}).data
+    assert found == {"services": {"web": {"health": {**above, "interval": "9s"}}}}, "a task is asked in one way"
+
+
+def test_a_health_check_that_says_no_way_keeps_the_one_below():
+    base = {"services": {"web": {"health": {"path": "/up", "interval": "9s"}}}}
+    found = merged(base, {"services": {"web": {"health": {"interval": "3s"}}}}).data
+    assert found == {"services": {"web": {"health": {"path": "/up", "interval": "3s"}}}}
 
 
 def test_a_mistake_is_where_its_value_came_from():
