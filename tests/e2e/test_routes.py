@@ -16,7 +16,7 @@ import pytest
 from colorway.render.edge_secrets import login_map
 from colorway.render.routes import login_file
 from colorway.spec.platform_spec import PlatformSpec
-from tests.support.edge import HAS_IPV6, Client, Edge, running_edge
+from tests.support.edge import HAS_IPV6, Client, Edge, grpc_channel, running_edge, websocket
 from tests.support.specs import MAIL, REMOTE_HOSTS, small_spec
 from tests.support.wait import wait_until
 
@@ -27,8 +27,6 @@ BLUE, GREEN = "rel_test=99", "rel_test=0"
 LOGIN = "cache-password"
 PASSWORD = "correct horse"
 JSON = "application/json, text/plain, */*"
-SLOW = 2 * 2**20
-"""Bytes a second of somebody who downloads slowly."""
 SHOP: list[dict[str, Any]] = [
     {"path": "/"},
     {"path": "/auth", "strip": True},
@@ -238,6 +236,12 @@ def test_bodies_have_the_limit_of_their_route(client):
     assert told(client.ask("/", method="POST", body=iter([b"abc", b"de"])))["got"] == 5, "a length nobody knew before"
 
 
+@pytest.mark.parametrize("path", ["/", "/events"])
+def test_a_body_of_unknown_length_arrives_whole(client, path):
+    status, _, body = client.ask(path, method="POST", body=(bytes(2**16) for _ in range(40)))
+    assert (status, json.loads(body)["got"]) == (200, 40 * 2**16), "buffered or piece by piece"
+
+
 def test_who_asks_first_whether_a_body_is_welcome_is_answered_before_sending_it(edge):
     for size, answer in ((2**20, b"100"), (2**21, b"413")):
         with edge.client().open() as connection:
@@ -272,16 +276,6 @@ def test_events_arrive_one_by_one(client):
     assert came[-1] - came[0] > 1, "not all at the end"
 
 
-def websocket(edge: Edge, path: str) -> ssl.SSLSocket:
-    connection = edge.client().open()
-    connection.sendall(
-        f"GET {path} HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
-    )
-    assert connection.recv(4096).startswith(b"HTTP/1.1 101 ")
-    return connection
-
-
 def silent_for(connection: ssl.SSLSocket, seconds: float) -> bool:
     """Return whether a WebSocket is still open after a silence."""
     connection.settimeout(seconds)
@@ -307,10 +301,7 @@ def test_a_websocket_may_be_silent_as_long_as_its_route_says(edge, path, holds, 
 
 
 def test_grpc_goes_both_ways_and_ends_with_a_status_of_grpc(edge):
-    [certificate] = [path.read_bytes() for path in (edge.folder / "tls").glob("*.crt")]
-    credentials = grpc.ssl_channel_credentials(certificate)
-    options = [("grpc.ssl_target_name_override", "example.com"), ("grpc.default_authority", "example.com")]
-    with grpc.secure_channel(f"127.0.0.1:{edge.listens.https}", credentials, options) as channel:
+    with grpc_channel(edge) as channel:
         shout = channel.stream_stream("/shop.Words/Shout")
         heard: list[bytes] = []
 
@@ -420,20 +411,3 @@ def test_ipv6_is_as_good(edge):
     assert headers["X-Forwarded-For"] == "::1"
     assert 'for="[::1]"' in headers["Forwarded"], "as RFC 7239 writes it"
     assert edge.client(address="::1").ask("/inside/")[0] == 200
-
-
-@pytest.mark.full
-@pytest.mark.parametrize(
-    ("megabytes", "switches"),
-    [(100, 3), pytest.param(1000, 0, marks=pytest.mark.timeout(900))],
-)
-def test_a_slow_download_ends_whole(edge, megabytes, switches):
-    size, got, began = megabytes * 10**6, 0, time.monotonic()
-    response = edge.client().begin(f"/bytes/{size}")
-    stages = iter(["90:10", "10:90", "50:50"][:switches])
-    while part := response.read(2**18):
-        got += len(part)
-        if got > size / 4 and (stage := next(stages, None)):
-            edge.switch(spec_at(stage))
-        time.sleep(max(0.0, got / SLOW - (time.monotonic() - began)))
-    assert got == size, "workers of earlier generations finish what they have begun"

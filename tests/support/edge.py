@@ -325,6 +325,25 @@ class Client:
         return json.loads(body)["color"], cookie[1] if cookie else None
 
 
+def websocket(edge: Edge, path: str) -> ssl.SSLSocket:
+    """Return an open WebSocket, on which every byte comes back."""
+    connection = edge.client().open()
+    connection.sendall(
+        f"GET {path} HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+    )
+    assert connection.recv(4096).startswith(b"HTTP/1.1 101 ")
+    return connection
+
+
+def grpc_channel(edge: Edge) -> grpc.Channel:
+    """Return a channel to example.com that trusts the load balancer's own certificate."""
+    [certificate] = [path.read_bytes() for path in (edge.folder / "tls").glob("*.crt")]
+    credentials = grpc.ssl_channel_credentials(certificate)
+    options = [("grpc.ssl_target_name_override", "example.com"), ("grpc.default_authority", "example.com")]
+    return grpc.secure_channel(f"127.0.0.1:{edge.listens.https}", credentials, options)
+
+
 @contextmanager
 def running_edge(folder: Path, spec: PlatformSpec, *, secrets: Mapping[str, str] | None = None) -> Iterator[Edge]:
     """Yield a load balancer of the demo's image that runs with a stack's text; all of it is gone at the end."""
