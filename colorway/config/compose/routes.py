@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from colorway.config.compose import middlewares
 from colorway.config.compose.rules import Let, UnreadableRuleError, let_in, let_in_before
 from colorway.config.compose.said import Place, Remarks, Said
 from colorway.config.compose.variables import unset, without_unset
@@ -19,11 +20,6 @@ from colorway.spec.names import MAIN_DOMAIN
 _ROUTER = re.compile(r"traefik\.http\.routers\.([^.]+)\.(rule|middlewares)", re.IGNORECASE)
 _STRIP = re.compile(r"traefik\.http\.middlewares\.([^.]+)\.stripprefix\.prefixes", re.IGNORECASE)
 _PORT = re.compile(r"traefik\.(http\.services\.[^.]+\.loadbalancer\.server\.)?port", re.IGNORECASE)
-_MORE = re.compile(
-    r"traefik\.http\.middlewares\.[^.]+\.(?P<kind>[a-z]+)\..*|traefik\.(?P<raw>tcp|udp)\..*", re.IGNORECASE
-)
-_OWN_MIDDLEWARES = frozenset({"stripprefix", "redirectscheme", "compress"})
-"""What is carried, or done by the load balancers anyway."""
 _SHORT_SECOND = re.compile(r"(com?|org|net|ac|gov|edu)\.[a-z]{2}")
 """Ends such as co.uk, below which names are sold."""
 _DOMAIN: TypeAdapter[str] = TypeAdapter(Domain)
@@ -38,6 +34,8 @@ class Wish:
     place: Place
     path: str
     """Where it is said."""
+    more: Mapping[str, Any] = field(default_factory=dict)
+    """Further keys of the route."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +65,7 @@ class Routes:
         if (off := labels.get("traefik.enable")) is not None and off.text == "false":
             return Wishes(is_off=True)
         strips = {match[1]: one.text for name, one in labels.items() if (match := _STRIP.fullmatch(name))}
+        keys = middlewares.of_labels(labels, path=path, remarks=self.remarks)
         port: int | None = None
         routes: list[Wish] = []
         for name, said in labels.items():
@@ -77,10 +76,9 @@ class Routes:
                 used = labels.get(name.removesuffix(".rule") + ".middlewares")
                 names = [one.strip().partition("@")[0] for one in (used.text or "").split(",")] if used else []
                 prefixes = [prefix for one in names for prefix in (strips.get(one) or "").split(",") if prefix]
-                routes += self._wishes(said, here, prefixes=prefixes, is_first=name.endswith("frontend.rule"))
-            elif (match := _MORE.fullmatch(name)) and (match["raw"] or match["kind"] not in _OWN_MIDDLEWARES):
-                cure = "look for a key of the route or of edge that does it, or let the program do it"
-                self.remarks.add(said.place, here, "is not carried: routes have names and paths", cure)
+                more = middlewares.together(keys.get(one, {}) for one in names)
+                wishes = self._wishes(said, here, prefixes=prefixes, is_first=name.endswith("frontend.rule"))
+                routes += [replace(wish, more=more) for wish in wishes]
         return Wishes(routes=routes, port=port)
 
     def of_variables(self, plain: Mapping[str, Said], *, path: str) -> Wishes:
@@ -97,7 +95,7 @@ class Routes:
             port=int(port) if port and port.isdigit() else None,
         )
 
-    def _wishes(self, said: Said, path: str, *, prefixes: Sequence[str], is_first: bool) -> Iterable[Wish]:
+    def _wishes(self, said: Said, path: str, *, prefixes: Sequence[str], is_first: bool) -> Sequence[Wish]:
         text = said.text or ""
         try:
             lets = let_in_before(text) if is_first else let_in(text)
@@ -142,6 +140,14 @@ class Domains:
         except ValidationError:
             self.remarks.add(wish.place, wish.path, "has a path that no route can have", "write one without patterns")
             return None
+        for key, value in wish.more.items():
+            try:
+                RouteSpec.model_validate({**said, key: value})
+            except ValidationError:
+                cure = f"write {key} of the route as it should be"
+                self.remarks.add(wish.place, wish.path, f"has a middleware whose {key} no route can have", cure)
+            else:
+                said[key] = value
         said |= {"domain": domain} if domain != MAIN_DOMAIN else {}
         said |= {"host": host} if host else {}
         if let.is_stripped and said["path"] != "/":
