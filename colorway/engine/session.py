@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import socket
 import sys
 import threading
@@ -152,9 +153,20 @@ def refuse_taken(spec: PlatformSpec, swarm: Swarm) -> None:
         *_taken_range(spec, inventory, networks),
     ]
     if spec.is_local:
+        found += _beyond(inventory, processors=os.cpu_count() or 0)
         found += _taken_ports(inventory, swarm.published_ports(spec.stack), foreign)
     if found:
         raise ColorwayError("\n".join(f"{stack_files.stack_file(spec.stack)}: {sentence}" for sentence in found))
+
+
+def _beyond(inventory: Inventory, *, processors: int) -> Iterator[str]:
+    """Yield what may use more processors than this machine has: Docker refuses such a task."""
+    for service in inventory.declared:
+        if 0 < processors < service.cpus:
+            yield (
+                f"{service.owner} may use {service.cpus:g} processors, and this machine has {processors}; "
+                "write a lower cpus under its limits, in colorway:overrides"
+            )
 
 
 def _taken_names(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from colorway.hosts.preflight import Facts, Finding, Listener
@@ -55,8 +56,23 @@ def _machine(spec: PlatformSpec, one: Facts) -> Iterator[Row]:
     narrow = one.swarm_state != "active" and bool(one.device) and one.mtu < (network.mtu or DEFAULT_MTU)
     cure = f"at least {network.mtu or DEFAULT_MTU}, or colorway:network: {{mtu: {one.mtu}}}"
     yield narrow, "MTU", f"{one.mtu} of {one.device}", cure
+    # Swarm places by what is reserved, and Docker refuses a task that may use more than there is.
+    most = max(_may_use(spec, one), default=(0.0, ""))
+    weak = 0 < one.processors < most[0]
+    cure = f"at least {math.ceil(most[0])}, which {most[1]} may use, or a lower cpus under its limits"
+    yield weak, "processors", str(one.processors), cure
     if mistake := daemon_mistake(one.daemon_json):
         yield True, "daemon.json", *mistake
+
+
+def _may_use(spec: PlatformSpec, one: Facts) -> Iterator[tuple[float, str]]:
+    """Yield how many processors a task may use, of each service that may run on a host, with its name."""
+    for wanted in spec.inventory().declared:
+        places = spec.settings.hosts
+        if wanted.kind is not None and (wanted.color is None or wanted.color in spec.colors_on):
+            places = spec.places(spec.service(wanted.logical, wanted.color))
+        if wanted.may_run_on(one.host) and one.host in places:
+            yield wanted.cpus, wanted.label
 
 
 def _taken(spec: PlatformSpec, one: Facts) -> Iterator[Row]:

@@ -51,6 +51,8 @@ class Facts:
     is_root: bool
     memory: int
     """MiB."""
+    processors: int
+    """0 where it does not say."""
     disk_free: int
     """MiB where Docker keeps its images."""
     system: str
@@ -113,6 +115,7 @@ def read_facts(said: Said, *, now: float) -> Facts:
         user=found.get("user", ""),
         is_root=found.get("is-root") == "yes",
         memory=int(found.get("memory") or 0),
+        processors=int(found.get("processors") or 0),
         disk_free=int(found.get("disk-free") or 0),
         system=found.get("system", "").strip(),
         kernel_lacks=frozenset(found.get("kernel-lacks", "").split()),

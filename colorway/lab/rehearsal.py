@@ -6,6 +6,7 @@ import copy
 import hashlib
 import io
 import json
+import os
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -22,7 +23,9 @@ from colorway.errors import ColorwayError
 from colorway.lab import stand_ins
 from colorway.lab.host import public_host_key
 from colorway.lab.switch import MTU
+from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stack import PUBLISHED_SALT, Environment, StackSettings
+from colorway.spec.task.policies import LimitsSpec
 
 _FIRST_HOST = 11
 _LABS = tuple(IPv4Network(f"10.78.{number}.0/24") for number in range(1, 255))
@@ -54,7 +57,11 @@ def write(root: Path, like: str, *, where: str = LAB, demo: bool = False) -> tup
     spec = stack_files.from_file(root=root, stack=like)
     said, platform = spec.settings, spec.settings.platform
     rehearsed = Rehearsal(
-        like=like, settings=said, backed_up=spec.backed_up, platform=platform, overrides=said.overrides
+        like=like,
+        settings=said,
+        backed_up=spec.backed_up,
+        platform=platform,
+        overrides=_within(spec, processors=os.cpu_count() or 1),
     )
     texts: dict[str, str] = {}
     if demo:
@@ -76,6 +83,28 @@ def write(root: Path, like: str, *, where: str = LAB, demo: bool = False) -> tup
             path.unlink()
         raise
     return tuple(path.relative_to(root).as_posix() for path in written)
+
+
+def _within(spec: PlatformSpec, *, processors: int) -> dict[str, Any]:
+    """Return a stack's overrides, and with them no limit above the processors that there are: Docker takes none."""
+    found = copy.deepcopy(spec.settings.overrides)
+    services = {
+        name: one for known in (spec.platform.services, *spec.definitions.values()) for name, one in known.items()
+    }
+    for section, limited in (("services", services), ("data-stores", spec.platform.data_stores)):
+        for name, one in limited.items():
+            if one.limits.cpus > processors:
+                of_it = found.setdefault(section, {}).setdefault(name, {})
+                of_it.setdefault("limits", {}).update(_limits(one.limits, processors))
+    for key, middle in (("edge", spec.platform.edge), ("monitoring", spec.platform.monitoring)):
+        if middle.limits.cpus > processors:
+            found.setdefault(key, {}).setdefault("limits", {}).update(_limits(middle.limits, processors))
+    return found
+
+
+def _limits(said: LimitsSpec, processors: int) -> dict[str, Any]:
+    reserved = said.reserve_cpus or 0
+    return {"cpus": processors} | ({"reserve-cpus": processors} if reserved > processors else {})
 
 
 def _stood_in(root: Path, platform: Mapping[str, Any], rehearsed: Rehearsal) -> tuple[dict[str, str], Rehearsal]:

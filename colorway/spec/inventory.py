@@ -132,6 +132,7 @@ def _services(spec: PlatformSpec) -> Iterator[Wanted]:
             most=service.replicas,
             networks=networks.joined(service, color=color),
             image=spec.service_image(name, color),
+            cpus=service.limits.cpus,
             ports=tuple(
                 PublishedPort(
                     port=one.port,
@@ -173,6 +174,7 @@ def _migrations(spec: PlatformSpec) -> Iterator[Wanted]:
             most=0,
             networks=tuple(networks.store_network(store) for store in sorted(service.uses)),
             image=spec.service_image(command.service, color),
+            cpus=service.limits.cpus,
             role=Role.WEB,
             runs=False,
         )
@@ -190,6 +192,7 @@ def _stores(spec: PlatformSpec) -> Iterator[Wanted]:
                 networks=() if store.is_replicated else (networks.store_network(name),),
                 host_ports=_host_ports(spec, name, watches=member in watchers),
                 image=spec.shared_image(build=store.build, image=store.image, path=("data-stores", name, "build")),
+                cpus=0 if member in watchers else store.limits.cpus,
                 role=Role.DATABASE,
                 host=member.host.name,
                 peers=tuple(one.host.name for one in members if one.host != member.host),
@@ -230,6 +233,7 @@ def _replication(spec: PlatformSpec) -> Iterator[Wanted]:
                 image=spec.shared_image(
                     build=helper.build, image=helper.image, path=("data-stores", name, key, "build")
                 ),
+                cpus=helper.limits.cpus,
                 role=Role.WEB,
             )
     etcd = spec.platform.etcd
@@ -245,6 +249,7 @@ def _replication(spec: PlatformSpec) -> Iterator[Wanted]:
             owner=f"etcd of the host {host.name}",
             host_ports=(ports.main, ports.other),
             image=spec.shared_image(build=etcd.build, image=etcd.image, path=("etcd", "build")),
+            cpus=etcd.limits.cpus,
             role=Role.MANAGER,
             host=host.name,
             peers=tuple(one.name for one in managers if one != host),
@@ -289,6 +294,7 @@ def _load_balancers(spec: PlatformSpec) -> Iterator[Wanted]:
             owner=f"the load balancer of the host {host.name}",
             networks=tuple(NetworkName),
             image=spec.shared_image(build=edge.build, image=edge.image, path=("edge", "build")),
+            cpus=edge.limits.cpus,
             ports=(
                 PublishedPort(port=edge.http_port, inside=80, key=("edge", "http-port")),
                 PublishedPort(port=edge.https_port, inside=443, key=("edge", "https-port")),
@@ -326,6 +332,7 @@ def _monitoring(spec: PlatformSpec) -> Iterator[Wanted]:
         owner="Prometheus",
         networks=(NetworkName.MONITORING,),
         image=spec.shared_image(build=wanted.build, image=wanted.image, path=("monitoring", "build")),
+        cpus=wanted.limits.cpus,
         ports=(PublishedPort(port=wanted.port, inside=9090, key=("monitoring", "port"), is_public=False),),
         role=Role.MONITORING,
         host=spec.monitoring_host.name,

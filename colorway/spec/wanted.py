@@ -72,6 +72,8 @@ class WantedService:
     networks: tuple[str, ...] = ()
     """The networks that its tasks join, without the stack's name."""
     image: Image
+    cpus: float = 0
+    """Processors that one of its tasks may use; 0 = next to nothing."""
     ports: tuple[PublishedPort, ...] = ()
     host_ports: tuple[int, ...] = ()
     """Of a service that is on its host's own network: the TCP ports that it has there, for the stack's hosts."""

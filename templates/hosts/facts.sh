@@ -7,6 +7,7 @@ say clock "$(date +%s.%N)"
 say user "$(id -un)"
 if [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; then say is-root yes; else say is-root no; fi
 say memory "$(awk '/^MemTotal:/ {print int($2 / 1024)}' /proc/meminfo)"
+say processors "$(nproc --all 2>/dev/null)"
 directory=/var/lib/docker
 [ -d $directory ] || directory=/var/lib
 say disk-free "$(df -Pm $directory | awk 'NR == 2 {print $4}')"

@@ -99,3 +99,13 @@ def test_a_port_of_another_program_or_service_is_named_with_its_key(api, monkeyp
 def test_ports_of_other_machines_are_not_looked_for_here(api, monkeypatch) -> None:
     monkeypatch.setattr(session, "_is_free", lambda _port: False)
     refuse_taken(small_spec(hosts=REMOTE_HOSTS), swarm_of(api))
+
+
+def test_a_task_that_may_use_more_processors_than_there_are_is_named(api, monkeypatch) -> None:
+    monkeypatch.setattr(session.os, "cpu_count", lambda: 2)
+    strong = {"edge": {"limits": {"cpus": 4, "memory": "256Mi"}}}
+    assert refused(api, overrides=strong) == (
+        "Pulumi.test.yaml: the load balancer of the host localhost may use 4 processors, and this machine has 2; write "
+        "a lower cpus under its limits, in colorway:overrides"
+    )
+    refuse_taken(small_spec(), swarm_of(api))

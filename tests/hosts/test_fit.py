@@ -37,6 +37,19 @@ def rows(name="lb1", *, spec=SPEC, **changes):
     return [(one.what, one.found, one.wanted) for one in misfits(spec, [of(name, **changes)])]
 
 
+STRONG = small_spec(
+    hosts=REMOTE_HOSTS,
+    settings={"environment": "staging"},
+    overrides={"edge": {"limits": {"cpus": 2, "memory": "256Mi"}}},
+)
+"""A load balancer that may use two processors."""
+
+
+def test_a_host_that_says_no_number_of_processors_has_enough():
+    assert rows(spec=STRONG, processors=0) == []
+    assert rows(spec=STRONG, processors=2) == []
+
+
 def test_what_fits_is_nothing_to_say():
     assert rows(listeners=(listens(22, "sshd"), listens(25, "exim4", is_public=False))) == []
 
@@ -50,6 +63,7 @@ def test_what_fits_is_nothing_to_say():
         ({"kernel_lacks": frozenset({"esp4"})}, "kernel", "has no esp4", "colorway:network: {encrypted: false}"),
         ({"kernel_lacks": frozenset({"nf_tables"})}, "kernel", "has no nf_tables", "{firewall: false}"),
         ({"device": "", "mtu": 0}, "address", "no interface has 10.0.0.11", "in the private network"),
+        ({"processors": 1}, "processors", "1", "at least 2, which lb-lb1 may use, or a lower cpus under its limits"),
         ({"mtu": 1450}, "MTU", "1450 of eth0", "colorway:network: {mtu: 1450}"),
         ({"daemon_json": "{"}, "daemon.json", "is no JSON", "a mapping in JSON"),
         ({"daemon_json": "[]"}, "daemon.json", "is no JSON", "a mapping in JSON"),
@@ -66,7 +80,7 @@ def test_what_fits_is_nothing_to_say():
     ],
 )
 def test_what_does_not_fit_is_named_with_its_cure(changes, what, found, wanted):
-    [row] = rows(**changes)
+    [row] = rows(spec=STRONG, **changes)
     assert row[0] == what
     assert found in row[1]
     assert wanted in row[2]

@@ -41,6 +41,7 @@ def bare(name, **changes):
         user="root",
         is_root=True,
         memory=3900,
+        processors=4,
         disk_free=30_000,
         system="debian 13",
         kernel_lacks=frozenset(),
@@ -361,6 +362,7 @@ def test_the_script_says_every_fact_of_this_machine_and_changes_nothing():
     assert facts.hostname
     assert facts.architecture
     assert facts.memory > 0
+    assert facts.processors > 0
     assert facts.disk_free > 0
     assert (facts.device, facts.mtu > 0) == ("lo", True)
     assert facts.applied == "", "nobody has set this machine to anything"

@@ -47,7 +47,10 @@ def without_backups(overrides: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("like", RENTED)
-def test_a_rehearsal_has_the_hosts_roles_and_settings_of_its_stack(project: Path, like: str):
+def test_a_rehearsal_has_the_hosts_roles_and_settings_of_its_stack(
+    project: Path, like: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(rehearsal.os, "cpu_count", lambda: 64)
     assert rehearsal.write(project, like)
     name = rehearsal.stack_name(like)
     theirs = stack_files.from_file(root=project, stack=like).settings
@@ -172,7 +175,8 @@ def test_its_addresses_are_not_those_that_the_overlay_hides(project: Path):
 
 
 @pytest.mark.parametrize("like", RENTED)
-def test_all_of_a_stack_is_rehearsed_on_this_machine_alone(project: Path, like: str):
+def test_all_of_a_stack_is_rehearsed_on_this_machine_alone(project: Path, like: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(rehearsal.os, "cpu_count", lambda: 64)
     name = rehearsal.stack_name(like, rehearsal.HERE)
     written = rehearsal.write(project, like, where=rehearsal.HERE)
     assert written == (stack_files.stack_file(name),)
@@ -195,3 +199,14 @@ def test_rehearsals_on_one_machine_keep_out_of_each_others_way(project: Path):
     ports = [port for one in specs for port in (one.platform.edge.http_port, one.platform.edge.https_port)]
     assert len({*ports}) == len(ports)
     assert len({one.settings.network.range for one in specs}) == len(specs)
+
+
+@pytest.mark.parametrize("like", RENTED)
+def test_nothing_of_a_rehearsal_may_use_more_processors_than_its_machine_has(
+    project: Path, like: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(rehearsal.os, "cpu_count", lambda: 1)
+    rehearsal.write(project, like)
+    theirs, ours = (stack_files.from_file(root=project, stack=stack).inventory() for stack in (like, f"{like}-lab"))
+    assert max(one.cpus for one in theirs.declared) > 1, "or there is nothing to show"
+    assert max(one.cpus for one in ours.declared) == 1, "Docker refuses a task that may use more than there is"

@@ -17,7 +17,8 @@ RENTED = ("production", "preproduction", "staging", "portal-production", "portal
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(rehearsal.os, "cpu_count", lambda: 64)
     for folder in ("images", "config"):
         (tmp_path / folder).symlink_to(ROOT / folder)
     for folder in ("platforms", "releases"):

@@ -60,6 +60,14 @@ def test_services_have_the_images_ports_and_replicas_of_the_inventory(stack):
 
 
 @ON_EVERY_STACK
+def test_tasks_may_use_the_processors_that_the_inventory_says(stack):
+    made = {one.inputs["name"]: one for one in recorded(stack).of_type(SERVICE).values()}
+    for service in wanted(stack).services:
+        limited = made[service.name].inputs["taskSpec"]["resources"]["limits"]["nanoCpus"] / 1e9
+        assert limited == service.cpus if service.cpus else limited <= 1, service.name
+
+
+@ON_EVERY_STACK
 def test_services_are_placed_as_the_inventory_says(stack):
     made = recorded(stack).of_type(SERVICE).values()
     constraints = {one.inputs["name"]: one.inputs["taskSpec"]["placement"]["constraints"] for one in made}
