@@ -18,7 +18,7 @@ from pulumi.runtime import mocks as pulumi_mocks
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.settings import reset_options
 
-from components.database.certificates import new_authority
+from components.x509 import new_authority
 
 PROJECT = "colorway"
 STACK_TYPE = "pulumi:pulumi:Stack"
