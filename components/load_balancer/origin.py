@@ -34,7 +34,7 @@ class OriginAuthority(pulumi.ComponentResource):
 
         number = spec.settings.lock_down.certificate
         own = {
-            one: self._kept(f"{name}-{one}", x509.new_authority("load balancers"))
+            one: self._kept(f"{name}-own-{one}", x509.new_authority("load balancers"))
             for one in range(max(1, number - 1), number + 2)
         }
         self.client = self._kept(
@@ -52,7 +52,7 @@ class OriginAuthority(pulumi.ComponentResource):
     def _kept(self, name: str, made: pulumi.Input[str]) -> pulumi.Output[str]:
         """Return what was made first, whatever is made now."""
         stash = pulumi.Stash(
-            name,
+            f"{name}-value",
             input=pulumi.Output.secret(made),
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["input"]),
         )
