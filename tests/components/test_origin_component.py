@@ -7,7 +7,6 @@ from cryptography import x509 as read
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from components.dns.origin_pulls import OriginPulls
-from components.load_balancer.origin import OriginAuthority
 from components.x509 import key_alone, new_authority, new_client, without_key
 from tests.support.recorder import STASH, run_program
 from tests.support.specs import REMOTE_HOSTS, ZONE, small_spec
@@ -19,12 +18,7 @@ SHOWN = "cloudflare:index/authenticatedOriginPullsSettings:AuthenticatedOriginPu
 def recorded(**lock_down):
     settings = {"environment": "staging", "zone": ZONE, "lock-down": lock_down}
     spec = small_spec(hosts=REMOTE_HOSTS, settings=settings)
-
-    def program():
-        if origin := OriginAuthority.of(spec, opts=None):
-            OriginPulls("origin-pulls", spec, client=origin.client)
-
-    return run_program(program)
+    return run_program(lambda: OriginPulls("origin", spec))
 
 
 def test_it_is_made_once_and_its_key_is_a_secret():
@@ -49,11 +43,6 @@ def test_it_is_made_once_and_its_key_is_a_secret():
 def test_the_one_before_and_the_one_after_are_trusted_too(number, authorities):
     found = set(recorded(certificate=number).of_type(STASH))
     assert found == {f"origin-own-{one}-value" for one in authorities} | {f"origin-client-{number}-value"}
-
-
-def test_an_open_stack_makes_none():
-    assert recorded(mode="open").custom == []
-    assert recorded(mode="open").of_type(STASH) == {}
 
 
 def test_cloudflare_gets_a_leaf_that_is_for_clients_alone():

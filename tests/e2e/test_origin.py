@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,6 +65,12 @@ def asked(client: Client, path: str = "/", **headers: str) -> tuple[int, dict[st
     return status, json.loads(body)
 
 
+def logged(edge: Edge) -> set[str]:
+    """Return the addresses of those whom the load balancer's log calls strangers to the office."""
+    said = subprocess.run(["docker", "logs", edge.name], capture_output=True, text=True, check=True).stderr
+    return set(re.findall(r"access forbidden by rule, client: (\S+),", said))
+
+
 def test_who_comes_past_cloudflare_is_refused_by_its_certificate(edge, shown):
     status, said = asked(edge.client())
     assert (status, said["title"]) == (403, "Forbidden")
@@ -99,6 +107,7 @@ def test_a_forged_address_changes_nothing(edge, shown):
         told = asked(forger, **{header: "203.0.113.7"})[1]["headers"]
         assert (told["X-Real-IP"], told["X-Forwarded-For"]) == ("127.0.0.1", "127.0.0.1"), header
         assert asked(forger, "/office/", **{header: "203.0.113.7"})[0] == 403, "whom only the office may ask"
+    assert logged(edge) == {"127.0.0.1"}
     limited = [asked(forger, "/limited/", CF_Connecting_IP=f"203.0.113.{number}")[0] for number in range(3)]
     assert 429 in limited, "a new address for each request would be no limit at all"
 
@@ -108,6 +117,8 @@ def test_the_address_is_taken_from_who_is_trusted(edge, shown):
     told = asked(near, CF_Connecting_IP="203.0.113.7")[1]["headers"]
     assert (told["X-Real-IP"], told["X-Forwarded-For"]) == ("203.0.113.7", f"203.0.113.7, {NEAR}")
     assert asked(near, "/office/", CF_Connecting_IP="203.0.113.7")[0] == 200
+    assert asked(near, "/office/", CF_Connecting_IP="198.51.100.1")[0] == 403
+    assert "198.51.100.1" in logged(edge)
     met = {near.color(User_Agent="one", CF_Connecting_IP=f"203.0.113.{number}") for number in range(20)}
     assert len(met) > 1, "clients of Cloudflare are not one client"
     house = {near.color(User_Agent="one", CF_Connecting_IP=f"2001:db8:0:1::{number}") for number in range(20)}
