@@ -466,8 +466,8 @@ CASES = (
         Line(
             (
                 "colorway:generate-secrets: is no known key; known: architecture, bootstrap, certificates, domains, "
-                "environment, hosts, lock-down, maintenance, network, overrides, platform, registries, release, stores, "
-                "traffic, versions, zone"
+                "environment, hosts, lock-down, maintenance, network, overrides, platform, registries, release, "
+                "stores, traffic, versions, zone"
             ),
             at="colorway:generate",
         ),
