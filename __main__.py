@@ -14,6 +14,7 @@ from colorway.outputs import LINK_OUTPUT, OUTPUT, TOKEN_OUTPUT, platform_outputs
 from colorway.render.nginx import generation
 from colorway.spec import names
 from colorway.spec.platform_spec import PlatformSpec
+from colorway.spec.stack import LockDown
 from components.database import FormerLogins, Replication, data_store
 from components.hosts import Hosts
 from components.load_balancer.nginx import LoadBalancer
@@ -49,6 +50,10 @@ def platform(spec: PlatformSpec) -> None:
     shared = []
     if spec.shared:
         shared = [SharedServices("shared", spec, networks=networks, secrets=files, opts=after(hosts, *stores))]
+    if spec.lock_down is not LockDown.OPEN:
+        from components.dns.origin_pulls import OriginPulls  # noqa: PLC0415 - 1.5 s, for stacks with a zone only
+
+        edge_files = {**edge_files, **OriginPulls("origin-pulls", spec, opts=after()).edge_files}
     load_balancers: list[LoadBalancer] = []
     for host in spec.load_balancers:
         # Chained: while one is replaced, the others serve.

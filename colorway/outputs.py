@@ -15,6 +15,7 @@ from colorway.spec.hosts import HostSpec, Role
 from colorway.spec.networks import FIRST_HOST_PORT, store_slot
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.services import ServiceKind
+from colorway.spec.stack import LockDown
 from colorway.spec.stores import CustomSpec
 from colorway.spec.stores.generations import FIRST, BeginsFrom
 from colorway.spec.task.environment import in_swarm, named_host
@@ -147,6 +148,10 @@ class PlatformOutputs(_Outputs):
     services: tuple[ServiceOutputs, ...]
     generations: dict[str, GenerationOutputs] = Field(default_factory=dict)
     """Of each PostgreSQL with several members; none = an older program did not say, and it is the first one."""
+    lock_down: LockDown = LockDown.OPEN
+    """What becomes of requests that come past Cloudflare."""
+    origin_certificate: int = 1
+    """Which certificate Cloudflare shows to the load balancers."""
     certificates: int = 1
     """Which certificates the members of its data stores know each other by."""
     logins: dict[str, int] = Field(default_factory=dict)
@@ -191,6 +196,8 @@ def platform_outputs(spec: PlatformSpec, *, generation: str) -> dict[str, Any]:
             mtu=settings.network.mtu,
             slots={name: store_slot(name, wanted=store.slot) for name, store in spec.platform.data_stores.items()},
         ),
+        lock_down=spec.lock_down,
+        origin_certificate=settings.lock_down.certificate,
         certificates=settings.certificates,
         load_balancers=tuple(
             LoadBalancerOutputs(

@@ -7,7 +7,7 @@ import pytest
 from colorway.edits.refusals import due_migrations, refusals
 from colorway.edits.words import sentence
 from colorway.outputs import PlatformOutputs, platform_outputs
-from tests.support.specs import MAIL, REMOTE_HOSTS, demo_spec, small_spec
+from tests.support.specs import MAIL, REMOTE_HOSTS, ZONE, demo_spec, small_spec
 from tests.support.stores import backed_up_spec
 
 CURE = "while blue has 100 % of the traffic; write it under `services` of the next version's manifest and release that"
@@ -667,3 +667,35 @@ def test_another_login_is_no_edit_of_its_services_and_goes_one_after_the_other()
         "the data store postgres changes its login from 1 to 3, and there are two in turn, so that a password in use "
         "could end; write 2, with an `up` of its own"
     ]
+
+
+def locked(mode: str, certificate: int = 1):
+    return outputs(settings={"zone": ZONE, "lock-down": {"mode": mode, "certificate": certificate}})
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reason"),
+    [
+        (outputs(), outputs(settings={"zone": ZONE}), "goes from open to closed at once"),
+        (locked("open"), locked("closed"), "write colorway:lock-down: ready"),
+        (outputs(), locked("ready"), None),
+        (locked("ready"), outputs(settings={"zone": ZONE}), None),
+        (locked("closed"), locked("open"), None),
+        (locked("closed"), outputs(), None),
+        (locked("closed"), locked("closed", 2), None),
+        (locked("closed", 2), locked("ready", 1), None),
+        (locked("closed"), locked("closed", 3), "certificate changes from 1 to 3, and load balancers know the next"),
+        (locked("ready", 3), locked("ready", 1), "write 2, and go on some minutes after its `up`"),
+        (locked("open"), locked("ready", 3), None),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_nobody_is_locked_out_before_cloudflare_shows_its_certificate(before, after, reason):
+    found = refusals(before, after)
+    assert found == [] if reason is None else [reason in one for one in found] == [True]
+
+
+def test_a_lock_down_is_said():
+    assert sentence(locked("ready"), locked("closed")) == (
+        "requests that come past Cloudflare are refused (lock-down: closed)"
+    )

@@ -9,6 +9,7 @@ from colorway.outputs import NetworkOutputs, PlatformOutputs
 from colorway.spec.hosts import Role, is_majority
 from colorway.spec.release import due
 from colorway.spec.services import ServiceKind
+from colorway.spec.stack import LockDown
 from colorway.spec.traffic import Color, illegal_changes
 
 IN_PLACE = frozenset({"replicas", "limits", "restart", "update", "placement"})
@@ -33,6 +34,7 @@ def refusals(installed: PlatformOutputs | None, wanted: PlatformOutputs) -> list
         *_under_callers(installed, wanted),
         *store_refusals(installed, wanted),
         *_hosts_that_leave(installed, wanted),
+        *_locked_out(installed, wanted),
         *_in_the_way_of_migrations(installed, wanted),
     ]
 
@@ -131,6 +133,22 @@ def _hosts_that_leave(installed: PlatformOutputs, wanted: PlatformOutputs) -> It
         yield (
             f"with {', '.join(edge)} the last load balancer leaves that has users; add the new one first, and take the "
             "old one out once its users have come over"
+        )
+
+
+def _locked_out(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterator[str]:
+    """Yield what would have load balancers refuse Cloudflare, and with it all users, until it shows a certificate."""
+    if installed.lock_down is LockDown.OPEN and wanted.lock_down is LockDown.CLOSED:
+        yield (
+            "colorway:lock-down goes from open to closed at once, and until all of Cloudflare shows the stack's "
+            "certificate, which takes minutes, its requests would be refused; write colorway:lock-down: ready, and "
+            "take that out again some minutes after its `up`"
+        )
+    before, after = installed.origin_certificate, wanted.origin_certificate
+    if LockDown.OPEN not in {installed.lock_down, wanted.lock_down} and abs(after - before) > 1:
+        yield (
+            f"colorway:lock-down.certificate changes from {before} to {after}, and load balancers know the next one "
+            f"alone; write {before + (1 if after > before else -1)}, and go on some minutes after its `up`"
         )
 
 

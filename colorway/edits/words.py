@@ -9,6 +9,7 @@ from colorway.edits.stores import members, store_words
 from colorway.outputs import PlatformOutputs, ServiceOutputs
 from colorway.spec import names
 from colorway.spec.services import ServiceKind
+from colorway.spec.stack import LockDown
 from colorway.spec.traffic import Color
 
 NOTHING = "nothing that users would notice"
@@ -26,6 +27,7 @@ def sentence(installed: PlatformOutputs | None, wanted: PlatformOutputs) -> str:
     parts = [
         *_traffic_words(installed, wanted),
         *_maintenance_words(installed, wanted),
+        *_lock_down_words(installed, wanted),
         *_version_words(installed, wanted),
         *_migration_words(installed, wanted),
         *_service_words(installed, wanted),
@@ -68,6 +70,13 @@ def _maintenance_words(installed: PlatformOutputs, wanted: PlatformOutputs) -> l
         for place, message in after.items()
         if before.get(place, message) != message
     ]
+
+
+def _lock_down_words(installed: PlatformOutputs, wanted: PlatformOutputs) -> list[str]:
+    if installed.lock_down is wanted.lock_down:
+        return []
+    refused = "are refused" if wanted.lock_down is LockDown.CLOSED else "are answered"
+    return [f"requests that come past Cloudflare {refused} (lock-down: {wanted.lock_down.value})"]
 
 
 def _version_words(installed: PlatformOutputs, wanted: PlatformOutputs) -> list[str]:

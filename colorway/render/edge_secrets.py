@@ -16,6 +16,8 @@ from colorway.spec.traffic import USERS, Color
 
 PREVIEW_FILE = "preview.conf"
 """File that knows who chooses a color."""
+ORIGIN_FILE = "origin-ca.pem"
+"""File with the authorities of the certificate by which Cloudflare is known; no secret, and rotated with them."""
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,128}")
 _LOGIN = re.compile(r"[^:\x00-\x1f\x7f]{1,100}:[^\x00-\x1f\x7f]{8,200}")
 TextOf = Callable[[str], str]

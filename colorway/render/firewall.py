@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
+from colorway.render.cloudflare import cloudflare_ranges, of_version
 from colorway.render.templates import fill_in
 from colorway.spec import names
 from colorway.spec.hosts import HostSpec
@@ -27,27 +28,30 @@ class LetIn:
     """What a host lets in."""
 
     everybody: Ports
+    cloudflare: Ports
+    """From Cloudflare's networks; from private addresses and the stack's hosts, too."""
     private: Ports
-    """From private addresses only."""
+    """From private addresses only; the release tool has one, since it asks Prometheus."""
     hosts: Ports
     """From the stack's hosts only."""
 
     @property
     def ports(self) -> Ports:
         """All ports that somebody may come in by."""
-        return self.everybody | self.private | self.hosts
+        return self.everybody | self.cloudflare | self.private | self.hosts
 
 
 def let_in(spec: PlatformSpec, host: HostSpec) -> LetIn:
     """Return what a host lets in: SSH, what the stack publishes there, what its file leaves open, Swarm and stores."""
     published = spec.inventory().ports_on(host)
     opened = {(one.port, one.protocol) for one in spec.settings.bootstrap.open}
+    public = {(one.port, one.protocol) for one in published if one.is_public and not one.is_walled}
+    walled = frozenset((one.port, one.protocol) for one in published if one.is_walled)
     return LetIn(
-        everybody=frozenset(
-            {(host.ssh_port, Protocol.TCP), *opened, *((one.port, one.protocol) for one in published if one.is_public)}
-        ),
-        private=frozenset((one.port, one.protocol) for one in published if not one.is_public),
-        hosts=SWARM_PORTS | {(port, Protocol.TCP) for port in spec.inventory().host_ports_on(host)},
+        everybody=frozenset({(host.ssh_port, Protocol.TCP), *opened, *public}),
+        cloudflare=walled,
+        private=walled | {(one.port, one.protocol) for one in published if not one.is_public},
+        hosts=walled | SWARM_PORTS | {(port, Protocol.TCP) for port in spec.inventory().host_ports_on(host)},
     )
 
 
@@ -55,9 +59,16 @@ def firewall(spec: PlatformSpec, host: HostSpec) -> str:
     """Return what a stack adds to the firewall of one of its hosts."""
     found = let_in(spec, host)
     hosts = _from(str(one.address) for one in spec.settings.hosts)
+    sources_of = [("", found.everybody), (_from(map(str, PRIVATE)), found.private), (hosts, found.hosts)]
+    if found.cloudflare:
+        networks = cloudflare_ranges()
+        sources_of += [
+            (_from(of_version(version, networks), family=family), found.cloudflare)
+            for version, family in ((4, "ip"), (6, "ip6"))
+        ]
     rules = [
         {"sources": sources, "protocol": protocol.value, "ports": ports}
-        for sources, wanted in (("", found.everybody), (_from(map(str, PRIVATE)), found.private), (hosts, found.hosts))
+        for sources, wanted in sources_of
         for protocol in Protocol
         if (ports := _of(wanted, protocol))
     ]
@@ -66,8 +77,8 @@ def firewall(spec: PlatformSpec, host: HostSpec) -> str:
     )
 
 
-def _from(addresses: Iterable[str]) -> str:
-    return f"ip saddr {{ {', '.join(addresses)} }} "
+def _from(addresses: Iterable[str], *, family: str = "ip") -> str:
+    return f"{family} saddr {{ {', '.join(addresses)} }} "
 
 
 def _of(ports: Collection[tuple[int, Protocol]], protocol: Protocol) -> list[int]:

@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from colorway.render.edge_secrets import PREVIEW_FILE
+from colorway.render.cloudflare import cloudflare_ranges
+from colorway.render.edge_secrets import ORIGIN_FILE, PREVIEW_FILE
 from colorway.render.maintenance import maintenance
 from colorway.render.routes import (
     GRPC,
@@ -26,6 +27,7 @@ from colorway.spec.edge import INTERNAL_PATH, Draw, RouteSpec
 from colorway.spec.fields import whole_seconds
 from colorway.spec.platform_spec import RESOLVER_VALID, RETRY_WITHIN, PlatformSpec
 from colorway.spec.services import ServiceSpec
+from colorway.spec.stack import LockDown
 from colorway.spec.traffic import USERS, Color
 
 DIGEST_LENGTH = 12
@@ -119,6 +121,10 @@ def _text(spec: PlatformSpec, *, digest: str) -> str:
         certificate=certificate(spec).path,
         is_guarded=spec.is_guarded,
         maintenance=maintenance(spec),
+        trusted=_trusted(spec),
+        asks_for_certificate=spec.lock_down is not LockDown.OPEN,
+        is_closed=spec.lock_down is LockDown.CLOSED,
+        origin_file=ORIGIN_FILE,
         preview_file=PREVIEW_FILE,
         users=USERS,
         upstreams=list(_upstreams(spec)),
@@ -137,6 +143,12 @@ def _text(spec: PlatformSpec, *, digest: str) -> str:
         has_grpc=any(route.grpc for route in routes),
         status_port=STATUS_PORT,
     )
+
+
+def _trusted(spec: PlatformSpec) -> list[str]:
+    """Return the networks of the proxies whose word for a client's address is taken, each once."""
+    networks = [*spec.platform.edge.real_ip_from, *(cloudflare_ranges() if spec.is_behind_cloudflare else ())]
+    return list(dict.fromkeys(map(str, networks)))
 
 
 def _cookie_domains(domains: Collection[str]) -> list[tuple[str, str]]:
@@ -178,6 +190,8 @@ class VirtualHost:
     """What it is called, as nginx writes it."""
     is_default: bool
     """Whether it answers to addresses and any name: on this machine and in a lab nobody gave them one."""
+    is_proxied: bool
+    """Whether users reach it through Cloudflare."""
     colors: dict[Color, list[Location]]
 
 
@@ -190,6 +204,7 @@ def _virtual_hosts(spec: PlatformSpec) -> list[VirtualHost]:
         VirtualHost(
             names=_server_names(spec.settings.domains[domain], host),
             is_default=number == 0 and not spec.is_guarded,
+            is_proxied=spec.is_proxied(domain, host),
             colors={color: locations(spec, color, domain=domain, host=host) for color in Color},
         )
         for number, (domain, host) in enumerate(hosts)

@@ -296,8 +296,8 @@ def _load_balancers(spec: PlatformSpec) -> Iterator[Wanted]:
             image=spec.shared_image(build=edge.build, image=edge.image, path=("edge", "build")),
             cpus=edge.limits.cpus,
             ports=(
-                PublishedPort(port=edge.http_port, inside=80, key=("edge", "http-port")),
-                PublishedPort(port=edge.https_port, inside=443, key=("edge", "https-port")),
+                PublishedPort(port=edge.http_port, inside=80, key=("edge", "http-port"), is_walled=spec.is_walled),
+                PublishedPort(port=edge.https_port, inside=443, key=("edge", "https-port"), is_walled=spec.is_walled),
             ),
             role=Role.LOAD_BALANCER,
             host=host.name,

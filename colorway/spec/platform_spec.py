@@ -18,7 +18,7 @@ from colorway.spec.networks import store_slot
 from colorway.spec.platform_file import ImageSource, PlatformFile
 from colorway.spec.release import MigrationSpec, ReleaseManifest, held
 from colorway.spec.services import ServiceSpec
-from colorway.spec.stack import StackSettings
+from colorway.spec.stack import LockDown, StackSettings
 from colorway.spec.stores import DatabaseSpec, MariadbSpec, PostgresqlSpec, StoreMember, StoreSpec
 from colorway.spec.stores.generations import StoreSettings
 from colorway.spec.stores.logins import Login, with_logins
@@ -86,6 +86,31 @@ class PlatformSpec(StrictSpec):
         """
         said = self.settings.network.encrypted
         return not self.is_local if said is None else said
+
+    @property
+    def is_behind_cloudflare(self) -> bool:
+        """Whether users reach names of the stack through Cloudflare, whose word for their addresses is taken then."""
+        return self.settings.zone is not None
+
+    def is_proxied(self, domain: str, host: str | None) -> bool:  # noqa: ARG002 - all names of a zone are, so far
+        """Return whether users reach a name of the stack through Cloudflare."""
+        return self.is_behind_cloudflare
+
+    @property
+    def lock_down(self) -> LockDown:
+        """What becomes of requests that come past Cloudflare, under the names that it proxies."""
+        return self.settings.lock_down.mode or (LockDown.CLOSED if self._is_all_proxied else LockDown.OPEN)
+
+    @property
+    def is_walled(self) -> bool:
+        """Whether the firewall, which knows no names, lets Cloudflare alone come to the load balancers from outside."""
+        return self.lock_down is LockDown.CLOSED and self._is_all_proxied
+
+    @property
+    def _is_all_proxied(self) -> bool:
+        every = [self.platform.services, *(self.answering(color) for color in Color)]
+        routes = (route for services in every for service in services.values() for route in service.routes)
+        return self.is_behind_cloudflare and all(self.is_proxied(route.domain, route.host) for route in routes)
 
     @property
     def basic_auths(self) -> tuple[str, ...]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from colorway.spec.base import Mistake, StrictSpec, refuse
+from colorway.spec.base import Mistake, ShortSpec, StrictSpec, refuse
 from colorway.spec.fields import Domain, Label, Shape
 from colorway.spec.hosts import Architecture, BootstrapSettings, HostSpec, Role
 from colorway.spec.names import MAIN_DOMAIN
@@ -41,6 +41,9 @@ PasswordName = Annotated[
         "`pulumi config set --secret secrets:registry-password`",
     ),
 ]
+
+CertificateNumber = Annotated[int, Field(ge=1, le=1000, strict=True)]
+"""Which of the certificates that a stack has had, from the first one on."""
 
 EVERYTHING = "everything"
 """The place of maintenance that is all routes of a stack."""
@@ -110,6 +113,28 @@ class ReleaseSettings(StrictSpec):
     """Who runs `up` after a release's commit."""
 
 
+class LockDown(StrEnum):
+    """Whether the load balancers answer who comes past Cloudflare, under names that it proxies."""
+
+    OPEN = "open"
+    """They do; Cloudflare shows no certificate of the stack's."""
+    READY = "ready"
+    """They still do; Cloudflare has been told to show one, which takes minutes until it does so everywhere."""
+    CLOSED = "closed"
+    """They do not: it takes that certificate, or the preview token; and the firewall lets nobody else come near."""
+
+
+class LockDownSettings(ShortSpec):
+    """What becomes of requests that come past Cloudflare: `ready`, or with the number of its certificate."""
+
+    short: ClassVar[str] = "mode"
+
+    mode: LockDown | None = None
+    """open, ready or closed; none = closed where Cloudflare proxies all names of the stack, else open."""
+    certificate: CertificateNumber = 1
+    """Which certificate Cloudflare shows; one more, and an `up`, makes a new one."""
+
+
 class RegistrySpec(StrictSpec):
     """How the swarm logs in to a registry."""
 
@@ -134,6 +159,8 @@ class StackSettings(StrictSpec):
     """Domains of the stack by name, `main` for one; the load balancers answer for them and their subdomains."""
     zone: ZoneId | None = None
     """Cloudflare zone id, where the names of the stack are kept there."""
+    lock_down: LockDownSettings = LockDownSettings()
+    """What becomes of requests that come past Cloudflare."""
     versions: Versions
     """The release manifest that each color runs."""
     traffic: Traffic
@@ -154,7 +181,7 @@ class StackSettings(StrictSpec):
     """Changes to the platform file, same keys, for this stack only."""
     stores: dict[Label, StoreSettings] = Field(default_factory=dict)
     """What commands keep of the data stores, by name."""
-    certificates: Annotated[int, Field(ge=1, le=1000, strict=True)] = 1
+    certificates: CertificateNumber = 1
     """Which certificates the members of data stores know each other by; one more, and an `up`, makes new ones."""
     release: ReleaseSettings = ReleaseSettings()
     """How releases of this stack are carried out."""
@@ -174,6 +201,14 @@ class StackSettings(StrictSpec):
             first = seen.setdefault(domain, name)
             if first != name:
                 refuse([((name,), f"is also the domain {first}; leave one of them out")])
+        return value
+
+    @field_validator("lock_down", mode="after")
+    @classmethod
+    def _has_something_before_it(cls, value: LockDownSettings, info: ValidationInfo) -> LockDownSettings:
+        if "zone" in info.data and info.data["zone"] is None and value.mode in {LockDown.READY, LockDown.CLOSED}:
+            cure = "add colorway:zone, or leave it out"
+            raise ValueError(f"is {value.mode}, and Cloudflare proxies no name of the stack; {cure}")
         return value
 
     @field_validator("traffic", mode="after")

@@ -62,17 +62,17 @@ class Authority(pulumi.ComponentResource):
     ) -> None:
         super().__init__("colorway:data:Authority", name, None, opts)
         # A tenth of a second, for stacks that have such stores only.
-        from components.database import certificates  # noqa: PLC0415
+        from components import x509  # noqa: PLC0415
 
-        self._certificates = certificates
+        self._x509 = x509
         number = spec.settings.certificates
         own = {
-            one: self._kept(f"{name}-own{_nth(one)}", certificates.new_authority())
+            one: self._kept(f"{name}-own{_nth(one)}", x509.new_authority())
             for one in sorted({1, *range(max(1, number - 1), number + 2)})
         }
-        trusted = [own[one].apply(certificates.without_key) for one in own if abs(one - number) <= 1]
+        trusted = [own[one].apply(x509.without_key) for one in own if abs(one - number) <= 1]
         self.ca = self._config(f"{name}-certificate", pulumi.Output.all(*trusted).apply("".join), spec=spec)
-        self.first = self._config(f"{name}-first", own[1].apply(certificates.without_key), spec=spec)
+        self.first = self._config(f"{name}-first", own[1].apply(x509.without_key), spec=spec)
         self.members = {
             host.name: self._member(f"{name}-{host.name}", spec, host=host, own=own[number], first=own[1])
             for host in hosts
@@ -97,7 +97,7 @@ class Authority(pulumi.ComponentResource):
 
         def made(texts: Sequence[str]) -> str:
             vouches = texts[1] if number > 1 else None
-            return str(self._certificates.new_member(texts[0], address=address, first=vouches))
+            return str(self._x509.new_member(texts[0], address=address, first=vouches))
 
         # Another address is another certificate: the members that it is shown to compare.
         kept = self._kept(f"{name}-{address}{_nth(number)}", pulumi.Output.all(own, first).apply(made))

@@ -11,6 +11,11 @@ cd "$directory/secrets"
 rm -rf ./new
 mkdir new
 awk '/^# file /{name = $3; next} {print >("new/" name)}'
+# An authority that the live text names stays until the next text does not: no reload without it would succeed.
+for kept in current/*.pem; do
+  name=${kept##*/}
+  [ ! -e "$kept" ] || [ -e "new/$name" ] || ! grep -q "/secrets/current/$name;" "$directory/current/nginx.conf" 2>/dev/null || cp "$kept" new/
+done
 hash=$(cat new/* | sha256sum | cut -c 1-12)
 # What says which ones are live.
 printf 'return 200 %s;\n' "$hash" >new/answer.conf

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from components.database.certificates import new_authority, new_member, vouched_for, without_key
+from components.x509 import new_authority, new_member, vouched_for, without_key
 
 ADDRESS = IPv4Address("10.0.0.14")
 OTHER = IPv4Address("10.0.0.15")

@@ -9,7 +9,7 @@ import pytest
 
 from colorway.render.replication import settings
 from colorway.spec.platform_spec import PlatformSpec
-from components.database.certificates import without_key
+from components.x509 import without_key
 from tests.components.pieces import constraints, joined, secret_files
 from tests.program.stacks import program, run_spec, value_of
 from tests.support.recorder import AUTHORITY, CONFIG, NETWORK, SECRET, SERVICE, STASH, Recording, run_program

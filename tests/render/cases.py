@@ -9,7 +9,7 @@ from pathlib import Path
 from colorway.render.nginx import Generation, generation
 from colorway.spec.platform_spec import PlatformSpec
 from tests.render.nginx_text import Directive, read
-from tests.support.specs import MAIL, REMOTE_HOSTS, small_spec
+from tests.support.specs import MAIL, REMOTE_HOSTS, ZONE, small_spec
 
 GOLDEN = Path(__file__).resolve().parent / "golden"
 BLUE_ONLY = {"blue": "1.0.0", "green": None}
@@ -67,6 +67,9 @@ CASES: dict[str, Callable[[], PlatformSpec]] = {
     ),
     "closed-routes": lambda: small_spec(
         settings={"maintenance": {"example.com/api/": "Back soon.", "portal.example.com/": 'It costs "$5".'}},
+    ),
+    "locked-down": lambda: small_spec(
+        hosts=REMOTE_HOSTS, settings={"environment": "staging", "zone": ZONE}, overrides={"edge": {"real-ip-from": []}}
     ),
     "versions": lambda: small_spec(
         traffic="90:10",

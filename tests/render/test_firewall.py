@@ -9,7 +9,7 @@ from colorway.render.templates import host_file
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.task.process import Protocol
 from tests.render.cases import GOLDEN
-from tests.support.specs import MAIL, REMOTE_HOSTS, small_spec
+from tests.support.specs import MAIL, REMOTE_HOSTS, ZONE, small_spec
 from tests.support.stores import replicated_spec
 
 PUBLISHED = [
@@ -19,8 +19,8 @@ PUBLISHED = [
 OPEN = [9100, {"port": 51820, "protocol": "udp"}]
 
 
-def spec_of(*, open_ports=(), services=None) -> PlatformSpec:
-    settings = {"environment": "staging", "bootstrap": {"open": list(open_ports)}}
+def spec_of(*, open_ports=(), services=None, **more) -> PlatformSpec:
+    settings = {"environment": "staging", "bootstrap": {"open": list(open_ports)}, **more}
     return small_spec(hosts=REMOTE_HOSTS, settings=settings, overrides={"services": services or {}})
 
 
@@ -111,6 +111,35 @@ def test_a_release_changes_no_host():
         )
     }
     assert len(texts) == 1
+
+
+def test_behind_cloudflare_the_load_balancers_are_for_its_networks_alone(golden):
+    spec = spec_of(zone=ZONE)
+    edge = {(port, Protocol.TCP) for port in (80, 443)}
+    for name in ("lb1", "lb2"):
+        found = let_in(spec, host(spec, name))
+        assert not found.everybody & edge, "whoever knows the address would come past Cloudflare"
+        assert edge == found.cloudflare
+        assert edge <= found.private, "the release tool's smoke tests, which go through each load balancer"
+        assert edge <= found.hosts
+        assert (host(spec, name).ssh_port, Protocol.TCP) in found.everybody, "nobody locks himself out"
+    assert not let_in(spec, host(spec, "app1")).cloudflare, "it has no load balancer"
+    text = firewall(spec, host(spec, "lb1"))
+    golden(
+        GOLDEN / "firewall-walled.nft",
+        text,
+        cure="every load balancer behind Cloudflare is set anew with it; if that is wanted, pytest --update-golden",
+    )
+    [four] = [line for line in text.splitlines() if "173.245.48.0/20" in line]
+    [six] = [line for line in text.splitlines() if "2400:cb00::/32" in line]
+    assert "{ 80, 443 } accept" in four
+    assert six.strip().startswith("ip6 saddr {")
+
+
+@pytest.mark.parametrize("mode", ["open", "ready"])
+def test_who_comes_past_cloudflare_comes_in_until_it_is_locked_out(mode):
+    with_zone = spec_of(zone=ZONE, **{"lock-down": mode})
+    assert firewall(with_zone, host(with_zone, "lb1")) == firewall(spec_of(), host(spec_of(), "lb1"))
 
 
 def test_what_all_stacks_share_drops_what_none_of_them_lets_in():

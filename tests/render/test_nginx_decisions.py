@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from colorway.render.cloudflare import cloudflare_ranges
 from colorway.render.nginx import DIGEST_LENGTH, generation
 from tests.render.cases import CASES, EVERY_FORM, rendered, tree
 from tests.render.nginx_text import read
@@ -419,8 +420,25 @@ def test_the_log_is_a_file_and_tells_attempts(case):
 def test_only_the_networks_of_the_cdn_may_name_the_client():
     assert tree("blue-90").values("http", "set_real_ip_from") == ["198.51.100.0/24"]
     assert tree("versions").values("http", "set_real_ip_from") == ["198.51.100.0/24", "2001:db8::/32"]
+    assert tree("locked-down").values("http", "set_real_ip_from") == list(map(str, cloudflare_ranges()))
     assert tree("virtual-hosts").values("http", "set_real_ip_from") == []
     assert tree("virtual-hosts").values("http", "real_ip_header") == [], "nobody is believed, so no header is read"
+
+
+def test_each_name_behind_cloudflare_asks_for_its_certificate_before_all_else():
+    servers = [one for one in tree("locked-down").all("http", "server") if one.values("location", "proxy_pass")]
+    assert len(servers) == 2
+    for server in servers:
+        assert server.values("ssl_client_certificate") == ["/etc/colorway/secrets/current/origin-ca.pem"]
+        assert server.values("ssl_verify_client") == ["optional_no_ca"], "the token leads past it; a map refuses"
+        first = next(one for one in server.block if one.name in {"if", "rewrite"})
+        assert (first.name, first.args) == ("if", ("$colorway_past",)), "a page of maintenance is an answer, too"
+    assert entries("locked-down", "map", "$colorway_past")[-1] == ("default", "1"), "what is not known is refused"
+
+
+def test_nobody_is_asked_for_a_certificate_where_cloudflare_shows_none():
+    for case in sorted(CASES.keys() - {"locked-down"}):
+        assert "ssl_client_certificate" not in rendered(case).text
 
 
 def test_the_status_server_is_reachable_from_the_container_only():

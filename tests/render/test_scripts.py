@@ -393,6 +393,25 @@ def test_secrets_of_nginx_are_replaced_whole_and_stay_where_nothing_runs_yet(tmp
         assert (current / "preview.conf").stat().st_mode & 0o077 == 0, "nobody else's business"
 
 
+def test_an_authority_that_the_live_text_names_stays_until_the_next_text_does_not(tmp_path, programs):
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "current").mkdir()
+    live = tmp_path / "current" / "nginx.conf"
+    fake(programs, "")
+
+    def names_after(stdin: str) -> set[str]:
+        run = ran(script("edge-secrets"), str(tmp_path), "lb", "8081", bin_=programs, stdin=stdin)
+        assert run.returncode == 0, run.stderr
+        return {path.name for path in (tmp_path / "secrets" / "current").iterdir()}
+
+    preview = "# file preview.conf\nthe map\n"
+    assert "origin-ca.pem" in names_after(f"{preview}# file origin-ca.pem\nthe authority\n")
+    live.write_text("ssl_client_certificate /etc/colorway/secrets/current/origin-ca.pem;\n")
+    assert "origin-ca.pem" in names_after(preview), "nginx could not be reloaded, and the way back would be closed"
+    live.write_text("")
+    assert "origin-ca.pem" not in names_after(preview)
+
+
 def test_secrets_that_nginx_does_not_take_are_taken_back_without_its_words(tmp_path, programs):
     (tmp_path / "secrets" / "before").mkdir(parents=True)
     (tmp_path / "secrets" / "current").symlink_to("before")

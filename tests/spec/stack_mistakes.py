@@ -398,6 +398,31 @@ CASES = (
         ),
     ),
     Case(
+        "locked down behind nobody",
+        LOCAL,
+        KEPT,
+        f"{KEPT}\n  colorway:lock-down: closed",
+        Line(
+            "colorway:lock-down: is closed, and Cloudflare proxies no name of the stack; add colorway:zone, or leave "
+            "it out",
+            at="colorway:lock-down",
+        ),
+    ),
+    Case(
+        "unknown lock-down",
+        LIVE,
+        "colorway:zone:",
+        "colorway:lock-down: locked\n  colorway:zone:",
+        Line("colorway:lock-down: must be open, ready or closed", at="colorway:lock-down"),
+    ),
+    Case(
+        "certificate before the first one",
+        LIVE,
+        "colorway:zone:",
+        "colorway:lock-down: {certificate: 0}\n  colorway:zone:",
+        Line("colorway:lock-down.certificate: must be at least 1", at="colorway:lock-down"),
+    ),
+    Case(
         "zone that YAML reads as a number",
         LIVE,
         "zone: 0123456789abcdef0123456789abcdef",
@@ -441,8 +466,8 @@ CASES = (
         Line(
             (
                 "colorway:generate-secrets: is no known key; known: architecture, bootstrap, certificates, domains, "
-                "environment, hosts, maintenance, network, overrides, platform, registries, release, stores, traffic, "
-                "versions, zone"
+                "environment, hosts, lock-down, maintenance, network, overrides, platform, registries, release, "
+                "stores, traffic, versions, zone"
             ),
             at="colorway:generate",
         ),

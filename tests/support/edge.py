@@ -274,9 +274,16 @@ class Edge:
         # Old and new workers accept side by side for a moment.
         wait_until(lambda: [self.live() for _ in range(5)] == [digest] * 5, limit=20, what="the new text is live")
 
-    def client(self, name: str = "example.com", *, address: str = "127.0.0.1") -> Client:
-        """Return a kept connection under one name."""
-        return Client(name, self.listens.https, address)
+    def client(
+        self,
+        name: str = "example.com",
+        *,
+        address: str = "127.0.0.1",
+        source: str | None = None,
+        certificate: Path | None = None,
+    ) -> Client:
+        """Return a kept connection under one name; `certificate` is a file with that and its key."""
+        return Client(name, self.listens.https, address, source=source, certificate=certificate)
 
     def close(self) -> None:
         """Remove what was started."""
@@ -290,17 +297,23 @@ class Edge:
 class Client:
     """A kept connection under one name."""
 
-    def __init__(self, name: str, port: int, address: str) -> None:
+    def __init__(
+        self, name: str, port: int, address: str, *, source: str | None = None, certificate: Path | None = None
+    ) -> None:
         self.name = name
         self.place = (address, port)
+        self.source = (source, 0) if source else None
         self.context = ssl.create_default_context()
         self.context.check_hostname, self.context.verify_mode = False, ssl.CERT_NONE
+        if certificate is not None:
+            self.context.load_cert_chain(certificate)
         self.connection = http.client.HTTPConnection(*self.place, timeout=60)
         self.connection.sock = self.open()
 
     def open(self) -> ssl.SSLSocket:
         """Return a new connection with its handshake done."""
-        return self.context.wrap_socket(socket.create_connection(self.place, timeout=60), server_hostname=self.name)
+        raw = socket.create_connection(self.place, timeout=60, source_address=self.source)
+        return self.context.wrap_socket(raw, server_hostname=self.name)
 
     def ask(
         self, path: str = "/", *, method: str = "GET", body: object = None, **headers: str

@@ -18,7 +18,7 @@ from pulumi.runtime import mocks as pulumi_mocks
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.settings import reset_options
 
-from components.database.certificates import new_authority
+from components.x509 import new_authority
 
 PROJECT = "colorway"
 STACK_TYPE = "pulumi:pulumi:Stack"
@@ -30,7 +30,7 @@ LOCAL_COMMAND = "command:local:Command"
 REMOTE_COMMAND = "command:remote:Command"
 STASH = "pulumi:index:Stash"
 AUTHORITY = new_authority()
-"""What an authority's stash holds."""
+"""What the stash of an authority holds, or of a certificate: that, and its key."""
 SECRET_SIGNATURE = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
 """How a value says on the wire that it is secret."""
 
@@ -153,7 +153,7 @@ class RecordingMonitor(pulumi_mocks.MockMonitor):
         if request.type == STASH:
             # The same in every run, as a stash is.
             made = f"made-up-{request.name}"
-            if re.search(r"-own(-\d+)?-value$", request.name):
+            if re.search(r"-(own|client)(-\d+)?-value$", request.name):
                 # What is made of it is a certificate.
                 made = AUTHORITY
             outputs["output"] = {**SECRET_SIGNATURE, "value": made}

@@ -134,9 +134,8 @@ class Entrance:
     """Where requests go in."""
 
     name: str
-    """The load balancer's host, or the name that leads to all of them."""
+    """The load balancer's host."""
     address: str
-    """Address, or that name again."""
     port: int
 
 
@@ -154,7 +153,10 @@ class HttpsProber:
     certificate: Callable[[str], str]
     """Asked for the certificate of an entrance, as PEM; raises ColorwayError where there is none."""
     is_closed: bool = False
-    """Whether there is maintenance, whose page a request as users would meet: the header leads past it, to no color."""
+    """Whether a request as users would meet the page of maintenance, or be refused since it comes past Cloudflare.
+
+    Then the header leads past that, to no color.
+    """
     _trusted: dict[str, str] = field(default_factory=dict, repr=False)
     """What was answered; asked again where a certificate is refused."""
     _turn: Iterator[int] = field(default_factory=itertools.count, repr=False)

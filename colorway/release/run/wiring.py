@@ -18,7 +18,7 @@ from colorway.release.run.requests import Entrance, HttpsProber
 from colorway.release.tell.notices import Notices
 from colorway.spec.platform_file import ImageSource
 from colorway.spec.platform_spec import PlatformSpec
-from colorway.spec.stack import Apply
+from colorway.spec.stack import Apply, LockDown
 from colorway.swarm.connections import Connection
 
 
@@ -41,8 +41,6 @@ def real_ports(spec: PlatformSpec, *, root: Path, backing: Backing, reporter: Re
     """Return the ports of a stack as they are outside of tests; nothing is contacted yet."""
     clock, repository, engine = SystemClock(), Git(root), backing.engine
     addresses = outputs_of(spec)
-    # Behind a name of its own zone a CDN answers, with a certificate that everybody trusts.
-    certificate = (lambda _name: "") if spec.settings.zone else engine.certificate
     applier: Applier = ApplyHere(engine)
     if spec.settings.release.apply is Apply.CI:
         applier = ApplyByCi(engine=engine, repository=repository, clock=clock, reporter=reporter)
@@ -62,8 +60,8 @@ def real_ports(spec: PlatformSpec, *, root: Path, backing: Backing, reporter: Re
         prober=HttpsProber(
             ways=_ways(spec, addresses),
             token=engine.preview_token,
-            certificate=certificate,
-            is_closed=bool(spec.settings.maintenance),
+            certificate=engine.certificate,
+            is_closed=bool(spec.settings.maintenance) or spec.lock_down is LockDown.CLOSED,
         ),
         notifier=Notices(backing.notify_urls),
         images=BuiltHere() if is_local else RegistryImages(backing.nodes),
@@ -75,8 +73,6 @@ def real_ports(spec: PlatformSpec, *, root: Path, backing: Backing, reporter: Re
 
 
 def _ways(spec: PlatformSpec, addresses: PlatformOutputs) -> list[Entrance]:
-    """Return the name that users type where the stack has a zone; else every load balancer."""
+    """Return every load balancer, past a CDN where there is one: that may have kept the answer of another version."""
     port = spec.platform.edge.https_port
-    if spec.settings.zone:
-        return [Entrance(name=addresses.domain, address=addresses.domain, port=port)]
     return [Entrance(name=one.host, address=one.address, port=port) for one in addresses.load_balancers]

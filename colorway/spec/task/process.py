@@ -136,6 +136,8 @@ class PublishedPort:
     """Whether every host of the swarm listens, and not only those that a task runs on."""
     is_public: bool = True
     """Whether it is for everybody; else for who has a private address."""
+    is_walled: bool = False
+    """Whether everybody is Cloudflare alone, and who has a private address."""
 
     @property
     def override(self) -> str:

@@ -1,4 +1,4 @@
-"""X.509 certificates of an authority and of the members that it knows, as PEM texts."""
+"""X.509 certificates of the stack's own authorities and of whoever these know, as PEM texts."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ VALID_FROM = datetime(2020, 1, 1, tzinfo=UTC)
 """Whatever a host's clock says."""
 VALID_UNTIL = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 """No date, as RFC 5280, 4.1.2.5 has it: nobody but the members trusts them, and a command makes them anew."""
+_END = "-----END CERTIFICATE-----"
 _USES = (
     "digital_signature",
     "content_commitment",
@@ -36,10 +37,18 @@ _USES = (
 )
 
 
-def new_authority() -> str:
-    """Return a new authority: its certificate, then its private key."""
+LAST_SHORT_DATE = datetime(2049, 12, 31, 23, 59, 59, tzinfo=UTC)
+"""The last date in the form that all readers of certificates know; whoever is not of the stack may know no other."""
+
+
+def new_authority(of: str = "data stores") -> str:
+    """Return a new authority: its certificate, then its private key.
+
+    Args:
+        of: What it is for, as its certificate says it.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
-    name = _name("data stores")
+    name = _name(of)
     certificate = (
         _builder(name, issuer=name, key=key.public_key())
         # One that it vouches for may be between it and a member.
@@ -93,9 +102,34 @@ def new_member(authority: str, *, address: IPv4Address, first: str | None = None
     return _pem(certificate, key, chain=vouched_for(authority, by=first) if first else "")
 
 
+def new_client(authority: str, *, name: str) -> str:
+    """Return a certificate of a client that is not of the stack, then its private key.
+
+    Args:
+        authority: What `new_authority` returned.
+        name: What the client is called.
+    """
+    issuer, signs = _signer(authority)
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = (
+        _builder(_name(name), issuer=issuer.subject, key=key.public_key(), until=LAST_SHORT_DATE)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_use("digital_signature"), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signs.public_key()), critical=False)
+        .sign(signs, hashes.SHA256())
+    )
+    return _pem(certificate, key)
+
+
 def without_key(text: str) -> str:
     """Return a certificate alone, which is no secret."""
     return x509.load_pem_x509_certificate(text.encode()).public_bytes(Encoding.PEM).decode()
+
+
+def key_alone(text: str) -> str:
+    """Return the private key that stands behind a certificate."""
+    return text.partition(_END)[2].lstrip("\n")
 
 
 def _name(common: str) -> x509.Name:
@@ -103,13 +137,15 @@ def _name(common: str) -> x509.Name:
 
 
 def _signer(authority: str) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
-    signs = load_pem_private_key(authority.encode().partition(b"-----END CERTIFICATE-----")[2], password=None)
+    signs = load_pem_private_key(key_alone(authority).encode(), password=None)
     if not isinstance(signs, ec.EllipticCurvePrivateKey):
         raise TypeError("the authority's key is none that was made here")
     return x509.load_pem_x509_certificate(authority.encode()), signs
 
 
-def _builder(subject: x509.Name, *, issuer: x509.Name, key: CertificatePublicKeyTypes) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, *, issuer: x509.Name, key: CertificatePublicKeyTypes, until: datetime = VALID_UNTIL
+) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -117,7 +153,7 @@ def _builder(subject: x509.Name, *, issuer: x509.Name, key: CertificatePublicKey
         .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(VALID_FROM)
-        .not_valid_after(VALID_UNTIL)
+        .not_valid_after(until)
     )
 
 
