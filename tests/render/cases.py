@@ -11,6 +11,7 @@ from colorway.spec.platform_spec import PlatformSpec
 from tests.render.nginx_text import Directive, read
 from tests.support.specs import MAIL, REMOTE_HOSTS, small_spec
 
+ZONE = "0123456789abcdef0123456789abcdef"
 GOLDEN = Path(__file__).resolve().parent / "golden"
 BLUE_ONLY = {"blue": "1.0.0", "green": None}
 GREEN_ONLY = {"blue": None, "green": "2.0.0"}
@@ -55,6 +56,15 @@ CASES: dict[str, Callable[[], PlatformSpec]] = {
         traffic="90:10", hosts=REMOTE_HOSTS, overrides={"services": {"shop": {"routes": EVERY_FORM}}}
     ),
     "shared": lambda: small_spec(traffic="90:10", overrides={"services": {"mail": MAIL}}),
+    "cdn": lambda: small_spec(
+        settings={"zone": ZONE},
+        overrides={"services": {"mail": MAIL, "shop": {"routes": [{"path": "/"}, {"path": "/a/", "cache": "1y"}]}}},
+    ),
+    "cdn-split": lambda: small_spec(
+        traffic="90:10",
+        settings={"zone": ZONE},
+        overrides={"services": {"mail": MAIL, "shop": {"routes": EVERY_FORM}}},
+    ),
     "closed": lambda: small_spec(
         traffic="90:10",
         settings={"maintenance": {"everything": "Back at 14:00 UTC."}},
