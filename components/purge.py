@@ -41,7 +41,7 @@ class CdnPurge(pulumi.ComponentResource):
             create=LINE,
             update=LINE,
             stdin=json.dumps(wanted),
-            environment={"CLOUDFLARE_PURGE_TOKEN": pulumi.Output.secret(token)} if token is not None else None,
+            environment={"CLOUDFLARE_PURGE_TOKEN": token} if token is not None else None,
             interpreter=list(INTERPRETER),
             add_previous_output_in_env=True,
             opts=pulumi.ResourceOptions(parent=self),

@@ -51,7 +51,7 @@ class Cloudflare:
         for start in range(0, len(tags), MOST_TAGS):
             batch = list(tags[start : start + MOST_TAGS])
             for zone in self.zones:
-                self._ask(zone, lambda client, zone=zone, batch=batch: client.cache.purge(zone_id=zone, tags=batch))
+                self._ask(zone, tags=batch)
 
     def forget_everything(self) -> None:
         """Purge the zones, also of what other stacks of theirs have there.
@@ -60,10 +60,10 @@ class Cloudflare:
             PurgeError: a zone may still have some of it.
         """
         for zone in self.zones:
-            self._ask(zone, lambda client, zone=zone: client.cache.purge(zone_id=zone, purge_everything=True))
+            self._ask(zone, tags=None)
 
-    def _ask(self, zone: str, purge: Callable[[cloudflare.Cloudflare], object]) -> None:
-        """Ask until it is done or the time is over; the SDK would repeat, and knows no limit of all repetitions."""
+    def _ask(self, zone: str, *, tags: Sequence[str] | None) -> None:
+        """Ask for some tags, or for everything, until it is done or the time is over; the SDK would repeat, and knows no limit of all repetitions."""
         if not self.token:
             raise PurgeError(
                 f"there is no token that may purge zone {zone}; set {TOKEN_VARIABLE}, or give the stack the secret "
@@ -74,7 +74,10 @@ class Cloudflare:
             while True:
                 left = deadline - time.monotonic()
                 try:
-                    purge(client.with_options(timeout=max(left, 0.1)))
+                    if tags is None:
+                        client.cache.purge(zone_id=zone, purge_everything=True, timeout=max(left, 0.1))
+                    else:
+                        client.cache.purge(zone_id=zone, tags=tags, timeout=max(left, 0.1))
                 except cloudflare.APIError as error:
                     wait, pause = _pause(error, pause), pause * 2
                     left = deadline - time.monotonic()

@@ -20,7 +20,7 @@ BLUE, GREEN, NEXT = "shop-blue-1", "shop-green-2", "shop-blue-3"
 
 
 def kept(serving, on, **waiting):
-    return PurgeOutputs(serving=tuple(serving), on=tuple(on), waiting={one: "why" for one in waiting.values()})
+    return PurgeOutputs(serving=tuple(serving), on=tuple(on), waiting=dict.fromkeys(waiting.values(), "why"))
 
 
 ONLY_BLUE = kept([BLUE], [BLUE])
