@@ -62,8 +62,11 @@ class Cloudflare:
         for zone in self.zones:
             self._ask(zone, tags=None)
 
-    def _ask(self, zone: str, *, tags: Sequence[str] | None) -> None:
-        """Ask for some tags, or for everything, until it is done or the time is over; the SDK would repeat, and knows no limit of all repetitions."""
+    def _ask(self, zone: str, *, tags: list[str] | None) -> None:
+        """Ask for some tags, or for everything, until it is done or the time is over.
+
+        The SDK would repeat, too, and knows no limit of all repetitions together.
+        """
         if not self.token:
             raise PurgeError(
                 f"there is no token that may purge zone {zone}; set {TOKEN_VARIABLE}, or give the stack the secret "
