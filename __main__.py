@@ -23,6 +23,7 @@ from components.migrations import Migrations
 from components.monitoring import Monitoring
 from components.networks import Networks
 from components.provider import providers
+from components.purge import CdnPurge
 from components.registries import Registries
 from components.secrets import Secrets
 from components.web.surroundings import Surroundings
@@ -70,12 +71,15 @@ def platform(spec: PlatformSpec) -> None:
     # Only colors with users: a sick idle color must never block a rollback.
     served = [tier for color, tier in tiers.items() if spec.settings.traffic.of(color) > 0]
     routing = Routing("routing", spec, generation=generation(spec), after=[*load_balancers, *served], opts=after())
+    purged = pulumi.Output.from_input("")
+    if spec.settings.zone:
+        purged = CdnPurge("purge", spec, token=configured(names.PURGE_SECRET), opts=after(routing)).printed
     then = after(hosts, routing, *stores)
     workers = Workers("workers", spec, networks=networks, secrets=files, around=around, opts=then)
     FormerLogins("former-logins", spec, opts=after(*shared, *tiers.values(), workers))
     Monitoring("monitoring", spec, networks=networks, opts=after(hosts, *load_balancers))
-    is_so = pulumi.Output.all(routing.generation, *(color.done for color in migrated))
-    pulumi.export(OUTPUT, is_so.apply(lambda found: platform_outputs(spec, generation=found[0])))
+    is_so = pulumi.Output.all(routing.generation, purged, *(color.done for color in migrated))
+    pulumi.export(OUTPUT, is_so.apply(lambda found: platform_outputs(spec, generation=found[0], purged=found[1])))
     pulumi.export(TOKEN_OUTPUT, secrets.preview_token)
     if secrets.pass_secret is not None:
         pulumi.export(LINK_OUTPUT, secrets.pass_secret)

@@ -122,6 +122,17 @@ class GenerationOutputs(_Outputs):
     """What it began as; none = it is the first one."""
 
 
+class PurgeOutputs(_Outputs):
+    """Whose answers a CDN in front of the stack may have; versions of colors, as the tags that they are purged by."""
+
+    serving: tuple[str, ...]
+    """Those with users."""
+    on: tuple[str, ...]
+    """Those that run."""
+    waiting: dict[str, str] = Field(default_factory=dict)
+    """Those that should have been purged and could not be, each with the reason."""
+
+
 class PlatformOutputs(_Outputs):
     """What a deployed stack says about itself."""
 
@@ -160,6 +171,8 @@ class PlatformOutputs(_Outputs):
     """Its hosts; none = it was applied by a program that did not say."""
     held: dict[str, str] = Field(default_factory=dict)
     """Migrations that wait until the other color is off, each with the version that brings it."""
+    purge: PurgeOutputs | None = None
+    """What a CDN may have; none = the stack has no zone."""
 
     def of(self, color: Color | None) -> dict[str, ServiceOutputs]:
         """Return the services of a color, or of none, by the name that files give them."""
@@ -171,8 +184,23 @@ class PlatformOutputs(_Outputs):
         return Installed(versions=self.versions, traffic=self.traffic)
 
 
-def platform_outputs(spec: PlatformSpec, *, generation: str) -> dict[str, Any]:
-    """Return the output `platform` as plain JSON data; validated, so that a drift fails the program's tests."""
+def purge_outputs(spec: PlatformSpec) -> PurgeOutputs:
+    """Return whose answers a CDN may have once all that leaves is purged."""
+    versions, traffic = spec.settings.versions, spec.settings.traffic
+    tags = {color: names.cache_tag(spec.stack, color, versions.of(color)) for color in versions.on}
+    return PurgeOutputs(
+        serving=tuple(tag for color, tag in tags.items() if traffic.of(color) > 0), on=tuple(tags.values())
+    )
+
+
+def platform_outputs(spec: PlatformSpec, *, generation: str, purged: str = "") -> dict[str, Any]:
+    """Return the output `platform` as plain JSON data; validated, so that a drift fails the program's tests.
+
+    Args:
+        spec: The stack.
+        generation: Hash of the load balancers' text.
+        purged: What the purge printed; nothing where there is none.
+    """
     settings, edge = spec.settings, spec.platform.edge
     entry = spec.load_balancers[0]
     host = settings.domain if settings.zone else str(entry.address)
@@ -225,6 +253,7 @@ def platform_outputs(spec: PlatformSpec, *, generation: str) -> dict[str, Any]:
             for host in settings.hosts
         ),
         held=spec.held_migrations,
+        purge=PurgeOutputs.model_validate_json(purged) if purged else None,
     ).model_dump(mode="json", by_alias=False)
 
 

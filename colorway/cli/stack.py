@@ -20,6 +20,7 @@ from colorway.cli import begin as begin_commands
 from colorway.cli import data as data_commands
 from colorway.cli import hosts as hosts_commands
 from colorway.cli import lab as lab_commands
+from colorway.cli import purge as purge_commands
 from colorway.cli.begin import PlatformName
 from colorway.cli.invocation import project_root, runnable
 from colorway.cli.release import register
@@ -73,6 +74,10 @@ def _engine(spec: PlatformSpec, progress: Progress) -> Engine:
     engine = engine_for(spec, root=project_root(), say=_say, progress=progress)
     progress(engine.plugins.sentence, lasting=True)
     return engine
+
+
+def _quiet_engine(spec: PlatformSpec) -> Engine:
+    return engine_for(spec, root=project_root(), say=_say, progress=TerminalProgress())
 
 
 def _spec(stack: str) -> PlatformSpec:
@@ -260,7 +265,7 @@ def _logins(spec: PlatformSpec) -> Logins:
     """Return who reads the passwords of a stack's registries; only then the engine's CLI is looked for."""
     if not spec.settings.registries:
         return no_logins
-    return lambda: engine_for(spec, root=project_root(), say=_say, progress=TerminalProgress()).logins()
+    return lambda: _quiet_engine(spec).logins()
 
 
 def _raw(printed: bytes) -> None:
@@ -317,7 +322,7 @@ def _connect(spec: PlatformSpec) -> Backing:
     spec = _answering(spec)
     if spec.settings.release.apply is Apply.HERE:
         # Before the first commit: `up` would refuse it when the line has moved already.
-        engine_for(spec, root=project_root(), say=_say, progress=TerminalProgress()).refuse_examples()
+        _quiet_engine(spec).refuse_examples()
     port = ReleasePort(root=project_root(), stack=spec.stack, say=_say, progress=TerminalProgress())
     return Backing(
         engine=port,
@@ -325,6 +330,7 @@ def _connect(spec: PlatformSpec) -> Backing:
         nodes=port.nodes,
         notify_urls=port.notify_urls,
         backups=data_commands.gate(spec),
+        cdn=purge_commands.cdn_of(spec, lambda: _quiet_engine(spec)) if spec.settings.zone else None,
     )
 
 
@@ -359,6 +365,7 @@ data_commands.register(
     root=project_root,
 )
 lab_commands.register(app, root=project_root)
+purge_commands.register(app, root=project_root, engine=_quiet_engine, say=_say)
 begin_commands.register(app, root=project_root, say=_say)
 
 

@@ -162,7 +162,7 @@ def _merge(
 ) -> Any:  # noqa: ANN401 - plain data
     if isinstance(base, Mapping) and isinstance(over, Mapping):
         merged = dict(base)
-        if _is_health(path) and _WAYS & over.keys():
+        if _is_health(path) and (_WAYS - {"port"}) & over.keys():
             merged = {key: value for key, value in base.items() if key not in _WAYS}
         for key, value in over.items():
             if value is None and _is_named_by_users(path) and (key in merged or path == ("services",)):

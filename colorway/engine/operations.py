@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 
 from pulumi import automation as auto
 
+from colorway.cdn.leaving import RECORD_VARIABLE, WITHIN_VARIABLE
 from colorway.config import stack_files
 from colorway.edits.refusals import due_migrations, refusals
 from colorway.edits.words import sentence
@@ -45,6 +47,12 @@ from colorway.swarm.ssh import kept
 
 Say = Callable[[str], None]
 """Prints one line."""
+
+PURGE_ON_THE_WAY_BACK = timedelta(seconds=3)
+"""How long a purge's requests may hold up a rollback; the start of its program comes on top, and 5 s are promised.
+
+What is not purged by then waits for the next `up`.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,6 +205,7 @@ class Engine:
                 explained(log, failures, hint=hint, why_no_image=self.swarm.why_no_image),
             ):
                 replace = sorted(again.union(self._recover(stack, deployed, fenced=before)) - left_out)
+                replace += self._purge_again(stack, deployed, is_way_back=continue_on_error)
 
                 def run(replace: list[str]) -> None:
                     self._runner.repeated(
@@ -224,6 +233,18 @@ class Engine:
                 members.after(anew, idle=idle)
         outputs = read_outputs(log.stack_outputs)
         return Finished(changes=tuple(log.changes), outputs=outputs, failing=tuple(failures.values()))
+
+    def _purge_again(self, stack: Stack, deployed: Deployed, *, is_way_back: bool) -> list[str]:
+        """Return the script that purges what still waits for it, told what it printed last; the way back is short."""
+        told, variables = deployed.outputs.purge if deployed.outputs else None, stack.workspace.env_vars or {}
+        if is_way_back:
+            within = f"{PURGE_ON_THE_WAY_BACK.total_seconds():g}"
+            stack.workspace.env_vars = {**variables, WITHIN_VARIABLE: within}
+            return []
+        if told is None or not told.waiting or not self.spec.settings.zone:
+            return []
+        stack.workspace.env_vars = {**variables, RECORD_VARIABLE: told.model_dump_json()}
+        return [urn for urn in deployed.urns if urn.endswith("::purge-command")]
 
     @contextmanager
     def _in_step(self, edge: fencing.Edge, fenced: Sequence[str]) -> Iterator[None]:

@@ -6,6 +6,7 @@ import asyncio
 import importlib.util
 import json
 import os
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,6 +41,8 @@ PASSPHRASE = "PULUMI_CONFIG_PASSPHRASE"  # noqa: S105 - the variable's name
 PASSPHRASE_FILE = f"{PASSPHRASE}_FILE"
 STATE_FOLDER = ".colorway/state"
 """State of stacks that have no other backend, below the project."""
+PYTHON = "COLORWAY_PYTHON"
+"""Variable with the Python that scripts of the graph run."""
 QUIET = {
     "PULUMI_SKIP_UPDATE_CHECK": "true",
     "PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK": "true",
@@ -132,7 +135,7 @@ def engine_environment(
 ) -> dict[str, str]:
     """Return what is set for the engine's processes on top of the caller's environment."""
     inherited = os.environ if given is None else given
-    environment = {**QUIET, **backend_environment(spec, root=root, given=inherited)}
+    environment = {**QUIET, PYTHON: sys.executable, **backend_environment(spec, root=root, given=inherited)}
     if path_prefix is not None:
         environment["PATH"] = os.pathsep.join([str(path_prefix), inherited.get("PATH", os.defpath)])
         environment["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"

@@ -91,6 +91,8 @@ class Status:
             for host, live in self.live.items()
             if live != applied
         ]
+        waiting_purges = self.outputs.purge.waiting if self.outputs.purge else {}
+        found += [(f"the CDN may still have answers of {tag}: {why}", up) for tag, why in waiting_purges.items()]
         missing = {service.service for service in self.outputs.services} - {row.service for row in self.rows}
         found += [(f"{name} is gone from the swarm", up) for name in sorted(missing)]
         return found + self._sick_rows

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from colorway.render.answering import address_pattern
 from colorway.render.nginx import TRIES
 from colorway.render.routes import SHARED
 from colorway.render.templates import fill_in
 from colorway.spec import names
 from colorway.spec.fields import go_duration
-from colorway.spec.networks import NetworkName, subnet
+from colorway.spec.networks import NetworkName
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.traffic import Color
 
@@ -39,30 +40,14 @@ def mtail(spec: PlatformSpec) -> str:
         buckets=spec.platform.monitoring.buckets,
         colors=[
             *(
-                {"name": color.value, "other": color.other.value, "prefix": _prefix(spec, NetworkName.of(color))}
+                {
+                    "name": color.value,
+                    "other": color.other.value,
+                    "prefix": address_pattern(spec, NetworkName.of(color)),
+                }
                 for color in Color
             ),
             # Counted like a color, and none: whatever was chosen, it answers, so that it is no failover either.
-            {"name": SHARED, "other": None, "prefix": _prefix(spec, NetworkName.SHARED)},
+            {"name": SHARED, "other": None, "prefix": address_pattern(spec, NetworkName.SHARED)},
         ],
     )
-
-
-def _prefix(spec: PlatformSpec, name: NetworkName) -> str:
-    """Return the regular expression that a network's addresses, and no others, begin with.
-
-    The bytes that its network fixes, then the one that it fixes in part; whatever follows is free.
-    """
-    network = subnet(spec.settings.network.range, name)
-    fixed, bits = divmod(network.prefixlen, 8)
-    first, last = network.network_address.packed, network.broadcast_address.packed
-    parts = [str(byte) for byte in first[:fixed]]
-    if bits:
-        parts.append(f"(?:{_one_of(first[fixed], last[fixed])})")
-    return "".join(rf"{part}\." for part in parts)
-
-
-def _one_of(first: int, last: int) -> str:
-    """Return the alternatives for one number of a row, ten at a time: `[0-9]|1[0-5]`."""
-    tens = [range(max(first, ten), min(last, ten + 9) + 1) for ten in range(first // 10 * 10, last + 1, 10)]
-    return "|".join(f"{row[0] // 10 or ''}[{row[0] % 10}-{row[-1] % 10}]" for row in tens)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+from colorway.render.answering import cache_tags
 from colorway.render.cloudflare import cloudflare_ranges
 from colorway.render.edge_secrets import ORIGIN_FILE, PREVIEW_FILE
 from colorway.render.maintenance import maintenance
@@ -142,6 +143,8 @@ def _text(spec: PlatformSpec, *, digest: str) -> str:
         grpc_endings=GRPC_ENDINGS,
         has_grpc=any(route.grpc for route in routes),
         status_port=STATUS_PORT,
+        cache_tags=cache_tags(spec),
+        is_split=spec.settings.traffic.is_split,
     )
 
 

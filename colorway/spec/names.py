@@ -21,6 +21,9 @@ PROMETHEUS = "prometheus"
 NOTICE_SECRET = "notify-url"  # noqa: S105 - beginning of the secrets' names
 """Secrets of a stack whose name begins like this are addresses for notices; no platform and no service knows them."""
 
+PURGE_SECRET = "cloudflare-purge-token"  # noqa: S105 - the secret's name
+"""Secret of a stack that may purge its zone; no platform and no service knows it."""
+
 
 def service(stack: str, name: str, color: Color | None = None) -> str:
     """Return a Swarm service's name: `<stack>-<service>[-<color>]`.
@@ -71,6 +74,11 @@ def color_cookie(stack: str) -> str:
 def pass_cookie(stack: str) -> str:
     """Return the name of the cookie that leads past the page of maintenance; see `color_cookie`."""
     return f"pass_{stack.replace('-', '_')}"
+
+
+def cache_tag(stack: str, color: Color | None, version: str | None) -> str:
+    """Return what a CDN forgets the answers of a color's version by, or those of the shared services: of no version."""
+    return "-".join([stack, color.value, str(version)] if color else [stack, "shared"])
 
 
 def load_balancer(host: str) -> str:

@@ -251,6 +251,7 @@ def facts_of(text: str, world: World) -> ProjectFacts:
         pages={"web": PAGE},
         settle=timedelta(seconds=10),
         healthy_within=timedelta(seconds=2),
+        drain=timedelta(seconds=86),
     )
 
 

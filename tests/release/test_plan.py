@@ -18,6 +18,7 @@ from colorway.release.plan.steps import (
     ExitCode,
     Failure,
     Freeze,
+    Purge,
     Refuse,
     RestoreFile,
     TakeLock,
@@ -313,6 +314,26 @@ def test_a_release_with_new_migrations_makes_a_backup_first() -> None:
 )
 def test_a_migration_that_is_not_backward_compatible_runs_by_finish(found: Situation, request_, wanted: str) -> None:
     assert trace(simulate(one_way(found), request_)).startswith(wanted)
+
+
+@pytest.mark.parametrize(
+    ("found", "request_", "wanted"),
+    [
+        (situation(), release(stages=()), "Verify, AwaitHealthy, smoke as user, Purge, tell done, Done"),
+        (situation(**AT_100), release(), "smoke as user, Purge, tell done, Done"),
+        # `up` does it: the color goes off, and its last answers with it.
+        (situation(**AT_50), rollback(), "commit off, Apply, tell rolled back, Done"),
+        (situation(**OVER), FINISH, "commit finish, Apply, tell done, Done"),
+    ],
+    ids=["release", "killed before it", "rollback", "finish"],
+)
+def test_what_old_workers_answered_is_purged_after_their_drain(found: Situation, request_, wanted: str) -> None:
+    steps = simulate(replace(found, drain=timedelta(seconds=86)), request_)
+    assert trace(steps).endswith(wanted)
+    assert "Purge" not in trace(simulate(found, request_)), "without a CDN there is nothing to purge"
+    for step in steps:
+        if isinstance(step, Purge):
+            assert step.tag == "test-blue-1.0.0", "the version that left, and no other"
 
 
 def test_stages_and_bake_can_be_given() -> None:

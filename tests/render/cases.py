@@ -55,6 +55,15 @@ CASES: dict[str, Callable[[], PlatformSpec]] = {
         traffic="90:10", hosts=REMOTE_HOSTS, overrides={"services": {"shop": {"routes": EVERY_FORM}}}
     ),
     "shared": lambda: small_spec(traffic="90:10", overrides={"services": {"mail": MAIL}}),
+    "cdn": lambda: small_spec(
+        settings={"zone": ZONE},
+        overrides={"services": {"mail": MAIL, "shop": {"routes": [{"path": "/"}, {"path": "/assets/", "cache": "1y"}]}}},
+    ),
+    "cdn-split": lambda: small_spec(
+        traffic="90:10",
+        settings={"zone": ZONE},
+        overrides={"services": {"mail": MAIL, "shop": {"routes": EVERY_FORM}}},
+    ),
     "closed": lambda: small_spec(
         traffic="90:10",
         settings={"maintenance": {"everything": "Back at 14:00 UTC."}},

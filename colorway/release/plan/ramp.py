@@ -7,8 +7,9 @@ from datetime import timedelta
 from colorway.release.plan import commits
 from colorway.release.plan.endings import closing, hot_left
 from colorway.release.plan.situation import Request, Situation
-from colorway.release.plan.steps import Apply, AwaitHealthy, Bake, Done, Event, Notify, Smoke, Step, Verify
+from colorway.release.plan.steps import Apply, AwaitHealthy, Bake, Done, Event, Notify, Purge, Smoke, Step, Verify
 from colorway.release.plan.trailers import WHOLE
+from colorway.spec import names
 from colorway.spec.fields import go_duration
 from colorway.spec.release import ReleasePolicy
 
@@ -84,10 +85,14 @@ def _stage(situation: Situation, request: Request) -> Step:
 
 
 def _complete(situation: Situation) -> Step:
-    """Return what follows the last share: try it as a user, then say that it is done."""
+    """Return what follows the last share: try it as a user, purge what old workers kept, then say that it is done."""
     state, stack, left = situation.state, situation.stack, hot_left(situation)
     if not situation.did(Smoke, f"{state.rising.value}-users"):
         return Smoke(color=state.rising, version=state.version or "", as_user=True)
+    tag = names.cache_tag(stack, state.old, state.previous)
+    # `up` has purged it at the switch. On the way back, and in `finish`, `up` does both: the color goes off there.
+    if situation.drain is not None and state.since and not situation.did(Purge, tag):
+        return Purge(tag=tag, not_before=state.since + situation.drain)
     stays = f"stays on for {go_duration(left)}" if left else "was kept on for long enough"
     ending = Done(
         summary=f"{stack}: {state.version} is released; {state.old} ({state.previous}) {stays}: "

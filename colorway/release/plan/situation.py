@@ -21,6 +21,7 @@ from colorway.release.plan.steps import (
     Failure,
     Notify,
     PullImages,
+    Purge,
     RestoreFile,
     Smoke,
     TakeLock,
@@ -214,6 +215,8 @@ def _key(step: Action, head: str) -> str:
             key = step.version
         case BackUp():
             key = step.point
+        case Purge():
+            key = step.tag
         case TakeLock() | RestoreFile() | Undo() | Commit():
             pass
     return key
@@ -263,6 +266,8 @@ class Situation:
     """Tasks of every service."""
     has_backups: bool = False
     """Whether somebody can make a backup."""
+    drain: timedelta | None = None
+    """How long after a switch the CDN may still get answers of who left; none = there is no CDN."""
     user: str = "somebody"
     session: Session = Session()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 
 from colorway.release.plan.edit import Edit
@@ -192,6 +192,20 @@ class Verify:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Purge:
+    """Have the CDN forget a version once more, when nobody can be answered by it any longer."""
+
+    tag: str
+    not_before: datetime
+    """When the last connections that old workers kept have ended, UTC."""
+
+    @property
+    def sentence(self) -> str:
+        """What is about to be done, for people."""
+        return f"purging {self.tag} once more, after {self.not_before:%H:%M:%S} UTC"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Notify:
     """Tell people."""
 
@@ -235,7 +249,19 @@ class Freeze:
 
 Ending = Done | Refuse | Freeze
 Action = (
-    TakeLock | RestoreFile | Undo | PullImages | BackUp | Commit | Apply | AwaitHealthy | Smoke | Bake | Verify | Notify
+    TakeLock
+    | RestoreFile
+    | Undo
+    | PullImages
+    | BackUp
+    | Commit
+    | Apply
+    | AwaitHealthy
+    | Smoke
+    | Bake
+    | Verify
+    | Purge
+    | Notify
 )
 Step = Action | Ending
 

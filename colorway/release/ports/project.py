@@ -81,6 +81,8 @@ class ProjectFacts:
     """How long after a switch old connections may still ask the old way."""
     healthy_within: timedelta
     """Longest time that a color may take to become healthy."""
+    drain: timedelta
+    """How long a color that was taken from the load balancers may still serve somebody."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,7 @@ class Files:
             pages=_pages(tested, color),
             settle=spec.platform.edge.keepalive_min_timeout,
             healthy_within=_healthy_within(tested, color),
+            drain=spec.drain,
         )
 
     def _requested(

@@ -262,6 +262,17 @@ class Backups(Protocol):
         """
 
 
+class Cdn(Protocol):
+    """What stands between the users and the load balancers; see `colorway.cdn.purging.Cloudflare`."""
+
+    def forget(self, tags: Sequence[str]) -> None:
+        """Purge all that has one of some tags.
+
+        Raises:
+            ColorwayError: some of it may still be there.
+        """
+
+
 class Reporter(Protocol):
     """Says how far a run is."""
 
@@ -308,6 +319,7 @@ class Ports:
     notifier: Notifier
     images: Images
     backups: Backups | None
+    cdn: Cdn | None = None
     applier: Applier
     reporter: Reporter
     clock: Clock

@@ -23,6 +23,7 @@ from colorway.release.plan.steps import (
     Freeze,
     Notify,
     PullImages,
+    Purge,
     Refuse,
     RestoreFile,
     Smoke,
@@ -78,6 +79,8 @@ class Performer:
                 self._notify(step)
             case Verify():
                 self._verify(situation)
+            case Purge():
+                self._purge(step)
             case PullImages() | BackUp() | AwaitHealthy() | Smoke() | Bake():
                 return self._examine(step)
         return ()
@@ -117,6 +120,17 @@ class Performer:
     def _notify(self, step: Notify) -> None:
         for problem in self.ports.notifier.send(Notice(event=step.event, title=step.title, lines=step.lines)):
             self.ports.reporter.say(problem)
+
+    def _purge(self, step: Purge) -> None:
+        """Purge once nobody can be answered by it; a CDN that does not is told of, and holds nothing up."""
+        ports = self.ports
+        ports.clock.sleep(step.not_before - ports.clock.now())
+        try:
+            if ports.cdn:
+                ports.cdn.forget([step.tag])
+        except ColorwayError as error:
+            again = f"colorway purge {ports.stack} --tag {step.tag} tries again, and so does `finish`"
+            ports.reporter.say(f"not purged: {error}; {again}")
 
     def _await_healthy(self, step: AwaitHealthy) -> tuple[str, ...]:
         clock = self.ports.clock

@@ -115,6 +115,7 @@ class Observer:
             waited=running.outputs.held if running.outputs else {},
             health=running.health,
             has_backups=ports.backups is not None,
+            drain=facts.drain if ports.cdn else None,
             user=self.user,
             session=session,
         )

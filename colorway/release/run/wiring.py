@@ -12,7 +12,7 @@ from colorway.release.ports.images import BuiltHere, Node, RegistryImages
 from colorway.release.ports.lock import release_lock
 from colorway.release.ports.project import Files
 from colorway.release.ports.prometheus import Prometheus, PrometheusMeter
-from colorway.release.ports.protocols import Applier, Backups, EnginePort, Ports, Reporter, SystemClock
+from colorway.release.ports.protocols import Applier, Backups, Cdn, EnginePort, Ports, Reporter, SystemClock
 from colorway.release.run.apply import ApplyByCi, ApplyHere
 from colorway.release.run.requests import Entrance, HttpsProber
 from colorway.release.tell.notices import Notices
@@ -35,6 +35,8 @@ class Backing:
     """Asked for the stack's secrets whose name begins with `notify-url`, by name."""
     backups: Backups | None = None
     """Who makes backups; none = nobody."""
+    cdn: Cdn | None = None
+    """What stands before the load balancers; none = nothing."""
 
 
 def real_ports(spec: PlatformSpec, *, root: Path, backing: Backing, reporter: Reporter) -> Ports:
@@ -66,6 +68,7 @@ def real_ports(spec: PlatformSpec, *, root: Path, backing: Backing, reporter: Re
         notifier=Notices(backing.notify_urls),
         images=BuiltHere() if is_local else RegistryImages(backing.nodes),
         backups=backing.backups,
+        cdn=backing.cdn,
         applier=applier,
         reporter=reporter,
         clock=clock,
