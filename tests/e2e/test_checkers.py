@@ -14,11 +14,13 @@ import pytest
 from colorway.config import stack_files
 from colorway.machine import images
 from colorway.machine.progress import silent
+from colorway.render.edge_secrets import ORIGIN_FILE
 from colorway.render.maintenance import COOKIE_FILE, LINK_FILE
 from colorway.render.monitoring import mtail, prometheus
 from colorway.render.nginx import generation
 from colorway.render.templates import entry, script
 from colorway.spec.platform_spec import PlatformSpec
+from components.x509 import new_authority, without_key
 from tests.program.stacks import STACKS
 from tests.render.cases import CASES, GOLDEN
 from tests.render.log_lines import FOREIGN, SAMPLES, SECONDS, Moves, all_moves
@@ -73,6 +75,7 @@ def nginx(local_images: dict[str, str], tmp_path_factory: pytest.TempPathFactory
     made = ["/bin/sh", "-euc", script("edge-secrets"), "colorway", str(folder), "no-service", "8081"]
     known = f'# file preview.conf\n"~^{TOKEN}\\.blue$" blue;\n"~^{TOKEN}\\.green$" green;\n'
     known += "".join(f'# file {name}\n"~^nobody$" 1;\n' for name in (COOKIE_FILE, LINK_FILE))
+    known += f"# file {ORIGIN_FILE}\n{without_key(new_authority())}"
     subprocess.run(made, input=known, text=True, capture_output=True, check=True)
     name = f"colorway-test-checkers-{uuid.uuid4().hex[:8]}"
     mounts = ["--volume", f"{folder}:/etc/colorway"]

@@ -12,6 +12,7 @@ from tests.render.nginx_text import Directive, read
 from tests.support.specs import MAIL, REMOTE_HOSTS, ZONE, small_spec
 
 GOLDEN = Path(__file__).resolve().parent / "golden"
+FEW = [{"path": "/"}, {"path": "/assets/", "cache": "1y"}]
 BLUE_ONLY = {"blue": "1.0.0", "green": None}
 GREEN_ONLY = {"blue": None, "green": "2.0.0"}
 EVERY_FORM = [
@@ -57,7 +58,9 @@ CASES: dict[str, Callable[[], PlatformSpec]] = {
     "shared": lambda: small_spec(traffic="90:10", overrides={"services": {"mail": MAIL}}),
     "cdn": lambda: small_spec(
         settings={"zone": ZONE},
-        overrides={"services": {"mail": MAIL, "shop": {"routes": [{"path": "/"}, {"path": "/assets/", "cache": "1y"}]}}},
+        overrides={
+            "services": {"mail": MAIL, "shop": {"routes": [{"path": "/"}, {"path": "/assets/", "cache": "1y"}]}}
+        },
     ),
     "cdn-split": lambda: small_spec(
         traffic="90:10",
