@@ -177,6 +177,8 @@ class Terminal:
         self._shell.stdin.write(f"{{ {command}\n}} </dev/null\n_ended=$?; echo; echo {self._mark} $_ended\n")
         self._shell.stdin.flush()
         watchdog = threading.Timer(limit, self.close)
+        # A test that is ended here must not wait for it.
+        watchdog.daemon = True
         watchdog.start()
         lines = list(self._until_mark())
         watchdog.cancel()
