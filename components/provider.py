@@ -10,9 +10,22 @@ from colorway.spec.platform_spec import PlatformSpec
 from components.registries import Registries
 
 
-def providers(spec: PlatformSpec, registries: Registries) -> list[pulumi.ProviderResource]:
-    """Return the providers of a stack; the project switches the default ones off, so that none is forgotten."""
-    return [_swarm("swarm", spec, registries=registries), command.Provider("shell")]
+def providers(
+    spec: PlatformSpec, registries: Registries, *, token: pulumi.Output[str] | None = None
+) -> list[pulumi.ProviderResource]:
+    """Return the providers of a stack; the project switches the default ones off, so that none is forgotten.
+
+    Args:
+        spec: The stack.
+        registries: Its logins.
+        token: May change its zones; secret. None = the environment has one, CLOUDFLARE_API_TOKEN.
+    """
+    found: list[pulumi.ProviderResource] = [_swarm("swarm", spec, registries=registries), command.Provider("shell")]
+    if spec.settings.zones:
+        import pulumi_cloudflare as cloudflare  # noqa: PLC0415 - 1.5 s, for stacks with a zone only
+
+        found.append(cloudflare.Provider("zones", api_token=token))
+    return found
 
 
 def _swarm(name: str, spec: PlatformSpec, *, registries: Registries) -> docker.Provider:

@@ -11,6 +11,7 @@ from pydantic import Field
 from colorway.errors import ColorwayError
 from colorway.spec import names
 from colorway.spec.base import StrictSpec, hint
+from colorway.spec.edge.routes import AnyRoute
 from colorway.spec.fields import Label
 from colorway.spec.hosts import HostSpec, Role
 from colorway.spec.inventory import Inventory, take_inventory
@@ -161,17 +162,21 @@ class PlatformSpec(StrictSpec):
         }
 
     @property
-    def open_places(self) -> dict[str, tuple[str, str | None, str]]:
-        """What may be closed for maintenance: the routes, by their names and paths; see `names.place`.
+    def routes(self) -> tuple[AnyRoute, ...]:
+        """All routes: those of the colors that are on, and of the platform file.
 
-        Those of the platform file, too: a place that only a version of yesterday has no more is no mistake of today.
+        The latter, too: a place that only a version of yesterday has no more is no mistake of today.
         """
         every = [self.platform.services, *(self.answering(color) for color in self.colors_on)]
-        routes = (route for services in every for service in services.values() for route in service.routes)
+        return tuple(route for services in every for service in services.values() for route in service.routes)
+
+    @property
+    def open_places(self) -> dict[str, tuple[str, str | None, str]]:
+        """What may be closed for maintenance: the routes, by their names and paths; see `names.place`."""
         domains = self.settings.domains
         return {
             names.place(domains[route.domain], route.host, route.path): (route.domain, route.host, route.path)
-            for route in routes
+            for route in self.routes
             if route.domain in domains
         }
 

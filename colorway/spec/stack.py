@@ -9,17 +9,13 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationInfo, field_validator
 
 from colorway.spec.base import Mistake, StrictSpec, refuse
+from colorway.spec.edge.zones import ZoneSpec, zone_mistakes
 from colorway.spec.fields import Domain, Label, Shape
 from colorway.spec.hosts import Architecture, BootstrapSettings, HostSpec, Role
 from colorway.spec.names import MAIN_DOMAIN
 from colorway.spec.networks import NetworkSettings
 from colorway.spec.stores.generations import StoreSettings
 from colorway.spec.traffic import Color, Traffic, Versions
-
-ZoneId = Annotated[
-    str,
-    Shape(r"[0-9a-f]{32}", "is no Cloudflare zone id; copy the 32 hex digits from the zone's overview, in quotes"),
-]
 
 RegistryHost = Annotated[
     str,
@@ -132,8 +128,6 @@ class StackSettings(StrictSpec):
     """Name of the platform file."""
     domains: dict[Label, Domain]
     """Domains of the stack by name, `main` for one; the load balancers answer for them and their subdomains."""
-    zone: ZoneId | None = None
-    """Cloudflare zone id, where the names of the stack are kept there."""
     versions: Versions
     """The release manifest that each color runs."""
     traffic: Traffic
@@ -142,6 +136,8 @@ class StackSettings(StrictSpec):
     """What is closed for maintenance, and what its visitors read; none = nothing is."""
     hosts: tuple[HostSpec, ...] = Field(min_length=1)
     """The machines."""
+    zones: dict[Label, ZoneSpec] = Field(default_factory=dict)
+    """Cloudflare zones that keep the names of domains, by the domain's name."""
     architecture: Architecture | None = None
     """What the hosts' processors are; none = whatever all of them have."""
     bootstrap: BootstrapSettings = BootstrapSettings()
@@ -163,6 +159,11 @@ class StackSettings(StrictSpec):
     def domain(self) -> str:
         """The stack's own domain."""
         return self.domains[MAIN_DOMAIN]
+
+    @property
+    def zone(self) -> ZoneSpec | None:
+        """The zone of that domain."""
+        return self.zones.get(MAIN_DOMAIN)
 
     @field_validator("domains", mode="after")
     @classmethod
@@ -204,6 +205,14 @@ class StackSettings(StrictSpec):
     @classmethod
     def _work_together(cls, value: tuple[HostSpec, ...], info: ValidationInfo) -> tuple[HostSpec, ...]:
         refuse([*_doubled(value), *_roles(value), *_elsewhere(value, info.data.get("environment"))])
+        return value
+
+    @field_validator("zones", mode="after")
+    @classmethod
+    def _keep_names_of_the_stack(cls, value: dict[str, ZoneSpec], info: ValidationInfo) -> dict[str, ZoneSpec]:
+        if "domains" in info.data and "hosts" in info.data:
+            balancers = [host for host in info.data["hosts"] if host.has(Role.LOAD_BALANCER)]
+            refuse(zone_mistakes(value, domains=info.data["domains"], hosts=balancers))
         return value
 
     @field_validator("network", mode="after")

@@ -42,7 +42,7 @@ def real_ports(spec: PlatformSpec, *, root: Path, backing: Backing, reporter: Re
     clock, repository, engine = SystemClock(), Git(root), backing.engine
     addresses = outputs_of(spec)
     # Behind a name of its own zone a CDN answers, with a certificate that everybody trusts.
-    certificate = (lambda _name: "") if spec.settings.zone else engine.certificate
+    certificate = (lambda _name: "") if (zone := spec.settings.zone) and zone.proxied else engine.certificate
     applier: Applier = ApplyHere(engine)
     if spec.settings.release.apply is Apply.CI:
         applier = ApplyByCi(engine=engine, repository=repository, clock=clock, reporter=reporter)
