@@ -181,7 +181,7 @@ def _problems(kind: ResourceType, given: Properties) -> dict[str, str]:
         if field.required and name not in given:
             found[name] = f"{name}: is missing"
     if given.get("proxied") is True and given.get("ttl") not in {1, UNKNOWN}:
-        found["ttl"] = "ttl must be set to 1 when `proxied` is true"
+        found.setdefault("ttl", "ttl must be set to 1 when `proxied` is true")
     return found
 
 
