@@ -71,7 +71,7 @@ def platform(spec: PlatformSpec) -> None:
     FormerLogins("former-logins", spec, opts=after(*shared, *tiers.values(), workers))
     Monitoring("monitoring", spec, networks=networks, opts=after(hosts, *load_balancers))
     if spec.settings.zones:
-        from components.dns.zones import Zones  # noqa: PLC0415 - 1.5 s, for stacks with a zone only
+        from components.dns.zones import Zones  # noqa: PLC0415 - 1 s, for stacks with a zone only
 
         Zones("zones", spec, opts=after(routing))
     is_so = pulumi.Output.all(routing.generation, *(color.done for color in migrated))

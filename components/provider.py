@@ -7,6 +7,7 @@ import pulumi_command as command
 import pulumi_docker as docker
 
 from colorway.spec.platform_spec import PlatformSpec
+from components.dns import sdk
 from components.registries import Registries
 
 
@@ -22,7 +23,9 @@ def providers(
     """
     found: list[pulumi.ProviderResource] = [_swarm("swarm", spec, registries=registries), command.Provider("shell")]
     if spec.settings.zones:
-        import pulumi_cloudflare as cloudflare  # noqa: PLC0415 - 1.5 s, for stacks with a zone only
+        # Here, because it takes 1 s, which stacks without a zone need not wait for.
+        sdk.install()
+        import pulumi_cloudflare as cloudflare  # noqa: PLC0415 - same
 
         found.append(cloudflare.Provider("zones", api_token=token))
     return found
