@@ -34,7 +34,8 @@ from components.web.workers import Workers
 def platform(spec: PlatformSpec) -> None:
     """Declare a stack's resources and export what describes it."""
     configured = pulumi_config.configured_secret
-    reached = providers(spec, registries := Registries.of(spec, configured=configured))
+    registries = Registries.of(spec, configured=configured)
+    reached = providers(spec, registries, token=configured(names.ZONE_SECRET))
 
     def after(*resources: pulumi.Resource) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(providers=reached, depends_on=list(resources))
@@ -72,12 +73,16 @@ def platform(spec: PlatformSpec) -> None:
     served = [tier for color, tier in tiers.items() if spec.settings.traffic.of(color) > 0]
     routing = Routing("routing", spec, generation=generation(spec), after=[*load_balancers, *served], opts=after())
     purged = pulumi.Output.from_input("")
-    if spec.settings.zone:
+    if spec.is_behind_cloudflare:
         purged = CdnPurge("purge", spec, token=configured(names.PURGE_SECRET), opts=after(routing)).printed
     then = after(hosts, routing, *stores)
     workers = Workers("workers", spec, networks=networks, secrets=files, around=around, opts=then)
     FormerLogins("former-logins", spec, opts=after(*shared, *tiers.values(), workers))
     Monitoring("monitoring", spec, networks=networks, opts=after(hosts, *load_balancers))
+    if spec.settings.zones:
+        from components.dns.zones import Zones  # noqa: PLC0415 - 1 s, for stacks with a zone only
+
+        Zones("zones", spec, opts=after(routing))
     is_so = pulumi.Output.all(routing.generation, purged, *(color.done for color in migrated))
     pulumi.export(OUTPUT, is_so.apply(lambda found: platform_outputs(spec, generation=found[0], purged=found[1])))
     pulumi.export(TOKEN_OUTPUT, secrets.preview_token)

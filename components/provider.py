@@ -7,12 +7,28 @@ import pulumi_command as command
 import pulumi_docker as docker
 
 from colorway.spec.platform_spec import PlatformSpec
+from components.dns import sdk
 from components.registries import Registries
 
 
-def providers(spec: PlatformSpec, registries: Registries) -> list[pulumi.ProviderResource]:
-    """Return the providers of a stack; the project switches the default ones off, so that none is forgotten."""
-    return [_swarm("swarm", spec, registries=registries), command.Provider("shell")]
+def providers(
+    spec: PlatformSpec, registries: Registries, *, token: pulumi.Output[str] | None = None
+) -> list[pulumi.ProviderResource]:
+    """Return the providers of a stack; the project switches the default ones off, so that none is forgotten.
+
+    Args:
+        spec: The stack.
+        registries: Its logins.
+        token: May change its zones; secret. None = the environment has one, CLOUDFLARE_API_TOKEN.
+    """
+    found: list[pulumi.ProviderResource] = [_swarm("swarm", spec, registries=registries), command.Provider("shell")]
+    if spec.settings.zones:
+        # Here, because it takes 1 s, which stacks without a zone need not wait for.
+        sdk.install()
+        import pulumi_cloudflare as cloudflare  # noqa: PLC0415 - same
+
+        found.append(cloudflare.Provider("zones", api_token=token))
+    return found
 
 
 def _swarm(name: str, spec: PlatformSpec, *, registries: Registries) -> docker.Provider:

@@ -35,7 +35,8 @@ class CdnPurge(pulumi.ComponentResource):
     ) -> None:
         """Declare it; without a token of the stack's own, the engine's environment has one."""
         super().__init__("colorway:edge:CdnPurge", name, None, opts)
-        wanted = {"zones": [spec.settings.zone], **purge_outputs(spec).model_dump(mode="json", exclude={"waiting"})}
+        wanted = purge_outputs(spec).model_dump(mode="json", exclude={"waiting"})
+        wanted["zones"] = [*spec.proxied_zones.values()]
         made = command.local.Command(
             f"{name}-command",
             create=LINE,

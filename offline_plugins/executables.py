@@ -1,4 +1,4 @@
-"""The files by which the engine finds the offline plugins: two executables for the PATH of the child."""
+"""The files by which the engine finds the offline plugins: executables for the PATH of the child."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-PLUGINS: Final = ("docker", "command")
+PLUGINS: Final = ("docker", "command", "cloudflare")
 _ROOT: Final = Path(__file__).resolve().parents[1]
 _EXECUTABLE: Final = 0o755
 
 
 def write_executables(directory: Path, *, python: Path) -> Path:
-    """Write `pulumi-resource-docker` and `pulumi-resource-command`.
+    """Write `pulumi-resource-docker` and its like.
 
     Repeated and concurrent calls are fine: a file that is right stays, another is replaced at once as a whole.
 

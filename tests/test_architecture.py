@@ -33,12 +33,14 @@ SHORT_FOR_A_REASON = {
     "components.entry": "entry scripts of containers, for every tier",
     "components.hosts": "a tier of its own, that will grow",
     "components.networks": "a tier of its own, that will grow",
+    "components.dns.sdk": "must be loaded before everything else of Cloudflare",
     "components.provider": "who reaches which host",
     "components.purge": "what only a stack with a zone has",
     "offline_plugins.executables": "the engine's side of the plugins",
     "offline_plugins.server": "how a plugin's process lives and ends",
     "offline_plugins.slim_sdk": "must be loaded before everything else",
     "offline_plugins.command.__main__": "runs the plugin",
+    "offline_plugins.cloudflare.__main__": "runs the plugin",
     "offline_plugins.docker.__main__": "runs the plugin",
 }
 ONE_WORD_ONE_CLASS = frozenset({"Action", "Change", "Failure", "Progress", "Swarm", "Engine", "Problem"})

@@ -7,7 +7,7 @@ import pytest
 from colorway.edits.refusals import due_migrations, refusals
 from colorway.edits.words import sentence
 from colorway.outputs import PlatformOutputs, platform_outputs
-from tests.support.specs import MAIL, REMOTE_HOSTS, ZONE, demo_spec, small_spec
+from tests.support.specs import MAIL, PUBLIC_HOSTS, REMOTE_HOSTS, ZONE, demo_spec, small_spec
 from tests.support.stores import backed_up_spec
 
 CURE = "while blue has 100 % of the traffic; write it under `services` of the next version's manifest and release that"
@@ -669,19 +669,28 @@ def test_another_login_is_no_edit_of_its_services_and_goes_one_after_the_other()
     ]
 
 
+def behind(**lock_down):
+    said = {"lock-down": lock_down} if lock_down else {}
+    return outputs(hosts=PUBLIC_HOSTS, settings={"environment": "staging", "zones": {"main": ZONE}, **said})
+
+
 def locked(mode: str, certificate: int = 1):
-    return outputs(settings={"zone": ZONE, "lock-down": {"mode": mode, "certificate": certificate}})
+    return behind(mode=mode, certificate=certificate)
+
+
+ALONE = outputs(hosts=PUBLIC_HOSTS, settings={"environment": "staging"})
+"""What has no zone."""
 
 
 @pytest.mark.parametrize(
     ("before", "after", "reason"),
     [
-        (outputs(), outputs(settings={"zone": ZONE}), "goes from open to closed at once"),
+        (ALONE, behind(), "goes from open to closed at once"),
         (locked("open"), locked("closed"), "write colorway:lock-down: ready"),
-        (outputs(), locked("ready"), None),
-        (locked("ready"), outputs(settings={"zone": ZONE}), None),
+        (ALONE, locked("ready"), None),
+        (locked("ready"), behind(), None),
         (locked("closed"), locked("open"), None),
-        (locked("closed"), outputs(), None),
+        (locked("closed"), ALONE, None),
         (locked("closed"), locked("closed", 2), None),
         (locked("closed", 2), locked("ready", 1), None),
         (locked("closed"), locked("closed", 3), "certificate changes from 1 to 3, and load balancers know the next"),

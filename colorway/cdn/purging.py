@@ -109,7 +109,7 @@ def _sentence(error: cloudflare.APIError, zone: str, *, within: timedelta) -> st
         case cloudflare.PermissionDeniedError():
             why = "the token may not (403); give it the right Cache Purge: Purge for this zone"
         case cloudflare.NotFoundError():
-            why = "Cloudflare knows no such zone (404); correct colorway:zone"
+            why = "Cloudflare knows no such zone (404); correct colorway:zones"
         case cloudflare.RateLimitError():
             why = "Cloudflare takes no more purges for now (429); try again in a minute"
         case cloudflare.APITimeoutError():

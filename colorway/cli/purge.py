@@ -34,12 +34,13 @@ def cdn_of(spec: PlatformSpec, engine: Callable[[], Engine]) -> Cloudflare:
     """
     from colorway.cdn.purging import Cloudflare, token_in  # noqa: PLC0415 - what only a stack with a zone needs
 
-    if not spec.settings.zone:
-        raise ColorwayError(f"{stack_files.stack_file(spec.stack)}: has no colorway:zone, so there is nothing to purge")
+    if not spec.is_behind_cloudflare:
+        file = stack_files.stack_file(spec.stack)
+        raise ColorwayError(f"{file}: has no colorway:zones that are proxied, so there is nothing to purge")
     token = token_in(os.environ)
     if token is None:
         token = engine().open()[0].configured_secrets().get(names.PURGE_SECRET)
-    return Cloudflare(zones=(spec.settings.zone,), token=token)
+    return Cloudflare(zones=tuple(spec.proxied_zones.values()), token=token)
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Commands:
         cdn = cdn_of(spec, lambda: self.engine(spec))
         if everything:
             cdn.forget_everything()
-            self.say(f"purged: everything of zone {spec.settings.zone}")
+            self.say(f"purged: everything of {', '.join(spec.proxied_zones.values())}")
             return
         waits = tag is None and version is None
         tags = self._waiting(spec) if waits else [tag] if tag else _tags(stack, version or "")

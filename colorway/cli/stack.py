@@ -330,7 +330,7 @@ def _connect(spec: PlatformSpec) -> Backing:
         nodes=port.nodes,
         notify_urls=port.notify_urls,
         backups=data_commands.gate(spec),
-        cdn=purge_commands.cdn_of(spec, lambda: _quiet_engine(spec)) if spec.settings.zone else None,
+        cdn=purge_commands.cdn_of(spec, lambda: _quiet_engine(spec)) if spec.is_behind_cloudflare else None,
     )
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Tag, ValidationError
 from pydantic_core import ErrorDetails
 
 from colorway.spec.base import Mistake, MistakesError, descriptions, hint, nearest
-from colorway.spec.fields import ADDRESS_CURE, NETWORK_CURE
+from colorway.spec.fields import ADDRESS_CURE, ADDRESS_V6_CURE, NETWORK_CURE
 
 _WHOLE = "must be a whole number, without quotes and without a fraction"
 _NUMBER = "must be a number, without quotes"
@@ -34,6 +34,7 @@ _FIXED = {
     "tuple_type": _LIST,
     "list_type": _LIST,
     "ip_v4_address": ADDRESS_CURE,
+    "ip_v6_address": ADDRESS_V6_CURE,
     "ip_v4_network": NETWORK_CURE,
 }
 _BOUNDS = {

@@ -47,7 +47,7 @@ from colorway.errors import ColorwayError
 from colorway.spec import names
 from colorway.spec.base import Mistake, StrictSpec, hint, nearest, to_kebab
 from colorway.spec.fields import Label
-from colorway.spec.names import NOTICE_SECRET, PURGE_SECRET
+from colorway.spec.names import NOTICE_SECRET, PURGE_SECRET, ZONE_SECRET
 from colorway.spec.platform_file import ImageSource, PlatformFile
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.release import ReleaseManifest
@@ -81,12 +81,12 @@ def stack_file_problems(document: Document, *, stack: str) -> list[Problem]:
 
 def secret_name_problems(document: Document, *, secrets: Iterable[str]) -> list[Problem]:
     """Return the secrets that a stack file sets and its platform does not know."""
-    known = list(secrets)
+    known = [*secrets, ZONE_SECRET, PURGE_SECRET]
     section = document.section("config").keys_with_prefix(SECRETS)
     return section.problems(
-        ((name,), f"is no secret of the platform; {hint(name, [*known, NOTICE_SECRET, PURGE_SECRET])}")
+        ((name,), f"is no secret of the platform; {hint(name, [*known, NOTICE_SECRET])}")
         for name in section.data
-        if name not in {*known, PURGE_SECRET} and not name.startswith(NOTICE_SECRET)
+        if name not in known and not name.startswith(NOTICE_SECRET)
     )
 
 

@@ -241,7 +241,7 @@ class Engine:
             within = f"{PURGE_ON_THE_WAY_BACK.total_seconds():g}"
             stack.workspace.env_vars = {**variables, WITHIN_VARIABLE: within}
             return []
-        if told is None or not told.waiting or not self.spec.settings.zone:
+        if told is None or not told.waiting or not self.spec.is_behind_cloudflare:
             return []
         stack.workspace.env_vars = {**variables, RECORD_VARIABLE: told.model_dump_json()}
         return [urn for urn in deployed.urns if urn.endswith("::purge-command")]

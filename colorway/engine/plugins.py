@@ -22,7 +22,7 @@ from colorway.machine.progress import Progress, silent
 VARIABLE: Final = "COLORWAY_PLUGINS"
 """Environment variable that settles the choice: `official` or `offline`."""
 
-OFFLINE_NAMES: Final = frozenset({"docker", "command"})
+OFFLINE_NAMES: Final = frozenset({"docker", "command", "cloudflare"})
 """The plugins that exist as offline plugins."""
 
 _REMEMBER_SECONDS: Final = 24 * 3600.0

@@ -109,7 +109,7 @@ def engine_for(spec: PlatformSpec, *, root: Path, say: Callable[[str], None], pr
         ColorwayError: no CLI or no plugins can be had.
     """
     pulumi = cli_binary.find_or_build(progress=progress)
-    wanted = [*PLUGINS, *(["cloudflare"] if spec.settings.zone else [])]
+    wanted = [*PLUGINS, *(["cloudflare"] if spec.settings.zones else [])]
     choice = plugins.choose(pulumi=pulumi, names=wanted, python=Path(sys.executable), progress=progress)
 
     def logins() -> Mapping[str, Login]:

@@ -27,7 +27,7 @@ def cache_tags(spec: PlatformSpec) -> list[tuple[str, str]]:
     The last attempt is the one that answered, also where it was the other color's as a backup. What nginx says
     itself has no tag. Shared services are of no version: theirs is purged only where somebody asks for it.
     """
-    if not spec.settings.zone:
+    if not spec.is_behind_cloudflare:
         return []
     versions = spec.settings.versions
     tags = [(NetworkName.of(color), names.cache_tag(spec.stack, color, versions.of(color))) for color in versions.on]

@@ -207,7 +207,7 @@ def _virtual_hosts(spec: PlatformSpec) -> list[VirtualHost]:
         VirtualHost(
             names=_server_names(spec.settings.domains[domain], host),
             is_default=number == 0 and not spec.is_guarded,
-            is_proxied=spec.is_proxied(domain, host),
+            is_proxied=spec.is_proxied(domain),
             colors={color: locations(spec, color, domain=domain, host=host) for color in Color},
         )
         for number, (domain, host) in enumerate(hosts)

@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 from datetime import timedelta
-from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import Annotated, Any
 
 from pydantic import (
@@ -99,6 +99,7 @@ __all__ = [
     "LABEL_LIMIT",
     "NAME_LIMIT",
     "Address",
+    "AddressV6",
     "AnyNetwork",
     "CommandLine",
     "Cpus",
@@ -133,6 +134,7 @@ SMALLEST_PLAUSIBLE = 2**20
 """A smaller bare number was not meant to be bytes."""
 LARGEST_MEMORY = 2**50
 """A petabyte; Docker counts bytes in 64 bits."""
+ADDRESS_V6_CURE = "is no IPv6 address; write it without brackets and prefix, for example 2001:db8::11"
 ADDRESS_CURE = "must be an IPv4 address, for example 10.0.0.11"
 NETWORK_CURE = "must be a network with its prefix and no host bits, for example 10.90.0.0/16"
 ANY_NETWORK_CURE = "must be a network with its prefix and no host bits, for example 198.51.100.0/24 or 2001:db8::/32"
@@ -202,7 +204,7 @@ def _parse_version(value: object) -> str:
 def _text_only(cure: str) -> BeforeValidator:
     def check(value: object) -> object:
         # Python would read the number 10 as the address 0.0.0.10.
-        if not isinstance(value, str | IPv4Address | IPv4Network):
+        if not isinstance(value, str | IPv4Address | IPv4Network | IPv6Address):
             raise ValueError(cure)  # noqa: TRY004 - pydantic wants ValueError
         return value
 
@@ -275,6 +277,8 @@ Domain = Annotated[
 """Fully qualified domain name without the trailing dot."""
 Address = Annotated[IPv4Address, _text_only(ADDRESS_CURE)]
 """IPv4 address."""
+AddressV6 = Annotated[IPv6Address, _text_only(ADDRESS_V6_CURE)]
+"""IPv6 address."""
 Network = Annotated[IPv4Network, _text_only(NETWORK_CURE)]
 """IPv4 network without host bits."""
 AnyNetwork = Annotated[

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field, model_validator
 
 from colorway.spec.base import Mistake, ShortSpec, StrictSpec, refuse
-from colorway.spec.fields import Address, Label, Port, Shape
+from colorway.spec.fields import Address, AddressV6, Label, Port, Shape
 from colorway.spec.task.process import Protocol
 
 HOST_KEY_CURE = "write what `ssh-keyscan -t ed25519 ADDRESS` prints, without the address: ssh-ed25519 AAAA…"
@@ -86,6 +86,10 @@ class HostSpec(StrictSpec):
     """Address in the private network; 127.0.0.1 = this machine, no SSH."""
     roles: tuple[Role, ...] = Field(min_length=1)
     """What the host is for."""
+    public_address: Address | None = None
+    """IPv4 address by which users, or Cloudflare, reach the host; for the records of its names."""
+    public_ipv6: AddressV6 | None = None
+    """IPv6 address by which they do."""
     host_key: str | None = None
     """SSH host key in the form of known_hosts without the name, `ssh-ed25519 AAAA…`."""
     user: UserName = "root"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from colorway.spec import names, networks
+from colorway.spec.edge.zones import wanted_records
 from colorway.spec.hosts import HostSpec, Role
 from colorway.spec.networks import NetworkName
 from colorway.spec.services import ServiceSpec
@@ -23,6 +24,7 @@ from colorway.spec.wanted import (
     Wanted,
     WantedDirectory,
     WantedNetwork,
+    WantedRecord,
     WantedSecret,
     WantedService,
     WantedVolume,
@@ -31,7 +33,7 @@ from colorway.spec.wanted import (
 if TYPE_CHECKING:
     from colorway.spec.platform_spec import PlatformSpec
 
-Kind = TypeVar("Kind", WantedService, WantedNetwork, WantedVolume, WantedDirectory, WantedSecret)
+Kind = TypeVar("Kind", WantedService, WantedNetwork, WantedVolume, WantedDirectory, WantedSecret, WantedRecord)
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,11 @@ class Inventory:
     def directories(self) -> tuple[WantedDirectory, ...]:
         """All directories of hosts."""
         return self._all(WantedDirectory)
+
+    @property
+    def records(self) -> tuple[WantedRecord, ...]:
+        """All DNS records."""
+        return self._all(WantedRecord)
 
     @property
     def secrets(self) -> tuple[WantedSecret, ...]:
@@ -387,5 +394,6 @@ KINDS: tuple[Callable[[PlatformSpec], Iterable[Wanted]], ...] = (
     _monitoring,
     _networks,
     _secrets,
+    wanted_records,
 )
 """Every kind of thing that a stack has."""

@@ -42,6 +42,9 @@ def colored_alias(name: str, color: Color) -> str:
     return f"{name}-{color.value}"
 
 
+ZONE_SECRET = "cloudflare-token"  # noqa: S105 - the secret's name
+"""Secret of a stack that may change its zones; no platform and no service knows it."""
+
 MAIN_DOMAIN = "main"
 """Name of the stack's own domain; a route that names none means it."""
 
@@ -49,6 +52,11 @@ MAIN_DOMAIN = "main"
 def host_name(domain: str, host: str | None) -> str:
     """Return the name that users type: a name under a domain, or the domain itself."""
     return f"{host}.{domain}" if host else domain
+
+
+def record_comment(stack: str, platform: str) -> str:
+    """Return what marks a DNS record as a stack's; at most 100 characters, as many as Cloudflare's Free plan takes."""
+    return f"colorway: stack {stack} of {platform}"
 
 
 def place(domain: str, host: str | None, path: str) -> str:

@@ -11,6 +11,7 @@ from pydantic import Field
 from colorway.errors import ColorwayError
 from colorway.spec import names
 from colorway.spec.base import StrictSpec, hint
+from colorway.spec.edge.routes import AnyRoute
 from colorway.spec.fields import Label
 from colorway.spec.hosts import HostSpec, Role
 from colorway.spec.inventory import Inventory, take_inventory
@@ -90,11 +91,21 @@ class PlatformSpec(StrictSpec):
     @property
     def is_behind_cloudflare(self) -> bool:
         """Whether users reach names of the stack through Cloudflare, whose word for their addresses is taken then."""
-        return self.settings.zone is not None
+        return bool(self.proxied_zones)
 
-    def is_proxied(self, domain: str, host: str | None) -> bool:  # noqa: ARG002 - all names of a zone are, so far
-        """Return whether users reach a name of the stack through Cloudflare."""
-        return self.is_behind_cloudflare
+    @property
+    def proxied_zones(self) -> dict[str, str]:
+        """Ids of the zones whose names users reach through Cloudflare, each once, by the name of its first domain."""
+        found: dict[str, str] = {}
+        for domain, zone in self.settings.zones.items():
+            if zone.proxied and zone.id not in found.values():
+                found[domain] = zone.id
+        return found
+
+    def is_proxied(self, domain: str) -> bool:
+        """Return whether users reach the names of a domain through Cloudflare."""
+        zone = self.settings.zones.get(domain)
+        return zone is not None and zone.proxied
 
     @property
     def lock_down(self) -> LockDown:
@@ -110,7 +121,7 @@ class PlatformSpec(StrictSpec):
     def _is_all_proxied(self) -> bool:
         every = [self.platform.services, *(self.answering(color) for color in Color)]
         routes = (route for services in every for service in services.values() for route in service.routes)
-        return self.is_behind_cloudflare and all(self.is_proxied(route.domain, route.host) for route in routes)
+        return self.is_behind_cloudflare and all(self.is_proxied(route.domain) for route in routes)
 
     @property
     def basic_auths(self) -> tuple[str, ...]:
@@ -186,17 +197,21 @@ class PlatformSpec(StrictSpec):
         }
 
     @property
-    def open_places(self) -> dict[str, tuple[str, str | None, str]]:
-        """What may be closed for maintenance: the routes, by their names and paths; see `names.place`.
+    def routes(self) -> tuple[AnyRoute, ...]:
+        """All routes: those of the colors that are on, and of the platform file.
 
-        Those of the platform file, too: a place that only a version of yesterday has no more is no mistake of today.
+        The latter, too: a place that only a version of yesterday has no more is no mistake of today.
         """
         every = [self.platform.services, *(self.answering(color) for color in self.colors_on)]
-        routes = (route for services in every for service in services.values() for route in service.routes)
+        return tuple(route for services in every for service in services.values() for route in service.routes)
+
+    @property
+    def open_places(self) -> dict[str, tuple[str, str | None, str]]:
+        """What may be closed for maintenance: the routes, by their names and paths; see `names.place`."""
         domains = self.settings.domains
         return {
             names.place(domains[route.domain], route.host, route.path): (route.domain, route.host, route.path)
-            for route in routes
+            for route in self.routes
             if route.domain in domains
         }
 

@@ -9,17 +9,13 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, ValidationInfo, field_validator
 
 from colorway.spec.base import Mistake, ShortSpec, StrictSpec, refuse
+from colorway.spec.edge.zones import ZoneSpec, zone_mistakes
 from colorway.spec.fields import Domain, Label, Shape
 from colorway.spec.hosts import Architecture, BootstrapSettings, HostSpec, Role
 from colorway.spec.names import MAIN_DOMAIN
 from colorway.spec.networks import NetworkSettings
 from colorway.spec.stores.generations import StoreSettings
 from colorway.spec.traffic import Color, Traffic, Versions
-
-ZoneId = Annotated[
-    str,
-    Shape(r"[0-9a-f]{32}", "is no Cloudflare zone id; copy the 32 hex digits from the zone's overview, in quotes"),
-]
 
 RegistryHost = Annotated[
     str,
@@ -157,10 +153,6 @@ class StackSettings(StrictSpec):
     """Name of the platform file."""
     domains: dict[Label, Domain]
     """Domains of the stack by name, `main` for one; the load balancers answer for them and their subdomains."""
-    zone: ZoneId | None = None
-    """Cloudflare zone id, where the names of the stack are kept there."""
-    lock_down: LockDownSettings = LockDownSettings()
-    """What becomes of requests that come past Cloudflare."""
     versions: Versions
     """The release manifest that each color runs."""
     traffic: Traffic
@@ -169,6 +161,10 @@ class StackSettings(StrictSpec):
     """What is closed for maintenance, and what its visitors read; none = nothing is."""
     hosts: tuple[HostSpec, ...] = Field(min_length=1)
     """The machines."""
+    zones: dict[Label, ZoneSpec] = Field(default_factory=dict)
+    """Cloudflare zones that keep the names of domains, by the domain's name."""
+    lock_down: LockDownSettings = LockDownSettings()
+    """What becomes of requests that come past Cloudflare."""
     architecture: Architecture | None = None
     """What the hosts' processors are; none = whatever all of them have."""
     bootstrap: BootstrapSettings = BootstrapSettings()
@@ -191,6 +187,11 @@ class StackSettings(StrictSpec):
         """The stack's own domain."""
         return self.domains[MAIN_DOMAIN]
 
+    @property
+    def zone(self) -> ZoneSpec | None:
+        """The zone of that domain."""
+        return self.zones.get(MAIN_DOMAIN)
+
     @field_validator("domains", mode="after")
     @classmethod
     def _has_a_main_domain(cls, value: dict[str, str]) -> dict[str, str]:
@@ -206,8 +207,10 @@ class StackSettings(StrictSpec):
     @field_validator("lock_down", mode="after")
     @classmethod
     def _has_something_before_it(cls, value: LockDownSettings, info: ValidationInfo) -> LockDownSettings:
-        if "zone" in info.data and info.data["zone"] is None and value.mode in {LockDown.READY, LockDown.CLOSED}:
-            cure = "add colorway:zone, or leave it out"
+        known = info.data.get("zones")
+        is_open = known is not None and not any(zone.proxied for zone in known.values())
+        if is_open and value.mode in {LockDown.READY, LockDown.CLOSED}:
+            cure = "add colorway:zones, or leave it out"
             raise ValueError(f"is {value.mode}, and Cloudflare proxies no name of the stack; {cure}")
         return value
 
@@ -239,6 +242,14 @@ class StackSettings(StrictSpec):
     @classmethod
     def _work_together(cls, value: tuple[HostSpec, ...], info: ValidationInfo) -> tuple[HostSpec, ...]:
         refuse([*_doubled(value), *_roles(value), *_elsewhere(value, info.data.get("environment"))])
+        return value
+
+    @field_validator("zones", mode="after")
+    @classmethod
+    def _keep_names_of_the_stack(cls, value: dict[str, ZoneSpec], info: ValidationInfo) -> dict[str, ZoneSpec]:
+        if "domains" in info.data and "hosts" in info.data:
+            balancers = [host for host in info.data["hosts"] if host.has(Role.LOAD_BALANCER)]
+            refuse(zone_mistakes(value, domains=info.data["domains"], hosts=balancers))
         return value
 
     @field_validator("network", mode="after")

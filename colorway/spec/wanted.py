@@ -152,5 +152,22 @@ class WantedSecret:
     """Whether tasks get it from the swarm; what only nginx knows is in files of its hosts."""
 
 
-Wanted = WantedService | WantedNetwork | WantedVolume | WantedDirectory | WantedSecret
+@dataclass(frozen=True, kw_only=True)
+class WantedRecord:
+    """A DNS record: one of the addresses of one load balancer, for one name."""
+
+    name: str
+    """The whole name."""
+    kind: str
+    """`A` or `AAAA`."""
+    address: str
+    host: str
+    """Name of the load balancer's host."""
+    zone: str
+    """Id of the zone that keeps it."""
+    is_proxied: bool
+    """Whether users reach the name through the zone's CDN."""
+
+
+Wanted = WantedRecord | WantedService | WantedNetwork | WantedVolume | WantedDirectory | WantedSecret
 """Whatever it is."""

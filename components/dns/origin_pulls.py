@@ -29,7 +29,7 @@ class OriginPulls(pulumi.ComponentResource):
     """What load balancers trust, as a file of their hosts; no secret, but rotated as secrets are."""
 
     def __init__(self, name: str, spec: PlatformSpec, *, opts: pulumi.ResourceOptions | None = None) -> None:
-        """Create it for the zone of a stack that has one."""
+        """Create it for the zones of a stack that has some."""
         super().__init__("colorway:dns:OriginPulls", name, None, opts)
         number = spec.settings.lock_down.certificate
         own = {
@@ -41,8 +41,8 @@ class OriginPulls(pulumi.ComponentResource):
         )
         trusted = pulumi.Output.all(*(text.apply(x509.without_key) for text in own.values()))
         self.edge_files = {ORIGIN_FILE: pulumi.Output.unsecret(trusted.apply("".join))}
-        if spec.settings.zone is not None:
-            self._show(name, client, zone=spec.settings.zone)
+        for domain, zone in spec.proxied_zones.items():
+            self._show(f"{name}-{domain}", client, zone=zone)
         self.register_outputs({})
 
     def _show(self, name: str, client: pulumi.Output[str], *, zone: str) -> None:

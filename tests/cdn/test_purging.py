@@ -60,7 +60,7 @@ def test_what_may_pass_is_tried_again(monkeypatch, answers, waited):
         ([(401, {})], "Cloudflare knows no such token (401); make one with the right Cache Purge: Purge"),
         ([(400, {})], "Cloudflare knows no such token (400); make one with the right Cache Purge: Purge"),
         ([(403, {})], "the token may not (403); give it the right Cache Purge: Purge for this zone"),
-        ([(404, {})], "Cloudflare knows no such zone (404); correct colorway:zone"),
+        ([(404, {})], "Cloudflare knows no such zone (404); correct colorway:zones"),
     ],
 )
 def test_what_does_not_pass_in_time_is_one_sentence_at_once(monkeypatch, answers, words):

@@ -11,15 +11,15 @@ from components.dns.origin_pulls import OriginPulls
 from components.x509 import key_alone, new_authority, new_client, without_key
 from tests.program.stacks import run_spec
 from tests.support.recorder import STASH, run_program
-from tests.support.specs import REMOTE_HOSTS, ZONE, small_spec
+from tests.support.specs import PUBLIC_HOSTS, ZONE, small_spec
 
 PULLS = "cloudflare:index/authenticatedOriginPullsCertificate:AuthenticatedOriginPullsCertificate"
 SHOWN = "cloudflare:index/authenticatedOriginPullsSettings:AuthenticatedOriginPullsSettings"
 
 
 def recorded(**lock_down):
-    settings = {"environment": "staging", "zone": ZONE, "lock-down": lock_down}
-    spec = small_spec(hosts=REMOTE_HOSTS, settings=settings)
+    settings = {"environment": "staging", "zones": {"main": ZONE}, "lock-down": lock_down}
+    spec = small_spec(hosts=PUBLIC_HOSTS, settings=settings)
     return run_program(lambda: OriginPulls("origin", spec))
 
 
@@ -49,8 +49,8 @@ def test_the_one_before_and_the_one_after_are_trusted_too(number, authorities):
 
 @pytest.mark.parametrize("mode", ["ready", "closed"])
 def test_the_program_tells_the_load_balancers_whom_to_trust_and_waits_for_nobody(mode):
-    settings = {"environment": "staging", "zone": ZONE, "lock-down": mode}
-    found = run_spec(small_spec(hosts=REMOTE_HOSTS, settings=settings))
+    settings = {"environment": "staging", "zones": {"main": ZONE}, "lock-down": mode}
+    found = run_spec(small_spec(hosts=PUBLIC_HOSTS, settings=settings))
     for name in ("lb1", "lb2"):
         told = found.one(f"lb-{name}-secrets-run").inputs["stdin"]
         assert told.count("BEGIN CERTIFICATE") == 2, "the one that counts, and the next one"
@@ -63,8 +63,8 @@ def test_the_program_tells_the_load_balancers_whom_to_trust_and_waits_for_nobody
 
 
 def test_an_open_stack_tells_cloudflare_nothing():
-    settings = {"environment": "staging", "zone": ZONE, "lock-down": "open"}
-    found = run_spec(small_spec(hosts=REMOTE_HOSTS, settings=settings))
+    settings = {"environment": "staging", "zones": {"main": ZONE}, "lock-down": "open"}
+    found = run_spec(small_spec(hosts=PUBLIC_HOSTS, settings=settings))
     assert not [one.name for one in found.resources if "origin" in one.name]
 
 

@@ -73,11 +73,14 @@ def test_who_comes_past_cloudflare_is_refused_by_the_firewall_and_by_tls(
         with elsewhere(OF_CLOUDFLARE, STRANGER):
             assert ask(STRANGER)[:2] == (0, "200"), "without a zone everybody comes in"
 
-            zone = f'zone: "{ZONE}"\n  colorway:network:'
+            # Addresses that nobody asks: the fake keeps them, and nobody resolves a name here.
+            public = r"\1, public-address: 203.0.113.11,"
+            clone.edit(clone.stack_file.name, r"(name: lb1, address: [0-9.]+),", public, subject="Have an address")
+            zone = f'zones: {{main: "{ZONE}"}}\n  colorway:network:'
             clone.edit(clone.stack_file.name, r"^  colorway:network:", f"  colorway:{zone}", subject="Have a zone")
             said = clone.up(code=1).output
             assert "write colorway:lock-down: ready" in said, "users would be refused until Cloudflare shows it"
-            lock_down(clone, "zone:", f'zone: "{ZONE}"\n  colorway:lock-down: ready')
+            lock_down(clone, "zones:", f'zones: {{main: "{ZONE}"}}\n  colorway:lock-down: ready')
             assert ask(STRANGER)[:2] == (0, "200"), "nobody is refused yet"
 
             [given] = fake.asked("POST", "/origin_tls_client_auth")

@@ -16,7 +16,7 @@ from colorway.render.edge_secrets import ORIGIN_FILE
 from colorway.spec.platform_spec import PlatformSpec
 from components.x509 import new_authority, new_client, without_key
 from tests.support.edge import TOKEN, Client, Edge, running_edge
-from tests.support.specs import REMOTE_HOSTS, ZONE, small_spec
+from tests.support.specs import PUBLIC_HOSTS, ZONE, small_spec
 
 pytestmark = [pytest.mark.area("edge"), pytest.mark.timeout(300)]
 
@@ -33,8 +33,8 @@ def spec_at(traffic: str, mode: str = "closed") -> PlatformSpec:
     ]
     return small_spec(
         traffic=traffic,
-        hosts=REMOTE_HOSTS,
-        settings={"environment": "staging", "zone": ZONE, "lock-down": mode},
+        hosts=PUBLIC_HOSTS,
+        settings={"environment": "staging", "zones": {"main": ZONE}, "lock-down": mode},
         overrides={"edge": {"real-ip-from": [f"{NEAR}/32"]}, "services": {"shop": {"routes": routes}}},
     )
 

@@ -12,7 +12,7 @@ from colorway.render.nginx import Generation, generation
 from colorway.spec.platform_spec import PlatformSpec
 from tests.support import edge as support
 from tests.support.edge import TOKEN, Edge, running_edge
-from tests.support.specs import ZONE, small_spec
+from tests.support.specs import PUBLIC_HOSTS, ZONE, small_spec
 
 pytestmark = [pytest.mark.area("edge"), pytest.mark.timeout(120)]
 
@@ -26,7 +26,8 @@ KEPT = "public, max-age=31536000, immutable"
 def spec_at(traffic: str) -> PlatformSpec:
     return small_spec(
         traffic=traffic,
-        settings={"zone": ZONE, "lock-down": "open"},
+        hosts=PUBLIC_HOSTS,
+        settings={"environment": "staging", "zones": {"main": ZONE}, "lock-down": "open"},
         overrides={
             "services": {
                 "shop": {"routes": [{"path": "/only-shop/"}, {"path": "/assets/", "cache": "1y"}]},

@@ -154,13 +154,13 @@ def test_a_choice_says_whether_it_may_only_preview_what_users_meet(pulumi, writt
 
 def test_the_variable_cannot_settle_for_a_plugin_that_does_not_exist(pulumi, written, monkeypatch):
     monkeypatch.setenv(VARIABLE, "offline")
-    with pytest.raises(ColorwayError, match=f"needs cloudflare, .*; unset {VARIABLE}"):
-        choose(pulumi=pulumi.path, names=(*NAMES, "cloudflare"))
+    with pytest.raises(ColorwayError, match=f"needs policy, .*; unset {VARIABLE}"):
+        choose(pulumi=pulumi.path, names=(*NAMES, "policy"))
     assert written == [], "not even written"
 
 
 def test_a_plugin_without_an_offline_one_needs_the_official(pulumi, written):
     pulumi.fails()
     with pytest.raises(ColorwayError, match="official plugins are needed"):
-        choose(pulumi=pulumi.path, names=("docker", "cloudflare"))
+        choose(pulumi=pulumi.path, names=("docker", "policy"))
     assert written == [], "half a set of plugins is none"

@@ -137,7 +137,7 @@ def test_networks_are_joined_by_id(stack):
 
 
 def test_cloudflare_is_only_imported_for_a_zone():
-    private = [stack for stack in STACKS if "colorway:zone" not in config_of(stack)]
+    private = [stack for stack in STACKS if "colorway:zones" not in config_of(stack)]
     code = (
         "import sys; from tests.program.stacks import run_stack; run_stack(sys.argv[1]); "
         "sys.exit('pulumi_cloudflare' in sys.modules)"

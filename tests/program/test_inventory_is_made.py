@@ -11,7 +11,7 @@ from colorway.config.stack_files import from_file
 from components.swarm_spec import HOST_NETWORK
 from tests.program.stacks import STACKS, run_spec, run_stack
 from tests.spec.test_inventory import replicated
-from tests.support.recorder import NETWORK, SECRET, SERVICE
+from tests.support.recorder import NETWORK, RECORD, SECRET, SERVICE
 from tests.support.specs import MAIL, ROOT, small_spec
 
 ON_EVERY_STACK = pytest.mark.parametrize("stack", STACKS)
@@ -65,6 +65,14 @@ def test_tasks_may_use_the_processors_that_the_inventory_says(stack):
     for service in wanted(stack).services:
         limited = made[service.name].inputs["taskSpec"]["resources"]["limits"]["nanoCpus"] / 1e9
         assert limited == service.cpus if service.cpus else limited <= 1, service.name
+
+
+@ON_EVERY_STACK
+def test_records_are_those_of_the_inventory(stack):
+    made = recorded(stack).of_type(RECORD).values()
+    told = {(one.inputs["name"], one.inputs["type"], one.inputs["content"], one.inputs["zoneId"]) for one in made}
+    assert told == {(one.name, one.kind, one.address, one.zone) for one in wanted(stack).records}
+    assert len(told) == len(made)
 
 
 @ON_EVERY_STACK

@@ -7,16 +7,16 @@ import json
 import pytest
 
 from tests.program.stacks import run_spec
-from tests.support.specs import REMOTE_HOSTS, ZONE, small_spec
+from tests.support.specs import PUBLIC_HOSTS, ZONE, small_spec
 
 
 def at(traffic="100:0", **more):
-    return run_spec(small_spec(traffic=traffic, hosts=REMOTE_HOSTS, settings={"environment": "lab", **more}))
+    return run_spec(small_spec(traffic=traffic, hosts=PUBLIC_HOSTS, settings={"environment": "lab", **more}))
 
 
 @pytest.fixture(scope="module")
 def split():
-    return at("90:10", zone=ZONE)
+    return at("90:10", zones={"main": ZONE})
 
 
 def test_a_stack_without_a_zone_has_none():

@@ -9,7 +9,7 @@ from pathlib import Path
 from colorway.render.nginx import Generation, generation
 from colorway.spec.platform_spec import PlatformSpec
 from tests.render.nginx_text import Directive, read
-from tests.support.specs import MAIL, REMOTE_HOSTS, ZONE, small_spec
+from tests.support.specs import MAIL, PUBLIC_HOSTS, REMOTE_HOSTS, ZONE, small_spec
 
 GOLDEN = Path(__file__).resolve().parent / "golden"
 FEW = [{"path": "/"}, {"path": "/assets/", "cache": "1y"}]
@@ -57,14 +57,16 @@ CASES: dict[str, Callable[[], PlatformSpec]] = {
     ),
     "shared": lambda: small_spec(traffic="90:10", overrides={"services": {"mail": MAIL}}),
     "cdn": lambda: small_spec(
-        settings={"zone": ZONE},
+        hosts=PUBLIC_HOSTS,
+        settings={"environment": "staging", "zones": {"main": ZONE}},
         overrides={
             "services": {"mail": MAIL, "shop": {"routes": [{"path": "/"}, {"path": "/assets/", "cache": "1y"}]}}
         },
     ),
     "cdn-split": lambda: small_spec(
         traffic="90:10",
-        settings={"zone": ZONE},
+        hosts=PUBLIC_HOSTS,
+        settings={"environment": "staging", "zones": {"main": ZONE}},
         overrides={"services": {"mail": MAIL, "shop": {"routes": EVERY_FORM}}},
     ),
     "closed": lambda: small_spec(
@@ -81,7 +83,9 @@ CASES: dict[str, Callable[[], PlatformSpec]] = {
         settings={"maintenance": {"example.com/api/": "Back soon.", "portal.example.com/": 'It costs "$5".'}},
     ),
     "locked-down": lambda: small_spec(
-        hosts=REMOTE_HOSTS, settings={"environment": "staging", "zone": ZONE}, overrides={"edge": {"real-ip-from": []}}
+        hosts=PUBLIC_HOSTS,
+        settings={"environment": "staging", "zones": {"main": ZONE}},
+        overrides={"edge": {"real-ip-from": []}},
     ),
     "versions": lambda: small_spec(
         traffic="90:10",

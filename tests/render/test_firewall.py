@@ -9,7 +9,7 @@ from colorway.render.templates import host_file
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.task.process import Protocol
 from tests.render.cases import GOLDEN
-from tests.support.specs import MAIL, REMOTE_HOSTS, ZONE, small_spec
+from tests.support.specs import MAIL, PUBLIC_HOSTS, ZONE, small_spec
 from tests.support.stores import replicated_spec
 
 PUBLISHED = [
@@ -21,7 +21,7 @@ OPEN = [9100, {"port": 51820, "protocol": "udp"}]
 
 def spec_of(*, open_ports=(), services=None, **more) -> PlatformSpec:
     settings = {"environment": "staging", "bootstrap": {"open": list(open_ports)}, **more}
-    return small_spec(hosts=REMOTE_HOSTS, settings=settings, overrides={"services": services or {}})
+    return small_spec(hosts=PUBLIC_HOSTS, settings=settings, overrides={"services": services or {}})
 
 
 def host(spec: PlatformSpec, name: str):
@@ -105,7 +105,7 @@ def test_a_release_changes_no_host():
         firewall(spec, host(spec, "app1"))
         for spec in (
             small_spec(
-                hosts=REMOTE_HOSTS, settings={"environment": "staging"}, overrides={"services": services}, **color
+                hosts=PUBLIC_HOSTS, settings={"environment": "staging"}, overrides={"services": services}, **color
             )
             for color in ({}, {"traffic": "0:100"}, {"versions": {"blue": "1.0.0", "green": None}})
         )
@@ -114,7 +114,7 @@ def test_a_release_changes_no_host():
 
 
 def test_behind_cloudflare_the_load_balancers_are_for_its_networks_alone(golden):
-    spec = spec_of(zone=ZONE)
+    spec = spec_of(zones={"main": ZONE})
     edge = {(port, Protocol.TCP) for port in (80, 443)}
     for name in ("lb1", "lb2"):
         found = let_in(spec, host(spec, name))
@@ -138,7 +138,7 @@ def test_behind_cloudflare_the_load_balancers_are_for_its_networks_alone(golden)
 
 @pytest.mark.parametrize("mode", ["open", "ready"])
 def test_who_comes_past_cloudflare_comes_in_until_it_is_locked_out(mode):
-    with_zone = spec_of(zone=ZONE, **{"lock-down": mode})
+    with_zone = spec_of(zones={"main": ZONE}, **{"lock-down": mode})
     assert firewall(with_zone, host(with_zone, "lb1")) == firewall(spec_of(), host(spec_of(), "lb1"))
 
 

@@ -127,12 +127,13 @@ config:
   colorway:environment: production
   colorway:platform: shop
   colorway:domains: {{main: shop.example.com, other: shop.example.org}}
-  colorway:zone: 0123456789abcdef0123456789abcdef
+  colorway:zones: {{main: 0123456789abcdef0123456789abcdef}}
   colorway:versions: {{blue: "1.9.0", green: null}}
   colorway:traffic: {{blue: 100, green: 0, active: blue}}
   colorway:hosts:
     - name: lb1
       address: 10.0.0.11
+      public-address: 203.0.113.11
       roles: [load-balancer]
       host-key: {KEY}
     - name: app1

@@ -390,11 +390,14 @@ CASES = (
     Case(
         "zone that is a domain",
         LIVE,
-        "zone: 0123456789abcdef0123456789abcdef",
-        "zone: shop.example.com",
+        "zones: {main: 0123456789abcdef0123456789abcdef}",
+        "zones: {main: shop.example.com}",
         Line(
-            ("colorway:zone: is no Cloudflare zone id; copy the 32 hex digits from the zone's overview, in quotes"),
-            at="colorway:zone",
+            (
+                "colorway:zones.main: is no Cloudflare zone id; copy the 32 hex digits from the zone's overview, in "
+                "quotes"
+            ),
+            at="colorway:zones",
         ),
     ),
     Case(
@@ -403,7 +406,7 @@ CASES = (
         KEPT,
         f"{KEPT}\n  colorway:lock-down: closed",
         Line(
-            "colorway:lock-down: is closed, and Cloudflare proxies no name of the stack; add colorway:zone, or leave "
+            "colorway:lock-down: is closed, and Cloudflare proxies no name of the stack; add colorway:zones, or leave "
             "it out",
             at="colorway:lock-down",
         ),
@@ -411,23 +414,77 @@ CASES = (
     Case(
         "unknown lock-down",
         LIVE,
-        "colorway:zone:",
-        "colorway:lock-down: locked\n  colorway:zone:",
+        "colorway:zones:",
+        "colorway:lock-down: locked\n  colorway:zones:",
         Line("colorway:lock-down: must be open, ready or closed", at="colorway:lock-down"),
     ),
     Case(
         "certificate before the first one",
         LIVE,
-        "colorway:zone:",
-        "colorway:lock-down: {certificate: 0}\n  colorway:zone:",
+        "colorway:zones:",
+        "colorway:lock-down: {certificate: 0}\n  colorway:zones:",
         Line("colorway:lock-down.certificate: must be at least 1", at="colorway:lock-down"),
     ),
     Case(
         "zone that YAML reads as a number",
         LIVE,
-        "zone: 0123456789abcdef0123456789abcdef",
-        "zone: 12345678901234567890123456789012",
-        Line("colorway:zone: must be text; put numbers and dates in quotes", at="colorway:zone"),
+        "zones: {main: 0123456789abcdef0123456789abcdef}",
+        "zones: {main: 12345678901234567890123456789012}",
+        Line("colorway:zones.main: must be text; put numbers and dates in quotes", at="colorway:zones"),
+    ),
+    Case(
+        "zone of a domain that the stack has not",
+        LIVE,
+        "zones: {main:",
+        "zones: {blog:",
+        Line(
+            "colorway:zones.blog: is no domain of the stack; write one of main, other, or add it to domains",
+            at="colorway:zones",
+        ),
+    ),
+    Case(
+        "one zone that is two things",
+        LIVE,
+        "zones: {main: 0123456789abcdef0123456789abcdef}",
+        "zones: {main: 0123456789abcdef0123456789abcdef, "
+        "other: {id: 0123456789abcdef0123456789abcdef, proxied: false}}",
+        Line(
+            "colorway:zones.other: is the same zone as main, and says other things of it; say the same in both",
+            at="colorway:zones",
+        ),
+    ),
+    Case(
+        "zone whose encryption Cloudflare has, and that would protect nothing",
+        LIVE,
+        "zones: {main: 0123456789abcdef0123456789abcdef}",
+        "zones: {main: {id: 0123456789abcdef0123456789abcdef, encryption: flexible}}",
+        Line("colorway:zones.main.encryption: must be strict or full", at="colorway:zones"),
+    ),
+    Case(
+        "zone, and a load balancer that nobody reaches from outside",
+        LIVE,
+        "      public-address: 203.0.113.11\n",
+        "",
+        Line(
+            (
+                "colorway:zones: give no address to names, since lb1 has no public one; write public-address or "
+                "public-ipv6 there, the addresses under which Cloudflare or users reach them"
+            ),
+            at="colorway:zones",
+        ),
+    ),
+    Case(
+        "IPv4 where IPv6 is meant",
+        LIVE,
+        "      public-address: 203.0.113.11\n",
+        "      public-ipv6: 203.0.113.11\n",
+        Line(
+            (
+                "colorway:hosts.0.public-ipv6: is no IPv6 address; write it without brackets and prefix, for example "
+                "2001:db8::11"
+            ),
+            at="      public-ipv6",
+        ),
     ),
     Case(
         "no environment",
@@ -467,7 +524,7 @@ CASES = (
             (
                 "colorway:generate-secrets: is no known key; known: architecture, bootstrap, certificates, domains, "
                 "environment, hosts, lock-down, maintenance, network, overrides, platform, registries, release, "
-                "stores, traffic, versions, zone"
+                "stores, traffic, versions, zones"
             ),
             at="colorway:generate",
         ),

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from colorway.spec import fields
+from colorway.spec.edge.zones import ZoneId
 from colorway.spec.fields import memory_text
 from colorway.spec.hosts import UserName
 from colorway.spec.release import MigrationId
-from colorway.spec.stack import ZoneId
 from colorway.spec.stores.database import SqlName
 
 DIGEST = "0123456789abcdef" * 4

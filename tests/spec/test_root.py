@@ -11,7 +11,7 @@ from colorway.spec.hosts import Role
 from colorway.spec.services import ServiceSpec
 from colorway.spec.task.environment import in_swarm
 from colorway.spec.traffic import Color
-from tests.support.specs import REMOTE_HOSTS, ZONE, demo_spec, pinned, small_spec
+from tests.support.specs import REMOTE_HOSTS, THIS_MACHINE, ZONE, demo_spec, pinned, small_spec
 
 BLUE_ONLY = {"blue": "1.0.0", "green": None}
 
@@ -126,8 +126,9 @@ def test_hosts_are_found_by_role_in_the_files_order():
     ("environment", "guarded"), [("local", False), ("lab", False), ("staging", True), ("production", True)]
 )
 def test_the_environment_alone_says_what_is_guarded(environment, guarded):
-    for zone in (None, ZONE):
-        spec = small_spec(settings={"environment": environment, "zone": zone})
+    for zones in ({}, {"main": ZONE}):
+        hosts = [{**THIS_MACHINE[0], "public-address": "203.0.113.11"}]
+        spec = small_spec(hosts=hosts, settings={"environment": environment, "zones": zones})
         assert spec.is_guarded is guarded, "a zone says where names are kept, and nothing else"
 
 

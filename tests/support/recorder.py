@@ -28,6 +28,7 @@ SECRET = "docker:index/secret:Secret"
 CONFIG = "docker:index/serviceConfig:ServiceConfig"
 LOCAL_COMMAND = "command:local:Command"
 REMOTE_COMMAND = "command:remote:Command"
+RECORD = "cloudflare:index/dnsRecord:DnsRecord"
 STASH = "pulumi:index:Stash"
 AUTHORITY = new_authority()
 """What the stash of an authority holds, or of a certificate: that, and its key."""

@@ -38,6 +38,12 @@ REMOTE_HOSTS = (
     },
 )
 """Two load balancers, and one host with the other roles."""
+PUBLIC_HOSTS = (
+    {**REMOTE_HOSTS[0], "public-address": "203.0.113.11", "public-ipv6": "2001:db8::11"},
+    {**REMOTE_HOSTS[1], "public-address": "203.0.113.12"},
+    REMOTE_HOSTS[2],
+)
+"""The same, and what their names lead to."""
 
 
 def pinned(name: str, version: str = "1") -> str:

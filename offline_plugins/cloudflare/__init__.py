@@ -1,0 +1,1 @@
+"""The offline cloudflare provider: records, settings, rulesets and origin pulls of zones."""

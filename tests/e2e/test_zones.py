@@ -1,0 +1,95 @@
+"""Zones: what a stack has at Cloudflare comes, stays, is mended and goes, on the fake API and a real engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.clone import Clone
+from tests.support.cloudflare import FakeCloudflare, Right
+from tests.support.demo import left_behind
+from tests.support.places import free_place
+
+pytestmark = [pytest.mark.area("edge"), pytest.mark.full]
+
+MAIN, OTHER = "localhost.localdomain", "colorway.test"
+ADDRESS = "203.0.113.11"
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[FakeCloudflare]:
+    with FakeCloudflare() as running:
+        for name in (MAIN, OTHER):
+            running.add_zone(name)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def clone(
+    empty_machine: None, pulumi_cli: Path, api: FakeCloudflare, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Clone]:
+    """A checkout whose stack has two zones, one of them with a record of somebody else's."""
+    with free_place() as place:
+        ids = {zone.name: zone.identifier for zone in api.zones.values()}
+        made = Clone.make(tmp_path_factory.mktemp("zones") / "clone", place=place)
+        made = made.having(
+            CLOUDFLARE_BASE_URL=api.url, CLOUDFLARE_API_TOKEN=api.add_token(*Right), COLORWAY_PLUGINS="offline"
+        )
+        zones = f"{{main: {{id: {ids[MAIN]}, encryption: full}}, other: {{id: {ids[OTHER]}, proxied: false}}}}"
+        domains = f"  colorway:domains: {{main: {MAIN}, other: {OTHER}}}\n  colorway:zones: {zones}"
+        made.edit(place.file, r"^  colorway:domains: .*$", domains, subject="Name two zones")
+        made.edit(
+            place.file,
+            r"^      address: 127.0.0.1$",
+            f"      address: 127.0.0.1\n      public-address: {ADDRESS}",
+            subject="Say the public address",
+        )
+        try:
+            yield made
+        finally:
+            made.down()
+        assert left_behind(place.name) == [], "`down` removes the rest as everywhere"
+
+
+def contents(api: FakeCloudflare, domain: str) -> dict[str, tuple[str, bool]]:
+    """Return content and whether it is proxied of each record, by name."""
+    return {one["name"]: (one["content"], one["proxied"]) for one in api.records(domain)}
+
+
+@pytest.mark.timeout(900)
+def test_a_preview_asks_cloudflare_nothing(clone: Clone, api: FakeCloudflare):
+    said = clone.run("preview", clone.stack).output
+    assert f"zones-a-{MAIN}-localhost" in said
+    assert api.heard == []
+
+
+@pytest.mark.timeout(1800)
+def test_up_makes_records_settings_and_rules(clone: Clone, api: FakeCloudflare):
+    clone.up()
+    assert contents(api, MAIN)[MAIN] == (ADDRESS, True)
+    assert contents(api, OTHER)[OTHER] == (ADDRESS, False)
+    assert {one["comment"] for one in api.records(MAIN)} == {f"colorway: stack {clone.stack} of demo"}
+    main, other = api.zones.values()
+    assert (main.settings["ssl"], other.settings["ssl"], len(main.rulesets), other.rulesets) == ("full", "full", 1, {})
+    assert main.settings["always_use_https"] == "on"
+    assert other.settings["always_use_https"] == "off", "what is only resolved is set nowhere"
+
+
+@pytest.mark.timeout(900)
+def test_a_second_up_changes_nothing(clone: Clone, api: FakeCloudflare):
+    before = len(api.heard)
+    assert "nothing changes" in clone.up().output
+    assert [one.method for one in api.heard[before:] if one.method != "GET"] == []
+
+
+@pytest.mark.timeout(900)
+def test_a_domain_that_is_kept_there_no_more_loses_its_records_and_no_others(clone: Clone, api: FakeCloudflare):
+    main, other = api.zones.values()
+    foreign = {**api.records(OTHER)[0], "id": "f" * 32, "name": f"mail.{OTHER}", "comment": None}
+    other.records[foreign["id"]] = foreign
+    clone.edit(clone.place.file, r", other: \{id: [0-9a-f]*, proxied: false\}", "", subject="Take one zone back")
+    clone.up()
+    assert list(contents(api, OTHER)) == [f"mail.{OTHER}"]
+    assert main.records, "the other zone's stay"
