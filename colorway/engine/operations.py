@@ -236,12 +236,15 @@ class Engine:
 
     def _purge_again(self, stack: Stack, deployed: Deployed, *, is_way_back: bool) -> list[str]:
         """Return the script that purges what still waits for it, told what it printed last; the way back is short."""
-        told, variables = deployed.outputs.purge if deployed.outputs else None, stack.workspace.env_vars or {}
+        if not self.spec.is_behind_cloudflare:
+            return []
+        told = deployed.outputs.purge if deployed.outputs else None
+        variables = stack.workspace.env_vars or {}
         if is_way_back:
             within = f"{PURGE_ON_THE_WAY_BACK.total_seconds():g}"
             stack.workspace.env_vars = {**variables, WITHIN_VARIABLE: within}
             return []
-        if told is None or not told.waiting or not self.spec.is_behind_cloudflare:
+        if told is None or not told.waiting:
             return []
         stack.workspace.env_vars = {**variables, RECORD_VARIABLE: told.model_dump_json()}
         return [urn for urn in deployed.urns if urn.endswith("::purge-command")]

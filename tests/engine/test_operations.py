@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from pulumi.automation._cmd import CommandResult
 from pulumi.automation.errors import ConcurrentUpdateError
 from pulumi.automation.events import DiagnosticEvent, EngineEvent
 
+from colorway.cdn.leaving import RECORD_VARIABLE, WITHIN_VARIABLE
 from colorway.config.pulumi_config import KEPT_BACK_VARIABLE
 from colorway.engine import operations, runner
 from colorway.engine.ending import EngineError
@@ -23,7 +25,7 @@ from colorway.engine.state import read_deployment
 from colorway.errors import ColorwayError
 from colorway.outputs import OUTPUT, platform_outputs
 from colorway.swarm.services import SwarmObject
-from tests.support.specs import REMOTE_HOSTS, ROOT, small_spec
+from tests.support.specs import REMOTE_HOSTS, ROOT, ZONE, small_spec
 
 SERVICE = "urn:pulumi:test::colorway::docker:index/service:Service::shop-green-service"
 APPLY = "urn:pulumi:test::colorway::command:local:Command::routing-apply-localhost-run"
@@ -63,6 +65,7 @@ class FakeStack:
         self.owners = list(owners)
         self.gone = set()
         self.kept_back = []
+        self.env_vars = {}
         self._is_cut_short = is_cut_short
 
     def deployed(self):
@@ -517,6 +520,45 @@ def test_a_way_back_goes_on_past_a_sick_color(case):
     made = case()
     made.engine.up(continue_on_error=True)
     assert made.done == [("up", (), True)]
+
+
+HERE = (
+    {
+        "name": "localhost",
+        "address": "127.0.0.1",
+        "public-address": "203.0.113.11",
+        "roles": ["manager", "web", "database", "load-balancer", "monitoring"],
+    },
+)
+BEHIND = {"hosts": HERE, "settings": {"zones": {"main": ZONE}}}
+
+
+def with_purge(waiting):
+    """Return a stack behind a CDN, which was told what waits to be purged."""
+    purge = {"urn": "urn:pulumi:test::colorway::command:local:Command::purge-command", "type": "command:local:Command"}
+    found = installed(small_spec(**BEHIND), purge)
+    found["resources"][0]["outputs"][OUTPUT]["purge"] = {"serving": ["b"], "on": ["b"], "waiting": waiting}
+    return found
+
+
+def test_what_a_cdn_did_not_forget_is_tried_again_by_the_next_up(case):
+    made = case(spec=small_spec(**BEHIND), deployment=with_purge({"a": "the CDN answers 503"}))
+    made.engine.up()
+    assert made.done == [("up", ("urn:pulumi:test::colorway::command:local:Command::purge-command",), None)]
+    assert json.loads(made.stack.env_vars[RECORD_VARIABLE])["waiting"] == {"a": "the CDN answers 503"}
+
+
+def test_a_cdn_that_forgot_all_is_left_alone(case):
+    made = case(spec=small_spec(**BEHIND), deployment=with_purge({}))
+    made.engine.up()
+    assert made.done == [("up", (), None)]
+
+
+def test_a_cdn_holds_a_way_back_up_for_seconds_and_no_longer(case):
+    made = case(spec=small_spec(**BEHIND), deployment=with_purge({"a": "the CDN answers 503"}))
+    made.engine.up(continue_on_error=True)
+    assert made.done == [("up", (), True)]
+    assert 0 < float(made.stack.env_vars[WITHIN_VARIABLE]) <= 5
 
 
 def test_a_change_that_needs_two_commits_is_refused_before_anything_happens(case):
