@@ -144,7 +144,8 @@ def test_concurrent_writers_leave_whole_files(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(write, range(8)))
-    assert sorted(path.name for path in directory.iterdir()) == ["pulumi-resource-command", "pulumi-resource-docker"]
+    names = [f"pulumi-resource-{name}" for name in ("cloudflare", "command", "docker")]
+    assert sorted(path.name for path in directory.iterdir()) == names
     for path in directory.iterdir():
         assert path.read_text().startswith("#!/bin/sh\n"), "never half a file"
         assert os.access(path, os.X_OK)

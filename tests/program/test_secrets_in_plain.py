@@ -23,6 +23,8 @@ KEPT = {
     (LOCAL_COMMAND, "stdin"),
     (REMOTE_COMMAND, "stdin"),
     (PROVIDER, "registryAuth"),
+    ("pulumi:providers:cloudflare", "apiToken"),
+    ("cloudflare:index/authenticatedOriginPullsCertificate:AuthenticatedOriginPullsCertificate", "privateKey"),
 }
 """The one place in each type of resource where a secret may be: no list of processes and no `inspect` shows it."""
 

@@ -19,6 +19,7 @@ from colorway.config.stack_files import (
     stack_file,
 )
 from colorway.spec.hosts import Role
+from colorway.spec.names import ZONE_SECRET
 from colorway.spec.platform_file import ImageSource
 from tests.support.specs import ROOT
 
@@ -34,6 +35,7 @@ LISTED_DIFFERENCES = {
     "colorway:traffic",
     "colorway:hosts",
     "colorway:overrides",
+    "colorway:zones",
 }
 """What staging may say otherwise than production; secrets have values of their own."""
 
@@ -78,6 +80,8 @@ def test_no_two_stacks_share_a_salt():
 def test_every_secret_is_set_or_made_up(stack):
     wanted = {*spec(stack).platform.secrets, *(one.password for one in spec(stack).settings.registries.values())}
     given = {key.removeprefix(SECRETS) for key in config(stack) if key.startswith(SECRETS)}
+    if spec(stack).settings.zones:
+        wanted.add(ZONE_SECRET)
     if spec(stack).is_guarded:
         assert given == wanted, "a missing secret ends the first `up`"
     else:
