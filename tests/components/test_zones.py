@@ -64,7 +64,7 @@ def test_a_zone_whose_settings_are_anothers_gets_records_only():
 def test_settings_protect_the_way_to_the_load_balancers_and_say_hsts_as_the_edge_does():
     made = {one.inputs["settingId"]: one.inputs["value"] for one in recorded(main=ZONE).of_type(SETTING).values()}
     assert {name: value for name, value in made.items() if name != "security_header"} == {
-        "ssl": "strict",
+        "ssl": "full",
         "min_tls_version": "1.2",
         "always_use_https": "on",
     }

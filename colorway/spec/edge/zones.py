@@ -45,8 +45,8 @@ class ZoneSpec(ShortSpec):
     """Cloudflare's id of the zone."""
     proxied: bool = True
     """Whether users reach the domain's names through Cloudflare; else it only resolves them."""
-    encryption: Encryption = Encryption.STRICT
-    """Which certificates of load balancers Cloudflare accepts."""
+    encryption: Encryption = Encryption.FULL
+    """Which certificates of load balancers Cloudflare accepts; theirs are self-signed."""
     records_only: bool = False
     """Whether only names are kept there: the zone's settings and rules are somebody else's, another stack's perhaps."""
 
