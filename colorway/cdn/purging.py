@@ -43,15 +43,13 @@ class Cloudflare:
     sleep: Callable[[float], None] = time.sleep
 
     def forget(self, tags: Sequence[str]) -> None:
-        """Purge all that has one of some tags.
+        """Purge all that has one of some tags, in every zone, whatever becomes of the others.
 
         Raises:
             PurgeError: a zone may still have some of it.
         """
-        for start in range(0, len(tags), MOST_TAGS):
-            batch = list(tags[start : start + MOST_TAGS])
-            for zone in self.zones:
-                self._ask(zone, tags=batch)
+        batches = [list(tags[start : start + MOST_TAGS]) for start in range(0, len(tags), MOST_TAGS)]
+        self._ask_all(batches)
 
     def forget_everything(self) -> None:
         """Purge the zones, also of what other stacks of theirs have there.
@@ -59,8 +57,18 @@ class Cloudflare:
         Raises:
             PurgeError: a zone may still have some of it.
         """
+        self._ask_all([None])
+
+    def _ask_all(self, batches: Sequence[list[str] | None]) -> None:
+        failed = []
         for zone in self.zones:
-            self._ask(zone, tags=None)
+            try:
+                for tags in batches:
+                    self._ask(zone, tags=tags)
+            except PurgeError as error:
+                failed.append(str(error))
+        if failed:
+            raise PurgeError("; ".join(failed))
 
     def _ask(self, zone: str, *, tags: list[str] | None) -> None:
         """Ask for some tags, or for everything, until it is done or the time is over.

@@ -9,13 +9,7 @@ from typing import Any, Final
 DEMO: Final = "demo"
 """Folder under images/ that stands in for every service."""
 STAND_IN: Final = ("python3", "-m", "demo", "stand-in")
-ALIVE: Final = {
-    "command": ["CMD-SHELL", "test $(( $(date +%s) - $(stat -c %Y /tmp/alive) )) -lt 10"],
-    "interval": "10s",
-    "timeout": "5s",
-    "retries": 3,
-    "start-period": "30s",
-}
+ALIVE: Final = ("CMD-SHELL", "test $(( $(date +%s) - $(stat -c %Y /tmp/alive) )) -lt 10")
 """How a task without a port is asked whether it is well."""
 _OF_THE_IMAGE: Final = ("build", "image", "entrypoint", "command", "user", "working-dir", "stop-signal")
 """What a service says of its own image."""
@@ -136,7 +130,7 @@ def _health(said: Mapping[str, Any], *, answers: bool) -> Said:
     if "none" in said or (answers and "command" not in said):
         return dict(said)
     asked = {key: value for key, value in said.items() if key not in {"command", "path", "tcp", "port"}}
-    return {"path": "/health", **asked} if answers else {**asked, "command": ALIVE["command"]}
+    return {"path": "/health", **asked} if answers else {**asked, "command": [*ALIVE]}
 
 
 def _logins(uses: Sequence[str], stores: Mapping[str, Any]) -> dict[str, str]:

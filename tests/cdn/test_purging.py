@@ -14,12 +14,12 @@ ZONE = "0123456789abcdef0123456789abcdef"
 TOKEN = "a-token-that-nobody-may-read"
 
 
-def asked(monkeypatch, *answers, within=5.0, tags=("shop-blue-1.0.0",), token=TOKEN):
+def asked(monkeypatch, *answers, within=5.0, tags=("shop-blue-1.0.0",), token=TOKEN, zones=(ZONE,)):
     """Purge, and return the API, the seconds that were waited, and what is said of a failure."""
     waited: list[float] = []
     with purge_api(*answers) as api:
         monkeypatch.setenv("CLOUDFLARE_BASE_URL", api.url)
-        cdn = Cloudflare(zones=(ZONE,), token=token, within=timedelta(seconds=within), sleep=waited.append)
+        cdn = Cloudflare(zones=zones, token=token, within=timedelta(seconds=within), sleep=waited.append)
         try:
             cdn.forget(tags)
         except PurgeError as error:
@@ -37,6 +37,12 @@ def test_the_tags_are_sent_to_the_zone(monkeypatch):
 def test_more_tags_than_one_request_takes_are_several(monkeypatch):
     api, _, _ = asked(monkeypatch, tags=[str(number) for number in range(101)])
     assert [len(body["tags"]) for _, body in api.asked] == [100, 1], "Cloudflare refuses 101 as a whole"
+
+
+def test_a_zone_that_cannot_be_purged_keeps_no_other_one_from_it(monkeypatch):
+    api, _, failed = asked(monkeypatch, (404, {}), zones=("f" * 32, ZONE))
+    assert failed == f"zone {'f' * 32} was not purged: Cloudflare knows no such zone (404); correct colorway:zones"
+    assert [path for path, _ in api.asked] == [f"/zones/{'f' * 32}/purge_cache", f"/zones/{ZONE}/purge_cache"]
 
 
 @pytest.mark.parametrize(
