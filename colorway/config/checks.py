@@ -9,6 +9,7 @@ from colorway.config.documents import Document
 from colorway.spec import names
 from colorway.spec.base import Mistake, hint, nearest
 from colorway.spec.edge import ANYBODY, FEWEST_BODIES, AnyRoute, RedirectSpec, RouteSpec
+from colorway.spec.edge.tls import TlsSettings
 from colorway.spec.fields import LABEL_LIMIT, NAME_LIMIT, memory_text
 from colorway.spec.hosts import HostSpec, Role
 from colorway.spec.inventory import Inventory
@@ -299,6 +300,27 @@ def registry_mistakes(
         for host in registries
         if host not in known
     ]
+
+
+def certbot_mistakes(spec: PlatformSpec) -> list[Mistake]:
+    """Return the issuer of a stack whose platform does not say where certbot comes from."""
+    edge, tls = spec.platform.edge, spec.settings.tls
+    if not tls.is_issued or edge.certbot_build or edge.certbot_image:
+        return []
+    is_built = spec.platform.images is ImageSource.LOCAL
+    cure = "certbot-build: certbot" if is_built else "certbot-image: repository:tag@sha256:<64 hex digits>"
+    message = f"has the issuer {tls.issuer}, and the platform has no image that asks it; add {cure} under edge in"
+    return [(("tls",), f"{message} platforms/{spec.settings.platform}.yaml")]
+
+
+def token_mistakes(tls: TlsSettings, *, stack: str, secrets: Iterable[str]) -> list[Mistake]:
+    """Return the token of an issuer that the stack does not set, if it does not; none can be made up."""
+    if tls.token is None or tls.token in (known := list(secrets)):
+        return []
+    near = nearest(tls.token, known)
+    cure = f"set it with `pulumi config set --secret secrets:{tls.token} --stack {stack}`"
+    message = f"names a secret that the stack does not set; {f'did you mean {near}?' if near else cure}"
+    return [(("tls", "token"), message)]
 
 
 def password_mistakes(registries: Mapping[str, RegistrySpec], *, stack: str, secrets: Iterable[str]) -> list[Mistake]:

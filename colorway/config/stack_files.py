@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from colorway.config.checks import (
     build_mistakes,
+    certbot_mistakes,
     clash_mistakes,
     closed_mistakes,
     host_port_mistakes,
@@ -28,6 +29,7 @@ from colorway.config.checks import (
     room_mistakes,
     route_mistakes,
     smoke_mistakes,
+    token_mistakes,
 )
 from colorway.config.documents import Document, Problem, read_document
 from colorway.config.explain import explain
@@ -188,11 +190,16 @@ def from_file(*, root: Path, stack: str) -> PlatformSpec:
     except ConfigError as error:
         raise ConfigError([*problems, *error.problems]) from None
     registries = spec.settings.registries
-    passwords = [registry.password for registry in registries.values()]
+    named = [*(registry.password for registry in registries.values()), spec.settings.tls.token]
     secrets = document.section("config").keys_with_prefix(SECRETS).data
-    unset = settings.problems(password_mistakes(registries, stack=stack, secrets=secrets))
-    # A secret that nobody knows may be the one that a registry misspells: one slip, one mistake.
-    _raise(problems + (unset or secret_name_problems(document, secrets=[*spec.platform.secrets, *passwords])))
+    unset = settings.problems(
+        [
+            *password_mistakes(registries, stack=stack, secrets=secrets),
+            *token_mistakes(spec.settings.tls, stack=stack, secrets=secrets),
+        ]
+    )
+    # A secret that nobody knows may be the one that a registry or an issuer misspells: one slip, one mistake.
+    _raise(problems + (unset or secret_name_problems(document, secrets=[*spec.platform.secrets, *filter(None, named)])))
     return spec
 
 
@@ -317,6 +324,7 @@ def parse(  # noqa: PLR0913 - one for each kind of file
     problems += merged.problems([*together, *file_mistakes(spec, files=files or {})])
     of_stores = kept_mistakes(parsed.stores, file, parsed.hosts)
     problems += settings.problems([*of_stores, *host_port_mistakes(inventory, parsed.hosts), *closed_mistakes(spec)])
+    problems += settings.problems(certbot_mistakes(spec))
     problems += merged.problems(smoke_mistakes(file.release.smoke, domains=parsed.domains))
     for known, layer in ((None, merged), *layered.items()):
         ours = [service for service in declared if service.version == known]

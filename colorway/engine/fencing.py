@@ -12,7 +12,8 @@ from colorway.engine.recover import generation_of
 from colorway.engine.state import COMMAND_TYPES, Deployed
 from colorway.errors import ColorwayError
 from colorway.hosts.reach import Reach, Said, everywhere, over_ssh
-from colorway.render.nginx import INSIDE, STATUS_PORT, certificate
+from colorway.render.certificates import certify, certify_arguments
+from colorway.render.nginx import INSIDE, STATUS_PORT
 from colorway.render.templates import host_script, script
 from colorway.spec import names
 from colorway.spec.base import hint
@@ -260,15 +261,14 @@ class Edge:
     def _let_in(self, host: HostSpec, text: str) -> None:
         stack, service = self.spec.stack, self._service(host)
         image = self.swarm.client().ask(f"the image of {service}", lambda api: api.inspect_service(service))
-        certified = certificate(self.spec)
         said = self.reach(
             host,
             host_script("readmit"),
             self.spec.edge_directory,
             service,
             str(image["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"]),
-            certified.name,
-            ",".join(certified.subjects),
+            certify(),
+            *certify_arguments(self.spec),
             given=text,
             limit=_LET_IN,
         )

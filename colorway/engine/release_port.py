@@ -16,7 +16,8 @@ from colorway.machine.progress import Progress
 from colorway.outputs import LINK_OUTPUT, TOKEN_OUTPUT, PlatformOutputs
 from colorway.release.plan.facts import ServiceHealth
 from colorway.release.ports.protocols import LostError
-from colorway.render.nginx import certificate
+from colorway.render.certificates import CHAIN, FOLDER, lineages
+from colorway.render.nginx import INSIDE
 from colorway.spec import names
 from colorway.spec.hosts import Role
 from colorway.spec.platform_spec import PlatformSpec
@@ -135,7 +136,10 @@ class ReleasePort:
         spec = self._spec()
         host = next(one for one in spec.load_balancers if one.name == load_balancer)
         service = names.service(self.stack, names.load_balancer(host.name))
-        return Swarm(host).file_of(service, f"{certificate(spec).path}.crt")
+        swarm = Swarm(host)
+        return "".join(
+            swarm.file_of(service, f"{INSIDE}/{FOLDER}/{one.name}/current/{CHAIN}") for one in lineages(spec)
+        )
 
     def notify_urls(self) -> Mapping[str, str]:
         """Return the addresses that notices go to, by the name of their secret.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from colorway.render.answering import cache_tags
+from colorway.render.certificates import CACHED, CHAIN, FOLDER, KEY, lineages
 from colorway.render.cloudflare import cloudflare_ranges
 from colorway.render.edge_secrets import ORIGIN_FILE, PREVIEW_FILE
 from colorway.render.maintenance import maintenance
@@ -60,29 +61,6 @@ class Generation:
     text: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Certificate:
-    """The certificate of a stack's names; self-signed, made on the host."""
-
-    name: str
-    """File name without its ending: another one for other names."""
-    subjects: tuple[str, ...]
-    """The names and addresses that it is for, in OpenSSL's form."""
-
-    @property
-    def path(self) -> str:
-        """Its path in a load balancer's container, without `.crt` and `.key`."""
-        return f"{INSIDE}/tls/{self.name}"
-
-
-def certificate(spec: PlatformSpec) -> Certificate:
-    """Return the certificate that the stack's names need."""
-    domains = spec.settings.domains.values()
-    subjects = (*(f"DNS:{name}" for domain in domains for name in (domain, f"*.{domain}")), "IP:127.0.0.1")
-    digest = hashlib.sha256(",".join(subjects).encode()).hexdigest()[:DIGEST_LENGTH]
-    return Certificate(name=f"self-signed-{digest}", subjects=subjects)
-
-
 def worker_shutdown(spec: PlatformSpec) -> timedelta:
     """Return how long nginx's old workers may finish what they have in flight."""
     return max(WORKER_SHUTDOWN, spec.longest_wait)
@@ -119,7 +97,8 @@ def _text(spec: PlatformSpec, *, digest: str) -> str:
         cookie_domains=_cookie_domains(spec.settings.domains.values()),
         green_buckets=[buckets[start : start + 10] for start in range(0, len(buckets), 10)],
         rest=(Color.BLUE if spec.settings.traffic.blue else Color.GREEN).value,
-        certificate=certificate(spec).path,
+        lineages=[one.name for one in lineages(spec)],
+        certificates={"folder": f"{INSIDE}/{FOLDER}", "chain": CHAIN, "key": KEY, "cached": CACHED},
         is_guarded=spec.is_guarded,
         maintenance=maintenance(spec),
         trusted=_trusted(spec),

@@ -49,6 +49,11 @@ def store_script(name: str) -> str:
     return _without_comments(TEMPLATES / "stores" / f"{name}.sh")
 
 
+def nginx_script(name: str) -> str:
+    """Return the text of `templates/nginx/<name>.sh`, which runs inside a load balancer."""
+    return _without_comments(TEMPLATES / "nginx" / f"{name}.sh")
+
+
 def host_script(name: str) -> str:
     """Return the text of `templates/hosts/<name>.sh`, which runs as root on a host before there is a swarm."""
     return _without_comments(TEMPLATES / "hosts" / f"{name}.sh")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from colorway.spec import names, networks
-from colorway.spec.edge.zones import wanted_records
+from colorway.spec.edge import tls, zones
 from colorway.spec.hosts import HostSpec, Role
 from colorway.spec.networks import NetworkName
 from colorway.spec.services import ServiceSpec
@@ -394,6 +394,7 @@ KINDS: tuple[Callable[[PlatformSpec], Iterable[Wanted]], ...] = (
     _monitoring,
     _networks,
     _secrets,
-    wanted_records,
+    zones.wanted_records,
+    tls.wanted_certbots,
 )
 """Every kind of thing that a stack has."""

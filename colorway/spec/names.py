@@ -99,9 +99,14 @@ def mtail(host: str) -> str:
     return f"mtail-{host}"
 
 
+def certbot(host: str) -> str:
+    """Return the logical service name of what has certificates issued for a host's load balancer."""
+    return f"certbot-{host}"
+
+
 def edge_services(stack: str, host: str) -> frozenset[str]:
     """Return the services that run on a load balancer's host and nowhere else, by their names in the swarm."""
-    return frozenset(service(stack, logical) for logical in (load_balancer(host), mtail(host)))
+    return frozenset(service(stack, logical) for logical in (load_balancer(host), mtail(host), certbot(host)))
 
 
 def member(store: str, host: str) -> str:

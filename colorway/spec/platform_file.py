@@ -131,6 +131,7 @@ class PlatformFile(StrictSpec):
                 *_unknown_secrets(secrets, info),
                 *_image_source((), "build", value.build, info),
                 *_image_source((), "image", value.image, info),
+                *_certbot_source(value, info),
             ]
         )
         return value
@@ -289,6 +290,12 @@ def _unknown_secrets(named: Iterable[tuple[tuple[str, ...], str]], info: Validat
         for path, secret in named
         if secret not in known
     ]
+
+
+def _certbot_source(edge: EdgeSpec, info: ValidationInfo) -> list[Mistake]:
+    """Return what is wrong with where certbot comes from, where that is said: a stack may have no use for it."""
+    said = {"certbot-build": edge.certbot_build, "certbot-image": edge.certbot_image}
+    return [one for key, value in said.items() if value is not None for one in _image_source((), key, value, info)]
 
 
 def _image_source(path: tuple[str, ...], key: str, value: str | None, info: ValidationInfo) -> list[Mistake]:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, ValidationInfo, field_validator
 
 from colorway.spec.base import Mistake, ShortSpec, StrictSpec, refuse
+from colorway.spec.edge.tls import TlsSettings
 from colorway.spec.edge.zones import ZoneSpec, zone_mistakes
 from colorway.spec.fields import Domain, Label, Shape
 from colorway.spec.hosts import Architecture, BootstrapSettings, HostSpec, Role
@@ -165,6 +166,8 @@ class StackSettings(StrictSpec):
     """Cloudflare zones that keep the names of domains, by the domain's name."""
     lock_down: LockDownSettings = LockDownSettings()
     """What becomes of requests that come past Cloudflare."""
+    tls: TlsSettings = TlsSettings()
+    """Who issues the load balancers' certificates."""
     architecture: Architecture | None = None
     """What the hosts' processors are; none = whatever all of them have."""
     bootstrap: BootstrapSettings = BootstrapSettings()

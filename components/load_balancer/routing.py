@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import pulumi
 
-from colorway.render.nginx import STATUS_PORT, Generation, certificate
+from colorway.render.certificates import certify, certify_arguments
+from colorway.render.nginx import STATUS_PORT, Generation
 from colorway.render.templates import script
 from colorway.spec import names
 from colorway.spec.fields import whole_seconds
@@ -39,13 +40,12 @@ class Routing(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("colorway:edge:Routing", name, None, opts)
-        certified = certificate(spec)
         checks = [
             self._step(
                 name,
                 "check",
                 spec,
-                [certified.name, ",".join(certified.subjects)],
+                [certify(), *certify_arguments(spec)],
                 host=host,
                 generation=generation,
                 after=after,

@@ -18,6 +18,7 @@ NEWER = {
     "keepalive_min_timeout": [
         analyzer.NGX_HTTP_MAIN_CONF | analyzer.NGX_HTTP_SRV_CONF | analyzer.NGX_HTTP_LOC_CONF | analyzer.NGX_CONF_TAKE1
     ],
+    "ssl_certificate_cache": [analyzer.NGX_HTTP_MAIN_CONF | analyzer.NGX_HTTP_SRV_CONF | analyzer.NGX_CONF_TAKE123],
     "ssl_reject_handshake": [analyzer.NGX_HTTP_MAIN_CONF | analyzer.NGX_HTTP_SRV_CONF | analyzer.NGX_CONF_FLAG],
     # Also in `if`, where nginx -t takes it.
     "add_header_inherit": [

@@ -26,7 +26,8 @@ import grpc
 from colorway.config import stack_files
 from colorway.machine import images
 from colorway.machine.progress import silent
-from colorway.render.nginx import certificate, generation
+from colorway.render.certificates import certify, certify_arguments
+from colorway.render.nginx import generation
 from colorway.render.templates import entry, script
 from colorway.spec.platform_spec import PlatformSpec
 from tests.support.specs import ROOT
@@ -198,12 +199,12 @@ class Edge:
         self.script("make-directory", stdin=entry("nginx"))
         self.keep(secrets or {})
         self.write(spec)
-        made = self.certificate(spec)
         subprocess.run(
             ["docker", "run", "--rm", "--detach", "--init", "--name", self.name, "--network", "host", "--tmpfs", "/tmp",
              "--label", f"com.docker.swarm.service.name={self.name}",
              "--volume", f"{folder}:/etc/colorway", "--env", f"COLORWAY_STATUS_PORT={self.listens.status}",
-             image, "/bin/sh", "-c", f"cd /etc/colorway/tls && {made} && exec sh /etc/colorway/entry.sh"],
+             image, "/bin/sh", "-euc", '/bin/sh -euc "$0" colorway "$@"; exec /bin/sh /etc/colorway/entry.sh',
+             certify(), *certify_arguments(spec)],
             check=True, capture_output=True,
         )  # fmt: skip
         wait_until(lambda: self.live() is not None, limit=30, what="nginx answers")
@@ -219,14 +220,6 @@ class Edge:
         files = {"preview.conf": f'"~^{TOKEN}\\.green$" green;\n', **secrets}
         text = "".join(f"# file {name}\n{content}" for name, content in files.items())
         self.script("edge-secrets", self.name, str(self.listens.status), stdin=text)
-
-    def certificate(self, spec: PlatformSpec) -> str:
-        """Return the command that makes the certificate of a stack's names."""
-        made = certificate(spec)
-        return (
-            "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=colorway "
-            f"-addext subjectAltName={','.join(made.subjects)} -keyout {made.name}.key -out {made.name}.crt 2>/dev/null"
-        )
 
     def write(self, spec: PlatformSpec) -> str:
         """Put a generation in place, with this machine's ports for the swarm's names; return its digest."""
@@ -351,7 +344,7 @@ def websocket(edge: Edge, path: str) -> ssl.SSLSocket:
 
 def grpc_channel(edge: Edge) -> grpc.Channel:
     """Return a channel to example.com that trusts the load balancer's own certificate."""
-    [certificate] = [path.read_bytes() for path in (edge.folder / "tls").glob("*.crt")]
+    certificate = (edge.folder / "certs" / "example.com" / "current" / "fullchain.pem").read_bytes()
     credentials = grpc.ssl_channel_credentials(certificate)
     options = [("grpc.ssl_target_name_override", "example.com"), ("grpc.default_authority", "example.com")]
     return grpc.secure_channel(f"127.0.0.1:{edge.listens.https}", credentials, options)

@@ -83,6 +83,10 @@ class EdgeSpec(StrictSpec):
     """Folder under images/, for a platform with `images: local`."""
     image: PinnedImage | None = None
     """nginx ≥ 1.30.6 with its digest, for a platform with `images: registry`."""
+    certbot_build: Label | None = None
+    """Folder of certbot under images/, for stacks whose certificates an authority issues."""
+    certbot_image: PinnedImage | None = None
+    """certbot with certbot-dns-cloudflare and its digest, for the same."""
     http_port: Port = 80
     """Port that redirects to HTTPS."""
     https_port: Port = 443

@@ -16,7 +16,8 @@ import docker as docker_sdk
 from colorway.config import stack_files
 from colorway.machine import images
 from colorway.machine.progress import silent
-from colorway.render.nginx import INSIDE, STATUS_PORT, certificate, generation
+from colorway.render.certificates import CHAIN, FOLDER, KEY, certify, certify_arguments
+from colorway.render.nginx import INSIDE, STATUS_PORT, generation
 from colorway.render.templates import entry, script
 from colorway.spec import names
 from colorway.spec.platform_spec import PlatformSpec
@@ -87,8 +88,8 @@ class Stage:
         self.start("colorway", *options, *health, command=command)
         state = ("inspect", "--format", "{{.State.Health.Status}}", name)
         wait_until(lambda: docker(*state).strip() == "healthy", limit=60, what="the entry script runs nginx")
-        made, text = certificate(self.spec), generation(self.spec).text
-        self.run("routing-check", name, made.name, ",".join(made.subjects), text=text)
+        text = generation(self.spec).text
+        self.run("routing-check", name, certify(), *certify_arguments(self.spec), text=text)
         self.run("routing-apply", name, str(STATUS_PORT), "0", text=text)
         # Health checks are processes of the container, and the others have none: from here on it has none either.
         docker("rm", "--force", name)
@@ -99,7 +100,7 @@ class Stage:
         name = "bare-logs" if logs else "bare"
         log = f"access_log {INSIDE}/run/{name}.log" if logs else "access_log off"
         text = (HERE / "bare.conf").read_text(encoding="utf-8").replace("ACCESS_LOG", log)
-        made = text.replace("CERTIFICATE", certificate(self.spec).name)
+        made = text.replace("CERTIFICATE", self.certificate)
         (self.folder / f"{name}.conf").write_text(made, encoding="utf-8")
         return Proxy(name=name, container=self.start(name, command=(*NGINX, f"{INSIDE}/{name}.conf")))
 
@@ -109,8 +110,8 @@ class Stage:
         # Its log is written for nobody: that it is read costs nothing here.
         command = ("/bin/sh", "-c", f"exec {INSIDE}/kamal-proxy run >/dev/null")
         name = self.start("kamal", command=command)
-        tls = f"{INSIDE}/tls/{certificate(self.spec).name}"
-        files = ("--tls", "--tls-certificate-path", f"{tls}.crt", "--tls-private-key-path", f"{tls}.key")
+        pair = (f"{self.certificate}/{CHAIN}", f"{self.certificate}/{KEY}")
+        files = ("--tls", "--tls-certificate-path", pair[0], "--tls-private-key-path", pair[1])
         targets = [part for color in Color for part in ("--target", f"{names.colored_alias('web', color)}:{PORT}")]
         deploy = (f"{INSIDE}/kamal-proxy", "deploy", "bench", *targets, "--host", self.host, *files)
         wait_until(
@@ -125,6 +126,11 @@ class Stage:
         aliases = (names.colored_alias(name, color) for name in self.spec.colored(color))
         options = [part for alias in aliases for part in ("--network-alias", alias)]
         return self.start(color.value, *options, on=_REST_ON, command=(*NGINX, f"{INSIDE}/target.conf"))
+
+    @property
+    def certificate(self) -> str:
+        """The folder with the certificate of the stack's own domain."""
+        return f"{INSIDE}/{FOLDER}/{self.host}/current"
 
     @property
     def host(self) -> str:
