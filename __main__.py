@@ -17,6 +17,7 @@ from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stack import LockDown
 from components.database import FormerLogins, Replication, data_store
 from components.hosts import Hosts
+from components.load_balancer.certificates import issued_certificates
 from components.load_balancer.nginx import LoadBalancer
 from components.load_balancer.routing import Routing
 from components.migrations import Migrations
@@ -72,6 +73,7 @@ def platform(spec: PlatformSpec) -> None:
     # Only colors with users: a sick idle color must never block a rollback.
     served = [tier for color, tier in tiers.items() if spec.settings.traffic.of(color) > 0]
     routing = Routing("routing", spec, generation=generation(spec), after=[*load_balancers, *served], opts=after())
+    issued_certificates("certificates", spec, configured=configured, opts=after(hosts, *load_balancers))
     purged = pulumi.Output.from_input("")
     if spec.is_behind_cloudflare:
         purged = CdnPurge("purge", spec, token=configured(names.PURGE_SECRET), opts=after(routing)).printed

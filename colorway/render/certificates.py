@@ -21,6 +21,10 @@ CACHED = "max=64 inactive=5m valid=10s"
 """How long nginx shows a certificate without looking for a newer one: no more than `valid`, which is no reload."""
 
 
+NOBODY = "-"
+"""What certbot's entry script takes for no e-mail address; an empty word would not be read back from the swarm."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Lineage:
     """One certificate and those that come after it."""
@@ -51,6 +55,12 @@ def lineages(spec: PlatformSpec) -> tuple[Lineage, ...]:
         Lineage(name=domains[name], names=(domains[name], f"*.{domains[name]}", *sorted(deep[name])))
         for name in ordered
     )
+
+
+def certbot_arguments(spec: PlatformSpec) -> Sequence[str]:
+    """Return what certbot's entry script is told: the authority, whom it may write to, and each lineage's names."""
+    tls = spec.settings.tls
+    return [tls.server, tls.email or NOBODY, *(f"{one.name}={','.join(one.names)}" for one in lineages(spec))]
 
 
 def certify() -> str:

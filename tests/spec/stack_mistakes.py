@@ -524,7 +524,7 @@ CASES = (
             (
                 "colorway:generate-secrets: is no known key; known: architecture, bootstrap, certificates, domains, "
                 "environment, hosts, lock-down, maintenance, network, overrides, platform, registries, release, "
-                "stores, traffic, versions, zones"
+                "stores, tls, traffic, versions, zones"
             ),
             at="colorway:generate",
         ),

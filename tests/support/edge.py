@@ -351,7 +351,9 @@ def grpc_channel(edge: Edge) -> grpc.Channel:
 
 
 @contextmanager
-def running_edge(folder: Path, spec: PlatformSpec, *, secrets: Mapping[str, str] | None = None) -> Iterator[Edge]:
+def running_edge(
+    folder: Path, spec: PlatformSpec, *, ports: Ports | None = None, secrets: Mapping[str, str] | None = None
+) -> Iterator[Edge]:
     """Yield a load balancer of the demo's image that runs with a stack's text; all of it is gone at the end."""
     local = stack_files.from_file(root=ROOT, stack="local")
     [(reference, version)] = [(one, version) for one, (name, version) in local.builds().items() if name == "nginx"]
@@ -359,7 +361,7 @@ def running_edge(folder: Path, spec: PlatformSpec, *, secrets: Mapping[str, str]
         reference=reference, version=version, context=ROOT / "images" / "nginx", progress=silent
     )
     folder.chmod(0o755)
-    made = Edge(folder, image, spec, secrets=secrets)
+    made = Edge(folder, image, spec, ports=ports, secrets=secrets)
     try:
         yield made
     finally:

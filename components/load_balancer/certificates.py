@@ -1,0 +1,119 @@
+"""What has the load balancers' certificates issued and renewed, one beside each of them."""
+
+from __future__ import annotations
+
+import base64
+from datetime import timedelta
+
+import pulumi
+import pulumi_docker as docker
+
+from colorway.render.certificates import FOLDER, certbot_arguments
+from colorway.render.nginx import INSIDE
+from colorway.render.templates import entry
+from colorway.spec import names
+from colorway.spec.hosts import HostSpec
+from colorway.spec.names import STACK_LABEL
+from colorway.spec.platform_spec import PlatformSpec
+from colorway.spec.task.health import HealthSpec
+from colorway.spec.task.policies import LimitsSpec, Order
+from components.entry import ENTRY_COMMAND, entry_script
+from components.secrets import Configured, MissingSecretError
+from components.swarm_service import SwarmService
+from components.swarm_spec import HOST_NETWORK, Mount, MountedFile, SwarmServiceSpec
+
+TOKEN_FILE = "acme-token"  # noqa: S105 - the file's name
+"""File below /run/secrets with the Cloudflare token."""
+ACCOUNT = "/etc/letsencrypt"
+"""Where an instance keeps its account and what it was given."""
+LIMITS = LimitsSpec(cpus=0.5, memory=256 * 2**20)
+"""One certbot at a time takes about 70 MB."""
+CAPABILITIES = ("CHOWN", "DAC_OVERRIDE")
+ALIVE = HealthSpec(command=("CMD", "true"))
+"""`status` says how it goes; a task that was replaced for an authority that is away would only ask it more often."""
+
+
+def issued_certificates(
+    name: str, spec: PlatformSpec, *, configured: Configured, opts: pulumi.ResourceOptions
+) -> Certificates | None:
+    """Declare what has certificates issued, where an authority does that for the stack.
+
+    Raises:
+        MissingSecretError: its token is not set.
+    """
+    return Certificates(name, spec, configured=configured, opts=opts) if spec.settings.tls.is_issued else None
+
+
+class Certificates(pulumi.ComponentResource):
+    """Runs certbot on the host of each load balancer, with an account and keys of its own that never leave it.
+
+    It renews by itself, without an `up`. Nothing waits for it: until an authority has signed, users are shown what
+    the load balancer made itself. Names are proven by DNS records at Cloudflare, by a token of the stack's.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        spec: PlatformSpec,
+        *,
+        configured: Configured,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Declare it.
+
+        Raises:
+            MissingSecretError: the token is not set; a made-up one would open nothing.
+        """
+        super().__init__("colorway:edge:Certificates", name, None, opts)
+        script = entry_script("certbot", entry("certbot"), stack=spec.stack, parent=self)
+        token = self._token(f"{name}-token", spec, configured)
+        for host in spec.load_balancers:
+            SwarmService(
+                names.certbot(host.name),
+                _service(spec, host=host),
+                networks=[HOST_NETWORK],
+                configs=[script],
+                secrets=[token],
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+        self.register_outputs({})
+
+    def _token(self, name: str, spec: PlatformSpec, configured: Configured) -> MountedFile:
+        secret = spec.settings.tls.token or ""
+        value = configured(secret)
+        if value is None:
+            raise MissingSecretError(
+                f"Pulumi.{spec.stack}.yaml: the secret {secret}, which colorway:tls names as `token`, is missing; "
+                f"set it: pulumi config set --secret secrets:{secret} --stack {spec.stack}"
+            )
+        made = docker.Secret(
+            name,
+            data=value.apply(lambda text: base64.b64encode(text.strip().encode()).decode()),
+            labels=[docker.SecretLabelArgs(label=STACK_LABEL, value=spec.stack)],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return MountedFile(id=made.id, name=made.name, path=TOKEN_FILE, mode=0o400)
+
+
+def _service(spec: PlatformSpec, *, host: HostSpec) -> SwarmServiceSpec:
+    edge, logical = spec.platform.edge, names.certbot(host.name)
+    return SwarmServiceSpec(
+        service_name=names.service(spec.stack, logical),
+        image=spec.shared_image(build=edge.certbot_build, image=edge.certbot_image).reference,
+        entrypoint=ENTRY_COMMAND,
+        command=tuple(certbot_arguments(spec)),
+        health=ALIVE.tests(None),
+        health_policy=ALIVE,
+        limits=LIMITS,
+        # What it asks for now is asked for again by the next one.
+        stop_grace=timedelta(seconds=10),
+        # Two with one account would wait for each other.
+        order=Order.STOP_FIRST,
+        constraints=(f"node.labels.{names.host_label(spec.stack)}=={host.name}",),
+        mounts=(
+            Mount(target=f"{INSIDE}/{FOLDER}", source=f"{spec.edge_directory}/{FOLDER}", bind=True),
+            Mount(target=ACCOUNT, source=names.volume(spec.stack, logical)),
+        ),
+        capabilities=CAPABILITIES,
+        labels=names.labels(spec.stack, logical),
+    )
