@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from colorway.spec import names
 from colorway.spec.base import StrictSpec
+from colorway.spec.edge.tls import Issuer
+from colorway.spec.edge.zones import Encryption, encryption, set_zones
 from colorway.spec.hosts import HostSpec, Role
 from colorway.spec.networks import FIRST_HOST_PORT, store_slot
 from colorway.spec.platform_spec import PlatformSpec
@@ -163,6 +165,10 @@ class PlatformOutputs(_Outputs):
     """What becomes of requests that come past Cloudflare."""
     origin_certificate: int = 1
     """Which certificate Cloudflare shows to the load balancers."""
+    issuer: Issuer = Issuer.SELF_SIGNED
+    """Who issues the load balancers' certificates."""
+    strict_zones: tuple[str, ...] = ()
+    """Domains in whose zones Cloudflare accepts only certificates of public authorities."""
     certificates: int = 1
     """Which certificates the members of its data stores know each other by."""
     logins: dict[str, int] = Field(default_factory=dict)
@@ -226,6 +232,10 @@ def platform_outputs(spec: PlatformSpec, *, generation: str, purged: str = "") -
         ),
         lock_down=spec.lock_down,
         origin_certificate=settings.lock_down.certificate,
+        issuer=settings.tls.issuer,
+        strict_zones=tuple(
+            name for name, zone in set_zones(spec).items() if encryption(spec, zone) is Encryption.STRICT
+        ),
         certificates=settings.certificates,
         load_balancers=tuple(
             LoadBalancerOutputs(

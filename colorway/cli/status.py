@@ -16,6 +16,7 @@ from colorway.spec.traffic import Color, Traffic, Versions
 
 if TYPE_CHECKING:
     from colorway.release.tell.status import ReleaseStatus
+    from colorway.swarm.certificates import ShownCertificate
 
 WIDEST = 100
 """Columns of the table, at most."""
@@ -34,6 +35,7 @@ def show(console: Console, found: Status, release: ReleaseStatus | None) -> None
         *_made_lines(found),
         *_traffic_lines(found),
         *_maintenance_lines(found, release),
+        *(one.line for one in found.certificates),
         *(release.lines() if release else ()),
         *_problem_lines(found, release),
     ]:
@@ -56,6 +58,7 @@ def as_json(found: Status, release: ReleaseStatus | None) -> str:
             "maintenance": outputs.maintenance if outputs else {},
             "generation": outputs.generation if outputs else None,
             "live": found.live,
+            "certificates": [_certificate(one) for one in found.certificates],
             "services": [_service(row) for row in found.rows],
             "exists": [made._asdict() for made in found.made],
             "answers": found.silence is None,
@@ -152,6 +155,17 @@ def _service(row: Row) -> dict[str, Any]:
         "wanted": row.wanted,
         "running": row.running,
         "healthy": row.is_healthy,
+    }
+
+
+def _certificate(one: ShownCertificate) -> dict[str, Any]:
+    return {
+        "host": one.host,
+        "domain": one.lineage,
+        "issuer": one.issuer,
+        "ends": one.ends.isoformat(),
+        "days-left": one.days_left(),
+        "failure": one.failure,
     }
 
 

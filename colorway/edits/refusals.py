@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from colorway.edits.stores import store_refusals
 from colorway.outputs import NetworkOutputs, PlatformOutputs
+from colorway.spec.edge.tls import Issuer
 from colorway.spec.hosts import Role, is_majority
 from colorway.spec.release import due
 from colorway.spec.services import ServiceKind
@@ -35,6 +36,7 @@ def refusals(installed: PlatformOutputs | None, wanted: PlatformOutputs) -> list
         *store_refusals(installed, wanted),
         *_hosts_that_leave(installed, wanted),
         *_locked_out(installed, wanted),
+        *_not_yet_issued(installed, wanted),
         *_in_the_way_of_migrations(installed, wanted),
     ]
 
@@ -149,6 +151,17 @@ def _locked_out(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterator
         yield (
             f"colorway:lock-down.certificate changes from {before} to {after}, and load balancers know the next one "
             f"alone; write {before + (1 if after > before else -1)}, and go on some minutes after its `up`"
+        )
+
+
+def _not_yet_issued(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterator[str]:
+    """Yield what would have Cloudflare refuse certificates that no authority has signed yet, and so all users."""
+    zones = sorted(set(wanted.strict_zones) - set(installed.strict_zones))
+    if zones and wanted.issuer is not installed.issuer and wanted.issuer is not Issuer.SELF_SIGNED:
+        yield (
+            f"colorway:tls goes from {installed.issuer} to {wanted.issuer}, and until that has issued certificates "
+            f"Cloudflare would answer 526 under {', '.join(zones)}; write encryption: full for these in "
+            "colorway:zones, and take it out again once `colorway status` shows the certificates"
         )
 
 

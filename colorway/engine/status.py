@@ -11,6 +11,7 @@ from colorway.engine.watch import FailingTask
 from colorway.outputs import PlatformOutputs, outputs_of
 from colorway.spec import names
 from colorway.spec.platform_spec import PlatformSpec
+from colorway.swarm.certificates import ShownCertificate, shown_certificates
 from colorway.swarm.connections import NoAnswerError
 from colorway.swarm.services import ServiceState, Swarm, SwarmObject
 from colorway.swarm.tasks import why_ended, why_waiting
@@ -54,6 +55,8 @@ class Status:
     """Generation that each load balancer serves, by host."""
     fenced: tuple[str, ...] = ()
     """Hosts whose load balancer could not be told to go back; they are no part of `live`."""
+    certificates: tuple[ShownCertificate, ...] = ()
+    """What load balancers show, where an authority issues it; of those that answer."""
     made: tuple[SwarmObject, ...] = ()
     """What exists although no `up` has finished."""
     is_known: bool = True
@@ -95,7 +98,7 @@ class Status:
         found += [(f"the CDN may still have answers of {tag}: {why}", up) for tag, why in waiting_purges.items()]
         missing = {service.service for service in self.outputs.services} - {row.service for row in self.rows}
         found += [(f"{name} is gone from the swarm", up) for name in sorted(missing)]
-        return found + self._sick_rows
+        return found + self._sick_rows + [one.problem for one in self.certificates if one.problem]
 
     @property
     def _wanted(self) -> PlatformOutputs:
@@ -150,6 +153,7 @@ def read_status(spec: PlatformSpec, *, outputs: PlatformOutputs | None, swarm: S
         served = swarm.live_generations(spec, without=fenced) if outputs else {}
         there = [lb.host for lb in outputs.load_balancers if lb.host not in fenced] if outputs else []
         live = {host: served.get(host) for host in there}
+        certificates = shown_certificates(spec, without=fenced) if outputs else ()
         made = [] if outputs else swarm.all_objects(spec.stack)
     except NoAnswerError as silence:
         return replace(found, silence=silence)
@@ -161,6 +165,7 @@ def read_status(spec: PlatformSpec, *, outputs: PlatformOutputs | None, swarm: S
         rows=tuple(_row(service, versions.get(service.name), reasons.get(service.name)) for service in services),
         live=live,
         fenced=fenced,
+        certificates=certificates,
         made=tuple(one for one in made if one.name not in notes),
     )
 

@@ -39,6 +39,9 @@ def platform(said: Mapping[str, Any]) -> Said:
     for key, folder in _MIDDLES.items():
         if key in found:
             found[key] = _built(found[key], folder)
+    if "certbot-image" in found.get("edge", {}):
+        del found["edge"]["certbot-image"]
+        found["edge"]["certbot-build"] = "certbot"
     if "mtail-image" in found.get("monitoring", {}):
         del found["monitoring"]["mtail-image"]
         found["monitoring"]["mtail-build"] = "mtail"
@@ -81,6 +84,7 @@ def overrides(said: Mapping[str, Any], platform: Mapping[str, Any]) -> Said:
         if found.get(key):
             found[key] = _built(found[key], folder, is_whole=False)
     found.get("monitoring", {}).pop("mtail-image", None)
+    found.get("edge", {}).pop("certbot-image", None)
     if "migrations" in found:
         found["migrations"] = {key: one for key, one in found["migrations"].items() if key not in _OF_THE_PROGRAM}
     found.get("release", {}).pop("smoke", None)

@@ -32,7 +32,7 @@ class Lineage:
     name: str
     """The domain that it is for."""
     names: tuple[str, ...]
-    """All names that it is for: the domain, those one below it, and each one that lies deeper."""
+    """All names that it is for: the domain, and those below it."""
 
     @property
     def subjects(self) -> str:
@@ -44,17 +44,11 @@ def lineages(spec: PlatformSpec) -> tuple[Lineage, ...]:
     """Return a lineage for each domain of the stack, its own domain first.
 
     Each has the wildcard, whatever the routes are now: a name that a release brings must not wait for an authority.
+    No host of a route lies deeper than one label.
     """
     domains = spec.settings.domains
-    deep: dict[str, set[str]] = {name: set() for name in domains}
-    for route in spec.routes:
-        if route.domain in domains and "." in (route.host or ""):
-            deep[route.domain].add(names.host_name(domains[route.domain], route.host))
     ordered = sorted(domains, key=lambda name: (name != names.MAIN_DOMAIN, domains[name]))
-    return tuple(
-        Lineage(name=domains[name], names=(domains[name], f"*.{domains[name]}", *sorted(deep[name])))
-        for name in ordered
-    )
+    return tuple(Lineage(name=domains[name], names=(domains[name], f"*.{domains[name]}")) for name in ordered)
 
 
 def certbot_arguments(spec: PlatformSpec) -> Sequence[str]:

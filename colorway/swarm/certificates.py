@@ -17,7 +17,6 @@ from colorway.swarm.inside import Inside
 
 LATE = 4
 """A certificate is late in its last part of so many: certbot renews it in its last third."""
-_END = "-----END CERTIFICATE-----"
 Ask = Callable[[HostSpec, str, list[str]], str]
 """Returns what a command says in the container that a service has on a host; raises DockerError."""
 
@@ -126,29 +125,31 @@ def _of_host(spec: PlatformSpec, host: HostSpec, ask: Ask) -> list[ShownCertific
 
 def parsed(spec: PlatformSpec, host: str, said: str) -> Iterator[ShownCertificate]:
     """Yield what `templates/nginx/certificates-shown.sh` said of each lineage that has a certificate."""
-    # A tenth of a second, for stacks with an authority only.
-    from cryptography import x509  # noqa: PLC0415
-
     for part in said.split("# lineage ")[1:]:
-        lineage, _, rest = part.partition("\n")
-        if _END not in rest:
+        lineage, *lines = part.splitlines()
+        told: dict[str, list[str]] = {}
+        for key, _, value in (line.partition("=") for line in lines):
+            told.setdefault(key, []).append(value)
+        if "notAfter" not in told or "notBefore" not in told:
             continue
-        pem = rest[rest.index("-----BEGIN") : rest.index(_END)] + _END
-        shown = x509.load_pem_x509_certificate(pem.encode())
-        failed = [line.removeprefix("# failure ") for line in rest.splitlines() if line.startswith("# failure ")]
-        is_own = "# own" in rest.splitlines()
+        failed = told.get("failure", [])
         yield ShownCertificate(
             stack=spec.stack,
             host=host,
             lineage=lineage.strip(),
             wanted=spec.settings.tls.issuer.value,
-            issuer=None if is_own else _signer(shown.issuer.rfc4514_string()),
-            begins=shown.not_valid_before_utc,
-            ends=shown.not_valid_after_utc,
+            issuer=None if "own" in told else _signer("".join(told.get("issuer", []))),
+            begins=_moment(told["notBefore"][0]),
+            ends=_moment(told["notAfter"][0]),
             failure=" ".join(failed[1:]) or None,
             failed_at=failed[0] if failed else None,
             token=spec.settings.tls.token or "",
         )
+
+
+def _moment(said: str) -> datetime:
+    """Return a date as OpenSSL writes it with `-dateopt iso_8601`."""
+    return datetime.fromisoformat(said.strip())
 
 
 def _signer(name: str) -> str:

@@ -9,7 +9,7 @@ import pulumi
 import pulumi_cloudflare as cloudflare
 
 from colorway.spec import names
-from colorway.spec.edge.zones import ZoneSpec, kept_places, own_names, set_zones
+from colorway.spec.edge.zones import ZoneSpec, encryption, kept_places, own_names, set_zones
 from colorway.spec.fields import whole_seconds
 from colorway.spec.platform_spec import PlatformSpec
 
@@ -66,7 +66,7 @@ class Zones(pulumi.ComponentResource):
 def _settings(spec: PlatformSpec, zone: ZoneSpec) -> Mapping[str, Any]:
     hsts = spec.platform.edge.hsts
     return {
-        "ssl": zone.encryption.value,
+        "ssl": encryption(spec, zone).value,
         "min_tls_version": "1.2",
         "always_use_https": "on",
         "security_header": {

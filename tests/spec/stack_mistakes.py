@@ -26,7 +26,62 @@ def closed(name: str, said: str, text: str) -> Case:
     return Case(name, LOCAL, KEPT, f"{KEPT}\n  colorway:maintenance: {said}", line)
 
 
+def issued(name: str, said: str, text: str) -> Case:
+    """A case about who issues certificates."""
+    return Case(name, LOCAL, KEPT, f"{KEPT}\n  colorway:tls: {said}", Line(f"colorway:tls{text}", at="colorway:tls"))
+
+
 CASES = (
+    issued(
+        "issuer without a token",
+        "lets-encrypt",
+        ": has the issuer lets-encrypt, to which names are proven by DNS records; add token: the name of the secret "
+        "with a Cloudflare token, for example token: acme-token",
+    ),
+    issued(
+        "authority that nobody knows",
+        "{issuer: acme, token: acme-token}",
+        ": has the issuer acme, and nothing says which one; add for example directory: "
+        "https://acme.example.com/acme/directory",
+    ),
+    issued(
+        "directory of an issuer that has its own",
+        "{issuer: lets-encrypt, directory: 'https://ca.example.com/dir', token: acme-token}",
+        ": has a directory, and lets-encrypt has its own; leave that out, or write issuer: acme",
+    ),
+    issued(
+        "token of certificates that nobody issues",
+        "{token: acme-token, email: ops@example.com}",
+        ": says email and token, which no self-signed certificate needs; add an issuer",
+    ),
+    issued(
+        "directory without encryption",
+        "{issuer: acme, directory: 'http://ca.example.com/dir', token: acme-token}",
+        ".directory: is no address of an ACME directory; write it whole, for example "
+        "https://acme.example.com/acme/directory",
+    ),
+    issued(
+        "e-mail address that is none",
+        "{issuer: lets-encrypt, token: acme-token, email: ops}",
+        ".email: is no e-mail address; write one that somebody reads, for example ops@example.com",
+    ),
+    issued(
+        "token in plain text",
+        "{issuer: lets-encrypt, token: 'AbC_0123456789-0123456789-0123456789-0123456789'}",
+        ".token: must be the name of a secret, for example acme-token, and never the token itself, which is set with "
+        "`pulumi config set --secret secrets:acme-token`",
+    ),
+    issued(
+        "issuer that nobody knows",
+        "letsencrypt",
+        ": must be self-signed, lets-encrypt, lets-encrypt-staging or acme",
+    ),
+    issued(
+        "issuer that nothing asks",
+        "{issuer: lets-encrypt, token: acme-token}",
+        ": has the issuer lets-encrypt, and the platform has no image that asks it; add certbot-build: certbot under "
+        "edge in platforms/demo.yaml",
+    ),
     closed(
         "maintenance of a route that is none",
         "{demo.example.com/apis/: Back soon.}",

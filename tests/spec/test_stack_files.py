@@ -36,6 +36,7 @@ LISTED_DIFFERENCES = {
     "colorway:hosts",
     "colorway:overrides",
     "colorway:zones",
+    "colorway:tls",
 }
 """What staging may say otherwise than production; secrets have values of their own."""
 
@@ -80,6 +81,8 @@ def test_no_two_stacks_share_a_salt():
 def test_every_secret_is_set_or_made_up(stack):
     wanted = {*spec(stack).platform.secrets, *(one.password for one in spec(stack).settings.registries.values())}
     given = {key.removeprefix(SECRETS) for key in config(stack) if key.startswith(SECRETS)}
+    if token := spec(stack).settings.tls.token:
+        wanted.add(token)
     if spec(stack).settings.zones:
         wanted.add(ZONE_SECRET)
     if spec(stack).is_guarded:

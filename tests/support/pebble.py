@@ -118,6 +118,8 @@ class Pebble:
     def _run(self, part: str, command: list[str]) -> None:
         line = ["docker", "run", "--detach", "--init", "--name", f"{self.name}-{part}", "--network", "host"]
         line += ["--env", "PEBBLE_VA_NOSLEEP=1", "--env", "PEBBLE_WFE_NONCEREJECT=0"]
+        # A name that was proven once has to be proven again.
+        line += ["--env", "PEBBLE_AUTHZREUSE=0"]
         line += ["--volume", f"{self.folder}:/pebble:ro", self.image, *command]
         subprocess.run(line, check=True, capture_output=True)
 

@@ -45,8 +45,8 @@ class ZoneSpec(ShortSpec):
     """Cloudflare's id of the zone."""
     proxied: bool = True
     """Whether users reach the domain's names through Cloudflare; else it only resolves them."""
-    encryption: Encryption = Encryption.FULL
-    """Which certificates of load balancers Cloudflare accepts; theirs are self-signed."""
+    encryption: Encryption | None = None
+    """Which certificates of load balancers Cloudflare accepts; none = strict where an authority signs, else full."""
     records_only: bool = False
     """Whether only names are kept there: the zone's settings and rules are somebody else's, another stack's perhaps."""
 
@@ -105,6 +105,12 @@ def set_zones(spec: PlatformSpec) -> dict[str, ZoneSpec]:
         if zone.is_set and zone not in found.values():
             found[name] = zone
     return found
+
+
+def encryption(spec: PlatformSpec, zone: ZoneSpec) -> Encryption:
+    """Return which certificates Cloudflare accepts in a zone."""
+    usual = Encryption.STRICT if spec.settings.tls.is_trusted_by_cloudflare else Encryption.FULL
+    return zone.encryption or usual
 
 
 def own_names(spec: PlatformSpec, zone: ZoneSpec) -> str:
