@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [
     *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"),
     *("docs/your-hosts.md", "docs/rehearsal.md", "docs/data-stores.md", "docs/data.md", "docs/maintenance.md"),
-    *("docs/routes.md", "docs/cloudflare.md", "docs/lock-down.md", "docs/purge.md"),
+    *("docs/routes.md", "docs/cloudflare.md", "docs/lock-down.md", "docs/purge.md", "docs/certificates.md"),
     *("docs/coverage.md", "docs/deviations.md"),
     *("docs/your-own-platform.md", "docs/from-compose.md"),
 ]

@@ -35,6 +35,7 @@ def mtail(spec: PlatformSpec) -> str:
     """Return the program that turns nginx's log lines into per-color figures."""
     return fill_in(
         "mtail.j2",
+        certificates=spec.settings.tls.is_issued,
         attempts=ATTEMPTS,
         skip=ONE_ATTEMPT,
         buckets=spec.platform.monitoring.buckets,

@@ -112,6 +112,8 @@ def _service(spec: PlatformSpec, *, host: HostSpec) -> SwarmServiceSpec:
         constraints=(f"node.labels.{names.host_label(spec.stack)}=={host.name}",),
         mounts=(
             Mount(target=f"{INSIDE}/{FOLDER}", source=f"{spec.edge_directory}/{FOLDER}", bind=True),
+            # What mtail reads.
+            Mount(target=f"{INSIDE}/run", source=f"{spec.edge_directory}/run", bind=True),
             Mount(target=ACCOUNT, source=names.volume(spec.stack, logical)),
         ),
         capabilities=CAPABILITIES,

@@ -8,7 +8,7 @@ for program in certbot openssl timeout; do
 done
 server=$1 email=$2
 shift 2
-certs=/etc/colorway/certs
+certs=/etc/colorway/certs log=/etc/colorway/run/access.log
 # Another authority has another account, and a rehearsal's certificates must not count as the real ones.
 kept=/etc/letsencrypt/$(printf %s "${server#https://}" | tr -c 'A-Za-z0-9.-' _)
 # Let's Encrypt lets five tries an hour fail; four of these are in the first one.
@@ -80,6 +80,15 @@ show() {
   rm -f "$place/failure"
   echo "$1: a new certificate is shown, until $(openssl x509 -noout -enddate -in "$live/cert.pem" | cut -d = -f 2)"
 }
+# For mtail, beside what nginx writes for it: lines are appended whole.
+report() {
+  place=$certs/$1 own=0 failing=0
+  ends=$(openssl x509 -noout -enddate -dateopt iso_8601 -in "$place/current/fullchain.pem" 2>/dev/null) || return 0
+  ends=${ends#notAfter=}
+  [ ! -e "$place/current/self-signed" ] || own=1
+  [ ! -e "$place/failure" ] || failing=1
+  [ ! -w "$log" ] || printf 'colorway certificate=%s expires=%s own=%s failing=%s\n' "$1" "$(date -u -d "${ends%Z}" +%s)" $own $failing >>"$log"
+}
 token=$(cat /run/secrets/acme-token)
 case $token in *[!A-Za-z0-9_-]*) token= ;; esac
 printf 'dns_cloudflare_api_token = %s\n' "$token" >"$ini"
@@ -100,5 +109,6 @@ while :; do
   elif [ -n "$asks" ]; then
     due=$((now + period)) wait_for=$pause
   fi
+  for one; do report "${one%%=*}"; done
   run sleep "$tick"
 done

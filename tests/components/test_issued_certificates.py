@@ -34,7 +34,7 @@ def test_there_is_one_on_each_load_balancers_host(production):
         [made] = [one for one in found if one.inputs["name"] == f"production-certbot-{host}"]
         assert f"node.labels.colorway-production-host=={host}" in constraints(made)
         assert secret_files(made) == ["acme-token"]
-        mounts = {one["target"]: (one["type"], one["source"]) for one in made.container["mounts"]}
+        mounts = {one["target"]: (one["type"], one.get("source")) for one in made.container["mounts"]}
         assert mounts["/etc/colorway/certs"] == ("bind", "/var/lib/colorway/production/load-balancer/certs")
         assert mounts["/etc/letsencrypt"] == ("volume", f"production-certbot-{host}")
         assert mounts["/tmp"][0] == "tmpfs", "the token is in a file there"

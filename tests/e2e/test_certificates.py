@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 import socket
 import ssl
 import subprocess
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -29,7 +31,7 @@ from colorway.swarm.certificates import ShownCertificate, parsed
 from components.load_balancer.certificates import CAPABILITIES, TOKEN_FILE
 from tests.support.cloudflare import FakeCloudflare, Right
 from tests.support.edge import Edge, Ports, running_edge
-from tests.support.pebble import Pebble, limited_authority, pebble_image
+from tests.support.pebble import LIFETIME, Pebble, limited_authority, pebble_image
 from tests.support.specs import ROOT, pinned, small_spec
 from tests.support.wait import wait_until
 
@@ -91,6 +93,7 @@ class Certbot:
             *("run", "--detach", "--init", "--name", self.name, "--network", "host", "--read-only", "--tmpfs", "/tmp"),
             *("--cap-drop", "ALL", *(f"--cap-add={one}" for one in CAPABILITIES)),
             *("--volume", f"{self.edge.folder}/certs:/etc/colorway/certs", "--volume", f"{self.name}:/etc/letsencrypt"),
+            *("--volume", f"{self.edge.folder}/run:/etc/colorway/run"),
             *("--volume", f"{self.folder}/token:/run/secrets/{TOKEN_FILE}:ro"),
             *("--volume", f"{self.folder}/entry.sh:/entry.sh:ro", "--volume", f"{self.trusts}:/trusted.pem:ro"),
             *("--env", "REQUESTS_CA_BUNDLE=/trusted.pem", "--env", f"CLOUDFLARE_API_URL={self.api}"),
@@ -258,6 +261,17 @@ def test_no_key_and_no_token_is_where_others_look(issued):
         assert docker("exec", one.name, "stat", "-f", "-c", "%T", "/tmp") == "tmpfs"
 
 
+def test_mtail_is_told_when_it_ends(issued):
+    line = re.compile(r"^colorway certificate=example\.org expires=([0-9]+) own=0 failing=0$", re.MULTILINE)
+
+    def told(one: Certbot) -> list[str]:
+        return line.findall((one.edge.folder / "run" / "access.log").read_text())
+
+    for one in issued:
+        wait_until(partial(lambda one: bool(told(one)), one), limit=SOON, what="it is said")
+        assert abs(int(told(one)[-1]) - time.time()) < 2 * LIFETIME, "in seconds after 1970, as Prometheus has them"
+
+
 def test_renewals_fail_no_handshake(issued, fake_and_pebble):
     _, pebble = fake_and_pebble
     root, edge = pebble.root(), issued[0].edge
@@ -323,7 +337,7 @@ def test_a_pair_that_does_not_match_is_not_shown(issued):
     one = issued[0]
     # It asks once, so that it does not heal what is broken here before it looks at it.
     one.start(period=600)
-    wait_until(lambda: "sleep" in docker("top", one.name, "-eo", "args"), limit=SOON, what="it has asked")
+    wait_until(lambda: "sleep" in docker("top", one.name, "-eo", "pid,args"), limit=SOON, what="it has asked")
     before = served(one.edge, "example.org")
     line = (
         "cd /etc/letsencrypt/*/live/example.org; openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from colorway.render.certificates import certbot_arguments, certify_arguments, lineages
+from colorway.render.monitoring import mtail
 from colorway.render.nginx import generation
 from tests.support.specs import pinned, small_spec
 
@@ -56,3 +57,8 @@ def test_certbot_is_told_the_authority_and_all_names():
     ]
     ours = spec(issuer="acme", directory="https://ca.example.com/dir", token="t", email="ops@example.com")
     assert certbot_arguments(ours)[:2] == ["https://ca.example.com/dir", "ops@example.com"]
+
+
+def test_mtail_counts_what_is_said_of_certificates_where_any_are_issued():
+    assert "colorway_certificate_failing by domain" in mtail(spec(issuer="lets-encrypt", token="acme-token"))
+    assert "certificate" not in mtail(spec()), "another program would replace its tasks"
