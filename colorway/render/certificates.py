@@ -15,8 +15,6 @@ CHAIN, KEY = "fullchain.pem", "privkey.pem"
 """What is in each numbered folder of a lineage, of which `current` is the one that is shown."""
 SELF_SIGNED = "self-signed"
 """File beside them that says whose certificate it is, where it is the load balancer's own."""
-FAILURE = "failure"
-"""File of a lineage that says why the authority gave no certificate, and since when; not there = it did."""
 CACHED = "max=64 inactive=5m valid=10s"
 """How long nginx shows a certificate without looking for a newer one: no more than `valid`, which is no reload."""
 

@@ -4,7 +4,7 @@
 # Arguments: the authority's ACME directory, an e-mail address or -, each lineage as `name=name,name`.
 set -eu
 for program in certbot openssl timeout; do
-  command -v "$program" >/dev/null || { echo "$program is missing in this image; take one that has certbot, certbot-dns-cloudflare and openssl" >&2; exit 1; }
+  command -v "$program" >/dev/null || { echo "$program is missing in this image; take one that is built on Debian and has certbot, certbot-dns-cloudflare and openssl" >&2; exit 1; }
 done
 server=$1 email=$2
 shift 2
@@ -77,8 +77,8 @@ show() {
   sync
   ln -sfn "$number" "$place/current.new"
   mv -fT "$place/current.new" "$place/current"
-  rm -f "$place/failure"
-  echo "$1: a new certificate is shown, until $(openssl x509 -noout -enddate -in "$live/cert.pem" | cut -d = -f 2)"
+  [ ! -s "$place/failure" ] || : >"$place/failure"
+  echo "$1: a new certificate is shown, which ends at $(openssl x509 -noout -enddate -in "$live/cert.pem" | cut -d = -f 2)"
 }
 # For mtail, beside what nginx writes for it: lines are appended whole.
 report() {
@@ -86,7 +86,7 @@ report() {
   ends=$(openssl x509 -noout -enddate -dateopt iso_8601 -in "$place/current/fullchain.pem" 2>/dev/null) || return 0
   ends=${ends#notAfter=}
   [ ! -e "$place/current/self-signed" ] || own=1
-  [ ! -e "$place/failure" ] || failing=1
+  [ ! -s "$place/failure" ] || failing=1
   [ ! -w "$log" ] || printf 'colorway certificate=%s expires=%s own=%s failing=%s\n' "$1" "$(date -u -d "${ends%Z}" +%s)" $own $failing >>"$log"
 }
 token=$(cat /run/secrets/acme-token)
@@ -102,7 +102,7 @@ while :; do
     lineage=${one%%=*}
     { [ -z "$asks" ] || issue "$lineage" "${one#*=}"; } || { wrong=1; show "$lineage" || :; continue; }
     show "$lineage" || { wrong=1; continue; }
-    [ -z "$asks" ] || rm -f "$certs/$lineage/failure"
+    [ -z "$asks" ] || [ ! -s "$certs/$lineage/failure" ] || : >"$certs/$lineage/failure"
   done
   if [ -n "$asks" ] && [ -n "$wrong" ]; then
     due=$((now + wait_for)) wait_for=$((wait_for * 2 < longest ? wait_for * 2 : longest))

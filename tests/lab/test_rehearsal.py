@@ -83,7 +83,9 @@ def test_the_program_makes_a_rehearsal_of_what_it_makes_of_the_stack(project: Pa
     def services(found: Recording) -> set[str]:
         return {one.name for one in found.resources if one.type == SERVICE}
 
-    assert services(ours) == services(run_stack(like)) - backups
+    # No authority can prove names that only a lab has.
+    left_out = backups | {f"{names.certbot(host.name)}-service" for host in spec.load_balancers}
+    assert services(ours) == services(run_stack(like)) - left_out
 
 
 @pytest.mark.parametrize("like", RENTED)

@@ -95,6 +95,7 @@ def test_networks_secrets_volumes_and_directories_are_those_of_the_inventory(sta
     own |= {f"{name}-repository-configuration" for name in spec.backed_up}
     own |= {f"{name}-members" for name in spec.replicated_stores if spec.watchers(name)}
     own |= {f"{name}-pool" for name in spec.replicated_databases}
+    own |= {"certificates-token"} if spec.settings.tls.is_issued else set()
     assert set(recording.of_type(SECRET)) == own | {f"secret-{one.name}" for one in found.secrets if one.is_mounted}, (
         "the platform's, and those by which members know each other and reach a repository"
     )

@@ -25,7 +25,7 @@ GOOD = ShownCertificate(
     wanted="lets-encrypt",
     issuer="Let's Encrypt E7",
     begins=NOW - timedelta(days=10),
-    ends=NOW + timedelta(days=34, minutes=1),
+    ends=NOW + timedelta(days=34, hours=1),
     token="acme-token",
 )
 LOGS = "docker service logs --tail 50 test-certbot-lb1"
@@ -74,7 +74,7 @@ def test_the_first_one_is_awaited_and_no_mistake():
 
 @pytest.mark.parametrize(("left", "is_wrong"), [(timedelta(days=13), False), (timedelta(days=9), True)])
 def test_less_than_a_quarter_of_its_life_is_too_little(left, is_wrong):
-    late = changed(begins=NOW - timedelta(days=40) + left, ends=NOW + left + timedelta(minutes=1))
+    late = changed(begins=NOW - timedelta(days=40) + left, ends=NOW + left + timedelta(hours=1))
     said = f"the certificate of example.com on load balancer lb1 has {left.days} days left and was not renewed"
     assert late.problem == ((said, LOGS) if is_wrong else None)
 
