@@ -62,7 +62,8 @@ class Migrations(pulumi.ComponentResource):
                 break
             if migration.id in waiting:
                 continue
-            service = spec.colored(color)[command.service]
+            by = spec.migration_service(color, command)
+            service = spec.colored(color)[by]
             step = HostScript(
                 f"{name}-{migration.id}",
                 spec.manager,
@@ -77,10 +78,10 @@ class Migrations(pulumi.ComponentResource):
                         env=_environment(spec, service, command),
                         entrypoint=command.entrypoint,
                         secrets=secrets,
-                        configs=around.configs[command.service],
+                        configs=around.configs[by],
                     ),
                     "--",
-                    spec.image(command.service, color),
+                    spec.image(by, color),
                     *command.command,
                     migration.id,
                 ],

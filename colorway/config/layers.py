@@ -17,6 +17,8 @@ from colorway.spec.base import Mistake, hint
 from colorway.spec.services import ServiceKind, ServiceSpec
 
 SERVICES = "services"
+MIGRATIONS = "migrations"
+MIGRATION_SERVICE = "migration-service"
 VERSIONS = "versions"
 SHARED_CURE = "write it into the platform file, or under overrides.services of a stack"
 
@@ -47,7 +49,7 @@ def for_version(
         version: The version.
         platform: The platform file.
     """
-    defined = platform.overridden_by(_only_services(manifest.data, manifest))
+    defined = platform.overridden_by(_of_version(manifest))
     named = overrides.section(VERSIONS).section(version)
     of_stack = merged.section(SERVICES).data.keys() - platform.section(SERVICES).data.keys()
     changed = defined.overridden_by(_of_known(overrides, known={*defined.section(SERVICES).data, *of_stack}))
@@ -56,7 +58,8 @@ def for_version(
 
 def changes_services(manifest: Document, overrides: Document, *, version: str) -> bool:
     """Return whether a version's services may be others than the platform file's."""
-    return bool(manifest.value(SERVICES)) or version in overrides.section(VERSIONS).data
+    said = manifest.value(SERVICES) or manifest.value(MIGRATION_SERVICE)
+    return bool(said) or version in overrides.section(VERSIONS).data
 
 
 def version_override_mistakes(overrides: Document, *, known: Iterable[str]) -> list[Mistake]:
@@ -160,6 +163,17 @@ def _is_whole(said: object) -> bool:
     except ValidationError:
         return False
     return True
+
+
+def _of_version(manifest: Document) -> Document:
+    """Return what a manifest changes in the platform file, at the places that this has for it."""
+    layer = _only_services(manifest.data, manifest)
+    name = manifest.value(MIGRATION_SERVICE)
+    if not isinstance(name, str):
+        return layer
+    place = (MIGRATIONS, "service")
+    origins = {**layer.origins, place: (manifest, (MIGRATION_SERVICE,))}
+    return replace(layer, data={**layer.data, MIGRATIONS: {"service": name}}, origins=origins)
 
 
 def _only_services(data: Mapping[str, Any], document: Document) -> Document:

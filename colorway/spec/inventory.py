@@ -173,14 +173,15 @@ def _migrations(spec: PlatformSpec) -> Iterator[Wanted]:
         return
     colors = {migration.id: color for color in spec.colors_on for migration in spec.migrations(color)}
     for identifier, color in colors.items():
-        service = spec.colored(color)[command.service]
+        name = spec.migration_service(color, command)
+        service = spec.colored(color)[name]
         yield WantedService(
             stack=spec.stack,
             logical=names.migration(identifier),
             owner=f"the migration {identifier}",
             most=0,
             networks=tuple(networks.store_network(store) for store in sorted(service.uses)),
-            image=spec.service_image(command.service, color),
+            image=spec.service_image(name, color),
             cpus=service.limits.cpus,
             role=Role.WEB,
             runs=False,

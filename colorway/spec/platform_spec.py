@@ -17,7 +17,7 @@ from colorway.spec.hosts import HostSpec, Role
 from colorway.spec.inventory import Inventory, take_inventory
 from colorway.spec.networks import store_slot
 from colorway.spec.platform_file import ImageSource, PlatformFile
-from colorway.spec.release import MigrationSpec, ReleaseManifest, held
+from colorway.spec.release import MigrationCommand, MigrationSpec, ReleaseManifest, held
 from colorway.spec.services import ServiceSpec
 from colorway.spec.stack import LockDown, StackSettings
 from colorway.spec.stores import DatabaseSpec, MariadbSpec, PostgresqlSpec, StoreMember, StoreSpec
@@ -289,6 +289,10 @@ class PlatformSpec(StrictSpec):
     def migrations(self, color: Color) -> tuple[MigrationSpec, ...]:
         """Return the migrations that a color needs, oldest first."""
         return self.manifest(color).migrations
+
+    def migration_service(self, color: Color, command: MigrationCommand) -> str:
+        """Return the name of the service whose image applies the migrations of a color's version."""
+        return self.manifest(color).migration_service or command.service
 
     @property
     def held_migrations(self) -> dict[str, str]:

@@ -80,6 +80,8 @@ class ReleaseManifest(StrictSpec):
     """Image of each colored service, with its digest; empty for a platform with `images: local`."""
     migrations: tuple[MigrationSpec, ...] = ()
     """Schema changes that must be applied before this version runs, oldest first."""
+    migration_service: Label | None = None
+    """Service of this version whose image applies them; none = the one that the platform file names."""
     flags: dict[EnvName, EnvValue] = Field(default_factory=dict)
     """Environment that only this version gets."""
     services: dict[Label, dict[str, Any] | None] = Field(default_factory=dict)

@@ -71,6 +71,16 @@ CASES = (
         Line("with these, migrations.service is no service of this platform; known: scheduler, web, worker"),
     ),
     Case(
+        "a version whose migrations another service brings, misspelt",
+        DEMO_1,
+        "flags:",
+        "migration-service: wep\nflags:",
+        Line(
+            "migration-service: is no service of this platform; known: api, scheduler, web, worker",
+            at="migration-service:",
+        ),
+    ),
+    Case(
         "a version whose services are a list",
         DEMO_1,
         "flags:",

@@ -6,10 +6,12 @@ import json
 
 import pytest
 
+from colorway.config.stack_files import from_file
+from colorway.config.yaml_text import read_yaml
 from colorway.render.nginx import generation
 from colorway.spec.task.environment import in_swarm
 from colorway.spec.traffic import Color
-from tests.spec.project_files import FILES, LOCAL, said, write_project
+from tests.spec.project_files import DEMO, DEMO_2, FILES, LOCAL, said, write_project
 from tests.support.specs import SERVICES, small_spec
 
 NEW = {
@@ -66,6 +68,19 @@ def test_a_service_may_come_and_go_with_a_version():
     assert ("search", Color.GREEN) in there
     assert ("search", Color.BLUE) not in there
     assert ("worker", Color.GREEN) not in there
+
+
+def test_the_service_that_applies_migrations_may_be_renamed_with_a_version(tmp_path):
+    api = read_yaml(FILES[DEMO]).data["services"]["api"]
+    renamed = f"services: {json.dumps({'api': None, 'backend': api})}\nmigration-service: backend\n"
+    write_project(tmp_path, {DEMO_2: renamed + FILES[DEMO_2]})
+    spec = from_file(root=tmp_path, stack="local")
+    command = spec.platform.migrations
+    assert command is not None
+    assert [spec.migration_service(color, command) for color in Color] == ["api", "backend"]
+    assert "api" not in spec.colored(Color.GREEN)
+    made = {one.owner: one.image for one in spec.inventory().declared}
+    assert made["the migration 0002-orders"] == spec.service_image("backend", Color.GREEN), made
 
 
 def test_an_override_of_a_service_that_a_version_does_not_have_does_not_bring_it_back():
