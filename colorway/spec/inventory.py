@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from colorway.spec import names, networks
-from colorway.spec.edge import tls, zones
+from colorway.spec.edge.tls import wanted_of_edge
 from colorway.spec.hosts import HostSpec, Role
 from colorway.spec.networks import NetworkName
 from colorway.spec.services import ServiceSpec
@@ -395,7 +395,6 @@ KINDS: tuple[Callable[[PlatformSpec], Iterable[Wanted]], ...] = (
     _monitoring,
     _networks,
     _secrets,
-    zones.wanted_records,
-    tls.wanted_certbots,
+    wanted_of_edge,
 )
 """Every kind of thing that a stack has."""

@@ -10,9 +10,10 @@ from pydantic import model_validator
 
 from colorway.spec import names
 from colorway.spec.base import ShortSpec
+from colorway.spec.edge.zones import wanted_records
 from colorway.spec.fields import Shape
 from colorway.spec.hosts import Role
-from colorway.spec.wanted import WantedService, WantedVolume
+from colorway.spec.wanted import WantedRecord, WantedService, WantedVolume
 
 if TYPE_CHECKING:
     from colorway.spec.platform_spec import PlatformSpec
@@ -128,3 +129,9 @@ def wanted_certbots(spec: PlatformSpec) -> Iterator[WantedService | WantedVolume
             host=host.name,
         )
         yield WantedVolume(name=names.volume(spec.stack, logical), host=host)
+
+
+def wanted_of_edge(spec: PlatformSpec) -> Iterator[WantedRecord | WantedService | WantedVolume]:
+    """Yield what a stack has for its names: their records, and what has their certificates issued."""
+    yield from wanted_records(spec)
+    yield from wanted_certbots(spec)
