@@ -270,9 +270,9 @@ def _entries(spec: PlatformSpec, store: str) -> Entries:
 
 
 def _generations(spec: PlatformSpec, store: str) -> Generations:
-    from colorway.data.generations import Generations, Volumes  # noqa: PLC0415 - what only few commands need
+    from colorway.data.generations import Generations, volumes_of  # noqa: PLC0415 - what only few commands need
 
-    return Generations(spec=spec, store=store, volumes=lambda host: Volumes(connection=Connection(host)))
+    return Generations(spec=spec, store=store, volumes=volumes_of)
 
 
 def _ask(host: HostSpec, service: str, command: Sequence[str]) -> str:
