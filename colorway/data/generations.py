@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -173,10 +172,7 @@ class Generations:
         """Return which generation a volume is of; none = of none of this store."""
         if volume == self._volume(host, FIRST):
             return FIRST
-        # Any number in the place of this one.
-        before, _, after = map(re.escape, self._volume(host, 2).rpartition(".2"))
-        later = re.fullmatch(rf"{before}\.([0-9]+){after}", volume)
-        return int(later[1]) if later else None
+        return names.later_number(volume, names.later_volumes(self.spec.stack, self.store, host))
 
 
 def refuse_gone(
