@@ -255,8 +255,8 @@ class Commands:
 
 
 def gate(spec: PlatformSpec) -> Gate | None:
-    """Return who is asked before migrations; none where no data store has several members."""
-    if not spec.replicated_databases and not spec.primaries:
+    """Return who is asked before migrations; none where no database has several members, or is backed up."""
+    if not spec.replicated_databases and not spec.primaries and not spec.backed_up:
         return None
     from colorway.data.gate import Gate  # noqa: PLC0415 - what only such a stack needs
 
