@@ -255,8 +255,8 @@ class Commands:
 
 
 def gate(spec: PlatformSpec) -> Gate | None:
-    """Return who is asked before migrations; none where no data store has several members."""
-    if not spec.replicated_databases and not spec.primaries:
+    """Return who is asked before migrations; none where no database has several members, or is backed up."""
+    if not spec.replicated_databases and not spec.primaries and not spec.backed_up:
         return None
     from colorway.data.gate import Gate  # noqa: PLC0415 - what only such a stack needs
 
@@ -270,9 +270,9 @@ def _entries(spec: PlatformSpec, store: str) -> Entries:
 
 
 def _generations(spec: PlatformSpec, store: str) -> Generations:
-    from colorway.data.generations import Generations, Volumes  # noqa: PLC0415 - what only few commands need
+    from colorway.data.generations import Generations, volumes_of  # noqa: PLC0415 - what only few commands need
 
-    return Generations(spec=spec, store=store, volumes=lambda host: Volumes(connection=Connection(host)))
+    return Generations(spec=spec, store=store, volumes=volumes_of)
 
 
 def _ask(host: HostSpec, service: str, command: Sequence[str]) -> str:

@@ -34,6 +34,7 @@ from colorway.engine.session import engine_for, load_program_beside, refuse_take
 from colorway.engine.stack import backend_environment
 from colorway.engine.status import read_status
 from colorway.errors import ColorwayError
+from colorway.hosts.leftovers import Leftovers
 from colorway.machine import daemon
 from colorway.machine.progress import Progress, TerminalProgress
 from colorway.machine.teardown import refuse_orphans_elsewhere
@@ -221,6 +222,8 @@ def down(
     if orphans:
         refuse_orphans_elsewhere(spec)
     if not yes and sys.stdin.isatty():
+        if data and not spec.is_local:
+            Leftovers(spec=spec, say=_say).warn()
         typer.confirm(f"Remove the stack {stack}{' and its data' if data else ''}?", abort=True)
     with TerminalProgress() as progress:
         engine = _engine(spec, progress)

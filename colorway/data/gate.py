@@ -46,7 +46,7 @@ class ClosedError(ColorwayError):
 
 @dataclass(frozen=True, kw_only=True)
 class Gate:
-    """Asks the stores with several members before migrations change them; closed, it says what opens it."""
+    """Asks the stores with several members or backups before migrations change them; closed, it says what opens it."""
 
     spec: PlatformSpec
     ask: Ask
@@ -66,9 +66,14 @@ class Gate:
                 nearly full, the archive fails, or no restore has proven the newest backup; nothing was changed.
         """
         found = [self._of(cluster(self.spec, name, ask=self.ask), point) for name in self.spec.replicated_databases]
-        return "; ".join(
-            [*found, *(self._of_pair(pair(self.spec, name, ask=self.ask)) for name in self.spec.primaries)]
-        )
+        found += [self._of_pair(pair(self.spec, name, ask=self.ask)) for name in self.spec.primaries]
+        found += [self._of_one(name) for name, store in self.spec.backed_up.items() if not store.is_replicated]
+        return "; ".join(found)
+
+    def _of_one(self, name: str) -> str:
+        """Return what brings a store with one member back; it has to be proven, for nothing else has its data."""
+        self._proven(name)
+        return f"{name} has one member, its backup is proven by a restore"
 
     def _of_pair(self, store: Pair) -> str:
         """Return which members of a MariaDB have every commit; it has to be both."""

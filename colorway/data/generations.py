@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from colorway.config.stack_files import stack_file
 from colorway.data.members import MembersError
+from colorway.edits.stores import stores_going_back
+from colorway.outputs import PlatformOutputs
 from colorway.spec import names
 from colorway.spec.hosts import HostSpec
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stores.generations import FIRST
-from colorway.swarm.connections import Connection, MissingError
+from colorway.swarm.connections import Connection, MissingError, NoAnswerError
+from colorway.swarm.ssh import kept
 
 Hold = Callable[[str], AbstractContextManager[object]]
 """Holds the stack's lock, for a reason in words."""
@@ -47,6 +50,11 @@ class Volumes:
         for identifier in [one["Id"] for one in had]:
             self.connection.ask("the end of a container", partial(_remove_container, identifier))
         self.connection.ask(f"the removal of {name}", lambda api: api.remove_volume(name))
+
+
+def volumes_of(host: HostSpec) -> Volumes:
+    """Return the volumes of a host, asked of its own Docker."""
+    return Volumes(connection=Connection(host))
 
 
 def _remove_container(identifier: str, api: Any) -> None:  # noqa: ANN401 - docker-py is untyped here
@@ -91,6 +99,23 @@ class Generations:
             NoAnswerError: a host does not answer, so that nobody knows.
         """
         return {number: hosts for number, hosts in self.there().items() if number != self.live}
+
+    def refuse_gone(self) -> None:
+        """Refuse to go back to the one that the stack's file says where nothing is left of it.
+
+        Raises:
+            MembersError: it was forgotten: its members would wait for data that nobody has.
+            NoAnswerError: a host does not answer, so that nobody knows.
+        """
+        there = self.there()
+        if self.live in there:
+            return
+        left = ", ".join(map(str, there)) or "none"
+        raise MembersError(
+            f"{stack_file(self.spec.stack)}: the data store {self.store} goes back to generation {self.live}, of which "
+            f"no host has any data: `colorway data forget` removed it, or its hosts are new; those there: {left}. "
+            "Nothing was changed; revert the commit that goes back"
+        )
 
     def forget(
         self,
@@ -147,7 +172,35 @@ class Generations:
         """Return which generation a volume is of; none = of none of this store."""
         if volume == self._volume(host, FIRST):
             return FIRST
-        # Any number in the place of this one.
-        before, _, after = map(re.escape, self._volume(host, 2).rpartition(".2"))
-        later = re.fullmatch(rf"{before}\.([0-9]+){after}", volume)
-        return int(later[1]) if later else None
+        return names.later_number(volume, names.later_volumes(self.spec.stack, self.store, host))
+
+
+def refuse_gone(
+    spec: PlatformSpec,
+    installed: PlatformOutputs | None,
+    wanted: PlatformOutputs,
+    *,
+    unknown: Callable[[str], None] | None = None,
+) -> None:
+    """Refuse an edit that goes back to a generation of a data store of which no host has anything.
+
+    Hosts are asked only where an edit goes back.
+
+    Args:
+        spec: The stack.
+        installed: What runs.
+        wanted: What the files say.
+        unknown: Told where a host does not answer; without it, that is refused, too.
+
+    Raises:
+        MembersError: such a generation was forgotten; see `Generations.refuse_gone`.
+        NoAnswerError: a host does not answer.
+    """
+    for store in stores_going_back(installed, wanted) if installed else ():
+        try:
+            with kept(*(member.host for member in spec.members(store))):
+                Generations(spec=spec, store=store, volumes=volumes_of).refuse_gone()
+        except NoAnswerError as error:
+            if unknown is None:
+                raise
+            unknown(f"whether the data of an earlier generation is still there, `up` asks again: {error}")

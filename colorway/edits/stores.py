@@ -31,6 +31,11 @@ def store_words(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterator
     yield from _member_words(installed, wanted)
 
 
+def stores_going_back(installed: PlatformOutputs, wanted: PlatformOutputs) -> tuple[str, ...]:
+    """Return the stores that go back to an earlier generation; whether its data is still there, only hosts know."""
+    return tuple(store for store, was, after in _generations(installed, wanted) if after.number < was.number)
+
+
 def _moved_stores(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterator[str]:
     """Yield the stores that would start on another host, where their volume is empty."""
     before = {one.service: one for one in installed.services if one.store_host}

@@ -14,6 +14,7 @@ from pulumi import automation as auto
 
 from colorway.cdn.leaving import RECORD_VARIABLE, WITHIN_VARIABLE
 from colorway.config import stack_files
+from colorway.data.generations import refuse_gone
 from colorway.edits.refusals import due_migrations, refusals
 from colorway.edits.words import sentence
 from colorway.engine import fencing
@@ -133,7 +134,9 @@ class Engine:
         refuse_examples(self.spec, root=self.root, offline=self.plugins.is_offline)
 
     def preview(self) -> Previewed:
-        """Return what an `up` would change; changes nothing, and contacts no host over SSH.
+        """Return what an `up` would change; changes nothing.
+
+        It contacts no host over SSH, but those of a data store that goes back to an earlier generation.
 
         Raises:
             ColorwayError: the change may not be one commit, or the state was cut short.
@@ -166,6 +169,7 @@ class Engine:
                     stack.preview(on_event=log)
             deployed = asked.result()
             self._refuse_illegal(deployed, in_place=None)
+            refuse_gone(self.spec, deployed.outputs, self._wanted, unknown=self.say)
         return Previewed(changes=tuple(log.changes), sentence=sentence(deployed.outputs, self._wanted))
 
     def up(
@@ -188,6 +192,8 @@ class Engine:
         hint = f"Nothing was rolled back. `colorway status {name}` says what is live; `colorway up {name}` tries again."
         with self._claimed("up", create=True) as (stack, deployed):
             self._refuse_illegal(deployed, in_place)
+            # No reason makes data that nobody has.
+            refuse_gone(self.spec, deployed.outputs, self._wanted)
             # The way back is not held up by hosts that come or go; the next `up` sees to them.
             members = None if continue_on_error else self._members(deployed)
             anew = members.before() if members else ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 
 from colorway.spec.fields import LABEL_LIMIT
@@ -45,6 +46,8 @@ def colored_alias(name: str, color: Color) -> str:
 ZONE_SECRET = "cloudflare-token"  # noqa: S105 - the secret's name
 """Secret of a stack that may change its zones; no platform and no service knows it."""
 
+ANY_NUMBER = "#"
+"""Stands for the number of any later generation of a data store; no name has it."""
 MAIN_DOMAIN = "main"
 """Name of the stack's own domain; a route that names none means it."""
 
@@ -168,6 +171,21 @@ def volume(stack: str, store: str) -> str:
 def generation_volume(stack: str, store: str, host: str, number: int) -> str:
     """Return the name of the volume that a generation of a data store has on a member's host."""
     return volume(stack, member(generation(store, number), host))
+
+
+def later_volumes(stack: str, store: str, host: str) -> str:
+    """Return how the volumes of all generations after the first are called there, with a # in a number's place.
+
+    No name has a #, nor a dot before it but this one.
+    """
+    return volume(stack, member(f"{store}.{ANY_NUMBER}", host))
+
+
+def later_number(volume: str, pattern: str) -> int | None:
+    """Return which generation a volume is of, as `later_volumes` calls them; none = of none of these."""
+    before, _, after = map(re.escape, pattern.partition(ANY_NUMBER))
+    found = re.fullmatch(rf"{before}([1-9][0-9]*){after}", volume)
+    return int(found[1]) if found else None
 
 
 def service_volume(stack: str, name: str, color: Color | None) -> str:

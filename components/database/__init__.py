@@ -9,7 +9,7 @@ import pulumi
 from colorway.spec.networks import store_network
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stores import MariadbSpec, PostgresqlSpec, RedisSpec, ValkeySpec
-from components.database.backups import Repository
+from components.database.backups import Backups, Repository
 from components.database.custom import CustomStore
 from components.database.logins import FormerLogins
 from components.database.mariadb import Mariadb
@@ -48,12 +48,12 @@ def data_store(
     `make_way` is called before one of several members of a PostgreSQL is replaced.
     """
     store, network = spec.platform.data_stores[name], networks[store_network(name)]
+    repository = (
+        Repository(f"{name}-repository", spec, store=name, texts=secrets.texts, opts=opts)
+        if name in spec.backed_up
+        else None
+    )
     if replication is not None and store.is_replicated:
-        repository = (
-            Repository(f"{name}-repository", spec, store=name, texts=secrets.texts, opts=opts)
-            if name in spec.backed_up
-            else None
-        )
         then = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[replication]))
         if isinstance(store, PostgresqlSpec):
             source = (
@@ -96,4 +96,16 @@ def data_store(
             )
     if isinstance(store, PostgresqlSpec):
         return Database(name, spec, store=store, network=network, password=secrets.texts[store.password], opts=opts)
-    return STORES[store.kind](name, spec, store=store, network=network, secrets=secrets.files, opts=opts)
+    made = STORES[store.kind](name, spec, store=store, network=network, secrets=secrets.files, opts=opts)
+    if repository is not None and isinstance(store, MariadbSpec):
+        beside = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[made]))
+        Backups(
+            f"{name}-backup",
+            spec,
+            store=store,
+            store_name=name,
+            repository=repository,
+            authority=None,
+            opts=beside,
+        )
+    return made

@@ -1,4 +1,4 @@
-"""The backups of a database with several members: who makes them, and who proves them."""
+"""The backups of a database: who makes them, and who proves them."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ from components.entry import ENTRY_COMMAND, entry_script, mounted_config
 from components.swarm_service import SwarmService
 from components.swarm_spec import HOST_NETWORK, Mount, MountedFile, SwarmServiceSpec
 
+BESIDE_ONE = {"MARIADB_DATA": f"{DATA}/data", "COLORWAY_SOCKET": f"{DATA}/sockets/mariadb.sock"}
+"""By which words who backs up a MariaDB with one member finds it."""
 ALIVE = HealthSpec(command=("CMD", "true"))
 """Its lines say how it goes; a task that was replaced for a repository that is away would help nobody."""
 
@@ -85,7 +87,8 @@ class Backups(pulumi.ComponentResource):
     """Backs a store up from the host of one of its members, and proves the backups on the monitoring host.
 
     A task on each of their hosts sees the data there, which it cannot change, and asks the member beside it what that
-    is, by its certificate. The proof restores into a volume of its own; it needs no member.
+    is: by its certificate, or, where it is the only one and has none, through its socket on the volume. The proof
+    restores into a volume of its own; it needs no member.
     """
 
     def __init__(
@@ -96,7 +99,7 @@ class Backups(pulumi.ComponentResource):
         store: PostgresqlSpec | MariadbSpec,
         store_name: str,
         repository: Repository,
-        authority: Authority,
+        authority: Authority | None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("colorway:data:Backups", name, None, opts)
@@ -122,8 +125,8 @@ class Backups(pulumi.ComponentResource):
                     ),
                 ),
                 networks=[HOST_NETWORK],
-                secrets=[*repository.files, authority.members[member.host.name]],
-                configs=[begins, authority.ca, *repository.configs],
+                secrets=[*repository.files, *([authority.members[member.host.name]] if authority else [])],
+                configs=[begins, *([authority.ca] if authority else []), *repository.configs],
                 opts=own,
             )
         proves = entry_script(
@@ -173,7 +176,8 @@ def encoded(text: Callable[[], str], stack: str, repository: str) -> str:
 def _beside(spec: PlatformSpec, store: str, member: StoreMember) -> dict[str, str]:
     """Return by which words who backs a store up asks the member on its host."""
     if isinstance(spec.backed_up[store], MariadbSpec):
-        return member_environment(spec, store, member) | {"COLORWAY_HOST": member.host.name}
+        words = member_environment(spec, store, member) if spec.backed_up[store].is_replicated else BESIDE_ONE
+        return words | {"COLORWAY_HOST": member.host.name}
     return _as_member(spec, store, host=member.host)
 
 

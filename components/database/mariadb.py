@@ -63,9 +63,14 @@ class Mariadb(pulumi.ComponentResource):
             program=_program(store),
             network=network,
             secrets=[secrets[store.password]],
-            configs=[entry_script(name, entry(store.kind), stack=spec.stack, parent=self)],
+            configs=[entry_script(name, script(store), stack=spec.stack, parent=self)],
         )
         self.register_outputs({})
+
+
+def script(store: MariadbSpec) -> str:
+    """Return the entry script of a store with one member; without backups it is what it was before there were any."""
+    return entry("mariadb", has_backup=store.backup is not None)
 
 
 def member_environment(spec: PlatformSpec, name: str, member: StoreMember) -> dict[str, str]:

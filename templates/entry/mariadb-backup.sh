@@ -1,5 +1,5 @@
 # Entry script of the backups of a MariaDB store on one of its hosts: makes those that are due beside the replica, which
-# spares the primary, and beside the primary while no replica is well. Arguments: how often and when, as the seconds of a
+# spares the primary, and beside the primary while no replica is well, or beside the only member. Arguments: how often and when, as the seconds of a
 # period and the seconds that one begins after 1970, and how many days are kept. What was made is what the repository says.
 set -eu
 refuse() { echo "$*" >&2; exit 1; }
@@ -10,9 +10,13 @@ if [ "$(id -u)" = 0 ]; then
   exec setpriv --reuid=mysql --regid=mysql --init-groups -- /bin/sh "$0" "$@"
 fi
 period=$1 first=$2 days=$3
-# What a client says of itself to a member.
-set -- --port="$COLORWAY_PORT" --user=member --ssl-verify-server-cert --ssl-ca="$COLORWAY_CA" \
-  --ssl-cert="$COLORWAY_MEMBER" --ssl-key="$COLORWAY_MEMBER"
+# How a client comes to the member on this host, and what it says of itself: the only one has a socket on the volume.
+if [ -n "${COLORWAY_SOCKET:-}" ]; then
+  set -- --socket="$COLORWAY_SOCKET" --user=backup
+else
+  set -- --port="$COLORWAY_PORT" --user=member --ssl-verify-server-cert --ssl-ca="$COLORWAY_CA" \
+    --ssl-cert="$COLORWAY_MEMBER" --ssl-key="$COLORWAY_MEMBER"
+fi
 job='' said=$(mktemp) half=$(mktemp -d)
 trap '[ -z "$job" ] || kill "$job" 2>/dev/null || :; exit 0' TERM
 # In the background, so that a signal need not wait for its end.
@@ -27,6 +31,10 @@ state() {
   mariadb --no-defaults "$@" --host="$host" --connect-timeout=5 --skip-column-names --batch --execute="SELECT CONCAT(IF(@@read_only, 'replica ', 'primary '), VARIABLE_VALUE) FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'SLAVE_RUNNING'"
 }
 is_ours() {
+  if [ -n "${COLORWAY_SOCKET:-}" ]; then
+    mariadb --no-defaults "$@" --connect-timeout=5 --execute='SELECT 1' >/dev/null
+    return
+  fi
   case $(state "$COLORWAY_ADDRESS" "$@") in
     'replica ON') ;;
     primary*) [ "$(state "$COLORWAY_OTHER" "$@" 2>/dev/null)" != 'replica ON' ] ;;
@@ -48,7 +56,7 @@ look() {
   # What the program says is the log of the backup, hundreds of lines; of one that fails the last ones count.
   bucket backup --tag=colorway --host="$COLORWAY_HOST" --stdin-filename="$COLORWAY_STORE" --stdin-from-command -- \
     /bin/sh -c 'exec "$@" 2>"$0"' "$said" mariadb-backup --no-defaults --backup --stream=mbstream --target-dir="$half" \
-    --datadir="$MARIADB_DATA" --host="$COLORWAY_ADDRESS" --ftwrl-wait-timeout=300 "$@" || {
+    --datadir="$MARIADB_DATA" ${COLORWAY_ADDRESS:+--host="$COLORWAY_ADDRESS"} --ftwrl-wait-timeout=300 "$@" || {
     tail -n 5 "$said" >&2
     echo "the backup failed with code $code; it is tried again" >&2
     return 1

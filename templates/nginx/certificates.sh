@@ -1,4 +1,5 @@
-# Makes the certificates that lineages begin with, and refuses those that are not whole; in a load balancer's container.
+# Makes the certificates that lineages begin with, and those that take the place of one without its key, for neither a
+# rollback nor users may wait for who repairs it; in a load balancer's container.
 # Arguments: `issued` where an authority's come after them, else `self-signed`; each lineage as `name=subjects`.
 kind=$1; shift
 cd /etc/colorway/certs
@@ -14,9 +15,8 @@ for one; do
   if [ -e "$lineage/current" ]; then
     of=$(cat "$lineage/current/self-signed" 2>/dev/null || :)
     if [ "$of" = "$subjects" ] || { [ -z "$of" ] && [ "$kind" = issued ]; }; then
-      fits "$lineage/current" && continue
-      echo "certs/$lineage/current has no certificate with the key that belongs to it; remove that link in the load balancer's directory, and run this again" >&2
-      exit 1
+      ! fits "$lineage/current" || continue
+      echo "certs/$lineage/current has no certificate with the key that belongs to it; one of the load balancer's own is shown instead" >&2
     fi
   fi
   number=1

@@ -11,7 +11,7 @@ mv -f "$directory/generations/$hash/nginx.conf.new" "$directory/generations/$has
 container=$(docker ps -q --filter "label=com.docker.swarm.service.name=$service" --filter status=running)
 running=$(printf '%s' "$container" | grep -c .) || :
 [ "$running" -eq 1 ] || { echo "$service has $running running containers on this host; it needs exactly one" >&2; exit 1; }
-# Made here, so that no key travels; and looked at here, since `nginx -t` does not read what a variable names.
+# Made here, so that no key travels; and mended here, since `nginx -t` does not read what a variable names.
 said=$(docker exec "$container" /bin/sh -euc "$certify" colorway "$@" 2>&1) || { printf '%s\n' "$said" >&2; exit 1; }
 said=$(docker exec "$container" nginx -e stderr -t -q -c "/etc/colorway/generations/$hash/nginx.conf" 2>&1) || { printf '%s\n' "$said" >&2; exit 1; }
 echo "generation $hash is valid"

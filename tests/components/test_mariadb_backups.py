@@ -6,6 +6,7 @@ import base64
 
 import pytest
 
+from colorway.render.templates import entry
 from tests.components.pieces import constraints, joined, secret_files
 from tests.program.stacks import run_spec, value_of
 from tests.support.pairs import backed_up_pair, pair_spec
@@ -63,3 +64,36 @@ def test_nothing_that_opens_the_repository_is_in_the_clear(recording):
 def test_a_member_does_not_restart_for_backups(recording, host):
     before = run_spec(pair_spec()).one(f"orders-{host}-service")
     assert recording.one(f"orders-{host}-service").container == before.container
+
+
+ONE = {"members": 1, "promotion": None, "entry": None}
+SOCKET = "/var/lib/mysql/sockets/mariadb.sock"
+
+
+@pytest.fixture(scope="module")
+def one():
+    return run_spec(backed_up_pair(**ONE))
+
+
+def test_of_one_member_the_program_makes_what_the_inventory_says(one):
+    wanted, made = backed_up_pair(**ONE).inventory(), one.of_type(SERVICE).values()
+    assert {each.inputs["name"] for each in made} == {each.name for each in wanted.services}
+    mounts = [mount for each in made for mount in each.container["mounts"]]
+    assert {each["source"] for each in mounts if each["type"] == "volume"} == {each.name for each in wanted.volumes}
+
+
+def test_who_backs_one_member_up_asks_it_through_its_socket_on_the_volume(one):
+    service = one.one("orders-backup-db1-service")
+    assert constraints(service) == constraints(one.one("orders-service")), "the volume is on that host"
+    [data] = [mount for mount in service.container["mounts"] if mount["type"] == "volume"]
+    assert (data["source"], data["target"], data["readOnly"]) == ("lab-orders", "/var/lib/mysql", True)
+    assert service.container["env"]["COLORWAY_SOCKET"] == SOCKET
+    assert set(secret_files(service)) == OPENERS, "it needs no password of the store"
+    assert set(secret_files(one.one("orders-verify-service"))) == OPENERS
+
+
+def test_one_member_without_backups_is_what_it_was():
+    old = entry("mariadb", has_backup=False)
+    assert "sockets=/tmp/mariadb\n" in old
+    assert "backup" not in old, "no store restarts for a newer Colorway"
+    assert "sockets=$volume/sockets\n" in entry("mariadb", has_backup=True)

@@ -6,8 +6,10 @@ import json
 
 import pytest
 
+from colorway.cli.data import gate
 from colorway.data.gate import ClosedError, Gate
 from colorway.swarm.connections import NoAnswerError
+from tests.support.pairs import backed_up_pair
 from tests.support.stores import backed_up_spec, listed, replicated_spec
 
 LEADER, SYNC = ("db1", "Leader", "running"), ("db2", "Sync Standby", "streaming")
@@ -121,3 +123,33 @@ def test_a_store_that_does_not_answer_keeps_the_gate_closed():
         ClosedError, match=r"no member answers: db1: Docker does not answer; .* no migration runs before"
     ):
         gate.make(point="release-2.0.0")
+
+
+ONE = {"members": 1, "promotion": None, "entry": None}
+
+
+@pytest.mark.parametrize(
+    ("proof", "closed"),
+    [
+        ('{"store": "orders", "verified": true, "at": 1000000, "why": ""}', None),
+        ('{"store": "orders", "verified": false, "at": 1000000, "why": "the restore failed"}', "the restore failed"),
+        ('{"store": "orders", "verified": true, "at": 900000, "why": ""}', "h ago"),
+        ("", "no restore has proven its backup yet"),
+    ],
+    ids=["proven", "failed", "long ago", "never"],
+)
+def test_a_store_with_one_member_has_nothing_but_its_backup(proof, closed):
+    def ask(host, service, command):
+        assert (host.name, service, command[0]) == ("mon1", "lab-orders-verify", "cat")
+        return proof
+
+    made = Gate(spec=backed_up_pair(**ONE), ask=ask, now=lambda: NOW)
+    if closed is None:
+        assert made.make(point="release-2.0.0") == "orders has one member, its backup is proven by a restore"
+        return
+    with pytest.raises(ClosedError, match=closed):
+        made.make(point="release-2.0.0")
+
+
+def test_a_stack_whose_only_backup_is_of_one_member_has_a_gate():
+    assert gate(backed_up_pair(**ONE)) is not None

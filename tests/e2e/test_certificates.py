@@ -360,14 +360,15 @@ def test_a_pair_that_does_not_match_is_not_shown(issued):
     stays(one.edge, "example.org", before)
 
 
-def test_a_check_refuses_a_lineage_that_is_not_whole(issued):
+def test_a_lineage_that_is_not_whole_holds_up_no_generation_and_heals(issued):
     one = issued[1]
     one.stop()
     command = ("exec", one.edge.name, "/bin/sh", "-euc", certify(), "colorway", *certify_arguments(one.spec))
     docker(*command)
-    key = one.edge.folder / "certs" / "example.org" / "current" / "privkey.pem"
-    was = key.read_bytes()
+    lineage = one.edge.folder / "certs" / "example.org"
+    key, before = lineage / "current" / "privkey.pem", chosen(one.edge, "example.org")
     key.write_bytes((one.edge.folder / "certs" / "example.com" / "current" / "privkey.pem").read_bytes())
-    assert "certs/example.org/current has no certificate with the key" in docker(*command, check=False)
-    key.write_bytes(was)
     docker(*command)
+    assert (lineage / "current" / "self-signed").exists(), "a way back must not wait for who repairs it"
+    one.start(period=600)
+    wait_until(lambda: chosen(one.edge, "example.org") == before, limit=SOON, what="what certbot has is shown again")

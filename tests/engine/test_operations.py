@@ -7,7 +7,8 @@ import os
 import socket
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from types import SimpleNamespace
 
 import pytest
 from pulumi import automation as auto
@@ -17,6 +18,7 @@ from pulumi.automation.events import DiagnosticEvent, EngineEvent
 
 from colorway.cdn.leaving import RECORD_VARIABLE, WITHIN_VARIABLE
 from colorway.config.pulumi_config import KEPT_BACK_VARIABLE
+from colorway.data import generations
 from colorway.engine import operations, runner
 from colorway.engine.ending import EngineError
 from colorway.engine.operations import Engine
@@ -24,8 +26,10 @@ from colorway.engine.plugins import PluginChoice
 from colorway.engine.state import read_deployment
 from colorway.errors import ColorwayError
 from colorway.outputs import OUTPUT, platform_outputs
+from colorway.swarm.connections import NoAnswerError
 from colorway.swarm.services import SwarmObject
 from tests.support.specs import REMOTE_HOSTS, ROOT, ZONE, small_spec
+from tests.support.stores import backed_up_spec
 
 SERVICE = "urn:pulumi:test::colorway::docker:index/service:Service::shop-green-service"
 APPLY = "urn:pulumi:test::colorway::command:local:Command::routing-apply-localhost-run"
@@ -746,3 +750,65 @@ def test_a_stack_without_registries_asks_for_no_secret(case, monkeypatch):
     engine = case().engine
     monkeypatch.setattr(operations, "stack_of", lambda **_given: pytest.fail("decrypting costs a second"))
     assert engine.logins() == {}
+
+
+def of_generation(number, begins=None):
+    came = {"generation": begins, "backup": "20261128-020000F", "to": "release-9"}
+    return backed_up_spec(kept={"generation": number, "begins-from": came} if begins else None)
+
+
+@pytest.fixture
+def volumes(monkeypatch):
+    """What the members' hosts have of a store that is taken from generation 2 to 1."""
+    there = {"db1": [], "db2": []}
+    monkeypatch.setattr(generations, "volumes_of", lambda host: SimpleNamespace(names=lambda: there[host.name]))
+    monkeypatch.setattr(generations, "kept", lambda *_hosts: nullcontext())
+    monkeypatch.setattr(operations, "kept", lambda *_hosts: nullcontext())
+    return there
+
+
+def going_back(case):
+    return case(spec=of_generation(1), deployment=installed(of_generation(2, 1)))
+
+
+FORGOTTEN = (
+    "Pulumi.lab.yaml: the data store postgres goes back to generation 1, of which no host has any data: `colorway data "
+    "forget` removed it, or its hosts are new; those there: 2. Nothing was changed; revert the commit that goes back"
+)
+
+
+@pytest.mark.parametrize("reason", [None, "it is meant"])
+def test_no_way_leads_back_to_a_generation_that_was_forgotten(case, volumes, reason):
+    volumes.update(db1=["lab-postgres.2-db1"], db2=["lab-postgres.2-db2"])
+    made = going_back(case)
+    with pytest.raises(ColorwayError) as caught:
+        made.engine.up(in_place=reason)
+    assert str(caught.value) == FORGOTTEN, "its members would wait for ever for data that nobody has"
+    assert made.operations == [], "nothing was changed"
+
+
+def test_a_preview_says_that_a_generation_was_forgotten(case, volumes):
+    volumes.update(db1=["lab-postgres.2-db1"])
+    with pytest.raises(ColorwayError) as caught:
+        going_back(case).engine.preview()
+    assert FORGOTTEN in str(caught.value)
+
+
+def test_a_preview_that_reaches_no_member_leaves_the_question_to_up(case, monkeypatch, volumes):
+    def silent(_host):
+        raise NoAnswerError("db1 was asked for its volumes and did not answer")
+
+    monkeypatch.setattr(generations, "volumes_of", silent)
+    made = going_back(case)
+    assert "goes back from generation 2 to 1" in made.engine.preview().sentence
+    assert made.said == [
+        "whether the data of an earlier generation is still there, `up` asks again: db1 was asked for its volumes and "
+        "did not answer"
+    ]
+    with pytest.raises(NoAnswerError):
+        going_back(case).engine.up()
+
+
+def test_the_way_back_to_a_generation_that_is_there_is_open(case, volumes):
+    volumes.update(db1=["lab-postgres-db1", "lab-postgres.2-db1"])
+    assert "goes back from generation 2 to 1" in going_back(case).engine.preview().sentence

@@ -12,12 +12,13 @@ from colorway.hosts.leftovers import Leftovers
 from colorway.hosts.reach import Said
 from colorway.render.templates import host_script
 from tests.support.specs import ROOT
+from tests.support.stores import replicated_spec
 
 SPEC = stack_files.from_file(root=ROOT, stack="lab")
 ON = {"db1": "lab-postgres\nlab-redis\n", "lb1": "/var/lib/colorway/lab\n", "mon1": "lab-prometheus\n"}
 
 
-def leftovers(*, silent=()):
+def leftovers(*, silent=(), spec=SPEC):
     asked, said = {}, []
 
     def reach(host, text, *arguments, limit):
@@ -33,7 +34,7 @@ def leftovers(*, silent=()):
             seconds=1,
         )
 
-    return Leftovers(spec=SPEC, say=said.append, reach=reach), asked, said
+    return Leftovers(spec=spec, say=said.append, reach=reach), asked, said
 
 
 def test_data_goes_on_every_host_by_exact_names():
@@ -70,6 +71,26 @@ def test_what_stays_is_named_and_nothing_is_touched():
         "kept on mon1: lab-prometheus",
         "what is kept on lb2 nobody knows: ssh: connect: No route to host",
         "`colorway down lab --data` removes it",
+    ]
+
+
+def test_generations_that_were_tried_and_left_go_too():
+    made, asked, _ = leftovers(spec=replicated_spec())
+    made.remove()
+    assert {"lab-postgres-db1", "lab-postgres.#-db1", "lab-postgres.#-db2"} <= set(asked["db1"]), (
+        "the file says generation 1, and those that a restore made and a revert left have higher numbers"
+    )
+
+
+def test_who_is_asked_before_data_goes_reads_what_goes():
+    made, asked, said = leftovers(silent=("lb2",))
+    made.warn()
+    assert {arguments[0] for arguments in asked.values()} == {"look"}, "nothing is changed by a question"
+    assert said == [
+        "goes from lb1: /var/lib/colorway/lab",
+        "goes from db1: lab-postgres, lab-redis",
+        "goes from mon1: lab-prometheus",
+        "what goes from lb2 nobody knows: ssh: connect: No route to host",
     ]
 
 
@@ -126,6 +147,25 @@ def test_the_script_removes_what_is_named_and_nothing_that_begins_like_it(ran, t
     assert list((tmp_path / "colorway").iterdir()) == []
     again = ran("remove", "lab-redis", "lab-postgres")
     assert (again.returncode, again.stdout) == (0, "")
+
+
+def test_the_script_finds_every_generation_and_nothing_that_is_called_like_one(ran, tmp_path):
+    others = (
+        "lab-redis.2-db1",
+        "lab-postgres.2-db10",
+        "lab-postgres.x-db1",
+        "lab-postgresx2-db1",
+        "my-lab-postgres.2-db1",
+    )
+    for name in ("lab-postgres-db1", "lab-postgres.2-db1", "lab-postgres.12-db1", *others):
+        (tmp_path / "volumes" / name).touch()
+    given = ("lab-postgres-db1", "lab-postgres.2-db1", "lab-postgres.#-db1")
+    looked = ran("look", *given).stdout.split()
+    assert looked[:-1] == ["lab-postgres-db1", "lab-postgres.12-db1", "lab-postgres.2-db1"], "each once"
+    removed = ran("remove", *given)
+    assert removed.stdout.split() == looked, removed.stderr
+    there = {path.name for path in (tmp_path / "volumes").iterdir()}
+    assert there == {*others, "lab-redis", "lab-two-redis", "other"}
 
 
 def test_the_script_says_what_holds_a_volume_and_goes_nowhere_else(ran, tmp_path):

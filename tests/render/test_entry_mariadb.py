@@ -62,7 +62,7 @@ class Host:
 
     def start(self, *arguments: str, text: str | None = None, **more: str) -> subprocess.CompletedProcess[str]:
         """Run the script as a container's first program, with what would be outside of the test's folder inside."""
-        text = (text or entry("mariadb")).replace("! -user mysql", "! -uid $(id -u)")
+        text = (text or entry("mariadb", has_backup=False)).replace("! -user mysql", "! -uid $(id -u)")
         return subprocess.run(
             [
                 "/bin/sh",
@@ -227,10 +227,27 @@ def test_who_waits_in_vain_for_the_volume_says_who_has_it(host):
     ) as holder:
         assert holder.stdout is not None, "it is a pipe"
         assert holder.stdout.readline() == "held\n", "the lock is taken"
-        run = host.start(text=entry("mariadb").replace("flock -w 30 9", "flock -w 0.2 9"))
+        run = host.start(text=entry("mariadb", has_backup=False).replace("flock -w 30 9", "flock -w 0.2 9"))
         holder.communicate("\n")
     assert run.returncode == 1
     assert (
         "MariaDB in container 0123456789ab, begun 2026-11-27T04:00:00Z, still has this volume after 30 s" in run.stderr
     )
     assert list(host.volume.iterdir()) == [lock]
+
+
+def test_a_store_that_is_backed_up_is_asked_through_a_socket_on_its_volume_without_a_password(host):
+    run = host.start(text=entry("mariadb", has_backup=True))
+    assert f"--socket={host.volume}/sockets/mariadb.sock" in run.stderr, "another container of the host finds it there"
+    lines = host.told.splitlines()
+    assert "CREATE OR REPLACE USER 'backup'@'localhost' IDENTIFIED VIA unix_socket AS 'mysql';" in lines
+    [granted] = [line for line in lines if "'backup'" in line and line.startswith("GRANT")]
+    assert "ALL" not in granted, "it only reads"
+
+
+def test_data_that_the_backups_would_not_find_is_not_served(host):
+    host.has_data(host.volume)
+    run = host.start(text=entry("mariadb", has_backup=True))
+    assert run.returncode == 1
+    assert f"the data is in {host.volume}, and who backs it up looks for it in {host.data}" in run.stderr
+    assert host.told == "", "nothing was changed"

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ PROGRAMS = {
 case " $* " in
   *" --host=here "*) said=$HERE ;;
   *" --host=other "*) said=$OTHER ;;
+  *" --socket=socket --user=backup "*) said=$HERE ;;
 esac
 [ -n "$said" ] || { echo "ERROR 2002 (HY000): Can't connect" >&2; exit 1; }
 echo "$said" """,
@@ -37,9 +39,20 @@ esac""",
 }
 REPLICA, PRIMARY, BEHIND = "replica ON", "primary OFF", "replica OFF"
 DAY = 86400
+BESIDE_A_MEMBER = {"ADDRESS": "here", "OTHER": "other", "PORT": "1", "CA": "ca", "MEMBER": "member"}
+BESIDE_THE_ONLY_ONE = {"SOCKET": "socket"}
 
 
-def ran(folder: Path, *, here: str, other: str, ago: int | None = None, code: int = 0, fails: int = 0) -> list[str]:
+def ran(
+    folder: Path,
+    *,
+    here: str,
+    other: str,
+    ago: int | None = None,
+    code: int = 0,
+    fails: int = 0,
+    tasks: Mapping[str, str] = BESIDE_A_MEMBER,
+) -> list[str]:
     """Return what is done at one look, where a backup was due 100 s ago and the newest one began so long ago."""
     for name, body in PROGRAMS.items():
         (folder / name).write_text(f"#!/bin/sh\n{body}\n")
@@ -50,14 +63,16 @@ def ran(folder: Path, *, here: str, other: str, ago: int | None = None, code: in
     (folder / "snapshots").write_text(json.dumps(groups, separators=(",", ":")))
     (folder / "done").touch()
     told = {"HERE": here, "OTHER": other, "CODE": str(code), "FAILS": str(fails), "FOLDER": str(folder)}
-    tasks = {"ADDRESS": "here", "OTHER": "other", "PORT": "1", "CA": "ca", "MEMBER": "member", "LOOKUP": "path"}
     run = subprocess.run(
         ["/bin/sh", "-c", entry("mariadb-backup"), "backup", str(DAY), str(now - 100), "14"],
         env={
             "PATH": f"{folder}:{os.environ['PATH']}",
             "MARIADB_DATA": "data",
             **told,
-            **{f"COLORWAY_{key}": value for key, value in (tasks | {"STORE": "orders", "HOST": "db1"}).items()},
+            **{
+                f"COLORWAY_{key}": value
+                for key, value in {**tasks, "LOOKUP": "path", "STORE": "orders", "HOST": "db1"}.items()
+            },
         },
         capture_output=True,
         text=True,
@@ -98,3 +113,12 @@ def test_only_where_there_is_no_repository_one_is_made(tmp_path, code, done):
 
 def test_a_backup_that_fails_removes_no_older_one(tmp_path):
     assert ran(tmp_path, here=REPLICA, other=PRIMARY, fails=1) == ["backup"]
+
+
+@pytest.mark.parametrize(
+    ("here", "ago", "done"),
+    [("1", None, ["backup", "forget"]), ("1", 90, []), ("1", DAY, ["backup", "forget"]), ("", DAY, [])],
+    ids=["none yet", "made", "due", "it is away"],
+)
+def test_the_only_member_is_asked_through_its_socket(tmp_path, here, ago, done):
+    assert ran(tmp_path, here=here, other="", ago=ago, tasks=BESIDE_THE_ONLY_ONE) == done

@@ -217,8 +217,8 @@ CASES = (
         "    members: 2\n    direct: {build: haproxy}\n    pool: {build: pgbouncer}\n",
         "",
         Line(
-            "data-stores.postgres.backup: is set, and only stores with several members are backed up yet; have "
-            "members: 2",
+            "data-stores.postgres.backup: is set, and a store of this kind is backed up with several members only; "
+            "have members: 2",
             at="backup: {",
         ),
     ),
@@ -308,12 +308,12 @@ CASES = (
         ),
     ),
     mariadb(
-        "backup of a MariaDB with one member",
+        "backup of a MariaDB on a volume that exists",
         "    user: seller\n",
-        f"    user: seller\n{OF_BACKUPS}",
+        f"    user: seller\n    from: {{volume: old}}\n{OF_BACKUPS}",
         Line(
-            "data-stores.orders.backup: is set, and only stores with several members are backed up yet; have "
-            "members: 2",
+            "data-stores.orders.backup: is set, and where the data is on a volume of another image nobody knows; bring "
+            "its data into an empty store with `colorway data load`",
             at="backup: {",
         ),
     ),

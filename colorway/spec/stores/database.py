@@ -121,10 +121,14 @@ class DatabaseSpec(ServerSpec):
                 yield ("verify",), "is set, and there is no `backup` to prove; add it, or leave this one out"
             return
         if not self.is_replicated:
-            yield ("backup",), "is set, and only stores with several members are backed up yet; have members: 2"
+            yield from self._lone_backup_mistakes()
         if self.verify is None:
             cure = "add it, for example verify: {newest: select max(created_at) from events}"
             yield ("verify",), f"is missing, and only a restore proves a backup; {cure}"
+
+    def _lone_backup_mistakes(self) -> Iterator[Mistake]:
+        """Yield why a store with one member is not backed up; a kind whose one member can be says so itself."""
+        yield ("backup",), "is set, and a store of this kind is backed up with several members only; have members: 2"
 
     def _memory_mistakes(self) -> list[Mistake]:
         """Return what asks for more memory than the task may use: the kernel would kill the server under load.
