@@ -56,7 +56,7 @@ issue() {
 show() {
   live=$kept/live/$1 place=$certs/$1
   [ -e "$live/fullchain.pem" ] || return 0
-  ! cmp -s "$live/fullchain.pem" "$place/current/fullchain.pem" || return 0
+  ! cmp -s "$live/fullchain.pem" "$place/current/fullchain.pem" || ! cmp -s "$live/privkey.pem" "$place/current/privkey.pem" || return 0
   if [ "$(openssl x509 -noout -pubkey -in "$live/cert.pem" 2>&1)" != "$(openssl pkey -pubout -in "$live/privkey.pem" 2>&1)" ]; then
     failed "$1" "the new certificate does not belong to the key beside it, so the one before is shown"
     return 1
