@@ -20,6 +20,7 @@ CHOSEN: Mapping[str, Mapping[str, object]] = {
     "queue-member": {"program": "valkey"},
     "sentinel": {"program": "valkey"},
     "redis": {"program": "valkey", "use": "queue", "has_lock": True},
+    "mariadb": {"has_backup": True},
     "postgresql": {"extensions": ["vector"], "parameters": True},
 }
 """Entry scripts whose text has choices, with those that make it longest."""
