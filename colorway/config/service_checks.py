@@ -122,6 +122,17 @@ def file_mistakes(spec: PlatformSpec, *, files: Mapping[str, bytes]) -> list[Mis
     return found
 
 
+def issuer_file_mistakes(spec: PlatformSpec, *, files: Mapping[str, bytes]) -> list[Mistake]:
+    """Return what is wrong with the root of a stack's own authority."""
+    ca = spec.settings.tls.ca
+    if ca is None:
+        return []
+    found: list[Mistake] = [(("tls", "ca"), message) for message in _bad_file(files.get(ca))]
+    if not found and b"-----BEGIN CERTIFICATE-----" not in files[ca]:
+        found = [(("tls", "ca"), "names a file without a certificate; write the authority's root into it, as PEM")]
+    return found
+
+
 def _bad_page(content: bytes | None) -> Iterator[Mistake]:
     path = ("edge", "maintenance-page")
     if content is not None and len(content) > LARGEST_PAGE:

@@ -44,7 +44,7 @@ from colorway.config.layers import (
     shared_mistakes,
     version_override_mistakes,
 )
-from colorway.config.service_checks import config_files, file_mistakes, service_mistakes
+from colorway.config.service_checks import config_files, file_mistakes, issuer_file_mistakes, service_mistakes
 from colorway.errors import ColorwayError
 from colorway.spec import names
 from colorway.spec.base import Mistake, StrictSpec, hint, nearest, to_kebab
@@ -248,7 +248,7 @@ def load(*, root: Path, stack: str, settings: Document) -> PlatformSpec:
         releases=releases,
         off=[_read(root, release_file(parsed.platform, version)) for version in off],
         build_digests=_digests(root, for_stack(platform, overrides)),
-        files=config_files(root, [platform, *releases.values(), overrides]),
+        files=config_files(root, [platform, *releases.values(), settings]),
     )
     if parsed.environment is not Environment.LOCAL:
         return spec.model_copy(update={"answering_manager": os.environ.get(MANAGER_VARIABLE)})
@@ -324,7 +324,7 @@ def parse(  # noqa: PLR0913 - one for each kind of file
     problems += merged.problems([*together, *file_mistakes(spec, files=files or {})])
     of_stores = kept_mistakes(parsed.stores, file, parsed.hosts)
     problems += settings.problems([*of_stores, *host_port_mistakes(inventory, parsed.hosts), *closed_mistakes(spec)])
-    problems += settings.problems(certbot_mistakes(spec))
+    problems += settings.problems(certbot_mistakes(spec) + issuer_file_mistakes(spec, files=files or {}))
     problems += merged.problems(smoke_mistakes(file.release.smoke, domains=parsed.domains))
     for known, layer in ((None, merged), *layered.items()):
         ours = [service for service in declared if service.version == known]

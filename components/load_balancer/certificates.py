@@ -17,11 +17,13 @@ from colorway.spec.names import STACK_LABEL
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.task.health import HealthSpec
 from colorway.spec.task.policies import LimitsSpec, Order
-from components.entry import ENTRY_COMMAND, entry_script
+from components.entry import ENTRY_COMMAND, entry_script, mounted_config
 from components.secrets import Configured, MissingSecretError
 from components.swarm_service import SwarmService
 from components.swarm_spec import HOST_NETWORK, Mount, MountedFile, SwarmServiceSpec
 
+CA_PATH = "/colorway-acme-ca.pem"
+"""Where an authority's own root is, if it is no public one."""
 TOKEN_FILE = "acme-token"  # noqa: S105 - the file's name
 """File below /run/secrets with the Cloudflare token."""
 ACCOUNT = "/etc/letsencrypt"
@@ -66,13 +68,17 @@ class Certificates(pulumi.ComponentResource):
         """
         super().__init__("colorway:edge:Certificates", name, None, opts)
         script = entry_script("certbot", entry("certbot"), stack=spec.stack, parent=self)
+        files, ca = [script], spec.settings.tls.ca
+        if ca is not None:
+            text = spec.config_files[ca]
+            files.append(mounted_config(f"{name}-ca", text, path=CA_PATH, stack=spec.stack, parent=self))
         token = self._token(f"{name}-token", spec, configured)
         for host in spec.load_balancers:
             SwarmService(
                 names.certbot(host.name),
                 _service(spec, host=host),
                 networks=[HOST_NETWORK],
-                configs=[script],
+                configs=files,
                 secrets=[token],
                 opts=pulumi.ResourceOptions(parent=self),
             )
@@ -102,6 +108,7 @@ def _service(spec: PlatformSpec, *, host: HostSpec) -> SwarmServiceSpec:
         image=spec.shared_image(build=edge.certbot_build, image=edge.certbot_image).reference,
         entrypoint=ENTRY_COMMAND,
         command=tuple(certbot_arguments(spec)),
+        env={"COLORWAY_CA": CA_PATH} if spec.settings.tls.ca else {},
         health=ALIVE.tests(None),
         health_policy=ALIVE,
         limits=LIMITS,

@@ -89,6 +89,11 @@ report() {
   [ ! -s "$place/failure" ] || failing=1
   [ ! -w "$log" ] || printf 'colorway certificate=%s expires=%s own=%s failing=%s\n' "$1" "$(date -u -d "${ends%Z}" +%s)" $own $failing >>"$log"
 }
+# Beside the public ones, which Cloudflare's certificate is signed by.
+if [ -n "${COLORWAY_CA:-}" ]; then
+  cat /etc/ssl/certs/ca-certificates.crt "$COLORWAY_CA" >/tmp/trusted.pem
+  export REQUESTS_CA_BUNDLE=/tmp/trusted.pem
+fi
 token=$(cat /run/secrets/acme-token)
 case $token in *[!A-Za-z0-9_-]*) token= ;; esac
 printf 'dns_cloudflare_api_token = %s\n' "$token" >"$ini"

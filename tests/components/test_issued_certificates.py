@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pulumi
 import pytest
 
+from colorway.config.stack_files import ConfigError
 from colorway.outputs import platform_outputs
-from components.load_balancer.certificates import Certificates
+from components.load_balancer.certificates import CA_PATH, Certificates
 from components.secrets import MissingSecretError
 from tests.components.pieces import constraints, secret_files
 from tests.program.stacks import run_stack
@@ -15,8 +17,12 @@ from tests.support.specs import REMOTE_HOSTS, pinned, small_spec
 ISSUED = {"issuer": "lets-encrypt", "token": "acme-token"}
 
 
-def spec(**tls):
+PRIVATE = {"issuer": "acme", "directory": "https://ca.example.com/dir", "ca": "config/root.pem", "token": "acme-token"}
+
+
+def spec(*, files=None, **tls):
     return small_spec(
+        files=files,
         hosts=REMOTE_HOSTS,
         settings={"environment": "staging", "tls": tls or ISSUED},
         overrides={"edge": {"certbot-image": pinned("certbot")}},
@@ -52,6 +58,30 @@ def test_nothing_waits_for_an_authority(production):
 def test_a_stack_without_an_authority_has_nothing_of_it():
     found = run_stack("local")
     assert not [one.name for one in found.resources if "certbot" in one.name or one.name.startswith("certificates")]
+
+
+def test_the_root_of_an_own_authority_is_a_file_beside_it():
+    root = {"config/root.pem": b"-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----\n"}
+    told = spec(files=root, **PRIVATE)
+    found = run_program(
+        lambda: Certificates("certificates", told, configured=lambda _: pulumi.Output.from_input("a-token"))
+    )
+    [made] = [one for one in found.of_type(SERVICE).values() if one.inputs["name"] == "test-certbot-lb1"]
+    at = {one["fileName"] for one in made.container["configs"]}
+    assert at == {"/colorway-entry.sh", CA_PATH}
+    assert made.container["env"]["COLORWAY_CA"] == CA_PATH
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({}, "names a file that the project does not have; write its path below the project's folder"),
+        ({"config/root.pem": b"x"}, "names a file without a certificate; write the authority's root into it, as PEM"),
+    ],
+)
+def test_a_root_that_is_none_is_said(files, said):
+    with pytest.raises(ConfigError, match=f"tls.ca: {said}"):
+        spec(files=files, **PRIVATE)
 
 
 def test_a_token_that_is_not_set_is_said_with_its_cure():

@@ -96,7 +96,7 @@ class Certbot:
             *("--volume", f"{self.edge.folder}/run:/etc/colorway/run"),
             *("--volume", f"{self.folder}/token:/run/secrets/{TOKEN_FILE}:ro"),
             *("--volume", f"{self.folder}/entry.sh:/entry.sh:ro", "--volume", f"{self.trusts}:/trusted.pem:ro"),
-            *("--env", "REQUESTS_CA_BUNDLE=/trusted.pem", "--env", f"CLOUDFLARE_API_URL={self.api}"),
+            *("--env", "COLORWAY_CA=/trusted.pem", "--env", f"CLOUDFLARE_API_URL={self.api}"),
             *(f"--env=COLORWAY_{key}={value}" for key, value in pauses.items()),
             *(self.image, "/bin/sh", "/entry.sh", *certbot_arguments(spec or self.spec)),
         )

@@ -33,6 +33,11 @@ def issued(name: str, said: str, text: str) -> Case:
 
 CASES = (
     issued(
+        "root of a public authority",
+        "{issuer: lets-encrypt, ca: root.pem, token: acme-token}",
+        ": has a ca, and lets-encrypt is a public authority; leave that out, or write issuer: acme",
+    ),
+    issued(
         "issuer without a token",
         "lets-encrypt",
         ": has the issuer lets-encrypt, to which names are proven by DNS records; add token: the name of the secret "

@@ -13,6 +13,7 @@ from colorway.spec.base import ShortSpec
 from colorway.spec.edge.zones import wanted_records
 from colorway.spec.fields import Shape
 from colorway.spec.hosts import Role
+from colorway.spec.task.mounts import ProjectPath
 from colorway.spec.wanted import WantedRecord, WantedService, WantedVolume
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ class TlsSettings(ShortSpec):
     """self-signed, lets-encrypt, lets-encrypt-staging or acme."""
     directory: DirectoryUrl | None = None
     """The ACME directory of another authority, for issuer: acme."""
+    ca: ProjectPath | None = None
+    """File of the project with the authority's own root, where that is no public one."""
     email: Email | None = None
     """Whom the authority writes to when something is wrong with its certificates; none = nobody."""
     token: TokenName | None = None
@@ -95,7 +98,7 @@ class TlsSettings(ShortSpec):
 
     @model_validator(mode="after")
     def _says_what_its_issuer_needs(self) -> TlsSettings:
-        said = [key for key in ("directory", "email", "token") if getattr(self, key) is not None]
+        said = [key for key in ("directory", "ca", "email", "token") if getattr(self, key) is not None]
         if not self.is_issued and said:
             raise ValueError(f"says {' and '.join(said)}, which no self-signed certificate needs; add an issuer")
         if self.issuer is Issuer.ACME and self.directory is None:
@@ -105,6 +108,10 @@ class TlsSettings(ShortSpec):
             )
         if self.issuer is not Issuer.ACME and self.directory is not None:
             raise ValueError(f"has a directory, and {self.issuer} has its own; leave that out, or write issuer: acme")
+        if self.issuer is not Issuer.ACME and self.ca is not None:
+            raise ValueError(
+                f"has a ca, and {self.issuer} is a public authority; leave that out, or write issuer: acme"
+            )
         if self.is_issued and self.token is None:
             raise ValueError(
                 f"has the issuer {self.issuer}, to which names are proven by DNS records; add token: the name of the "
