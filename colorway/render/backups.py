@@ -117,7 +117,7 @@ def configuration(spec: PlatformSpec, name: str, *, wanted: BackupSpec, secrets:
     Raises:
         ValueError: a secret has several lines, or begins or ends with a space, which that file cannot say.
     """
-    place = repository(spec, name)
+    place, store = repository(spec, name), spec.backed_up[name]
     return _opening(
         place,
         secrets,
@@ -125,7 +125,7 @@ def configuration(spec: PlatformSpec, name: str, *, wanted: BackupSpec, secrets:
         path=f"{place.path}/{spec.stack}",
         ca=CA_PATH,
         days=wanted.days,
-        port=spec.store_ports(name).main,
+        port=spec.store_ports(name).main if store.is_replicated else store.port,
     )
 
 

@@ -123,9 +123,14 @@ def settings(store: PostgresqlSpec) -> str:
     found["synchronous_mode_strict"] = store.durability is Durability.STRICT
     found["postgresql"]["parameters"] = _PARAMETERS | store.parameters
     if store.backup is not None:
-        found["postgresql"]["parameters"] |= {"archive_timeout": "60s"} | store.parameters | {"archive_command": PUSH}
+        found["postgresql"]["parameters"] |= archiving(store)
         found["postgresql"]["recovery_conf"] = {"restore_command": GET}
     return json.dumps(found, sort_keys=True)
+
+
+def archiving(store: PostgresqlSpec) -> dict[str, str]:
+    """Return the settings of a store that is backed up, by which its server archives each change within a minute."""
+    return {"archive_timeout": "60s"} | store.parameters | {"archive_command": PUSH}
 
 
 def beginning(source: SourceSpec) -> Beginning:

@@ -94,10 +94,20 @@ def data_store(
                 authority=replication.authority,
                 opts=then,
             )
+    made: pulumi.ComponentResource
     if isinstance(store, PostgresqlSpec):
-        return Database(name, spec, store=store, network=network, password=secrets.texts[store.password], opts=opts)
-    made = STORES[store.kind](name, spec, store=store, network=network, secrets=secrets.files, opts=opts)
-    if repository is not None and isinstance(store, MariadbSpec):
+        made = Database(
+            name,
+            spec,
+            store=store,
+            network=network,
+            password=secrets.texts[store.password],
+            repository=repository,
+            opts=opts,
+        )
+    else:
+        made = STORES[store.kind](name, spec, store=store, network=network, secrets=secrets.files, opts=opts)
+    if repository is not None and isinstance(store, PostgresqlSpec | MariadbSpec):
         beside = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[made]))
         Backups(
             f"{name}-backup",

@@ -20,14 +20,17 @@ from colorway.spec.stores import DatabaseSpec, MariadbSpec, PostgresqlSpec, Stor
 from colorway.spec.task.health import HealthSpec
 from colorway.spec.task.policies import LimitsSpec, Order
 from components.database.authority import CA_PATH, MEMBER, Authority
-from components.database.mariadb import DATA, member_environment
-from components.database.postgresql import CAPABILITIES
+from components.database.mariadb import CAPABILITIES, DATA, member_environment
 from components.entry import ENTRY_COMMAND, entry_script, mounted_config
 from components.swarm_service import SwarmService
 from components.swarm_spec import HOST_NETWORK, Mount, MountedFile, SwarmServiceSpec
 
-BESIDE_ONE = {"MARIADB_DATA": f"{DATA}/data", "COLORWAY_SOCKET": f"{DATA}/sockets/mariadb.sock"}
-"""By which words who backs up a MariaDB with one member finds it."""
+SUPERUSER = {"PGUSER": "postgres", "PGDATABASE": "postgres", "PGCONNECT_TIMEOUT": "5"}
+"""As whom a PostgreSQL is asked."""
+BESIDE_ONE_POSTGRESQL = {"PGHOST": f"{replication.DATA}/sockets", "PGPORT": str(PostgresqlSpec.port), **SUPERUSER}
+"""By which words who backs up a PostgreSQL with one member finds it."""
+BESIDE_ONE_MARIADB = {"MARIADB_DATA": f"{DATA}/data", "COLORWAY_SOCKET": f"{DATA}/sockets/mariadb.sock"}
+"""The same of a MariaDB."""
 ALIVE = HealthSpec(command=("CMD", "true"))
 """Its lines say how it goes; a task that was replaced for a repository that is away would help nobody."""
 
@@ -175,10 +178,11 @@ def encoded(text: Callable[[], str], stack: str, repository: str) -> str:
 
 def _beside(spec: PlatformSpec, store: str, member: StoreMember) -> dict[str, str]:
     """Return by which words who backs a store up asks the member on its host."""
-    if isinstance(spec.backed_up[store], MariadbSpec):
-        words = member_environment(spec, store, member) if spec.backed_up[store].is_replicated else BESIDE_ONE
+    wanted = spec.backed_up[store]
+    if isinstance(wanted, MariadbSpec):
+        words = member_environment(spec, store, member) if wanted.is_replicated else BESIDE_ONE_MARIADB
         return words | {"COLORWAY_HOST": member.host.name}
-    return _as_member(spec, store, host=member.host)
+    return _as_member(spec, store, host=member.host) if wanted.is_replicated else BESIDE_ONE_POSTGRESQL
 
 
 def _as_member(spec: PlatformSpec, store: str, *, host: HostSpec) -> dict[str, str]:
@@ -189,9 +193,7 @@ def _as_member(spec: PlatformSpec, store: str, *, host: HostSpec) -> dict[str, s
         "COLORWAY_TLS": replication.TLS,
         "PGHOST": str(host.address),
         "PGPORT": str(spec.store_ports(store).main),
-        "PGUSER": "postgres",
-        "PGDATABASE": "postgres",
-        "PGCONNECT_TIMEOUT": "5",
+        **SUPERUSER,
         "PGSSLMODE": "verify-ca",
         "PGSSLROOTCERT": f"{replication.TLS}/ca.crt",
         "PGSSLCERT": f"{replication.TLS}/member.crt",

@@ -1,18 +1,21 @@
-# Entry script of the backups of a PostgreSQL store on one of its hosts: where the leader is, it makes those that are due.
+# Entry script of the backups of a PostgreSQL store on one of its hosts: where the leader is, or the only member, it makes
+# those that are due. Both are asked by the words of PostgreSQL's clients; the only one has a socket on the volume.
 # Arguments: of full ones and of incremental ones how often and when, as the seconds of a period and the seconds that one
 # begins after 1970. What was made is what the repository says, so that a new leader's host makes up what is missing.
 set -eu
 refuse() { echo "$*" >&2; exit 1; }
-for program in pgbackrest psql python3 openssl setpriv; do
+for program in pgbackrest psql python3 setpriv ${COLORWAY_MEMBER:+openssl}; do
   command -v "$program" >/dev/null || refuse "$program is missing in this image; take one that is built on Debian and has PostgreSQL, Patroni and pgBackRest"
 done
 if [ "$(id -u)" = 0 ]; then
   umask 077
-  mkdir -p "$COLORWAY_TLS"
-  cp "$COLORWAY_CA" "$PGSSLROOTCERT"
-  openssl pkey -in "$COLORWAY_MEMBER" -out "$PGSSLKEY"
-  openssl x509 -in "$COLORWAY_MEMBER" -out "$PGSSLCERT"
-  chown -R postgres:postgres "$COLORWAY_TLS"
+  if [ -n "${COLORWAY_MEMBER:-}" ]; then
+    mkdir -p "$COLORWAY_TLS"
+    cp "$COLORWAY_CA" "$PGSSLROOTCERT"
+    openssl pkey -in "$COLORWAY_MEMBER" -out "$PGSSLKEY"
+    openssl x509 -in "$COLORWAY_MEMBER" -out "$PGSSLCERT"
+    chown -R postgres:postgres "$COLORWAY_TLS"
+  fi
   exec setpriv --reuid=postgres --regid=postgres --init-groups -- /bin/sh "$0" "$@"
 fi
 job=''

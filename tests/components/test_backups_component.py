@@ -8,6 +8,7 @@ from functools import cache
 import pytest
 
 from colorway.outputs import platform_outputs
+from tests.components.pieces import constraints, secret_files
 from tests.program.stacks import run_spec, value_of
 from tests.support.recorder import SECRET, SERVICE
 from tests.support.stores import backed_up_spec
@@ -66,3 +67,45 @@ def test_what_backs_up_is_no_data_store_of_its_own():
     outputs = platform_outputs(backed_up_spec(), generation="0123456789ab")
     stores = {one["service"] for one in outputs["services"] if one["store_host"]}
     assert stores == {*MEMBERS, "lab-redis"}, "a proof that moves to another host loses nothing, so nothing is refused"
+
+
+SOCKETS = "/var/lib/postgresql/data/sockets"
+
+
+@cache
+def one():
+    return run_spec(backed_up_spec(members=1))
+
+
+def test_of_one_member_the_program_makes_what_the_inventory_says():
+    wanted, made = backed_up_spec(members=1).inventory(), one().of_type(SERVICE).values()
+    assert {each.inputs["name"] for each in made} == {each.name for each in wanted.services}
+    mounts = [mount for each in made for mount in each.container["mounts"]]
+    assert {each["source"] for each in mounts if each["type"] == "volume"} == {each.name for each in wanted.volumes}
+
+
+def test_one_member_archives_by_what_opens_the_repository():
+    container = one().one("postgres-service").container
+    words = container["args"]
+    told = {word.split("=", 1)[0]: word.split("=", 1)[1] for word in words[1::2]}
+    assert told["archive_mode"] == "on"
+    assert told["archive_command"] == "pgbackrest archive-push %p"
+    assert told["archive_timeout"] == "60s", "what is lost with its host is a minute"
+    assert container["env"]["PGBACKREST_STANZA"] == "postgres"
+    assert secret_files(one().one("postgres-service")) == ["colorway-pgbackrest.conf"]
+
+
+def test_how_often_at_least_it_archives_is_what_the_store_says():
+    made = run_spec(backed_up_spec(members=1, parameters={"archive_timeout": "10s"}))
+    assert "archive_timeout=10s" in made.one("postgres-service").container["args"]
+
+
+def test_who_backs_one_member_up_asks_it_through_its_socket_on_the_volume():
+    service = one().one("postgres-backup-db1-service")
+    assert constraints(service) == constraints(one().one("postgres-service")), "the volume is on that host"
+    [data] = [mount for mount in service.container["mounts"] if mount["type"] == "volume"]
+    assert (data["source"], data["target"], data["readOnly"]) == ("lab-postgres", "/var/lib/postgresql/data", True)
+    assert service.container["env"]["PGHOST"] == SOCKETS
+    assert not {key for key in service.container["env"] if key.startswith(("PGSSL", "COLORWAY"))}, "it has none"
+    assert secret_files(service) == ["colorway-pgbackrest.conf"], "it needs no password of the store"
+    assert secret_files(one().one("postgres-verify-service")) == ["colorway-pgbackrest.conf"]

@@ -225,7 +225,7 @@ def test_a_postgresql_without_the_newer_keys_runs_what_it_ran():
     recording = store("postgres")
     assert "args" not in recording.one("postgres-service").container
     [config] = recording.of_type(CONFIG).values()
-    assert config.inputs["dataRaw"] == entry("postgresql", extensions=(), parameters=False)
+    assert config.inputs["dataRaw"] == entry("postgresql", extensions=(), parameters=False, has_backup=False)
 
 
 def test_extensions_are_in_the_entry_script():

@@ -131,7 +131,7 @@ def postgres(image_of: Callable[[str], str], tmp_path: Path) -> Iterator[Store]:
             "PGDATA": PGDATA,
         },
         capabilities=postgresql.CAPABILITIES,
-        choices={"extensions": (), "parameters": False},
+        choices={"extensions": (), "parameters": False, "has_backup": False},
         folder=tmp_path,
     )
     yield store
@@ -328,7 +328,7 @@ def test_a_second_login_owns_what_the_first_one_made_and_the_first_one_is_refuse
 def test_the_superuser_makes_extensions_and_the_application_passes_by_them(postgres):
     docker("stop", served(postgres))
     # On a volume that was there before, and one that needs to be loaded beforehand.
-    postgres.choices = {"extensions": ("pg_stat_statements", "uuid-ossp"), "parameters": True}
+    postgres.choices |= {"extensions": ("pg_stat_statements", "uuid-ossp"), "parameters": True}
     postgres.arguments = ("-c", "shared_preload_libraries=pg_stat_statements", "-c", "max_connections=37")
     container = served(postgres)
     assert query(container, "SELECT usesuper FROM pg_user WHERE usename = current_user") == "f", (
@@ -350,7 +350,7 @@ def test_the_superuser_makes_extensions_and_the_application_passes_by_them(postg
 
 @pytest.mark.full
 def test_an_extension_that_the_image_lacks_is_named(postgres):
-    postgres.choices = {"extensions": ("nope",), "parameters": False}
+    postgres.choices |= {"extensions": ("nope",), "parameters": False}
     said = postgres.ends(postgres.start())
     assert "this image has no extension nope, it has: " in said, said
     assert "pageinspect, " in said, "what would be right"

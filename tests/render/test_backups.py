@@ -171,6 +171,35 @@ def test_the_leaders_host_makes_what_the_repository_lacks(tmp_path, leads, code,
     assert ("the repository cannot be read" in run.stderr) is (code == 99), "a repository that is away asks for no copy"
 
 
+def test_the_only_member_is_found_at_its_own_port():
+    several = backed_up_spec()
+    assert told(configuration(several))["pg1-port"] == str(several.store_ports("postgres").main)
+    assert told(configuration(backed_up_spec(members=1)))["pg1-port"] == "5432"
+
+
+@pytest.mark.parametrize(("tasks", "wanted"), [({"COLORWAY_MEMBER": "member"}, ["pkey", "x509"]), ({}, [])])
+def test_who_asks_a_member_by_its_certificate_puts_it_where_clients_read_it(tmp_path, tasks, wanted):
+    said = 'echo "$1" >>"$FOLDER/done"'
+    programs = PROGRAMS | {"id": "echo 0", "openssl": said, "cp": "", "chown": "", "setpriv": said}
+    if not tasks:
+        del programs["openssl"]
+    for name, body in programs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+    words = {"COLORWAY_TLS": str(tmp_path / "tls"), "COLORWAY_CA": "ca"}
+    words |= dict.fromkeys(("PGSSLROOTCERT", "PGSSLKEY", "PGSSLCERT"), "anywhere")
+    run = subprocess.run(
+        ["/bin/sh", "-c", entry("postgresql-backup"), "backup"],
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "FOLDER": str(tmp_path), **tasks, **(words if tasks else {})},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert run.returncode == 0, run.stderr
+    assert (tmp_path / "done").read_text().splitlines() == [*wanted, "--reuid=postgres"], "the only one has none"
+
+
 def later(to: str) -> PlatformSpec:
     """Return the store as its second generation, which began at a point of the first one."""
     begins = {"generation": 1, "backup": "20261128-141203F", "to": to}

@@ -27,13 +27,14 @@ for word; do case $word in --pgdata=*) made=${word#*=} ;; esac; done
 mkdir -p "$made/global"; echo 18 >"$made/PG_VERSION"; touch "$made/global/pg_control" "$made/pg_hba.conf" """,
     "setpriv": 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"',
     "chown": "exit 0",
+    "pgbackrest": "exit 1",
 }
 """They do to files what the real ones do, and fail where a test says so."""
 
 
-def script(extensions: Sequence[str] = (), *, parameters: bool = False) -> str:
+def script(extensions: Sequence[str] = (), *, parameters: bool = False, has_backup: bool = False) -> str:
     """The script of a store."""
-    return entry("postgresql", extensions=extensions, parameters=parameters)
+    return entry("postgresql", extensions=extensions, parameters=parameters, has_backup=has_backup)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -259,3 +260,35 @@ def test_parameters_come_after_what_the_script_says_by_default(host):
     host.start(script(parameters=True), ["-c", "max_connections=300"])
     argv = (host.folder / "told.argv").read_text()
     assert argv.index("max_connections=200") < argv.index("max_connections=300"), "the last one counts"
+
+
+def test_a_store_that_is_backed_up_has_a_second_socket_on_its_volume(host):
+    stale = host.volume / "sockets" / ".s.PGSQL.5432.lock"
+    stale.parent.mkdir()
+    stale.write_text("7\n")
+    run = host.start(script(has_backup=True))
+    assert run.returncode == 0, run.stderr
+    argv = (host.folder / "told.argv").read_text()
+    assert f"unix_socket_directories={host.sockets},{host.volume}/sockets " in argv, "another container finds it there"
+    assert not stale.exists(), "a number in it may be anybody's here, and the server would not begin"
+    assert (host.volume / "sockets").stat().st_mode & 0o777 == 0o700, "nobody else of the host comes in"
+
+
+@pytest.mark.parametrize("has_backup", [False, True])
+def test_who_gets_backups_and_who_has_them_no_more_begin_after_a_kill(host, has_backup):
+    host.cluster(host.data)
+    pid = host.pid_file(host.sockets)
+    run = host.start(script(has_backup=has_backup))
+    assert run.stdout.startswith("serving "), run.stderr
+    assert not pid.exists(), "the first socket is the same with and without"
+
+
+@pytest.mark.parametrize("where", [".", "18/docker"])
+def test_a_cluster_that_the_backups_would_not_find_is_not_served(host, where):
+    host.cluster(host.volume / where)
+    before = files(host.volume)
+    run = host.start(script(has_backup=True))
+    assert run.returncode == 1
+    assert f"and who backs it up looks for it in {host.data}" in run.stderr
+    assert files(host.volume) == before, "nothing was changed"
+    assert host.told == "", "and nobody was asked"

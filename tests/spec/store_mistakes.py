@@ -213,13 +213,23 @@ CASES = (
         ),
     ),
     backup(
-        "backup of one member",
+        "backup of one member on a volume that exists",
         "    members: 2\n    direct: {build: haproxy}\n    pool: {build: pgbouncer}\n",
-        "",
+        "    from: {volume: old}\n",
         Line(
-            "data-stores.postgres.backup: is set, and a store of this kind is backed up with several members only; "
-            "have members: 2",
+            "data-stores.postgres.backup: is set, and where the data is on a volume of another image nobody knows; "
+            "bring its data into an empty store with `colorway data load`",
             at="backup: {",
+        ),
+    ),
+    backup(
+        "backup of one member that writes too little into its log",
+        "    members: 2\n    direct: {build: haproxy}\n    pool: {build: pgbouncer}\n",
+        "    parameters: {wal_level: minimal}\n",
+        Line(
+            "data-stores.postgres.parameters.wal_level: is minimal, and no backup could be restored from that; leave "
+            "it out, or write replica or logical",
+            at="parameters:",
         ),
     ),
     backup(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Annotated, ClassVar, Literal
 
@@ -117,6 +117,15 @@ class PostgresqlSpec(DatabaseSpec):
         if not self.is_replicated:
             return super().tasks(name, hosts=hosts)
         return one_on_each(name, hosts[: self.members])
+
+    @override
+    def _lone_backup_mistakes(self) -> Iterator[Mistake]:
+        if self.adopts is not None:
+            cure = "bring its data into an empty store with `colorway data load`"
+            yield ("backup",), f"is set, and where the data is on a volume of another image nobody knows; {cure}"
+        if self.parameters.get("wal_level", "").strip().lower() == "minimal":
+            cure = "leave it out, or write replica or logical"
+            yield ("parameters", "wal_level"), f"is minimal, and no backup could be restored from that; {cure}"
 
     @model_validator(mode="after")
     def _fits_together(self) -> PostgresqlSpec:
