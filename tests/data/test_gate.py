@@ -151,5 +151,15 @@ def test_a_store_with_one_member_has_nothing_but_its_backup(proof, closed):
         made.make(point="release-2.0.0")
 
 
-def test_a_stack_whose_only_backup_is_of_one_member_has_a_gate():
-    assert gate(backed_up_pair(**ONE)) is not None
+def test_a_postgresql_with_one_member_is_proven_like_any_other():
+    def ask(host, service, command):
+        assert (host.name, service, command[0]) == ("mon1", "lab-postgres-verify", "cat")
+        return '{"store": "postgres", "verified": true, "at": 1000000, "why": ""}'
+
+    made = Gate(spec=backed_up_spec(members=1), ask=ask, now=lambda: NOW)
+    assert made.make(point="release-2.0.0") == "postgres has one member, its backup is proven by a restore"
+
+
+@pytest.mark.parametrize("spec", [backed_up_pair(**ONE), backed_up_spec(members=1)], ids=["mariadb", "postgresql"])
+def test_a_stack_whose_only_backup_is_of_one_member_has_a_gate(spec):
+    assert gate(spec) is not None

@@ -262,6 +262,13 @@ def test_parameters_come_after_what_the_script_says_by_default(host):
     assert argv.index("max_connections=200") < argv.index("max_connections=300"), "the last one counts"
 
 
+def test_extensions_of_a_store_that_was_restored_by_hand_can_be_made(host):
+    host.cluster(host.data)
+    assert host.start(script(["vector"], parameters=True, has_backup=True)).returncode == 0
+    [asked] = [line for line in host.told.splitlines() if line.startswith("-- of --single")]
+    assert " -c hot_standby=off " in asked, "a server alone fails at a recovery while it may be read"
+
+
 def test_a_store_that_is_backed_up_has_a_second_socket_on_its_volume(host):
     stale = host.volume / "sockets" / ".s.PGSQL.5432.lock"
     stale.parent.mkdir()

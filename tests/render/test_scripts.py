@@ -21,7 +21,7 @@ CHOSEN: Mapping[str, Mapping[str, object]] = {
     "sentinel": {"program": "valkey"},
     "redis": {"program": "valkey", "use": "queue", "has_lock": True},
     "mariadb": {"has_backup": True},
-    "postgresql": {"extensions": ["vector"], "parameters": True},
+    "postgresql": {"extensions": ["vector"], "parameters": True, "has_backup": True},
 }
 """Entry scripts whose text has choices, with those that make it longest."""
 FILLED_IN = sorted((TEMPLATES / "entry").glob("*.sh.j2"))
@@ -130,6 +130,7 @@ def test_no_entry_script_deletes_what_it_did_not_make(path):
         ],
         "postgresql": [
             """"$sockets") rm -f "$pid" ;;""",
+            'rm -f "$volume"/sockets/.s.PGSQL.*',
             """trap 'rm -rf "$new"' EXIT""",
             """[ ! -d "$PGDATA" ] || rmdir "$PGDATA\"""",
         ],
@@ -143,7 +144,7 @@ def test_no_entry_script_deletes_what_it_did_not_make(path):
         ],
         "patroni": ['rm -f "$PGDATA/postmaster.pid"'],
     }.get(program, []), (
-        "each of these has its reason: its own half, an empty folder, a pid file or scratch under our lock"
+        "each of these has its reason: its own half, an empty folder, a pid file, sockets or scratch under our lock"
     )
 
 
