@@ -127,8 +127,10 @@ class DatabaseSpec(ServerSpec):
             yield ("verify",), f"is missing, and only a restore proves a backup; {cure}"
 
     def _lone_backup_mistakes(self) -> Iterator[Mistake]:
-        """Yield why a store with one member is not backed up; a kind whose one member can be says so itself."""
-        yield ("backup",), "is set, and a store of this kind is backed up with several members only; have members: 2"
+        """Yield why a store with one member cannot be backed up."""
+        if self.adopts is not None:
+            cure = "bring its data into an empty store with `colorway data load`"
+            yield ("backup",), f"is set, and where the data is on a volume of another image nobody knows; {cure}"
 
     def _memory_mistakes(self) -> list[Mistake]:
         """Return what asks for more memory than the task may use: the kernel would kill the server under load.

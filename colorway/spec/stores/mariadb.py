@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from types import MappingProxyType
 from typing import ClassVar, Literal
@@ -91,12 +91,6 @@ class MariadbSpec(DatabaseSpec):
         if not self.is_replicated:
             return super().tasks(name, hosts=hosts)
         return one_on_each(name, hosts[: self.members])
-
-    @override
-    def _lone_backup_mistakes(self) -> Iterator[Mistake]:
-        if self.source is not None:
-            cure = "bring its data into an empty store with `colorway data load`"
-            yield ("backup",), f"is set, and where the data is on a volume of another image nobody knows; {cure}"
 
     @model_validator(mode="after")
     def _fits_together(self) -> MariadbSpec:

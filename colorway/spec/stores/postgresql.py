@@ -120,9 +120,7 @@ class PostgresqlSpec(DatabaseSpec):
 
     @override
     def _lone_backup_mistakes(self) -> Iterator[Mistake]:
-        if self.adopts is not None:
-            cure = "bring its data into an empty store with `colorway data load`"
-            yield ("backup",), f"is set, and where the data is on a volume of another image nobody knows; {cure}"
+        yield from super()._lone_backup_mistakes()
         if self.parameters.get("wal_level", "").strip().lower() == "minimal":
             cure = "leave it out, or write replica or logical"
             yield ("parameters", "wal_level"), f"is minimal, and no backup could be restored from that; {cure}"
