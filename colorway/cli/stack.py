@@ -325,7 +325,7 @@ def _connect(spec: PlatformSpec) -> Backing:
     spec = _answering(spec)
     if spec.settings.release.apply is Apply.HERE:
         # Before the first commit: `up` would refuse it when the line has moved already.
-        _quiet_engine(spec).refuse_examples()
+        _quiet_engine(spec).refuse_examples(is_way_back=True)
     port = ReleasePort(root=project_root(), stack=spec.stack, say=_say, progress=TerminalProgress())
     return Backing(
         engine=port,

@@ -31,6 +31,7 @@ from colorway.engine.stack import (
     last_line,
     read_state,
     refuse_examples,
+    refuse_without_token,
     stack_of,
 )
 from colorway.engine.state import Deployed, read_outputs
@@ -129,9 +130,11 @@ class Engine:
             if one.password in secrets
         }
 
-    def refuse_examples(self) -> None:
-        """Refuse to change a guarded stack with what is for examples and labs; see `stack.refuse_examples`."""
+    def refuse_examples(self, *, is_way_back: bool = False) -> None:
+        """Refuse to change a stack with what is for examples and labs, or without a token; see `engine/stack.py`."""
         refuse_examples(self.spec, root=self.root, offline=self.plugins.is_offline)
+        if not is_way_back:
+            refuse_without_token(self.spec, root=self.root)
 
     def preview(self) -> Previewed:
         """Return what an `up` would change; changes nothing.
@@ -186,7 +189,7 @@ class Engine:
             ColorwayError: refused; nothing was changed.
             EngineError: something failed on the way; the message says what.
         """
-        self.refuse_examples()
+        self.refuse_examples(is_way_back=continue_on_error)
         name = self.spec.stack
         log = EventLog(say=self.say)
         hint = f"Nothing was rolled back. `colorway status {name}` says what is live; `colorway up {name}` tries again."

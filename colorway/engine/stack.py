@@ -33,12 +33,15 @@ from colorway.engine.state import (
 )
 from colorway.errors import ColorwayError
 from colorway.lab.host import has_published_key
+from colorway.spec.names import ZONE_SECRET
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stack import PUBLISHED_PASSPHRASE, is_published
 
 BACKEND_URL = "PULUMI_BACKEND_URL"
 PASSPHRASE = "PULUMI_CONFIG_PASSPHRASE"  # noqa: S105 - the variable's name
 PASSPHRASE_FILE = f"{PASSPHRASE}_FILE"
+ZONE_TOKEN = "CLOUDFLARE_API_TOKEN"  # noqa: S105 - the variable's name
+"""Variable with the token that may change zones, where the stack has no secret of that kind."""
 STATE_FOLDER = ".colorway/state"
 """State of stacks that have no other backend, below the project."""
 PYTHON = "COLORWAY_PYTHON"
@@ -122,6 +125,29 @@ def refuse_examples(spec: PlatformSpec, *, root: Path, offline: bool, given: Map
         raise ColorwayError(
             f"{file}: a stack of the environment {spec.settings.environment.value} can be previewed here and not be "
             f"changed, because {', and '.join(reasons)}"
+        )
+
+
+def refuse_without_token(spec: PlatformSpec, *, root: Path, given: Mapping[str, str] | None = None) -> None:
+    """Refuse to apply a stack with zones that nothing may change; the plugin would say so in the middle of it.
+
+    Args:
+        spec: The stack.
+        root: The project's folder.
+        given: The caller's environment; None = this process's.
+
+    Raises:
+        ColorwayError: neither the stack nor the environment has a token.
+    """
+    file = stack_file(spec.stack)
+    if not spec.settings.zones or (os.environ if given is None else given).get(ZONE_TOKEN):
+        return
+    document, _ = read_document(root / file, name=file)
+    name = f"{SECRETS}{ZONE_SECRET}"
+    if name not in document.section("config").data:
+        raise ColorwayError(
+            f"{file}: colorway:zones: nothing may change them; make a token as docs/cloudflare.md says, then "
+            f"`pulumi config set --secret {name} --stack {spec.stack}`, or set {ZONE_TOKEN}"
         )
 
 

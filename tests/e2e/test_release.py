@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from colorway.engine.stack import STATE_FOLDER
-from colorway.spec.stack import PUBLISHED_PASSPHRASE
 from tests.release.sinks import Received, http_sink
+from tests.support.clone import as_user_of
 from tests.support.load import Load, compare_posts, fetch_post_counts
 from tests.support.releasing import LEAST, PLAN, Releasing
 
@@ -31,21 +28,10 @@ BAKE = "20s"
 def people(releasing: Releasing, pulumi_cli: Path) -> Iterator[Received]:
     """Configure an address for notices as a user does, and return what came there."""
     clone = releasing.clone
-    environment = {
-        **os.environ,
-        "PULUMI_BACKEND_URL": (clone.path / STATE_FOLDER).as_uri(),
-        "PULUMI_CONFIG_PASSPHRASE": PUBLISHED_PASSPHRASE,
-    }
     before = clone.stack_file.read_text()
     with http_sink() as people:
-        subprocess.run(
-            [str(pulumi_cli), "config", "set", "--secret", "secrets:notify-url-ops", "--stack", clone.stack],
-            input=f"json://127.0.0.1:{people.port}/",
-            cwd=clone.path,
-            env=environment,
-            text=True,
-            check=True,
-        )
+        url = f"json://127.0.0.1:{people.port}/"
+        as_user_of(clone, pulumi_cli, "config", "set", "--secret", "secrets:notify-url-ops", said=url)
         clone.commit("Tell people of releases")
         yield people
     # What the release changed stays; the address goes.

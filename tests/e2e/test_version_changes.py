@@ -6,7 +6,6 @@ import contextlib
 import http.client
 import json
 import math
-import os
 import ssl
 import subprocess
 import threading
@@ -18,9 +17,7 @@ from typing import Self
 
 import pytest
 
-from colorway.engine.stack import STATE_FOLDER
-from colorway.spec.stack import PUBLISHED_PASSPHRASE
-from tests.support.clone import Clone
+from tests.support.clone import Clone, as_user_of
 from tests.support.demo import Demo, left_behind
 from tests.support.load import Kind, Load, Target, compare_posts, fetch_post_counts
 from tests.support.places import Place, free_place
@@ -103,20 +100,6 @@ IN_PLACE = {
     "routes": ("api", {"routes": [{"path": "/api/"}, {"path": "/more/"}]}),
 }
 """Edits of the stack's overrides that a color with users must not get: the key, the service, what is said."""
-
-
-def as_user_of(clone: Clone, pulumi_cli: Path, *arguments: str, said: str) -> None:
-    """Run the Pulumi CLI in a checkout, on its own state."""
-    environment = {
-        **os.environ,
-        "PULUMI_BACKEND_URL": (clone.path / STATE_FOLDER).as_uri(),
-        "PULUMI_CONFIG_PASSPHRASE": PUBLISHED_PASSPHRASE,
-    }
-    ran = subprocess.run(
-        [str(pulumi_cli), *arguments, "--stack", clone.stack],
-        input=said, cwd=clone.path, env=environment, text=True, capture_output=True, check=False,
-    )  # fmt: skip
-    assert ran.returncode == 0, ran.stderr
 
 
 def with_other_services(folder: Path, place: Place) -> Clone:

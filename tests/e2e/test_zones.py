@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.clone import Clone
-from tests.support.cloudflare import FakeCloudflare, Right
+from tests.support.cloudflare import FakeCloudflare, Fault, Right
 from tests.support.demo import left_behind
 from tests.support.places import free_place
 
@@ -16,6 +16,7 @@ pytestmark = [pytest.mark.area("edge"), pytest.mark.full]
 
 MAIN, OTHER = "localhost.localdomain", "colorway.test"
 ADDRESS = "203.0.113.11"
+OK = 200
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +83,42 @@ def test_a_second_up_changes_nothing(clone: Clone, api: FakeCloudflare):
     before = len(api.heard)
     assert "nothing changes" in clone.up().output
     assert [one.method for one in api.heard[before:] if one.method != "GET"] == []
+
+
+def purged(api: FakeCloudflare) -> list[list[str]]:
+    """Return the tags of each purge that Cloudflare has done."""
+    return [one.body["tags"] for one in api.asked("POST", "/purge_cache") if one.status == OK]
+
+
+@pytest.mark.timeout(1800)
+def test_what_loses_its_users_is_purged_on_the_way_and_on_the_way_back(clone: Clone, api: FakeCloudflare):
+    blue, green = f"{clone.stack}-blue-1.0.0", f"{clone.stack}-green-2.0.0"
+    assert purged(api) == [], "on the first install nobody has kept anything"
+    clone.traffic(50)
+    clone.up()
+    assert purged(api) == [], "both have users"
+    clone.traffic(0)
+    clone.up()
+    assert purged(api) == [[blue]], "in one zone: of the other one Cloudflare keeps nothing"
+
+    api.fail(Fault(path="/purge_cache", status=403, times=1))
+    clone.traffic(100)
+    said = clone.up().output
+    assert "Traceback" not in said
+    assert purged(api) == [[blue]]
+    found = clone.run("status", clone.stack, code=1).output
+    assert f"the CDN may still have answers of {green}" in found
+    assert "the token may not (403); give it the right Cache Purge: Purge for this zone" in found
+    clone.up()
+    assert purged(api) == [[blue], [green]], "the next one tries again"
+    assert "the CDN may still have" not in clone.run("status", clone.stack).output
+
+    api.fail(Fault(path="/purge_cache", status=429, headers={"Retry-After": "2"}, times=1))
+    clone.traffic(0)
+    clone.up()
+    assert purged(api) == [[blue], [green], [blue]], "what passes soon is waited for"
+    clone.traffic(100)
+    clone.up()
 
 
 @pytest.mark.timeout(900)

@@ -6,11 +6,11 @@ import pytest
 
 from colorway.engine.operations import Engine
 from colorway.engine.plugins import PluginChoice
-from colorway.engine.stack import QUIET, backend_environment, engine_environment, refuse_examples
+from colorway.engine.stack import QUIET, backend_environment, engine_environment, refuse_examples, refuse_without_token
 from colorway.errors import ColorwayError
 from colorway.lab.host import public_host_key
 from colorway.spec.stack import PUBLISHED_PASSPHRASE
-from tests.support.specs import REMOTE_HOSTS, small_spec
+from tests.support.specs import PUBLIC_HOSTS, REMOTE_HOSTS, ZONE, small_spec
 
 SALTED = "encryptionsalt: v1:abc=:v1:def:ghi==\nconfig: {}\n"
 OWN = {"PULUMI_BACKEND_URL": "s3://states", "PULUMI_CONFIG_PASSPHRASE": "mine"}
@@ -127,6 +127,18 @@ def test_a_stack_of_ones_own_is_applied(tmp_path, given):
 def test_another_secrets_provider_needs_no_passphrase(tmp_path):
     root = project(tmp_path, "secretsprovider: awskms://alias/x\nencryptedkey: abc\nconfig: {}\n")
     assert refusal(root, given={"PULUMI_BACKEND_URL": "s3://states"}) == "", "the fallback protects nothing there"
+
+
+def test_zones_without_a_token_are_refused_before_anything_is_changed(tmp_path):
+    root = project(tmp_path)
+    spec = small_spec(hosts=PUBLIC_HOSTS, settings={"environment": "staging", "zones": {"main": ZONE}})
+    with pytest.raises(ColorwayError, match=r"Pulumi.test.yaml: colorway:zones: nothing may change them; make a token"):
+        refuse_without_token(spec, root=root, given={})
+    refuse_without_token(spec, root=root, given={"CLOUDFLARE_API_TOKEN": "x"})
+    refuse_without_token(small_spec(), root=root, given={})
+    secret = "config:\n  secrets:cloudflare-token: {secure: v1:AAAA}\n"
+    (root / "Pulumi.test.yaml").write_text(secret)
+    refuse_without_token(spec, root=root, given={})
 
 
 @pytest.mark.parametrize("environment", ["local", "lab"])

@@ -545,6 +545,12 @@ def with_purge(waiting):
     return found
 
 
+@pytest.fixture
+def token(monkeypatch):
+    monkeypatch.setenv("CLOUDFLARE_API_TOKEN", "a-token")
+
+
+@pytest.mark.usefixtures("token")
 def test_what_a_cdn_did_not_forget_is_tried_again_by_the_next_up(case):
     made = case(spec=small_spec(**BEHIND), deployment=with_purge({"a": "the CDN answers 503"}))
     made.engine.up()
@@ -552,12 +558,22 @@ def test_what_a_cdn_did_not_forget_is_tried_again_by_the_next_up(case):
     assert json.loads(made.stack.env_vars[RECORD_VARIABLE])["waiting"] == {"a": "the CDN answers 503"}
 
 
+@pytest.mark.usefixtures("token")
 def test_a_cdn_that_forgot_all_is_left_alone(case):
     made = case(spec=small_spec(**BEHIND), deployment=with_purge({}))
     made.engine.up()
     assert made.done == [("up", (), None)]
 
 
+def test_the_way_back_needs_no_token(case):
+    made = case(spec=small_spec(**BEHIND), deployment=with_purge({}))
+    made.engine.up(continue_on_error=True)
+    assert made.done, "a missing token must not keep users on a bad version"
+    with pytest.raises(ColorwayError, match="nothing may change them"):
+        made.engine.up()
+
+
+@pytest.mark.usefixtures("token")
 def test_a_cdn_holds_a_way_back_up_for_seconds_and_no_longer(case):
     made = case(spec=small_spec(**BEHIND), deployment=with_purge({"a": "the CDN answers 503"}))
     made.engine.up(continue_on_error=True)

@@ -11,6 +11,8 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from colorway.engine.stack import STATE_FOLDER
+from colorway.spec.stack import PUBLISHED_PASSPHRASE
 from tests.support.places import LOCAL, Place
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -178,3 +180,17 @@ class Clone:
     def down(self, *more: str) -> Ran:
         """Remove that stack with its data."""
         return self.run("down", self.stack, "--data", "--yes", *more)
+
+
+def as_user_of(clone: Clone, pulumi_cli: Path, *arguments: str, said: str) -> None:
+    """Run the Pulumi CLI in a checkout, on its own state."""
+    environment = {
+        **os.environ,
+        "PULUMI_BACKEND_URL": (clone.path / STATE_FOLDER).as_uri(),
+        "PULUMI_CONFIG_PASSPHRASE": PUBLISHED_PASSPHRASE,
+    }
+    ran = subprocess.run(
+        [str(pulumi_cli), *arguments, "--stack", clone.stack],
+        input=said, cwd=clone.path, env=environment, text=True, capture_output=True, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr

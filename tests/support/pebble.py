@@ -50,19 +50,21 @@ class Pebble:
     folder: Path
     first_port: int
     """Of six in a row."""
+    address: str = "127.0.0.1"
+    """Where it listens, on this machine."""
     name: str = ""
 
     def __post_init__(self) -> None:
         self.name = self.name or f"colorway-test-pebble-{uuid.uuid4().hex[:8]}"
         self.folder.mkdir(parents=True, exist_ok=True)
-        self_signed(self.folder, "pebble")
+        self_signed(self.folder, "pebble", name=f"IP:{self.address}")
         acme, management, dns, told, plain, tls = range(self.first_port, self.first_port + 6)
-        self.directory = f"https://127.0.0.1:{acme}/dir"
-        self._management, self._told = f"https://127.0.0.1:{management}", f"http://127.0.0.1:{told}"
+        self.directory = f"https://{self.address}:{acme}/dir"
+        self._management, self._told = f"https://{self.address}:{management}", f"http://{self.address}:{told}"
         self._dns = dns
         config = {
-            "listenAddress": f"127.0.0.1:{acme}",
-            "managementListenAddress": f"127.0.0.1:{management}",
+            "listenAddress": f"{self.address}:{acme}",
+            "managementListenAddress": f"{self.address}:{management}",
             "certificate": "/pebble/pebble.crt",
             "privateKey": "/pebble/pebble.key",
             "httpPort": plain,
@@ -84,7 +86,7 @@ class Pebble:
 
     def start(self) -> None:
         """Start both, and wait until they answer."""
-        dns = f"127.0.0.1:{self._dns}"
+        dns = f"{self.address}:{self._dns}"
         off = [word for one in ("http01", "https01", "tlsalpn01", "doh") for word in (f"-{one}", "")]
         told = self._told.removeprefix("http://")
         resolver = ["pebble-challtestsrv", "-dnsserver", dns, "-management", told, *off, "-defaultIPv6", ""]
@@ -134,13 +136,19 @@ class Pebble:
             answer.read()
 
 
-def self_signed(folder: Path, name: str) -> None:
-    """Make a certificate of this machine's loopback, and its key, in a folder."""
-    files = ["-out", str(folder / f"{name}.crt"), "-keyout", str(folder / f"{name}.key")]
-    names = ["-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"]
+def self_signed(folder: Path, file: str, *, name: str = "IP:127.0.0.1") -> None:
+    """Make a certificate of this machine's, and its key, in a folder.
+
+    Args:
+        folder: Where.
+        file: What both files are called, without their ends.
+        name: Whose it is, as OpenSSL writes it.
+    """
+    files = ["-out", str(folder / f"{file}.crt"), "-keyout", str(folder / f"{file}.key")]
+    names = ["-subj", f"/CN={file}", "-addext", f"subjectAltName={name}"]
     made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *names, *files]
     subprocess.run(made, capture_output=True, check=True)
-    (folder / f"{name}.key").chmod(0o644)
+    (folder / f"{file}.key").chmod(0o644)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import json
 import re
 import secrets
 import socket
+import ssl
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -60,10 +61,19 @@ class FakeCloudflare:
 
     Args:
         address: where to listen.
+        port: the same; 0 = one that is free.
+        tls: by which certificate; None = without TLS.
         tell: hears of a name's TXT records each time that they change, so that a resolver can be told.
     """
 
-    def __init__(self, *, address: str = "127.0.0.1", tell: Tell = lambda _name, _contents: None) -> None:
+    def __init__(
+        self,
+        *,
+        address: str = "127.0.0.1",
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+        tell: Tell = lambda _name, _contents: None,
+    ) -> None:
         self.zones: dict[str, Zone] = {}
         self.heard: list[Heard] = []
         self.tokens: dict[str, Token] = {}
@@ -71,7 +81,10 @@ class FakeCloudflare:
         self._faults: list[Fault] = []
         self._lock = threading.RLock()
         self._ended = threading.Event()
-        self._server = _Server((address, 0), _handler(self))
+        self._server = _Server((address, port), _handler(self))
+        if tls is not None:
+            # The handshake is the thread's of the connection: one that says nothing must not stop all others.
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
 
     @property
     def url(self) -> str:
