@@ -28,7 +28,7 @@ import pytest
 from pulumi import automation as auto
 
 from colorway.engine import plugins
-from offline_plugins.executables import PLUGINS, write_executables
+from offline_plugins.executables import write_executables
 from tests.contract.programs import (
     COMMAND,
     CONFIG,
@@ -49,6 +49,8 @@ pytestmark = pytest.mark.area("engine")
 
 OFFICIAL = os.environ.get(plugins.VARIABLE) == plugins.PluginKind.OFFICIAL
 OFFICIAL_FOLDER = "COLORWAY_OFFICIAL_PLUGINS"
+OF_SWARMS = ("docker", "command")
+"""What is here; the official one of Cloudflare has nothing to do with a swarm."""
 CLASSES: Mapping[str, Callable[..., pulumi.CustomResource]] = {
     NETWORK: docker.Network,
     SECRET: docker.Secret,
@@ -339,14 +341,14 @@ def official_folders() -> list[Path]:
     if named:
         return [Path(named)]
     cache = Path(os.environ.get("PULUMI_HOME", Path.home() / ".pulumi")) / "plugins"
-    versions = {name: metadata.version(f"pulumi-{name}") for name in PLUGINS}
+    versions = {name: metadata.version(f"pulumi-{name}") for name in OF_SWARMS}
     return [cache / f"resource-{name}-v{version}" for name, version in versions.items()]
 
 
 @pytest.fixture(scope="module")
 def official() -> list[Path]:
     folders = official_folders()
-    for name in PLUGINS:
+    for name in OF_SWARMS:
         if not any((folder / f"pulumi-resource-{name}").is_file() for folder in folders):
             where = ", ".join(map(str, folders))
             pytest.skip(f"there is no official {name} plugin in {where}; {OFFICIAL_FOLDER} names a folder")
