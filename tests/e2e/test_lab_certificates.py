@@ -73,6 +73,8 @@ def test_two_load_balancers_get_a_certificate_of_each_domain_from_nothing(
     with bare(tmp_path / "clone", hosts=FOUR) as clone:
         clone.versions(blue="1.0.0", green=None)
         lab(clone, "up")
+        # Where a stack has secrets of its own, it exists.
+        clone.up()
         with authority(tmp_path) as (pebble, fake, trusted):
             for domain in (DOMAIN, OTHER):
                 fake.add_zone(domain)
