@@ -61,13 +61,10 @@ class Secrets(pulumi.ComponentResource):
             for file, (secret, text_of) in edge_secrets(spec).items()
         }
         mounted = {wanted.name for wanted in spec.inventory().secrets if wanted.is_mounted}
-        made = {
-            secret: self._secret(f"{name}-{secret}", value, stack=spec.stack)
+        self.files = {
+            secret: mounted_secret(f"{name}-{secret}", value, path=secret, stack=spec.stack, parent=self)
             for secret, value in values.items()
             if secret in mounted
-        }
-        self.files = {
-            secret: MountedFile(id=resource.id, name=resource.name, path=secret) for secret, resource in made.items()
         }
         self.register_outputs({})
 
@@ -97,13 +94,18 @@ class Secrets(pulumi.ComponentResource):
         )
         return pulumi.Output.secret(stash.output.apply(str))
 
-    def _secret(self, name: str, value: pulumi.Output[str], *, stack: str) -> docker.Secret:
-        return docker.Secret(
-            name,
-            data=value.apply(lambda text: base64.b64encode(text.encode()).decode()),
-            labels=[docker.SecretLabelArgs(label=STACK_LABEL, value=stack)],
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+
+def mounted_secret(
+    name: str, text: pulumi.Output[str], *, path: str, stack: str, parent: pulumi.Resource
+) -> MountedFile:
+    """Create a Swarm secret and return it as a file; new text is a new secret (autonamed)."""
+    made = docker.Secret(
+        name,
+        data=text.apply(lambda value: base64.b64encode(value.encode()).decode()),
+        labels=[docker.SecretLabelArgs(label=STACK_LABEL, value=stack)],
+        opts=pulumi.ResourceOptions(parent=parent),
+    )
+    return MountedFile(id=made.id, name=made.name, path=path)
 
 
 def _told(text_of: TextOf, value: str) -> str:

@@ -10,10 +10,11 @@ from datetime import timedelta
 import cloudflare
 
 from colorway.errors import ColorwayError
+from colorway.spec.names import ZONE_TOKEN
 
 TOKEN_VARIABLE = "CLOUDFLARE_PURGE_TOKEN"  # noqa: S105 - the variable's name
 """Environment variable with the token; it may do nothing but purge."""
-TOKEN_VARIABLES = (TOKEN_VARIABLE, "CLOUDFLARE_API_TOKEN")
+TOKEN_VARIABLES = (TOKEN_VARIABLE, ZONE_TOKEN)
 """Where a token is looked for, in this order."""
 MOST_TAGS = 100
 """Tags that one request may have."""

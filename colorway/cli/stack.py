@@ -324,7 +324,8 @@ def _connect(spec: PlatformSpec) -> Backing:
     _use_lab(spec)
     spec = _answering(spec)
     if spec.settings.release.apply is Apply.HERE:
-        # Before the first commit: `up` would refuse it when the line has moved already.
+        # Before the first commit: `up` would refuse it when the line has moved already. A missing token is left to
+        # that `up`, for it must not keep a rollback from beginning.
         _quiet_engine(spec).refuse_examples(is_way_back=True)
     port = ReleasePort(root=project_root(), stack=spec.stack, say=_say, progress=TerminalProgress())
     return Backing(

@@ -65,6 +65,9 @@ def manifest_mistakes(
                 "are listed, and the platform has no migration command; add `migrations` to the platform file",
             )
         )
+    if manifest.migration_service and platform.migrations is None:
+        cure = "add `migrations` to the platform file, or leave this out"
+        found.append((("migration-service",), f"is named, and the platform has no migration command; {cure}"))
     others = [one for known, one in manifests.items() if known != version]
     return [*found, *(mistake for other in others for mistake in _overtaking_mistakes(manifest, other))]
 

@@ -49,7 +49,7 @@ def for_version(
         version: The version.
         platform: The platform file.
     """
-    defined = platform.overridden_by(_of_version(manifest))
+    defined = platform.overridden_by(_of_version(manifest, platform))
     named = overrides.section(VERSIONS).section(version)
     of_stack = merged.section(SERVICES).data.keys() - platform.section(SERVICES).data.keys()
     changed = defined.overridden_by(_of_known(overrides, known={*defined.section(SERVICES).data, *of_stack}))
@@ -165,11 +165,11 @@ def _is_whole(said: object) -> bool:
     return True
 
 
-def _of_version(manifest: Document) -> Document:
+def _of_version(manifest: Document, platform: Document) -> Document:
     """Return what a manifest changes in the platform file, at the places that this has for it."""
     layer = _only_services(manifest.data, manifest)
     name = manifest.value(MIGRATION_SERVICE)
-    if not isinstance(name, str):
+    if not isinstance(name, str) or not platform.value(MIGRATIONS):
         return layer
     place = (MIGRATIONS, "service")
     origins = {**layer.origins, place: (manifest, (MIGRATION_SERVICE,))}

@@ -33,15 +33,13 @@ from colorway.engine.state import (
 )
 from colorway.errors import ColorwayError
 from colorway.lab.host import has_published_key
-from colorway.spec.names import ZONE_SECRET
+from colorway.spec.names import ZONE_SECRET, ZONE_TOKEN
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stack import PUBLISHED_PASSPHRASE, is_published
 
 BACKEND_URL = "PULUMI_BACKEND_URL"
 PASSPHRASE = "PULUMI_CONFIG_PASSPHRASE"  # noqa: S105 - the variable's name
 PASSPHRASE_FILE = f"{PASSPHRASE}_FILE"
-ZONE_TOKEN = "CLOUDFLARE_API_TOKEN"  # noqa: S105 - the variable's name
-"""Variable with the token that may change zones, where the stack has no secret of that kind."""
 STATE_FOLDER = ".colorway/state"
 """State of stacks that have no other backend, below the project."""
 PYTHON = "COLORWAY_PYTHON"

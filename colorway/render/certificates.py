@@ -17,8 +17,6 @@ SELF_SIGNED = "self-signed"
 """File beside them that says whose certificate it is, where it is the load balancer's own."""
 CACHED = "max=64 inactive=5m valid=10s"
 """How long nginx shows a certificate without looking for a newer one: no more than `valid`, which is no reload."""
-
-
 NOBODY = "-"
 """What certbot's entry script takes for no e-mail address; an empty word would not be read back from the swarm."""
 

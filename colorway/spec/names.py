@@ -46,6 +46,8 @@ def colored_alias(name: str, color: Color) -> str:
 ZONE_SECRET = "cloudflare-token"  # noqa: S105 - the secret's name
 """Secret of a stack that may change its zones; no platform and no service knows it."""
 
+ZONE_TOKEN = "CLOUDFLARE_API_TOKEN"  # noqa: S105 - the variable's name
+"""Environment variable with a token for all that is done at Cloudflare, where the stack has no secret for it."""
 ANY_NUMBER = "#"
 """Stands for the number of any later generation of a data store; no name has it."""
 MAIN_DOMAIN = "main"

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
-import pulumi_docker as docker
 
 from colorway.render.replication import CA_PATH, MEMBER_FILE
 from colorway.spec.hosts import HostSpec
-from colorway.spec.names import STACK_LABEL
 from colorway.spec.platform_spec import PlatformSpec
 from components.entry import mounted_config
+from components.secrets import mounted_secret
 from components.swarm_spec import MountedFile
 
 __all__ = ["CA_PATH", "MEMBER", "MEMBER_FILE", "PASSWORD", "Authority"]
@@ -104,13 +102,7 @@ class Authority(pulumi.ComponentResource):
         return self._secret(name, kept, spec=spec, path=MEMBER_FILE)
 
     def _secret(self, name: str, text: pulumi.Output[str], *, spec: PlatformSpec, path: str) -> MountedFile:
-        secret = docker.Secret(
-            name,
-            data=text.apply(lambda value: base64.b64encode(value.encode()).decode()),
-            labels=[docker.SecretLabelArgs(label=STACK_LABEL, value=spec.stack)],
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        return MountedFile(id=secret.id, name=secret.name, path=path)
+        return mounted_secret(name, text, path=path, stack=spec.stack, parent=self)
 
     def _kept(self, name: str, made: str | pulumi.Output[str]) -> pulumi.Output[str]:
         """Return what was made first, whatever is made now."""

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import base64
+from dataclasses import replace
 from datetime import timedelta
 
 import pulumi
-import pulumi_docker as docker
 
 from colorway.render.certificates import FOLDER, certbot_arguments
 from colorway.render.nginx import INSIDE
 from colorway.render.templates import entry
 from colorway.spec import names
 from colorway.spec.hosts import HostSpec
-from colorway.spec.names import STACK_LABEL
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.task.health import HealthSpec
 from colorway.spec.task.policies import LimitsSpec, Order
 from components.entry import ENTRY_COMMAND, entry_script, mounted_config
-from components.secrets import Configured, MissingSecretError
+from components.secrets import Configured, MissingSecretError, mounted_secret
 from components.swarm_service import SwarmService
 from components.swarm_spec import HOST_NETWORK, Mount, MountedFile, SwarmServiceSpec
 
@@ -92,13 +90,8 @@ class Certificates(pulumi.ComponentResource):
                 f"Pulumi.{spec.stack}.yaml: the secret {secret}, which colorway:tls names as `token`, is missing; "
                 f"set it: pulumi config set --secret secrets:{secret} --stack {spec.stack}"
             )
-        made = docker.Secret(
-            name,
-            data=value.apply(lambda text: base64.b64encode(text.strip().encode()).decode()),
-            labels=[docker.SecretLabelArgs(label=STACK_LABEL, value=spec.stack)],
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        return MountedFile(id=made.id, name=made.name, path=TOKEN_FILE, mode=0o400)
+        file = mounted_secret(name, value.apply(str.strip), path=TOKEN_FILE, stack=spec.stack, parent=self)
+        return replace(file, mode=0o400)
 
 
 def _service(spec: PlatformSpec, *, host: HostSpec) -> SwarmServiceSpec:

@@ -120,6 +120,10 @@ class Certbot:
         said = docker("exec", self.edge.name, "/bin/sh", "-uc", nginx_script("certificates-shown"), "colorway", *wanted)
         return next(one for one in parsed(self.spec, "lb1", said) if one.lineage == lineage)
 
+    def has_issued(self, lineage: str) -> bool:
+        """Return whether an authority has signed what is chosen for a lineage."""
+        return self.shown(lineage).issuer is not None
+
     def failure(self, lineage: str, *words: str) -> tuple[str, str]:
         """Wait until a try has failed for a reason with certain words, and return what `status` says of it."""
         found: list[tuple[str, str]] = []
@@ -223,11 +227,8 @@ def issued(pairs: list[Certbot], fake_and_pebble: tuple[FakeCloudflare, Pebble])
         one.start()
     for one in pairs:
         for lineage in DOMAINS.values():
-            wait_until(
-                lambda one=one, lineage=lineage: one.shown(lineage).issuer is not None,  # type: ignore[misc]
-                limit=SOON,
-                what=f"{lineage} is issued\n{one.logs()}",
-            )
+            what = f"{lineage} is issued\n{one.logs()}"
+            wait_until(partial(Certbot.has_issued, one, lineage), limit=SOON, what=what)
     return pairs
 
 

@@ -81,6 +81,17 @@ CASES = (
         ),
     ),
     Case(
+        "a service that applies migrations, and no command that does",
+        SHOP_1,
+        "images:",
+        "migration-service: shop\nimages:",
+        Line(
+            "migration-service: is named, and the platform has no migration command; add `migrations` to the platform "
+            "file, or leave this out",
+            at="migration-service:",
+        ),
+    ),
+    Case(
         "a version whose services are a list",
         DEMO_1,
         "flags:",
