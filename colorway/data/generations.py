@@ -86,11 +86,13 @@ class Generations:
         """
         found: dict[int, tuple[str, ...]] = {}
         for host in self._hosts:
-            for name in self.volumes(host).names():
-                number = self._number(name, host.name)
-                if number is not None:
-                    found[number] = (*found.get(number, ()), host.name)
+            for number in self._on(host):
+                found[number] = (*found.get(number, ()), host.name)
         return dict(sorted(found.items()))
+
+    def _on(self, host: HostSpec) -> dict[int, tuple[str, ...]]:
+        numbers = (self._number(name, host.name) for name in self.volumes(host).names())
+        return {number: (host.name,) for number in numbers if number is not None}
 
     def others(self) -> dict[int, tuple[str, ...]]:
         """Return the same without the live one.
@@ -103,14 +105,24 @@ class Generations:
     def refuse_gone(self) -> None:
         """Refuse to go back to the one that the stack's file says where nothing is left of it.
 
+        One host that has it is enough: the others copy from that, and one that is silent is not waited for.
+
         Raises:
             MembersError: it was forgotten: its members would wait for data that nobody has.
-            NoAnswerError: a host does not answer, so that nobody knows.
+            NoAnswerError: a host does not answer, and none of the others has it, so that nobody knows.
         """
-        there = self.there()
+        there: dict[int, tuple[str, ...]] = {}
+        silent: NoAnswerError | None = None
+        for host in self._hosts:
+            try:
+                there |= self._on(host)
+            except NoAnswerError as error:
+                silent = error
         if self.live in there:
             return
-        left = ", ".join(map(str, there)) or "none"
+        if silent is not None:
+            raise silent
+        left = ", ".join(map(str, sorted(there))) or "none"
         raise MembersError(
             f"{stack_file(self.spec.stack)}: the data store {self.store} goes back to generation {self.live}, of which "
             f"no host has any data: `colorway data forget` removed it, or its hosts are new; those there: {left}. "
@@ -190,11 +202,11 @@ def refuse_gone(
         spec: The stack.
         installed: What runs.
         wanted: What the files say.
-        unknown: Told where a host does not answer; without it, that is refused, too.
+        unknown: Told where a silent host might have it; without it, that is refused, too.
 
     Raises:
         MembersError: such a generation was forgotten; see `Generations.refuse_gone`.
-        NoAnswerError: a host does not answer.
+        NoAnswerError: a host does not answer, and none of the others has it.
     """
     for store in stores_going_back(installed, wanted) if installed else ():
         try:
@@ -203,4 +215,4 @@ def refuse_gone(
         except NoAnswerError as error:
             if unknown is None:
                 raise
-            unknown(f"whether the data of an earlier generation is still there, `up` asks again: {error}")
+            unknown(f"whether {store} still has the data of an earlier generation is not known: {error}")

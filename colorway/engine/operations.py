@@ -195,8 +195,8 @@ class Engine:
         hint = f"Nothing was rolled back. `colorway status {name}` says what is live; `colorway up {name}` tries again."
         with self._claimed("up", create=True) as (stack, deployed):
             self._refuse_illegal(deployed, in_place)
-            # No reason makes data that nobody has.
-            refuse_gone(self.spec, deployed.outputs, self._wanted)
+            # No reason makes data that nobody has; a host that is silent does not block the way back.
+            refuse_gone(self.spec, deployed.outputs, self._wanted, unknown=self.say if continue_on_error else None)
             # The way back is not held up by hosts that come or go; the next `up` sees to them.
             members = None if continue_on_error else self._members(deployed)
             anew = members.before() if members else ()

@@ -166,6 +166,9 @@ class FakeSwarm:
     def named_objects(self, _stack):
         return self.running
 
+    def stopped(self, _stack):
+        return frozenset()
+
     def autonamed_objects(self, _stack):
         return self.autonamed
 
@@ -810,19 +813,45 @@ def test_a_preview_says_that_a_generation_was_forgotten(case, volumes):
     assert FORGOTTEN in str(caught.value)
 
 
-def test_a_preview_that_reaches_no_member_leaves_the_question_to_up(case, monkeypatch, volumes):
-    def silent(_host):
-        raise NoAnswerError("db1 was asked for its volumes and did not answer")
+UNKNOWN = (
+    "whether postgres still has the data of an earlier generation is not known: db1 was asked for its volumes and did "
+    "not answer"
+)
 
-    monkeypatch.setattr(generations, "volumes_of", silent)
+
+@pytest.fixture
+def silent(monkeypatch, volumes):
+    """The first member's host does not answer."""
+
+    def names(host):
+        if host.name == "db1":
+            raise NoAnswerError("db1 was asked for its volumes and did not answer")
+        return volumes[host.name]
+
+    monkeypatch.setattr(generations, "volumes_of", lambda host: SimpleNamespace(names=lambda: names(host)))
+
+
+def test_a_silent_host_leaves_the_question_to_up_which_refuses(case, silent):
     made = going_back(case)
     assert "goes back from generation 2 to 1" in made.engine.preview().sentence
-    assert made.said == [
-        "whether the data of an earlier generation is still there, `up` asks again: db1 was asked for its volumes and "
-        "did not answer"
-    ]
+    assert made.said == [UNKNOWN]
     with pytest.raises(NoAnswerError):
         going_back(case).engine.up()
+
+
+def test_a_silent_host_does_not_block_the_way_back(case, silent):
+    made = going_back(case)
+    made.engine.up(continue_on_error=True)
+    assert UNKNOWN in made.said
+    assert made.operations, "it was gone"
+
+
+def test_one_host_that_has_the_generation_is_enough(case, silent, volumes):
+    volumes.update(db2=["lab-postgres-db2", "lab-postgres.2-db2"])
+    made = going_back(case)
+    made.engine.up(continue_on_error=True)
+    assert made.operations, "the other one copies from it"
+    assert made.said == [], "what is known by one need not be asked of the other"
 
 
 def test_the_way_back_to_a_generation_that_is_there_is_open(case, volumes):
