@@ -16,14 +16,13 @@ from typing import Any
 import pytest
 
 from colorway.engine.stack import BACKEND_URL, PASSPHRASE, PUBLISHED_PASSPHRASE, QUIET, STATE_FOLDER
-from tests.support.backed_up import await_backup, with_backups
+from tests.support.backed_up import BackedUp, with_backups
 from tests.support.clone import Clone
 from tests.support.labs import NETWORK, bare, lab, with_one_color
-from tests.support.members import LIMIT, MEMBERS, well, with_two_members
+from tests.support.members import MEMBERS, with_two_members
 from tests.support.processes import processes_watched
 from tests.support.s3 import Bucket, running_s3
 from tests.support.shop import set_secrets
-from tests.support.wait import wait_until
 
 pytestmark = [pytest.mark.area("data"), pytest.mark.needs("losetup"), pytest.mark.full]
 SECRETS = {
@@ -110,8 +109,9 @@ def stack(empty_machine: None, pulumi_cli: Path, tmp_path_factory: pytest.TempPa
             clone.commit("Set its secrets")
             with processes_watched(*(value.encode() for value in SECRETS.values()), pause=0.2) as seen:
                 clone.up()
-            wait_until(lambda: well(clone), limit=LIMIT, what="both members are well", every=2)
-            await_backup(bucket)
+            made = BackedUp(clone=clone, bucket=bucket)
+            made.await_members()
+            made.await_backup()
             yield Stack(clone=clone, bucket=bucket, pulumi=pulumi_cli, seen=seen)
             clone.down("--data")
 

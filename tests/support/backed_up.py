@@ -4,47 +4,108 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from colorway.config import stack_files
+from colorway.spec import names
 from tests.support.clone import Clone
 from tests.support.labs import NETWORK, bare, lab, with_one_color
 from tests.support.members import LIMIT, MEMBERS, in_task, inside, leader, port, well, with_two_members
 from tests.support.s3 import Bucket, running_s3
 from tests.support.wait import wait_until
 
+DATABASES = ("db1", "db2")
 EVENTS = "CREATE TABLE events (id int PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())"
 """The table that a proof asks for its newest row."""
-SEGMENT = re.compile(r"archive/postgres/18-1/[0-9A-F]{16}/(?P<name>[0-9A-F]{24})-")
 BACKED_UP = (
     "members: 2, backup: {repository: offsite, keep: 2d}, "
     "verify: {every: 24h, newest: select max(at) from events, age: 1h}"
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class BackedUp:
+    """A platform whose PostgreSQL is backed up."""
+
+    clone: Clone
+    bucket: Bucket
+
+    @property
+    def generation(self) -> int:
+        """Which generation the stack's file names."""
+        spec = stack_files.from_file(root=self.clone.path, stack=self.clone.stack)
+        return spec.kept("postgres").generation
+
+    @property
+    def segments(self) -> dict[str, str]:
+        """The objects of the generation's archived segments by the segment's name, oldest first."""
+        pattern = re.compile(rf"archive/{self._stanza}/18-1/[0-9A-F]{{16}}/(?P<name>[0-9A-F]{{24}})-")
+        found = {match["name"]: one for one in self.bucket.objects() if (match := pattern.search(one))}
+        return dict(sorted(found.items(), key=lambda pair: pair[0][8:]))
+
+    @property
+    def fulls(self) -> list[str]:
+        """The manifests of the generation's full backups that are whole."""
+        pattern = rf"backup/{self._stanza}/\d{{8}}-\d{{6}}F/backup\.manifest$"
+        return [one for one in self.bucket.objects() if re.search(pattern, one)]
+
+    @property
+    def _stanza(self) -> str:
+        return re.escape(names.generation("postgres", self.generation))
+
+    def await_backup(self) -> None:
+        """Wait until the generation has a backup, which is made by itself."""
+        wait_until(lambda: self.fulls, limit=LIMIT, what="a first backup is made by itself", every=2)
+
+    @contextmanager
+    def archived(self) -> Iterator[None]:
+        """End the segment after a change, and wait until it is in the bucket."""
+        yield
+        name = told(self.clone, "SELECT pg_walfile_name(pg_switch_wal())")
+        wait_until(lambda: name in self.segments, limit=LIMIT, what=f"{name} is archived", every=1)
+
+    def await_members(self) -> None:
+        """Wait until one leads and the other one follows."""
+        wait_until(lambda: well(self.clone), limit=LIMIT, what="both members are well", every=2)
+
+
 @contextmanager
-def backed_up(folder: Path, *, prepare: Callable[[Clone], None] | None = None) -> Iterator[tuple[Clone, Bucket]]:
+def backed_up(folder: Path) -> Iterator[BackedUp]:
     """Yield a checkout whose platform is up, its two members well, their table made; all is gone at the end.
 
     Args:
         folder: Where the checkout and the bucket are made.
-        prepare: What is committed besides before the first `up`.
     """
     with bare(folder / "clone", hosts=MEMBERS) as clone:
         with_one_color(clone)
         with_two_members(clone)
+        # The demo's own refusal, of a migration without a backup, is none: the gate's is another one.
+        way = r"^  env: \{DATABASE_HOST: postgres-direct\}$"
+        to = "  env: {DATABASE_HOST: postgres-direct, DEMO_BACKUP: verified}"
+        clone.edit("platforms/demo.yaml", way, to, subject="Let migrations pass")
         lab(clone, "up")
         with running_s3(folder / "s3", address=f"{NETWORK}.1") as bucket:
             with_backups(clone, bucket)
-            if prepare is not None:
-                prepare(clone)
             clone.up()
-            wait_until(lambda: well(clone), limit=LIMIT, what="both members are well", every=2)
+            made = BackedUp(clone=clone, bucket=bucket)
+            made.await_members()
             told(clone, EVENTS)
-            yield clone, bucket
-            clone.down("--data")
+            yield made
+            clone.down()
+            assert volumes(clone) == {host: [] for host in DATABASES}, "of all generations"
+
+
+def volumes(clone: Clone) -> dict[str, list[str]]:
+    """Return the volumes of PostgreSQL on each of its hosts."""
+    filters = ("--filter", f"name={clone.stack}-postgres")
+    return {
+        host: sorted(lab(clone, "exec", host, "--", "docker", "volume", "ls", "--quiet", *filters).split())
+        for host in DATABASES
+    }
 
 
 def with_backups(clone: Clone, bucket: Bucket) -> None:
@@ -72,30 +133,6 @@ def proof(clone: Clone) -> dict[str, Any]:
     [found] = [line for line in lines if "verified" in line]
     assert found["verified"] is ({"ended": "with an error"} not in lines), "its exit code says the same"
     return dict(found)
-
-
-@contextmanager
-def archived(clone: Clone, bucket: Bucket) -> Iterator[None]:
-    """End the segment after a change, and wait until it is in the bucket."""
-    yield
-    name = told(clone, "SELECT pg_walfile_name(pg_switch_wal())")
-    wait_until(lambda: name in segments(bucket), limit=LIMIT, what=f"{name} is archived", every=1)
-
-
-def segments(bucket: Bucket) -> dict[str, str]:
-    """Return the objects of archived segments by the segment's name, oldest first."""
-    found = {match["name"]: one for one in bucket.objects() if (match := SEGMENT.search(one))}
-    return dict(sorted(found.items(), key=lambda pair: pair[0][8:]))
-
-
-def fulls(bucket: Bucket) -> list[str]:
-    """Return the manifests of full backups that are whole."""
-    return [one for one in bucket.objects() if re.search(r"/\d{8}-\d{6}F/backup\.manifest$", one)]
-
-
-def await_backup(bucket: Bucket) -> None:
-    """Wait until a first backup is there, which is made by itself."""
-    wait_until(lambda: fulls(bucket), limit=LIMIT, what="a first backup is made by itself", every=2)
 
 
 def still(clone: Clone) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from colorway.data.store_line import with_kept
+from tests.support.backed_up import BackedUp
 from tests.support.clone import Clone
 from tests.support.command import Command
-from tests.support.labs import bare, lab, says, with_one_color
-from tests.support.members import LIMIT, MEMBERS, inside, leader, members, port, there, well, with_two_members
+from tests.support.labs import lab
+from tests.support.members import LIMIT, inside, leader, members, port, there, well
 from tests.support.shop import set_secrets
 from tests.support.wait import wait_until
 from tests.support.writes import SCRIPT, Writes, writing
@@ -25,22 +26,10 @@ VOLUME = "/var/lib/postgresql/data"
 """Outlives the member's container."""
 
 
-@pytest.fixture(scope="module")
-def clone(empty_machine: None, pulumi_cli: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
-    """The demo on five hosts, its PostgreSQL with two members, for all tests of this file."""
-    with bare(tmp_path_factory.mktemp("roll") / "clone", hosts=MEMBERS) as made:
-        with_one_color(made)
-        with_two_members(made)
-        lab(made, "up")
-        made.up()
-        yield made
-
-
 @pytest.fixture
-def store(clone: Clone) -> Clone:
+def store(store: BackedUp) -> Clone:
     """All well."""
-    wait_until(lambda: says(clone)["healthy"] and well(clone), limit=LIMIT, what="all is well before", every=2)
-    return clone
+    return store.clone
 
 
 def nobody_noticed(store: Clone, writes: Writes, *, what: str) -> None:
@@ -79,8 +68,8 @@ def images(store: Clone) -> dict[str, str]:
 
 @pytest.mark.timeout(2400)
 def test_a_parameter_that_waits_for_a_restart_gets_it_by_command(store: Clone):
-    told = "{data-stores: {postgres: {members: 2, parameters: {max_connections: 210}}}}"
-    store.edit(store.stack_file.name, r"\{data-stores: .*\}$", told, subject="Let more come in")
+    more = "members: 2, parameters: {max_connections: 210},"
+    store.edit(store.stack_file.name, "members: 2,", more, subject="Let more come in")
     with writing(store, service="api-blue", host="app1", to="postgres") as writes:
         store.up()
         waits = "settings of db1, db2 wait for a restart"
@@ -204,8 +193,9 @@ def test_a_new_password_comes_while_all_goes_on_and_the_old_one_is_refused(store
     store.commit("Set a new password")
     assert "has another password" in store.up(code=1).output, "under those that are logged in nothing is changed"
     with writing(store, service="api-blue", host="app1", to="postgres") as first:
-        line = "  colorway:stores: {postgres: {login: 2}}\n  colorway:hosts:"
-        store.edit(store.stack_file.name, r"^  colorway:hosts:$", line, subject="Have another login")
+        file = store.stack_file
+        file.write_text(with_kept(file.read_text(), "postgres", {"login": 2}, name=file.name))
+        store.commit("Have another login")
         run = Command.start(store, "up", store.stack)
         wait_until(
             lambda: in_a_task(store, "printenv", "DATABASE_USER").strip() == "demo_2",

@@ -6,11 +6,10 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
-from tests.support.backed_up import await_backup, backed_up, fulls, lost, still, told
+from tests.support.backed_up import BackedUp, lost, still, told
 from tests.support.clone import Clone
 from tests.support.labs import lab, says
 from tests.support.members import LIMIT, leader, well
@@ -98,15 +97,9 @@ def message(clone: Clone, step: str) -> str:
     return clone.git("log", "-1", "--format=%B", f"--grep=^Colorway-Step: {step}$")
 
 
-def let_pass(clone: Clone) -> None:
-    """Commit that the demo's own refusal, of a migration without a backup, is none: the gate's is another one."""
-    way = r"^  env: \{DATABASE_HOST: postgres-direct\}$"
-    to = "  env: {DATABASE_HOST: postgres-direct, DEMO_BACKUP: verified}"
-    clone.edit("platforms/demo.yaml", way, to, subject="Let migrations pass")
-
-
-def go_all_the_way_back(clone: Clone) -> None:
+def go_all_the_way_back(store: BackedUp) -> None:
     """Undo a release and what was written since: traffic first, then the data, for the loss that is accepted."""
+    clone, old = store.clone, store.generation
     clone.run("rollback", "--stack", clone.stack, "--yes")
     assert has_table(clone), "a rollback alone leaves the data as they are"
     told(clone, "ALTER SYSTEM SET autovacuum = off")
@@ -120,55 +113,54 @@ def go_all_the_way_back(clone: Clone) -> None:
     began = time.monotonic()
     clone.run(*restore, "--accept-loss", str(count))
     clone.up()
-    wait_until(lambda: well(clone), limit=LIMIT, what="both members of the new generation are well", every=2)
+    store.await_members()
     print(f"full rollback: {time.monotonic() - began:.0f} s for the data, {count} commits lost as printed")
     assert not has_table(clone), "as it was before the release"
     assert told(clone, "SELECT count(*) FROM events") == "2"
     assert says(clone)["installed"]["versions"] == {"blue": "1.0.0", "green": None}
     kept = clone.run("data", "status", clone.stack).output
-    assert "postgres: generation 1 is kept on db1 and db2" in kept, "what was lost can still be read"
+    assert f"postgres: generation {old} is kept on db1 and db2" in kept, "what was lost can still be read"
 
 
 @pytest.mark.timeout(3600)
-def test_migrations_run_only_where_they_can_be_undone_and_harm_nobody(
-    empty_machine: None, pulumi_cli: Path, tmp_path: Path
-):
-    with backed_up(tmp_path, prepare=let_pass) as (clone, bucket):
-        told(clone, "INSERT INTO events VALUES (1)")
-        closed(clone, r"postgres: (no restore has proven its backup|the last restore of its backup failed).*verify-ba")
+def test_migrations_run_only_where_they_can_be_undone_and_harm_nobody(store: BackedUp):
+    clone, bucket = store.clone, store.bucket
+    store.await_backup()
+    told(clone, "INSERT INTO events VALUES (1)")
+    with bucket.refusing():
+        clone.run("data", "verify-backup", clone.stack, "postgres", code=1)
+    closed(clone, r"postgres: the last restore of its backup failed.*verify-ba")
 
-        await_backup(bucket)
-        clone.run("data", "verify-backup", clone.stack, "postgres")
-        with forgotten(clone):
-            closed(clone, r"postgres: a transaction has been open for \d+ s .*; end it, then run the command again")
-        with without_the_other(clone):
-            closed(clone, "postgres: commits are on db1 alone, whose loss would take the migration")
-        with without_the_repository(clone, bucket):
-            closed(clone, "postgres: its archive fails, so no point could be restored; see the log of")
+    clone.run("data", "verify-backup", clone.stack, "postgres")
+    with forgotten(clone):
+        closed(clone, r"postgres: a transaction has been open for \d+ s .*; end it, then run the command again")
+    with without_the_other(clone):
+        closed(clone, "postgres: commits are on db1 alone, whose loss would take the migration")
+    with without_the_repository(clone, bucket):
+        closed(clone, "postgres: its archive fails, so no point could be restored; see the log of")
 
-        released(clone, WIDER)
-        assert has_table(clone), "the gate is open"
-        begun = message(clone, "start")
-        assert f"restore point release-{WIDER} is archived" in begun, begun
+    released(clone, WIDER)
+    assert has_table(clone), "the gate is open"
+    begun = message(clone, "start")
+    assert f"restore point release-{WIDER} is archived" in begun, begun
 
-        first = set(fulls(bucket))
-        go_all_the_way_back(clone)
-        wait_until(lambda: set(fulls(bucket)) - first, limit=LIMIT, what="the new generation is backed up", every=2)
-        clone.run("data", "verify-backup", clone.stack, "postgres")
-        released(clone, WIDER)
-        clone.run("finish", "--stack", clone.stack, "--yes")
+    go_all_the_way_back(store)
+    store.await_backup()
+    clone.run("data", "verify-backup", clone.stack, "postgres")
+    released(clone, WIDER)
+    clone.run("finish", "--stack", clone.stack, "--yes")
 
-        said = released(clone, NARROWER)
-        waits = "9003-drops-a-table is held until `finish` has turned"
-        assert waits in said
-        assert waits in message(clone, "start"), "git says why the schema is still the old one"
-        assert has_table(clone), "the old color is still on"
-        assert says(clone)["release"]["waits"] == ["9003-drops-a-table"]
-        ended = clone.run("finish", "--stack", clone.stack, "--yes").output
-        assert "only a restore leads back" in ended, "said before it runs"
-        assert not has_table(clone)
-        assert f"restore point finish-{NARROWER} is archived" in message(clone, "finish")
-        assert says(clone)["release"]["waits"] == []
-        refused = clone.run("release", WIDER, "--stack", clone.stack, "--yes", code=1).output
-        assert f"{WIDER} does not list 9003-drops-a-table" in refused, "it would not work any more"
-        assert clone.up().changed == {}, "the second `up` changes nothing"
+    said = released(clone, NARROWER)
+    waits = "9003-drops-a-table is held until `finish` has turned"
+    assert waits in said
+    assert waits in message(clone, "start"), "git says why the schema is still the old one"
+    assert has_table(clone), "the old color is still on"
+    assert says(clone)["release"]["waits"] == ["9003-drops-a-table"]
+    ended = clone.run("finish", "--stack", clone.stack, "--yes").output
+    assert "only a restore leads back" in ended, "said before it runs"
+    assert not has_table(clone)
+    assert f"restore point finish-{NARROWER} is archived" in message(clone, "finish")
+    assert says(clone)["release"]["waits"] == []
+    refused = clone.run("release", WIDER, "--stack", clone.stack, "--yes", code=1).output
+    assert f"{WIDER} does not list 9003-drops-a-table" in refused, "it would not work any more"
+    assert clone.up().changed == {}, "the second `up` changes nothing"

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 import time
-from pathlib import Path
 
 import pytest
 
-from tests.support.backed_up import archived, await_backup, backed_up, lost, still, told
+from tests.support.backed_up import BackedUp, lost, still, told
 from tests.support.clone import Clone
 from tests.support.labs import lab, says
 from tests.support.members import LIMIT, leader, there, well
-from tests.support.s3 import Bucket
 from tests.support.wait import wait_until
 from tests.support.writes import Writes, writing
 
@@ -48,15 +46,16 @@ def lose_the_leader(clone: Clone, writes: Writes) -> float:
     return gap
 
 
-def undo_a_mistake(clone: Clone, bucket: Bucket) -> None:
+def undo_a_mistake(store: BackedUp) -> None:
     """Have the store go back to a point, for exactly the loss that is accepted."""
+    clone, before = store.clone, store.generation
     # What the server commits by itself would be counted, too.
     told(clone, "ALTER SYSTEM SET autovacuum = off")
     told(clone, "SELECT pg_reload_conf()")
     told(clone, "INSERT INTO events SELECT generate_series(1, 1000)")
     still(clone)
     told(clone, "SELECT pg_create_restore_point('before-the-mistake')")
-    with archived(clone, bucket):
+    with store.archived():
         told(clone, "CREATE TABLE mistake AS SELECT * FROM events")
         told(clone, "DELETE FROM events")
     restore = ("data", "restore", clone.stack, "postgres", "--to", "before-the-mistake")
@@ -64,36 +63,31 @@ def undo_a_mistake(clone: Clone, bucket: Bucket) -> None:
     assert count == 2
     began = time.monotonic()
     said = clone.run(*restore, "--accept-loss", str(count)).output
-    assert "generation 1 is stopped with all that it has; generation 2 begins at before-the-mistake" in said
+    went = f"generation {before} is stopped with all that it has; generation {before + 1} begins at before-the-mistake"
+    assert went in said
     clone.up()
-    wait_until(lambda: well(clone), limit=LIMIT, what="both members of the new generation are well", every=2)
+    store.await_members()
     print(f"restore to a point: {time.monotonic() - began:.0f} s")
     assert told(clone, "SELECT count(*) || ' ' || max(id) FROM events") == "1000 1000", "all before the point"
     assert told(clone, "SELECT to_regclass('mistake') IS NULL") == "t", "nothing after it"
 
 
 @pytest.mark.timeout(2400)
-def test_no_write_is_lost_a_backup_is_proven_and_a_mistake_undone(
-    empty_machine: None, pulumi_cli: Path, tmp_path: Path
-):
-    began = time.monotonic()
-    with backed_up(tmp_path) as (clone, bucket):
-        print(f"from bare hosts to the platform: {time.monotonic() - began:.0f} s")
-        with writing(clone, service="api-blue", host="app1", to="postgres") as writes:
-            move_the_lead(clone, writes)
-            gap = lose_the_leader(clone, writes)
-            writes.stop()
-            acknowledged = {one.key for one in writes.done}
-            print(f"host lost: {gap:.1f} s without a write, {len(writes.failed)} of {len(writes.all)} failed")
-        for host in ("db1", "db2"):
-            wait_until(
-                lambda host=host: acknowledged <= there(clone, host), limit=60, what=f"all is on {host}", every=2
-            )
-        assert gap <= 3 * FAILOVER
-        await_backup(bucket)
-        with archived(clone, bucket):
-            told(clone, "INSERT INTO events VALUES (0)")
-        assert '"verified": true' in clone.run("data", "verify-backup", clone.stack, "postgres").output
-        told(clone, "DELETE FROM events")
-        undo_a_mistake(clone, bucket)
-        assert clone.up().changed == {}, "the second `up` changes nothing"
+def test_no_write_is_lost_a_backup_is_proven_and_a_mistake_undone(store: BackedUp):
+    clone = store.clone
+    with writing(clone, service="api-blue", host="app1", to="postgres") as writes:
+        move_the_lead(clone, writes)
+        gap = lose_the_leader(clone, writes)
+        writes.stop()
+        acknowledged = {one.key for one in writes.done}
+        print(f"host lost: {gap:.1f} s without a write, {len(writes.failed)} of {len(writes.all)} failed")
+    for host in ("db1", "db2"):
+        wait_until(lambda host=host: acknowledged <= there(clone, host), limit=60, what=f"all is on {host}", every=2)
+    assert gap <= 3 * FAILOVER
+    store.await_backup()
+    with store.archived():
+        told(clone, "INSERT INTO events VALUES (0)")
+    assert '"verified": true' in clone.run("data", "verify-backup", clone.stack, "postgres").output
+    told(clone, "DELETE FROM events")
+    undo_a_mistake(store)
+    assert clone.up().changed == {}, "the second `up` changes nothing"
