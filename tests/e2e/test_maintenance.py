@@ -8,9 +8,6 @@ import json
 import re
 import socket
 import ssl
-import threading
-from collections import Counter
-from typing import Self
 
 import pytest
 
@@ -18,99 +15,19 @@ from colorway.outputs import PREVIEW_HEADER
 from colorway.spec.traffic import USERS
 from tests.support.demo import Demo, docker
 from tests.support.load import Target
-from tests.support.wait import wait_until
+from tests.support.visitors import API, MESSAGE, WEB, Connection, Visitors
 
 pytestmark = [pytest.mark.area("edge"), pytest.mark.full]
-
-WEB, API = "/whoami", "/api/whoami"
-PEOPLE = 6
-ENOUGH = 60
-"""Answers of each path that a stage must have seen."""
-PATIENCE = 120
-"""Seconds that a stage may take on a busy machine before the test gives up."""
-MESSAGE = "Back at 14:00 UTC."
-
-
-def connection(target: Target) -> http.client.HTTPSConnection:
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return http.client.HTTPSConnection(target.host, target.port, context=context, timeout=30)
 
 
 def ask(demo: Demo, path: str, **headers: str) -> tuple[int, http.client.HTTPMessage, str]:
     """Ask once, on a connection of its own."""
-    asking = connection(demo.target)
+    asking = Connection(demo.target)
     asking.request("GET", path, headers={name.replace("_", "-"): text for name, text in headers.items()})
     answer = asking.getresponse()
     body = answer.read().decode()
     asking.close()
     return answer.status, answer.headers, body
-
-
-def kind(answer: http.client.HTTPResponse, body: str) -> str:
-    """Return who has answered: the application, the page, or somebody who should not have."""
-    if answer.status == 200 and json.loads(body)["service"]:
-        return "application"
-    is_page = answer.status == 503 and answer.headers["Retry-After"] and MESSAGE in body
-    return "page" if is_page else f"{answer.status}: {body[:80]}"
-
-
-class Visitors:
-    """People on kept connections and on new ones; each answer is counted by stage, path and who gave it."""
-
-    def __init__(self, target: Target) -> None:
-        self.target, self.stage = target, "before"
-        self.seen: Counter[tuple[str, str, str]] = Counter()
-        self._over = threading.Event()
-        self._guard = threading.Lock()
-        self._threads = [threading.Thread(target=self._visit, args=(number % 2 == 0,)) for number in range(PEOPLE)]
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
-
-    def meet(self, stage: str) -> None:
-        """Begin a stage, and wait until enough was answered in it."""
-        self.stage = stage
-
-        def enough() -> bool:
-            with self._guard:
-                return all(
-                    sum(count for key, count in self.seen.items() if key[:2] == (stage, path)) >= ENOUGH
-                    for path in (WEB, API)
-                )
-
-        wait_until(enough, limit=PATIENCE, what=f"{ENOUGH} answers of each path {stage}")
-
-    def who(self, stage: str, path: str) -> set[str]:
-        """Return who has answered a path in a stage."""
-        return {who for at, where, who in self.seen if (at, where) == (stage, path)}
-
-    def _visit(self, is_kept: bool) -> None:  # noqa: FBT001 - two kinds of people
-        asking = connection(self.target)
-        while not self._over.is_set():
-            for path in (WEB, API):
-                stage = self.stage
-                try:
-                    asking.request("GET", path)
-                    answer = asking.getresponse()
-                    who = kind(answer, answer.read().decode())
-                except (OSError, http.client.HTTPException, ValueError) as error:
-                    # nginx may close an idle connection; whoever is refused on a new one is lost.
-                    who = "" if is_kept and isinstance(error, http.client.RemoteDisconnected) else repr(error)
-                    asking.close()
-                with self._guard:
-                    self.seen[stage, path, who] += bool(who)
-                if not is_kept:
-                    asking.close()
-            self._over.wait(0.02)
-        asking.close()
 
 
 PING, PONG = 0x9, 0xA
@@ -220,11 +137,9 @@ def test_only_what_is_closed_is_stopped_and_nothing_is_lost(demo: Demo):
         commit(demo, "off", stack)
         visitors.meet("open again")
 
-    seen = visitors.seen
-    lost = {key: count for key, count in seen.items() if key[2] not in {"application", "page"}}
-    assert lost == {}, "each answer is the application's or the page: none is refused, none is 502"
-    total = {who: sum(count for key, count in seen.items() if key[2] == who) for who in ("application", "page")}
-    print(f"{total['application']:,} answers of the application, {total['page']:,} of the page, none lost")
+    assert visitors.lost == {}, "each answer is the application's or the page: none is refused, none is 502"
+    application, page = visitors.total("application"), visitors.total("page")
+    print(f"{application:,} answers of the application, {page:,} of the page, none lost")
     for stage in ("open", "closing the API", "API closed"):
         assert visitors.who(stage, WEB) == {"application"}, f"{stage}: web is no part of the API"
     assert "page" in visitors.who("API closed", API)
