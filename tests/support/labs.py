@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import re
 import subprocess
 import tempfile
@@ -25,9 +26,11 @@ from tests.support.wait import wait_until
 FEW = ("lb1", "app1", "db1")
 FOUR = ("lb1", "lb2", "app1", "db1")
 ALL = ("lb1", "lb2", "app1", "app2", "db1", "db2", "mon1")
-OURS = Place(name="labtest", http_port=0, https_port=0, monitoring_port=0, network="10.90.0.0/16")
+NUMBER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+"""Which of the labs under test this process has: each of pytest's workers has one of its own."""
+OURS = Place(name=f"labtest{NUMBER or ''}", http_port=0, https_port=0, monitoring_port=0, network="10.90.0.0/16")
 DOMAIN = "colorway.example"
-NETWORK = "10.79.3"
+NETWORK = f"10.79.{3 + NUMBER}"
 """Not that of a developer's own lab."""
 GENTLE = LoadPlan(
     rate_total=25,
@@ -60,8 +63,8 @@ PATIENT = replace(
 
 @contextmanager
 def turn(*, wait: bool) -> Iterator[bool]:
-    """Hold the one lab under test of this machine; say whether it could be had without waiting for another run."""
-    with (Path(tempfile.gettempdir()) / "colorway-test-lab.lock").open("w", encoding="ascii") as lock:
+    """Hold the lab under test of this process; say whether it could be had without waiting for another run."""
+    with (Path(tempfile.gettempdir()) / f"colorway-{OURS.name}.lock").open("w", encoding="ascii") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:

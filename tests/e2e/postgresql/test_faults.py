@@ -106,7 +106,7 @@ def test_without_a_majority_of_etcd_whoever_leads_goes_on(store: Clone):
 def test_a_host_that_comes_anew_has_a_member_again(store: Clone):
     with nothing_lost(store, within=10):
         refused = store.run("hosts", "replace", store.stack, "db2", code=1).output
-        assert re.search(r"db2 leads the data store postgres, .* data switchover labtest postgres", refused)
+        assert re.search(rf"db2 leads the data store postgres, .* data switchover {store.stack} postgres", refused)
         store.run("data", "switchover", store.stack, "postgres")
         assert "db2 has left the swarm" in store.run("hosts", "replace", store.stack, "db2").output
         lab(store, "renew", "db2")
