@@ -35,6 +35,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.e2e)
     tiers.choose(config, items)
+    tiers.keep_together(item for item in items if item.path.is_relative_to(HERE))
 
 
 @pytest.fixture(scope="session")

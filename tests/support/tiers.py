@@ -54,16 +54,14 @@ def choose(config: pytest.Config, items: list[pytest.Item]) -> None:
     if out:
         config.hook.pytest_deselected(items=out)
         items[:] = [item for item in items if item not in out]
-    left = [item for item in ours if item not in out]
-    for item in left:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
-    _refuse_what_cannot_run(left, is_ci=bool(os.environ.get("CI")))
+    _refuse_what_cannot_run([item for item in ours if item not in out], is_ci=bool(os.environ.get("CI")))
 
 
-def _group(item: pytest.Item) -> str:
-    """Return what has to run in one process: a module, or the modules of a folder, which share a platform."""
-    package = item.getparent(pytest.Package)
-    return item.path.stem if package is None else package.path.name
+def keep_together(items: Iterable[pytest.Item]) -> None:
+    """Let one worker run all of a module, and all modules of a folder, which share a platform."""
+    for item in items:
+        package = item.getparent(pytest.Package)
+        item.add_marker(pytest.mark.xdist_group(item.path.stem if package is None else package.path.name))
 
 
 def end_in_order() -> None:
