@@ -133,6 +133,11 @@ def test_a_target_runs_its_tier_and_area(target, area, chosen):
     assert choose(SMALL, target, AREA=area) == chosen
 
 
+def test_two_labs_at_once_keep_a_module_together_and_print_what_was_measured():
+    assert "--dist" not in options("e2e-full", AREA="data")
+    assert options("e2e-full", AREA="data", LABS="2")[-5:] == ["--numprocesses", "2", "--dist", "loadgroup", "-rP"]
+
+
 @pytest.mark.parametrize(
     ("area", "said"),
     [
