@@ -30,6 +30,7 @@ from colorway.render.certificates import certify, certify_arguments
 from colorway.render.nginx import generation
 from colorway.render.templates import entry, script
 from colorway.spec.platform_spec import PlatformSpec
+from tests.support.places import WORKER
 from tests.support.specs import ROOT
 from tests.support.wait import wait_until
 
@@ -43,9 +44,9 @@ HAS_IPV6 = Path("/proc/net/if_inet6").exists()
 class Ports:
     """Where a load balancer listens on this machine."""
 
-    http: int = 19480
-    https: int = 19443
-    status: int = 19481
+    http: int = 19480 + 1000 * WORKER
+    https: int = 19443 + 1000 * WORKER
+    status: int = 19481 + 1000 * WORKER
 
 
 class Backend(BaseHTTPRequestHandler):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import re
 import subprocess
 import tempfile
@@ -19,18 +18,16 @@ from colorway.lab.switch import Switch
 from colorway.spec import names
 from tests.support.clone import Clone
 from tests.support.load import Load, LoadPlan, Target
-from tests.support.places import Place
+from tests.support.places import WORKER, Place
 from tests.support.releasing import add_versions
 from tests.support.wait import wait_until
 
 FEW = ("lb1", "app1", "db1")
 FOUR = ("lb1", "lb2", "app1", "db1")
 ALL = ("lb1", "lb2", "app1", "app2", "db1", "db2", "mon1")
-NUMBER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-"""Which of the labs under test this process has: each of pytest's workers has one of its own."""
-OURS = Place(name=f"labtest{NUMBER or ''}", http_port=0, https_port=0, monitoring_port=0, network="10.90.0.0/16")
+OURS = Place(name=f"labtest{WORKER or ''}", http_port=0, https_port=0, monitoring_port=0, network="10.90.0.0/16")
 DOMAIN = "colorway.example"
-NETWORK = f"10.79.{3 + NUMBER}"
+NETWORK = f"10.79.{3 + WORKER}"
 """Not that of a developer's own lab."""
 GENTLE = LoadPlan(
     rate_total=25,

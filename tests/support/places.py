@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -12,6 +13,8 @@ from pathlib import Path
 from colorway.spec import names
 from tests.support.load import Target
 
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+"""Which of pytest's workers this process is: what has fixed names, ports or addresses has some for each of them."""
 LOCKS = Path(tempfile.gettempdir())
 """Where a process says which place it has."""
 PLACES = 8
