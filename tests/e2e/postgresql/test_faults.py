@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,7 +12,7 @@ import pytest
 from tests.support.backed_up import BackedUp
 from tests.support.clone import Clone
 from tests.support.labs import address, lab
-from tests.support.members import LIMIT, inside, leader, members, there, well
+from tests.support.members import LIMIT, container, inside, leader, members, there, well
 from tests.support.wait import wait_until
 from tests.support.writes import Writes, writing
 
@@ -49,7 +50,9 @@ def signal(store: Clone, host: str, name: str) -> None:
     """Send a signal to Patroni in the member on a host."""
     each = "for each in /proc/[0-9]*; do tr '\\0' ' ' <$each/cmdline"
     find = f"{each} | grep -q '^[^ ]*python3 [^ ]*patroni /' && kill -{name} ${{each#/proc/}}; done; true"
-    inside(store, host, "sh", "-c", find)
+    member = container(store, host, f"postgres-{host}")
+    # Whoever kills a container's first process ends with it.
+    lab(store, "exec", host, "--", "sh", "-c", f"docker exec -u postgres {member} sh -c {shlex.quote(find)} || :")
 
 
 @pytest.mark.timeout(2400)
