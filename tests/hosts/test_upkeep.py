@@ -11,13 +11,13 @@ from colorway.config import stack_files
 from colorway.errors import ColorwayError
 from colorway.hosts.reach import Said
 from colorway.hosts.upkeep import Upkeep, why_not
-from colorway.spec.hosts import HostSpec
+from colorway.spec.hosts import HostSpec, Role
 from colorway.swarm.connections import Connection
 from colorway.swarm.inside import Ran
 from colorway.swarm.services import Swarm
 from tests.support.pairs import pair_spec
 from tests.support.specs import ROOT
-from tests.support.stores import listed, replicated_spec
+from tests.support.stores import backed_up_spec, listed, replicated_spec
 from tests.swarm.fake_api import FakeApi
 
 SPEC = stack_files.from_file(root=ROOT, stack="lab")
@@ -218,6 +218,24 @@ def test_a_member_of_a_store_rests_with_its_host_while_another_one_goes_on():
     assert why("db1") == "lab-redis runs on db1 and nowhere else"
     assert why("db2", down=("mon1",)) == "lab-etcd-db2 runs on db2 and nowhere else"
     assert why("db2", down=("db1",)) == "lab-postgres-db2, lab-etcd-db2 run on db2 and nowhere else"
+
+
+def test_what_backs_a_member_up_rests_with_its_host():
+    spec = backed_up_spec()
+    db2 = next(host for host in spec.settings.hosts if host.name == "db2")
+    assert why_not(spec, db2, stops=True, resting=(), down=()) is None, "or no host with a backup could be replaced"
+    assert "lab-postgres-backup-db2" not in spec.inventory().members, "a restore stops the members, and nothing else"
+
+
+@pytest.mark.parametrize("name", ["production", "portal-production"])
+def test_every_host_that_has_a_second_one_beside_it_may_rest(name):
+    spec = stack_files.from_file(root=ROOT, stack=name)
+    found = {host.name: why_not(spec, host, stops=True, resting=(), down=()) for host in spec.settings.hosts}
+    print(found)
+    refused = [host for host, why in found.items() if why]
+    roles = {role: [host.name for host in spec.hosts(role)] for role in Role}
+    alone = {host for hosts in roles.values() if len(hosts) == 1 for host in hosts}
+    assert set(refused) <= alone, "what runs on it alone is what keeps a host from resting"
 
 
 def test_a_host_that_leads_a_store_gives_the_lead_away_first():
