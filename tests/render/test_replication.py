@@ -172,12 +172,18 @@ def sections(text):
     return found
 
 
+WRITES = """http-check expect rstring '"role": "(primary|master)"'"""
+"""Patroni's /primary says 200 as soon as a member has the lock, and its role `replica` until it is promoted."""
+
+
 def test_the_direct_way_leads_to_the_leader_and_cuts_off_who_leads_no_more():
     found = sections(replication.direct(replicated_spec(), "postgres", ca=CA))
     for name, port, question in (("write", 5432, "/primary"), ("read", 5433, "/replica?lag=16MB")):
         lines = found[f"listen {name}"]
         assert f"bind :{port}" in lines
         assert f"option httpchk GET {question}" in lines, "the answer names the generation"
+        waits = [line for line in lines if line.startswith("http-check expect rstring")]
+        assert waits == ([WRITES] if name == "write" else []), "who leads and still reads the archive takes no writes"
         [default] = [line for line in lines if line.startswith("default-server")]
         assert "on-marked-down shutdown-sessions" in default, "a client would go on asking who leads no more"
         assert f"check-ssl ca-file {CA} verify required" in default
