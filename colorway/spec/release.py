@@ -137,6 +137,9 @@ class SmokeTest(StrictSpec):
     """Fields of the JSON answer and their values; `{color}` and `{version}` stand for those under test."""
 
 
+_HALF = 0.5
+
+
 class GateSpec(StrictSpec):
     """Where good ends: the limits of the verdict on the rising color (docs/verdict.md)."""
 
@@ -170,6 +173,14 @@ class GateSpec(StrictSpec):
     def excluded_p95_factor(self) -> float:
         """The factor over the active color's 95th percentile that a passed stage excludes: 2 by default."""
         return 1 + self.margin * (self.p95_factor - 1)
+
+    @property
+    def unvisited(self) -> GateSpec:
+        """The same where nobody is let in: there is nobody to spoil anything for, so the tool's own requests do.
+
+        The figures have to exclude that half of them fail, which the minimum of requests does.
+        """
+        return self.model_copy(update={"margin": _HALF / self.error_ratio})
 
     @model_validator(mode="after")
     def _window_holds_a_step(self) -> GateSpec:

@@ -78,6 +78,50 @@ def test_a_color_that_few_users_ask_is_asked_by_the_tool() -> None:
     assert max(meter.own) <= 20, "and never many at once"
 
 
+class Nobody(Few):
+    """Nobody asks either color but who has the link, and the release tool."""
+
+    def read(self, *, own: OwnRequests) -> Window:
+        window = super().read(own=own)
+        return replace(window, services=(replace(window.services[0], blue=Counts()),))
+
+
+def closed(of: World, **ports) -> Baking:
+    made = baking(of, **ports)
+    return replace(made, facts=replace(made.facts, is_closed=True))
+
+
+def test_while_everything_is_closed_the_tools_own_requests_do() -> None:
+    of = world()
+    meter = Nobody(of)
+    lines = closed(of, meter=meter).run()
+    assert lines[0].endswith("Everything is closed, so these are the release tool's own requests alone.")
+    assert sum(meter.own) >= facts_of(TEN, of).policy.gate.minimum_requests, "and never none"
+
+
+def test_nobody_is_no_proof_where_users_could_come() -> None:
+    of = world()
+    with pytest.raises(StepFailedError, match="no pass within 40s after the bake"):
+        baking(of, meter=Nobody(of)).run()
+
+
+def test_who_has_the_link_is_a_user_and_judged_as_ever() -> None:
+    of = world()
+    with pytest.raises(StepFailedError):
+        closed(of, meter=Nobody(of, per_reading=1)).run()
+
+
+def test_a_closed_color_that_fails_what_the_tool_asks_does_not_pass() -> None:
+    of = world()
+
+    class Failing(FakeProber):
+        def ask(self, path, *, color):
+            return replace(super().ask(path, color=color), status=500)
+
+    with pytest.raises(StepFailedError):
+        closed(of, meter=Nobody(of), prober=Failing(of)).run()
+
+
 def test_a_color_that_fails_what_the_tool_asks_does_not_pass() -> None:
     of = world()
     meter = Few(of)

@@ -16,6 +16,7 @@ from colorway.spec import names
 from colorway.spec.edge import RouteSpec, taker
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.release import MigrationSpec, ReleasePolicy, SmokeTest
+from colorway.spec.stack import EVERYTHING
 from colorway.spec.traffic import Color, Installed
 
 PROGRAM = (
@@ -83,6 +84,8 @@ class ProjectFacts:
     """Longest time that a color may take to become healthy."""
     drain: timedelta
     """How long a color that was taken from the load balancers may still serve somebody."""
+    is_closed: bool = False
+    """Whether everything is closed for maintenance."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,7 @@ class Files:
             platform=platform,
             committed=Installed(versions=spec.settings.versions, traffic=spec.settings.traffic),
             wanted_generation=generation(spec).digest,
+            is_closed=EVERYTHING in spec.settings.maintenance,
             policy=spec.platform.release,
             files=(name, stack_files.platform_file(platform), f"releases/{platform}", *PROGRAM, *sql),
             known_versions=tuple(stack_files.known_names(self.root, f"releases/{platform}/*.yaml")),

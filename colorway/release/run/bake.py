@@ -64,8 +64,9 @@ class Baking:
             self.ports.lock.check()
             self._read()
             self._look_for_death()
+            watch = replace(self._watch, gate=policy.gate.unvisited if self._is_unvisited else policy.gate)
             decision = self._held_by_silence(
-                decide(self._watch, now=clock.now(), bake=self.step.time, hold_deadline=policy.hold_deadline)
+                decide(watch, now=clock.now(), bake=self.step.time, hold_deadline=policy.hold_deadline)
             )
             self._report(decision)
             match decision.action:
@@ -153,8 +154,17 @@ class Baking:
             )
         )
 
+    @property
+    def _is_unvisited(self) -> bool:
+        """Whether nobody is let in, and nobody came who has the link."""
+        total = self._watch.total
+        return self.facts.is_closed and (total is None or not together(total.services).asked)
+
     def _summary(self, decision: Decision) -> tuple[str, ...]:
-        return (f"Verdict at {self.step.percent} %: {decision.reason}.", *(f"  {line}" for line in self._figures()))
+        said = f"Verdict at {self.step.percent} %: {decision.reason}."
+        if self._is_unvisited:
+            said += " Everything is closed, so these are the release tool's own requests alone."
+        return (said, *(f"  {line}" for line in self._figures()))
 
     def _figures(self) -> tuple[str, ...]:
         """Return both colors' figures over the whole stage, a line a service."""
