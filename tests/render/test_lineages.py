@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from colorway.render.certificates import certbot_arguments, certify_arguments, lineages
 from colorway.render.monitoring import mtail
 from colorway.render.nginx import generation
@@ -62,3 +64,8 @@ def test_certbot_is_told_the_authority_and_all_names():
 def test_mtail_counts_what_is_said_of_certificates_where_any_are_issued():
     assert "colorway_certificate_failing by domain" in mtail(spec(issuer="lets-encrypt", token="acme-token"))
     assert "certificate" not in mtail(spec()), "another program would replace its tasks"
+
+
+def test_no_figure_is_one_character_of_a_class():
+    program = mtail(spec(issuer="lets-encrypt", token="acme-token"))
+    assert re.findall(r"\(\?P<\w+>\[[^\]]*\]\)", program) == [], "mtail takes that for a text, and a gauge stays 0"
