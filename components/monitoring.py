@@ -31,7 +31,8 @@ class Monitoring(pulumi.ComponentResource):
     """Runs mtail on each load-balancer host, and Prometheus on the monitoring host.
 
     mtail reads what nginx logs into a file of the load balancer's directory and counts requests,
-    failures and latencies by color; Prometheus collects the figures. Neither is on the requests' path.
+    failures and latencies by color; Prometheus collects the figures, and raises alerts by the rules of
+    `monitoring/rules/`. Neither is on the requests' path.
     """
 
     def __init__(
@@ -67,11 +68,21 @@ class Monitoring(pulumi.ComponentResource):
         config = mounted_config(
             f"{name}-config", render.prometheus(spec), path=PROMETHEUS_CONFIG, stack=spec.stack, parent=self
         )
+        rules = [
+            mounted_config(
+                f"{name}-rules-{file.partition('.')[0]}",
+                text,
+                path=f"{render.RULES}/{file}",
+                stack=spec.stack,
+                parent=self,
+            )
+            for file, text in render.rules(spec).items()
+        ]
         SwarmService(
             name,
             _prometheus_service(spec),
             networks=[NetworkAttachment(id=network, aliases=(name,))],
-            configs=[config],
+            configs=[config, *rules],
             opts=pulumi.ResourceOptions(parent=self),
         )
 

@@ -22,6 +22,11 @@ PRINTED_VARIABLE = "PULUMI_COMMAND_STDOUT"
 """The same, from the engine, where the Command is updated."""
 WITHIN_VARIABLE = "COLORWAY_PURGE_WITHIN"
 """Seconds that it may take all together."""
+ON_THE_WAY_BACK = timedelta(seconds=3)
+"""How long a purge's requests may hold up a rollback; the start of its program comes on top, and 5 s are promised.
+
+What is not purged by then waits for the next `up`.
+"""
 
 Forget = Callable[[Sequence[str]], None]
 

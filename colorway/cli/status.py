@@ -162,9 +162,14 @@ def _certificate(one: ShownCertificate) -> dict[str, Any]:
     return {
         "host": one.host,
         "domain": one.lineage,
+        "asked": one.name,
+        "shown": one.leaf is not None,
         "issuer": one.issuer,
-        "ends": one.ends.isoformat(),
-        "days-left": one.days_left(),
+        "begins": one.leaf.begins.isoformat() if one.leaf else None,
+        "ends": one.leaf.ends.isoformat() if one.leaf else None,
+        "days-left": one.leaf.days_left if one.leaf else None,
+        "late": bool(one.leaf and (one.leaf.is_late or one.leaf.has_ended)),
+        "fits": bool(one.leaf and one.leaf.fits),
         "failure": one.failure,
     }
 

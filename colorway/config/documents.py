@@ -31,13 +31,14 @@ class Problem:
 class Document:
     """Plain data with its origin.
 
-    `lines` maps a path inside the data to a line number; `origins` maps paths that came from elsewhere
-    (an override) to the document that they came from and their path there.
+    `lines` maps a path inside the data to a line number, `tags` to the tag of a value that has one; `origins` maps
+    paths that came from elsewhere (an override) to the document that they came from and their path there.
     """
 
     name: str
     data: Mapping[str, Any]
     lines: Mapping[YamlPath, int] = field(default_factory=dict)
+    tags: Mapping[YamlPath, str] = field(default_factory=dict)
     prefix: str = ""
     origins: Mapping[YamlPath, tuple[Document, YamlPath]] = field(default_factory=dict)
 
@@ -116,10 +117,10 @@ def read_document(path: Path, *, name: str) -> tuple[Document, list[Problem]]:
     return parse_document(text, name=name)
 
 
-def parse_document(text: str, *, name: str) -> tuple[Document, list[Problem]]:
-    """Read YAML text; see `read_document`."""
-    plain = read_yaml(text)
-    document = Document(name=name, data=plain.data, lines=plain.lines)
+def parse_document(text: str, *, name: str, tags: frozenset[str] = frozenset()) -> tuple[Document, list[Problem]]:
+    """Read YAML text, whose values may have some tags; see `read_document`."""
+    plain = read_yaml(text, tags)
+    document = Document(name=name, data=plain.data, lines=plain.lines, tags=plain.tags)
     return document, [
         Problem(file=name, path=".".join(mistake.path), line=mistake.line, message=mistake.message)
         for mistake in plain.mistakes

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.comments import CommentedMap, CommentedSeq, TaggedScalar
 from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning
 from ruamel.yaml.scalarbool import ScalarBoolean
 from ruamel.yaml.scanner import Scanner
@@ -33,6 +33,8 @@ _OPENED = (
     ("while parsing a flow", "opens a [ or { here that is not closed, or lacks a comma in it; complete it"),
 )
 
+_NOTHING = ("", "~", "null", "Null", "NULL")
+
 YamlPath = tuple[str, ...]
 
 
@@ -45,19 +47,24 @@ class YamlMistake(NamedTuple):
 
 
 class PlainYaml(NamedTuple):
-    """The data of a YAML text, the line of each value by its path, and what is wrong."""
+    """The data of a YAML text, the line of each value by its path, the tags of some, and what is wrong."""
 
     data: dict[str, Any]
     lines: dict[YamlPath, int]
+    tags: dict[YamlPath, str]
     mistakes: list[YamlMistake]
 
 
 @lru_cache(maxsize=16)
-def read_yaml(text: str) -> PlainYaml:
+def read_yaml(text: str, tags: frozenset[str] = frozenset()) -> PlainYaml:
     """Read YAML text; never raises, and no message repeats a value of the text.
 
     One process reads the same files twice, for itself and in the program, and reading is slow: 3.6 s for a platform of
     500 services. So nobody may change what is returned.
+
+    Args:
+        text: The text.
+        tags: The tags that values may have, each with its `!`; any other one is a mistake.
     """
     try:
         with warnings.catch_warnings():
@@ -71,17 +78,19 @@ def read_yaml(text: str) -> PlainYaml:
     except Exception:  # noqa: BLE001 - ruamel lets through whatever Python raises about a scalar
         return _nothing(YamlMistake(NO_YAML))
     if tree is None:
-        return PlainYaml({}, {}, [])
+        return PlainYaml({}, {}, {}, [])
     if not isinstance(tree, CommentedMap):
         return _nothing(YamlMistake("must be a mapping: keys, each with a value", line=1))
-    walk = _Walk()
-    return PlainYaml(walk.mapping(tree, ()), walk.lines, walk.mistakes)
+    walk = _Walk(tags)
+    return PlainYaml(walk.mapping(tree, ()), walk.lines, walk.tags, walk.mistakes)
 
 
 class _Walk:
     """Turns ruamel's nodes into plain data, and remembers lines and mistakes on the way."""
 
-    def __init__(self) -> None:
+    def __init__(self, known: frozenset[str]) -> None:
+        self.known = known
+        self.tags: dict[YamlPath, str] = {}
         self.lines: dict[YamlPath, int] = {}
         self.mistakes: list[YamlMistake] = []
         self.values = 0
@@ -105,8 +114,10 @@ class _Walk:
             if too_much not in self.mistakes:
                 self.mistakes.append(too_much)
             return None
-        if isinstance(node, CommentedMap | CommentedSeq) and node.tag.value is not None:
-            return self._tagged(path)
+        if isinstance(node, CommentedMap | CommentedSeq | TaggedScalar) and node.tag.value is not None:
+            if node.tag.value not in self.known:
+                return self._tagged(path)
+            self.tags[path] = str(node.tag.value)
         if isinstance(node, CommentedMap):
             return self.mapping(node, path)
         if isinstance(node, CommentedSeq):
@@ -124,6 +135,9 @@ class _Walk:
                 return kind(node)
         if node is None or isinstance(node, dt.date):
             return node
+        if path in self.tags and isinstance(node, TaggedScalar):
+            # Numbers and words of a tagged scalar are its text; that it is nothing has to be known.
+            return None if not node.style and node.value in _NOTHING else str(node.value)
         return self._tagged(path)
 
     def _tagged(self, path: YamlPath) -> None:
@@ -139,7 +153,7 @@ def _line(position: Any, key: object) -> int | None:  # noqa: ANN401 - ruamel ha
 
 
 def _nothing(mistake: YamlMistake) -> PlainYaml:
-    return PlainYaml({}, {}, [mistake])
+    return PlainYaml({}, {}, {}, [mistake])
 
 
 def _syntax(error: MarkedYAMLError) -> YamlMistake:

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 
 from pulumi import automation as auto
 
-from colorway.cdn.leaving import RECORD_VARIABLE, WITHIN_VARIABLE
+from colorway.cdn.leaving import ON_THE_WAY_BACK, RECORD_VARIABLE, WITHIN_VARIABLE
+from colorway.cdn.rights import TokenRights
 from colorway.config import stack_files
 from colorway.data.generations import refuse_gone
 from colorway.edits.refusals import due_migrations, refusals
@@ -33,6 +33,7 @@ from colorway.engine.stack import (
     refuse_examples,
     refuse_without_token,
     stack_of,
+    zone_token,
 )
 from colorway.engine.state import Deployed, read_outputs
 from colorway.engine.watch import FailingTask, watched_tasks
@@ -49,12 +50,6 @@ from colorway.swarm.ssh import kept
 
 Say = Callable[[str], None]
 """Prints one line."""
-
-PURGE_ON_THE_WAY_BACK = timedelta(seconds=3)
-"""How long a purge's requests may hold up a rollback; the start of its program comes on top, and 5 s are promised.
-
-What is not purged by then waits for the next `up`.
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +146,7 @@ class Engine:
                 f"{self.spec.stack}: the last run was killed while it wrote the state; `colorway up {self.spec.stack}` "
                 "puts its last whole copy back"
             )
-        log = EventLog(say=_nothing)
+        log = EventLog(say=lambda _line: None)
         hint = f"Nothing was changed. `colorway status {self.spec.stack}` says what is live."
         if stack.is_absent():
             # The engine would only say so, after as long as a whole preview takes to begin.
@@ -191,10 +186,14 @@ class Engine:
         """
         self.refuse_examples(is_way_back=continue_on_error)
         name = self.spec.stack
+        asks = bool(self.spec.settings.zones) and not continue_on_error
+        rights = TokenRights(self.spec, token=lambda: zone_token(self._stack())) if asks else None
         log = EventLog(say=self.say)
         hint = f"Nothing was rolled back. `colorway status {name}` says what is live; `colorway up {name}` tries again."
         with self._claimed("up", create=True) as (stack, deployed):
             self._refuse_illegal(deployed, in_place)
+            if rights:
+                rights.refuse(deployed.in_zones, say=self.say)
             # No reason makes data that nobody has; a host that is silent does not block the way back.
             refuse_gone(self.spec, deployed.outputs, self._wanted, unknown=self.say if continue_on_error else None)
             # The way back is not held up by hosts that come or go; the next `up` sees to them.
@@ -250,7 +249,7 @@ class Engine:
         told = deployed.outputs.purge if deployed.outputs else None
         variables = stack.workspace.env_vars or {}
         if is_way_back:
-            within = f"{PURGE_ON_THE_WAY_BACK.total_seconds():g}"
+            within = f"{ON_THE_WAY_BACK.total_seconds():g}"
             stack.workspace.env_vars = {**variables, WITHIN_VARIABLE: within}
             return []
         if told is None or not told.waiting:
@@ -394,7 +393,3 @@ class Engine:
         file = stack_files.stack_file(self.spec.stack)
         told = "\n".join(f"{file}: {reason}" for reason in found)
         raise ColorwayError(f"{told}\nThis needs more than one commit; --in-place REASON applies it all the same.")
-
-
-def _nothing(_line: str) -> None:
-    return

@@ -149,6 +149,21 @@ def refuse_without_token(spec: PlatformSpec, *, root: Path, given: Mapping[str, 
         )
 
 
+def zone_token(stack: Stack, *, given: Mapping[str, str] | None = None) -> str | None:
+    """Return the token by which a stack's zones are changed, as the program finds it; None = it cannot be read.
+
+    Args:
+        stack: The stack; decrypting its secrets takes a second.
+        given: The caller's environment; None = this process's.
+    """
+    try:
+        own = stack.configured_secrets().get(ZONE_SECRET)
+    except auto.CommandError:
+        # Nobody has installed it yet, or nobody can decrypt them, which whoever needs them says.
+        return None
+    return own or (os.environ if given is None else given).get(ZONE_TOKEN)
+
+
 def backend_url(environment: Mapping[str, str]) -> str:
     """Return the backend's URL for processes with such an environment; empty where `pulumi login` decides."""
     return environment.get(BACKEND_URL) or os.environ.get(BACKEND_URL, "")

@@ -158,6 +158,12 @@ class Deployed:
         return frozenset(str(resource["urn"]) for resource in self.resources)
 
     @property
+    def in_zones(self) -> frozenset[tuple[str, str]]:
+        """The types of the resources in Cloudflare zones, each with its zone's id."""
+        found = ((str(one.get("type")), (one.get("inputs") or {}).get("zoneId")) for one in self.resources)
+        return frozenset((kind, str(zone)) for kind, zone in found if zone)
+
+    @property
     def dangling(self) -> tuple[str, ...]:
         """The URNs that resources refer to and the state does not hold; the engine reads no state that has any.
 

@@ -10,6 +10,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 """Folder of the templates."""
+RULES = TEMPLATES.parent / "monitoring" / "rules"
+"""Folder of the rules by which Prometheus raises alerts; they are no templates, so that its own tools read them."""
 
 
 def fill_in(template: str, **values: Any) -> str:  # noqa: ANN401 - whatever the template prints
@@ -74,6 +76,11 @@ def entry(program: str, /, **choices: Any) -> str:  # noqa: ANN401 - whatever th
     if choices:
         return _commentless(fill_in(f"entry/{program}.sh.j2", **choices))
     return _without_comments(TEMPLATES / "entry" / f"{program}.sh")
+
+
+def rules(name: str) -> str:
+    """Return the text of `monitoring/rules/<name>.yaml`, without its comment lines."""
+    return _without_comments(RULES / f"{name}.yaml")
 
 
 def _without_comments(path: Path) -> str:

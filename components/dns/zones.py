@@ -9,7 +9,7 @@ import pulumi
 import pulumi_cloudflare as cloudflare
 
 from colorway.spec import names
-from colorway.spec.edge.zones import ZoneSpec, encryption, kept_places, own_names, set_zones
+from colorway.spec.edge.zones import CACHE_PHASE, ZoneSpec, encryption, kept_places, own_names, set_zones
 from colorway.spec.fields import whole_seconds
 from colorway.spec.platform_spec import PlatformSpec
 
@@ -17,7 +17,6 @@ AUTOMATIC = 1
 """The lifetime that Cloudflare chooses by itself; proxied records have no other."""
 UNPROXIED_TTL = 60
 """Seconds, the least that all plans have: a load balancer that is lost is out of the answers a minute later."""
-CACHE_PHASE = "http_request_cache_settings"
 
 
 class Zones(pulumi.ComponentResource):

@@ -1,13 +1,14 @@
 # Entry script of what has a load balancer's certificates issued. It asks for those that are missing or due, and puts what
 # it gets where nginx reads it: in a new folder, then by a link that is renamed. What fails is tried again, and leaves what
 # there is; why it failed is in the lineage's file `failure`, when it was tried last in the line before.
-# Arguments: the authority's ACME directory, an e-mail address or -, each lineage as `name=name,name`.
+# Arguments: the authority's ACME directory, an e-mail address or -, the port of the load balancer on this host, each lineage as
+# `name=name under which it is looked at, or -=name,name`.
 set -eu
 for program in certbot openssl timeout; do
   command -v "$program" >/dev/null || { echo "$program is missing in this image; take one that is built on Debian and has certbot, certbot-dns-cloudflare and openssl" >&2; exit 1; }
 done
-server=$1 email=$2
-shift 2
+server=$1 email=$2 port=$3
+shift 3
 certs=/etc/colorway/certs log=/etc/colorway/run/access.log
 # Another authority has another account, and a rehearsal's certificates must not count as the real ones.
 kept=/etc/letsencrypt/$(printf %s "${server#https://}" | tr -c 'A-Za-z0-9.-' _)
@@ -80,14 +81,21 @@ show() {
   [ ! -s "$place/failure" ] || : >"$place/failure"
   echo "$1: a new certificate is shown, which ends at $(openssl x509 -noout -enddate -in "$live/cert.pem" | cut -d = -f 2)"
 }
-# For mtail, beside what nginx writes for it: lines are appended whole.
+# For mtail, beside what nginx writes for it: lines are appended whole. It is what a new connection to the load balancer is
+# shown, whatever lies on the disk.
 report() {
-  place=$certs/$1 own=0 failing=0
-  ends=$(openssl x509 -noout -enddate -dateopt iso_8601 -in "$place/current/fullchain.pem" 2>/dev/null) || return 0
-  ends=${ends#notAfter=}
-  [ ! -e "$place/current/self-signed" ] || own=1
-  [ ! -s "$place/failure" ] || failing=1
-  [ ! -w "$log" ] || printf 'colorway certificate=%s expires=%s own=%s failing=%s\n' "$1" "$(date -u -d "${ends%Z}" +%s)" $own $failing >>"$log"
+  failing=0 own=0 served=0 dates=
+  [ "$2" != - ] || return 0
+  [ ! -s "$certs/$1/failure" ] || failing=1
+  shown=$(timeout 5 openssl s_client -connect "127.0.0.1:$port" -servername "$2" </dev/null 2>/dev/null | openssl x509 2>/dev/null) || shown=
+  if [ -n "$shown" ]; then
+    told=$(printf '%s\n' "$shown" | openssl x509 -noout -issuer -subject -startdate -enddate -dateopt iso_8601) || told=
+    [ "$(printf '%s\n' "$told" | sed -n 's/^issuer=//p')" != "$(printf '%s\n' "$told" | sed -n 's/^subject=//p')" ] || own=1
+    begins=$(printf '%s\n' "$told" | sed -n 's/^notBefore=\(.*\)Z$/\1/p') ends=$(printf '%s\n' "$told" | sed -n 's/^notAfter=\(.*\)Z$/\1/p')
+    dates=" begins=$(date -u -d "$begins" +%s) expires=$(date -u -d "$ends" +%s)" || dates=
+    ! printf '%s\n' "$shown" | openssl x509 -noout -checkhost "$2" | grep -q 'does match' || served=1
+  fi
+  [ ! -w "$log" ] || printf 'colorway certificate=%s served=%s own=%s failing=%s%s\n' "$1" $served $own $failing "$dates" >>"$log"
 }
 # Beside the public ones, which Cloudflare's certificate is signed by.
 if [ -n "${COLORWAY_CA:-}" ]; then
@@ -105,7 +113,7 @@ while :; do
   [ "$now" -lt "$due" ] || asks=1
   for one; do
     lineage=${one%%=*}
-    { [ -z "$asks" ] || issue "$lineage" "${one#*=}"; } || { wrong=1; show "$lineage" || :; continue; }
+    { [ -z "$asks" ] || issue "$lineage" "${one##*=}"; } || { wrong=1; show "$lineage" || :; continue; }
     show "$lineage" || { wrong=1; continue; }
     [ -z "$asks" ] || [ ! -s "$certs/$lineage/failure" ] || : >"$certs/$lineage/failure"
   done
@@ -114,6 +122,9 @@ while :; do
   elif [ -n "$asks" ]; then
     due=$((now + period)) wait_for=$pause
   fi
-  for one; do report "${one%%=*}"; done
+  for one; do
+    asked=${one#*=}
+    report "${one%%=*}" "${asked%%=*}"
+  done
   run sleep "$tick"
 done

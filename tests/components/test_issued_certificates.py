@@ -55,8 +55,17 @@ def test_nothing_waits_for_an_authority(production):
     assert not production.waits_for(*others) & {one.name for one in its}
 
 
+def test_prometheus_has_the_rules_by_which_it_alerts(production):
+    [made] = [one for one in production.of_type(SERVICE).values() if one.inputs["name"] == "production-prometheus"]
+    assert {one["fileName"] for one in made.container["configs"]} == {
+        "/etc/prometheus/prometheus.yml",
+        "/etc/prometheus/rules/certificates.yaml",
+    }
+
+
 def test_a_stack_without_an_authority_has_nothing_of_it():
     found = run_stack("local")
+    assert "prometheus-rules-certificates" not in {one.name for one in found.resources}
     assert not [one.name for one in found.resources if "certbot" in one.name or one.name.startswith("certificates")]
 
 

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives import serialization
 from colorway.config import stack_files
 from colorway.machine import images
 from colorway.machine.progress import silent
-from colorway.render.certificates import certbot_arguments, certify, certify_arguments, lineages
+from colorway.render.certificates import certbot_arguments, certify, certify_arguments, shown_arguments
 from colorway.render.templates import entry, nginx_script
 from colorway.spec import names
 from colorway.spec.platform_spec import PlatformSpec
@@ -89,6 +89,8 @@ class Certbot:
         self.folder.mkdir(exist_ok=True)
         (self.folder / "token").write_text(token or self.token, encoding="ascii")
         (self.folder / "entry.sh").write_text(entry("certbot"), encoding="utf-8")
+        told = list(certbot_arguments(spec or self.spec))
+        told[2] = self._port
         pauses = {"PAUSE": "2", "PERIOD": str(period), "TICK": "1", "PROPAGATION": "1"}
         docker(
             *("run", "--detach", "--init", "--name", self.name, "--network", "host", "--read-only", "--tmpfs", "/tmp"),
@@ -99,8 +101,13 @@ class Certbot:
             *("--volume", f"{self.folder}/entry.sh:/entry.sh:ro", "--volume", f"{self.trusts}:/trusted.pem:ro"),
             *("--env", "COLORWAY_CA=/trusted.pem", "--env", f"CLOUDFLARE_API_URL={self.api}"),
             *(f"--env=COLORWAY_{key}={value}" for key, value in pauses.items()),
-            *(self.image, "/bin/sh", "/entry.sh", *certbot_arguments(spec or self.spec)),
+            *(self.image, "/bin/sh", "/entry.sh", *told),
         )
+
+    @property
+    def _port(self) -> str:
+        """Where the load balancer listens here, beside the other one."""
+        return str(self.edge.listens.https)
 
     def stop(self) -> None:
         """End it; its account and what it was given stay."""
@@ -116,8 +123,8 @@ class Certbot:
 
     def shown(self, lineage: str = "example.com") -> ShownCertificate:
         """Return what `status` reads of a lineage."""
-        wanted = [one.name for one in lineages(self.spec)]
-        said = docker("exec", self.edge.name, "/bin/sh", "-uc", nginx_script("certificates-shown"), "colorway", *wanted)
+        told = (self._port, *shown_arguments(self.spec)[1:])
+        said = docker("exec", self.edge.name, "/bin/sh", "-uc", nginx_script("certificates-shown"), "colorway", *told)
         return next(one for one in parsed(self.spec, "lb1", said) if one.lineage == lineage)
 
     def has_issued(self, lineage: str) -> bool:
@@ -275,7 +282,9 @@ def test_no_key_and_no_token_is_where_others_look(issued):
 
 
 def test_mtail_is_told_when_it_ends(issued):
-    line = re.compile(r"^colorway certificate=example\.org expires=([0-9]+) own=0 failing=0$", re.MULTILINE)
+    line = re.compile(
+        r"^colorway certificate=example\.org served=1 own=0 failing=0 begins=[0-9]+ expires=([0-9]+)$", re.MULTILINE
+    )
 
     def told(one: Certbot) -> list[str]:
         return line.findall((one.edge.folder / "run" / "access.log").read_text())
@@ -379,3 +388,24 @@ def test_a_lineage_that_is_not_whole_holds_up_no_generation_and_heals(issued, fa
     wait_until(lambda: not (current / "self-signed").exists(), limit=SOON, what="an issued one is shown again")
     key = serialization.load_pem_private_key((current / "privkey.pem").read_bytes(), password=None)
     assert chosen(one.edge, "example.org").public_key() == key.public_key()
+
+
+def test_what_a_new_connection_gets_counts_and_not_what_lies_on_the_disk(issued):
+    one = issued[0]
+    one.stop()
+    key = one.edge.folder / "certs" / "example.com" / "current" / "privkey.pem"
+    text = key.read_bytes()
+    # What only root reads, nginx's workers cannot show; a new file, since they keep the old one while it stays.
+    key.unlink()
+    key.write_bytes(text)
+    key.chmod(0o600)
+    wait_until(lambda: one.shown().leaf is None, limit=SOON, what="nginx looks at the file again")
+    problem = one.shown().problem
+    assert problem is not None
+    assert problem[0].startswith("load balancer lb1 shows no certificate under example.com: ")
+    assert problem[1] == "docker service logs --tail 50 test-lb-lb1", "nginx says there why"
+    one.start(period=600)
+    log = one.edge.folder / "run" / "access.log"
+    wait_until(
+        lambda: "colorway certificate=example.com served=0" in log.read_text(), limit=SOON, what="mtail is told, too"
+    )

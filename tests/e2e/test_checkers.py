@@ -18,13 +18,13 @@ from colorway.render.edge_secrets import ORIGIN_FILE
 from colorway.render.maintenance import COOKIE_FILE, LINK_FILE
 from colorway.render.monitoring import mtail, prometheus
 from colorway.render.nginx import generation
-from colorway.render.templates import entry, script
+from colorway.render.templates import RULES, entry, script
 from colorway.spec.platform_spec import PlatformSpec
 from components.x509 import new_authority, without_key
 from tests.program.stacks import STACKS
 from tests.render.cases import CASES, GOLDEN
 from tests.render.log_lines import FOREIGN, SAMPLES, SECONDS, Moves, all_moves
-from tests.support.specs import ROOT, small_spec
+from tests.support.specs import ROOT, pinned, small_spec
 from tests.support.wait import wait_until
 
 pytestmark = pytest.mark.area("edge")
@@ -159,6 +159,16 @@ def test_promtool_takes_the_configuration_of_every_stack(run, tmp_path, stack):
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
+@pytest.mark.parametrize("cases", sorted((ROOT / "tests/rules").glob("*.yaml")), ids=lambda path: path.stem)
+def test_alerts_fire_when_they_should_and_only_then(run, tmp_path, cases):
+    for path in (cases, RULES / cases.name):
+        copy = tmp_path / path.relative_to(ROOT)
+        copy.parent.mkdir(parents=True)
+        copy.write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+    checked = run("prometheus", "promtool", "test", "rules", f"/in/tests/rules/{cases.name}")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
 @pytest.mark.parametrize("stack", STACKS)
 def test_mtail_compiles_the_program_of_every_stack(run, tmp_path, stack):
     (tmp_path / "colorway.mtail").write_text(mtail(stack_spec(stack)), encoding="utf-8")
@@ -193,3 +203,30 @@ def test_mtail_counts_what_our_reading_of_its_program_counts(run, tmp_path):
     assert counted.returncode == 0, counted.stderr
     assert "Runtime error" not in counted.stderr, "mtail gave a line up: whatever followed in it is not counted"
     assert figures(counted.stdout) == all_moves(), "a verdict on these figures would be another one"
+
+
+def test_mtail_knows_what_is_said_of_certificates(run, tmp_path):
+    tls = {"issuer": "lets-encrypt", "token": "acme-token"}
+    spec = small_spec(
+        settings={"environment": "staging", "tls": tls}, overrides={"edge": {"certbot-image": pinned("certbot")}}
+    )
+    (tmp_path / "colorway.mtail").write_text(mtail(spec), encoding="utf-8")
+    said = [
+        "colorway certificate=example.com served=1 own=0 failing=0 begins=1000 expires=2000",
+        "colorway certificate=example.org served=0 own=1 failing=1",
+    ]
+    (tmp_path / "sample.log").write_text("\n".join(said) + "\n", encoding="utf-8")
+    options = ["--logtostderr", "--one_shot", "--one_shot_format=prometheus", "--progs=/in/colorway.mtail"]
+    counted = run("mtail", "mtail", *options, "--logs=/in/sample.log")
+    assert counted.returncode == 0, counted.stderr
+    line = r'^colorway_certificate_(\w+)\{domain="([a-z.]+)",[^}]*\} (\d+)$'
+    assert {(one[1], one[0]): int(one[2]) for one in re.findall(line, counted.stdout, re.MULTILINE)} == {
+        ("example.com", "served"): 1,
+        ("example.com", "self_signed"): 0,
+        ("example.com", "failing"): 0,
+        ("example.com", "begins_timestamp_seconds"): 1000,
+        ("example.com", "expires_timestamp_seconds"): 2000,
+        ("example.org", "served"): 0,
+        ("example.org", "self_signed"): 1,
+        ("example.org", "failing"): 1,
+    }

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import pytest
+from pulumi import automation as auto
+from pulumi.automation._cmd import CommandResult
 
 from colorway.engine.operations import Engine
 from colorway.engine.plugins import PluginChoice
-from colorway.engine.stack import QUIET, backend_environment, engine_environment, refuse_examples, refuse_without_token
+from colorway.engine.stack import (
+    QUIET,
+    backend_environment,
+    engine_environment,
+    refuse_examples,
+    refuse_without_token,
+    zone_token,
+)
 from colorway.errors import ColorwayError
 from colorway.lab.host import public_host_key
 from colorway.spec.stack import PUBLISHED_PASSPHRASE
@@ -194,3 +203,22 @@ def test_the_refusal_comes_before_the_state_is_opened(tmp_path, operation):
     )
     with pytest.raises(ColorwayError, match="can be previewed here and not be changed"):
         operation(engine)
+
+
+class Secrets:
+    """A stack as far as its secrets go; none = they cannot be read."""
+
+    def __init__(self, found):
+        self.found = found
+
+    def configured_secrets(self):
+        if self.found is None:
+            raise auto.CommandError(CommandResult(stdout="", stderr="incorrect passphrase", code=255))
+        return self.found
+
+
+@pytest.mark.parametrize(
+    ("found", "token"), [({"cloudflare-token": "own"}, "own"), ({}, "of the environment"), (None, None)]
+)
+def test_zones_are_changed_by_the_stacks_own_token_before_any_other(found, token):
+    assert zone_token(Secrets(found), given={"CLOUDFLARE_API_TOKEN": "of the environment"}) == token

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from rich.console import Console
@@ -13,6 +13,7 @@ from rich.console import Console
 from colorway.cli.status import as_json, helps, show
 from colorway.release.plan.situation import Phase
 from colorway.release.tell.status import ReleaseStatus
+from colorway.swarm.certificates import Leaf, ShownCertificate
 from colorway.swarm.connections import NoAnswerError
 from colorway.swarm.services import SwarmObject
 from tests.engine.test_status import status
@@ -154,3 +155,31 @@ def test_without_docker_files_and_git_are_shown_and_one_sentence(healthy):
         "helps: start it",
     ]
     assert json.loads(as_json(silent, RAMP))["answers"] is False
+
+
+def test_a_certificate_that_is_not_well_is_a_problem_with_its_place(healthy):
+    leaf = Leaf(issuer="E7", begins=NOON, ends=NOON + timedelta(days=90))
+    late = dataclasses.replace(leaf, ends=datetime.now(tz=UTC) + timedelta(days=5, hours=1))
+    told = {"stack": "test", "host": "lb1", "lineage": "example.com", "name": "example.com", "wanted": "lets-encrypt"}
+    found = dataclasses.replace(
+        healthy,
+        certificates=(ShownCertificate(**told, leaf=late), ShownCertificate(**told, leaf=None, refusal="refused")),
+    )
+    first, second = json.loads(as_json(found, None))["certificates"]
+    assert first == {
+        "host": "lb1",
+        "domain": "example.com",
+        "asked": "example.com",
+        "shown": True,
+        "issuer": "E7",
+        "begins": NOON.isoformat(),
+        "ends": late.ends.isoformat(),
+        "days-left": 5,
+        "late": True,
+        "fits": True,
+        "failure": None,
+    }
+    assert (second["shown"], second["ends"], second["fits"]) == (False, None, False)
+    lines = shown(found)
+    assert "certificate: example.com on lb1: by E7, 5 days left" in lines
+    assert "also wrong: load balancer lb1 shows no certificate under example.com: refused" in lines

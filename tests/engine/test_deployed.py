@@ -99,3 +99,10 @@ def test_interrupted_operations_are_known():
 def test_a_state_knows_when_it_was_written(text, year):
     written = read_deployment({"manifest": {"time": text}}).written
     assert (written and written.year) == year, "Go's zero is no time"
+
+
+def test_what_is_in_zones_is_known_by_kind_and_zone():
+    record = resource("urn:1", "cloudflare:index/dnsRecord:DnsRecord", inputs={"zoneId": "z", "name": "a"})
+    assert read_deployment(
+        {"resources": [record, resource(SERVICE, "docker:index/service:Service", inputs=None)]}
+    ).in_zones == {("cloudflare:index/dnsRecord:DnsRecord", "z")}

@@ -28,6 +28,7 @@ from colorway.errors import ColorwayError
 from colorway.outputs import OUTPUT, platform_outputs
 from colorway.swarm.connections import NoAnswerError
 from colorway.swarm.services import SwarmObject
+from tests.support.cloudflare import FakeCloudflare, Right
 from tests.support.specs import REMOTE_HOSTS, ROOT, ZONE, small_spec
 from tests.support.stores import backed_up_spec
 
@@ -80,6 +81,9 @@ class FakeStack:
 
     def lock_owners(self):
         return self.owners
+
+    def configured_secrets(self):
+        return {}
 
     def is_absent(self):
         return False
@@ -549,8 +553,16 @@ def with_purge(waiting):
 
 
 @pytest.fixture
-def token(monkeypatch):
-    monkeypatch.setenv("CLOUDFLARE_API_TOKEN", "a-token")
+def cloudflare(monkeypatch):
+    with FakeCloudflare() as fake:
+        fake.add_zone("example.com", identifier=ZONE)
+        monkeypatch.setenv("CLOUDFLARE_BASE_URL", fake.url)
+        yield fake
+
+
+@pytest.fixture
+def token(monkeypatch, cloudflare):
+    monkeypatch.setenv("CLOUDFLARE_API_TOKEN", cloudflare.add_token(*Right))
 
 
 @pytest.mark.usefixtures("token")
@@ -574,6 +586,18 @@ def test_the_way_back_needs_no_token(case):
     assert made.done, "a missing token must not keep users on a bad version"
     with pytest.raises(ColorwayError, match="nothing may change them"):
         made.engine.up()
+
+
+def test_a_token_that_lacks_a_right_is_refused_before_anything_is_changed(case, cloudflare, monkeypatch):
+    monkeypatch.setenv("CLOUDFLARE_API_TOKEN", cloudflare.add_token(Right.DNS_WRITE))
+    made = case(spec=small_spec(**BEHIND), deployment=with_purge({}))
+    with pytest.raises(ColorwayError, match=r"Pulumi.test.yaml: colorway:zones: .* Zone Settings Write and Cache"):
+        made.engine.up()
+    assert made.done == []
+    asked = len(cloudflare.heard)
+    made.engine.up(continue_on_error=True)
+    assert made.done, "the way back changes no zone that it can do without"
+    assert len(cloudflare.heard) == asked, "and waits for nobody"
 
 
 @pytest.mark.usefixtures("token")

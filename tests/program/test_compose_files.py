@@ -6,8 +6,10 @@ import re
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from colorway.config.compose.imported import Imported, imported
 from colorway.config.compose.variables import values_of
@@ -19,8 +21,10 @@ from tests.support.specs import ROOT
 
 FILES = ROOT / "tests" / "compose"
 GOLDEN = FILES / "golden"
+LAID_OVER = {"12-override", "15-tags"}
+"""Those that say only what differs from the first one."""
 CASES = {
-    path.stem: [path] if path.stem != "12-override" else [FILES / "01-app-with-database.yaml", path]
+    path.stem: [path] if path.stem not in LAID_OVER else [FILES / "01-app-with-database.yaml", path]
     for path in sorted(FILES.glob("*.yaml"))
 }
 BY_NAME = pytest.mark.parametrize("case", CASES)
@@ -96,3 +100,42 @@ def test_a_variable_has_the_value_of_the_env_file_or_is_asked_for_once():
     assert "FEATURES: new cart" in given.begun.platform_text
     assert "LOG_LEVEL: debug" in given.begun.platform_text
     assert not [remark for remark in given.remarks if "asks for" in remark.message]
+
+
+def data_of(case: str) -> dict[str, Any]:
+    return YAML(typ="safe").load(of(case).begun.platform_text)
+
+
+def test_an_included_file_sees_its_own_folder_and_its_own_variables():
+    found, begun = data_of("14-include"), of("14-include").begun
+    assert found["data-stores"]["db"]["user"] == "shop", "env_file lies beside the file that names it"
+    assert begun.folders["images/shop-mailer"] == "tests/compose/app", "project_directory is said"
+    mailer = found["services"]["mailer"]
+    assert (mailer["env"], mailer["replicas"]) == ({"LEVEL": "warning", "FROM": "shop"}, 2)
+    assert found["services"]["web"]["env"]["MAIL_LEVEL"] == "nobody-says", "an included file's variables are its own"
+    given = of("14-include", env="MAIL_LEVEL=debug\nPOSTGRES_VERSION=16\n")
+    assert "LEVEL: debug" in given.begun.platform_text, "--env-file wins"
+    assert not [one for one in given.remarks if one.path.endswith("include")]
+
+
+def test_what_is_reset_is_gone_and_what_is_overridden_is_not_merged():
+    found = data_of("15-tags")["services"]
+    assert "beat" not in found
+    web, worker = found["web"], found["worker"]
+    assert (web["port"], web.get("ports"), web.get("volumes")) == (9000, None, None)
+    assert "FEATURES" not in web["env"]
+    assert web["env"]["LOG_LEVEL"] == "debug"
+    assert web["env"]["MAX_TOKENS"] is not None, "what is not named stays"
+    assert worker["env"] == {"REDIS_HOST": "cache"}
+    assert not [one for one in of("15-tags").remarks if "asks for" in one.message], "nobody needs their values any more"
+
+
+def test_a_third_file_adds_to_what_the_second_one_reset():
+    files = {
+        "a.yaml": "services:\n  web: {image: 'web:1', ports: ['80:80', '81:81'], environment: {A: '1'}}\n",
+        "b.yaml": "services:\n  web: {ports: !reset [], environment: !reset {}}\n",
+        "c.yaml": "services:\n  web: {ports: ['82:82'], environment: {B: '2'}}\n",
+    }
+    found = imported(list(files), platform="shop", stack="shop", values={}, read=files.get, number=2)
+    web = YAML(typ="safe").load(found.begun.platform_text)["services"]["web"]
+    assert (web["port"], web["env"]) == (82, {"B": "2"})

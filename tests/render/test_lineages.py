@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from colorway.render.certificates import certbot_arguments, certify_arguments, lineages
+import re
+
+from colorway.render.certificates import certbot_arguments, certify_arguments, lineages, shown_arguments
 from colorway.render.monitoring import mtail
 from colorway.render.nginx import generation
 from tests.support.specs import pinned, small_spec
@@ -47,13 +49,31 @@ def test_the_check_knows_what_may_be_there():
     assert certify_arguments(spec(issuer="lets-encrypt", token="acme-token"))[0] == "issued"
 
 
+def test_what_is_shown_is_asked_under_a_name_that_users_type():
+    asked = {one.name: one.asked for one in lineages(spec())}
+    assert asked == {
+        "example.com": "example.com",
+        "a-shop.example.org": None,
+        "example.net": "c.example.net",
+    }, "load balancers refuse the handshake under any other"
+    assert shown_arguments(spec()) == ["443", "example.com=example.com", "example.net=c.example.net"]
+
+
+def test_a_step_of_a_release_does_not_replace_what_has_certificates_issued():
+    tls = {"issuer": "lets-encrypt", "token": "acme-token"}
+    told = {"settings": {"domains": DOMAINS, "tls": tls}, "overrides": OVERRIDES}
+    both = small_spec(traffic="50:50", versions={"blue": "1.0.0", "green": "2.0.0"}, **told)
+    assert certbot_arguments(both) == certbot_arguments(small_spec(**told))
+
+
 def test_certbot_is_told_the_authority_and_all_names():
     assert certbot_arguments(spec(issuer="lets-encrypt-staging", token="acme-token")) == [
         "https://acme-staging-v02.api.letsencrypt.org/directory",
         "-",
-        "example.com=example.com,*.example.com",
-        "a-shop.example.org=a-shop.example.org,*.a-shop.example.org",
-        "example.net=example.net,*.example.net",
+        "443",
+        "example.com=example.com=example.com,*.example.com",
+        "a-shop.example.org=-=a-shop.example.org,*.a-shop.example.org",
+        "example.net=c.example.net=example.net,*.example.net",
     ]
     ours = spec(issuer="acme", directory="https://ca.example.com/dir", token="t", email="ops@example.com")
     assert certbot_arguments(ours)[:2] == ["https://ca.example.com/dir", "ops@example.com"]
@@ -62,3 +82,8 @@ def test_certbot_is_told_the_authority_and_all_names():
 def test_mtail_counts_what_is_said_of_certificates_where_any_are_issued():
     assert "colorway_certificate_failing by domain" in mtail(spec(issuer="lets-encrypt", token="acme-token"))
     assert "certificate" not in mtail(spec()), "another program would replace its tasks"
+
+
+def test_no_figure_is_one_character_of_a_class():
+    program = mtail(spec(issuer="lets-encrypt", token="acme-token"))
+    assert re.findall(r"\(\?P<\w+>\[[^\]]*\]\)", program) == [], "mtail takes that for a text, and a gauge stays 0"

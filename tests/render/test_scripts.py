@@ -81,7 +81,7 @@ def test_a_script_says_in_one_line_what_it_did(path):
 
 def test_a_missing_value_is_an_error_and_no_empty_text():
     with pytest.raises(Exception, match="'load_balancers' is undefined"):
-        fill_in("prometheus.yml.j2", scrape_interval="5s")
+        fill_in("prometheus.yml.j2", scrape_interval="5s", rules=None)
 
 
 @pytest.mark.parametrize("path", SCRIPTS + ENTRIES + FILLED_IN, ids=names)

@@ -49,6 +49,34 @@ def said(files: Mapping[str, str]) -> str:
             "x/c.yaml:2: extends a service of d.yaml, which cannot be read; name a file that is there",
         ),
         (
+            {"c.yaml": f"include: [d.yaml]\n{WEB}", "d.yaml": f"include: [c.yaml]\n{WEB}"},
+            "d.yaml:1: include: includes itself: c.yaml → d.yaml → c.yaml; take one of these out",
+        ),
+        (
+            {"x/c.yaml": f"include:\n  - path: ../d.yaml\n{WEB}"},
+            "x/c.yaml:2: includes d.yaml, which cannot be read; name a file that is there",
+        ),
+        (
+            {"c.yaml": f"include: [{{env_file: d.env}}]\n{WEB}"},
+            "c.yaml:1: include: names no file; write its path, for example include: [database/compose.yaml]",
+        ),
+        (
+            {"c.yaml": f"include: ['https://user:secret@example.com/x.git']\n{WEB}"},
+            "c.yaml:1: include: names what is not on this machine; fetch it, and name the file",
+        ),
+        (
+            {"c.yaml": f"include: [{{path: d.yaml, env_file: d.env}}]\n{WEB}", "d.yaml": WEB},
+            "c.yaml:1: include.env_file: names the variables of d.env, which cannot be read; name a file that is there",
+        ),
+        (
+            {"c.yaml": f"include: [d.yaml]\n{WEB}", "d.yaml": "services:\n  web: {image: 'web:2'}\n"},
+            "c.yaml:3: services.web: is in d.yaml, too, which is included; leave it out there, or give this command a",
+        ),
+        (
+            {"c.yaml": "services:\n  web: {image: !secret 'web:1'}\n"},
+            "c.yaml:2: services.web.image: is written with a YAML tag (!); write it plainly, text in quotes",
+        ),
+        (
             {"c.yaml": "services:\n  web:\n    image: web:${TAG:?say which}\n"},
             "c.yaml:3: services.web.image: requires the variable TAG, which nothing sets; write it into a file for",
         ),

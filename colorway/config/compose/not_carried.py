@@ -89,7 +89,6 @@ BUILD_KEYS: Mapping[str, Why] = MappingProxyType(
 )
 TOP_KEYS: Mapping[str, Why] = MappingProxyType(
     {
-        "include": ("names further files", "give them to this command, before the ones that change them"),
         "models": _NOTHING,
     }
 )

@@ -15,10 +15,13 @@ class Place(NamedTuple):
 
     file: str
     line: int | None = None
+    folder: str | None = None
+    """From where the file's paths are seen; none = from its own folder."""
 
     def beside(self, path: str) -> str:
         """Return a path that this file names, as seen from where the command runs."""
-        return posixpath.normpath(posixpath.join(posixpath.dirname(self.file), path))
+        folder = posixpath.dirname(self.file) if self.folder is None else self.folder
+        return posixpath.normpath(posixpath.join(folder, path))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +33,8 @@ class Said:
 
     value: Any
     place: Place
+    tag: str | None = None
+    """What becomes of what an earlier file says there: `!reset`, `!override`; none = the two are merged."""
 
     @property
     def entries(self) -> Mapping[str, Said]:
@@ -73,16 +78,22 @@ class Said:
         return [] if found is None else found.items
 
 
-def said_by(document: Document) -> Said:
-    """Return all that a document says; what a merge key (<<) brings stands where its mapping does."""
+def said_by(document: Document, *, folder: str | None = None) -> Said:
+    """Return all that a document says; what a merge key (<<) brings stands where its mapping does.
+
+    Args:
+        document: The document.
+        folder: From where its paths are seen; none = from its own folder.
+    """
 
     def below(value: object, path: tuple[str, ...], place: Place) -> Said:
-        here = Place(document.name, document.lines.get(path, place.line))
+        here, tag = Place(document.name, document.lines.get(path, place.line), folder), document.tags.get(path)
+        found: Any = value
         if isinstance(value, Mapping):
-            return Said(value={key: below(one, (*path, key), here) for key, one in value.items()}, place=here)
-        if isinstance(value, list):
-            return Said(value=[below(one, (*path, str(n)), here) for n, one in enumerate(value)], place=here)
-        return Said(value=value, place=here)
+            found = {key: below(one, (*path, key), here) for key, one in value.items()}
+        elif isinstance(value, list):
+            found = [below(one, (*path, str(n)), here) for n, one in enumerate(value)]
+        return Said(value=found, place=here, tag=tag)
 
     return below(document.data, (), Place(document.name))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from dotenv import dotenv_values
@@ -109,6 +109,16 @@ class Variables:
         for name in unset(str(said.value)):
             self.asked.pop((name, said.place), None)
 
+    def settle(self, said: Said) -> None:
+        """Take back the questions for what a later file has replaced or reset.
+
+        Args:
+            said: What all files say together.
+        """
+        left = frozenset(_asked_in(said))
+        for one in [one for one in self.asked if one not in left]:
+            del self.asked[one]
+
     def ask(self) -> None:
         """Remark each variable that has no value, once."""
         for name in dict.fromkeys(one for one, _ in self.asked):
@@ -124,6 +134,14 @@ class Variables:
         """
         if self.missing:
             raise ConfigError(self.missing)
+
+
+def _asked_in(said: Said) -> Iterator[tuple[str, Place]]:
+    """Yield the variables without a value that something names, each with its place."""
+    below = said.value.values() if isinstance(said.value, Mapping) else said.items if said.text is None else ()
+    for one in below:
+        yield from _asked_in(one)
+    yield from ((name, said.place) for name in unset(said.text or ""))
 
 
 def _closing(text: str, brace: int) -> int | None:

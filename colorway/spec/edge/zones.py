@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from colorway.spec.hosts import HostSpec
     from colorway.spec.platform_spec import PlatformSpec
 
+CACHE_PHASE = "http_request_cache_settings"
+"""Which of a zone's rulesets says what Cloudflare keeps."""
 LONGEST_EXPRESSION = 4096
 """Characters of a rule's expression that Cloudflare takes."""
 

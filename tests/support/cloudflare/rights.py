@@ -49,6 +49,8 @@ class Token:
     rights: frozenset[Right]
     zones: frozenset[str] | None = None
     """Ids of the zones that it is for; None = all."""
+    status: str = "active"
+    """What is said of it where somebody asks: active, disabled or expired."""
 
 
 def token_of(headers: Mapping[str, str], tokens: Mapping[str, Token]) -> Token:

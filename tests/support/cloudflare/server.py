@@ -107,11 +107,11 @@ class FakeCloudflare:
         self.zones[zone.identifier] = zone
         return zone
 
-    def add_token(self, *rights: Right, zones: Iterable[Zone] | None = None) -> str:
+    def add_token(self, *rights: Right, zones: Iterable[Zone] | None = None, status: str = "active") -> str:
         """Make a token with rights, in some zones or in all that there will be, and return it."""
         token = secrets.token_urlsafe(30)
         of = None if zones is None else frozenset(zone.identifier for zone in zones)
-        self.tokens[token] = Token(identifier=secrets.token_hex(16), rights=frozenset(rights), zones=of)
+        self.tokens[token] = Token(identifier=secrets.token_hex(16), rights=frozenset(rights), zones=of, status=status)
         return token
 
     def fail(self, fault: Fault) -> None:
@@ -159,7 +159,7 @@ class FakeCloudflare:
     def _granted(self, asked: Asked, token: Token) -> Answer:
         match asked.method, asked.path.strip("/").split("/"):
             case "GET", ["user", "tokens", "verify"]:
-                return Answer(result={"id": token.identifier, "status": "active"})
+                return Answer(result={"id": token.identifier, "status": token.status})
             case "GET", ["user", "tokens", "permission_groups"]:
                 groups = [{"id": one.identifier, "name": one.value, "scopes": [_ZONE_SCOPE]} for one in Right]
                 return Answer(result=groups)
