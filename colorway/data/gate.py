@@ -29,6 +29,7 @@ OLDEST_PROOF = timedelta(hours=26)
 ARCHIVED_WITHIN = 60.0
 """Seconds that a restore point may take to be in the repository."""
 _POLL = 1.0
+_PROVEN = "its backup is proven by a restore"
 _STATE = f"""
 SELECT json_build_object(
   'oldest', (SELECT coalesce(max(extract(epoch FROM now() - xact_start)), 0) {OF_CLIENTS}),
@@ -67,13 +68,15 @@ class Gate:
         """
         found = [self._of(cluster(self.spec, name, ask=self.ask), point) for name in self.spec.replicated_databases]
         found += [self._of_pair(pair(self.spec, name, ask=self.ask)) for name in self.spec.primaries]
-        found += [self._of_one(name) for name, store in self.spec.backed_up.items() if not store.is_replicated]
+        asked = {*self.spec.replicated_databases, *self.spec.primaries}
+        found += [self._of_backup(name) for name in self.spec.backed_up if name not in asked]
         return "; ".join(found)
 
-    def _of_one(self, name: str) -> str:
-        """Return what brings a store with one member back; it has to be proven, for nothing else has its data."""
+    def _of_backup(self, name: str) -> str:
+        """Return what brings a store with one member back, or a queue: its backup has to be proven."""
         self._proven(name)
-        return f"{name} has one member, its backup is proven by a restore"
+        members = len(self.spec.members(name))
+        return f"{name} has {f'{members} members' if members > 1 else 'one member'}, {_PROVEN}"
 
     def _of_pair(self, store: Pair) -> str:
         """Return which members of a MariaDB have every commit; it has to be both."""
@@ -89,7 +92,7 @@ class Gate:
         if store.store not in self.spec.backed_up:
             return said
         self._proven(store.store)
-        return f"{said}, its backup is proven by a restore"
+        return f"{said}, {_PROVEN}"
 
     def _of(self, store: Cluster, point: str) -> str:
         name = store.store
@@ -120,7 +123,7 @@ class Gate:
                 f"{self.spec.stack}-{name}-{leader.host}, then run the command again"
             )
         self._point(store, leader, point)
-        return f"{said}, its backup is proven by a restore, restore point {point} is archived"
+        return f"{said}, {_PROVEN}, restore point {point} is archived"
 
     def _proven(self, store: str) -> None:
         """See that the newest backup was restored, and not long ago.

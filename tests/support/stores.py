@@ -21,6 +21,9 @@ HOSTS = tuple(
     for number, (name, roles) in enumerate(ROLES.items(), start=11)
 )
 
+OPENERS = {"key": "backup-key", "secret": "backup-secret", "passphrase": "backup-passphrase"}
+"""Secrets that open a repository."""
+
 
 def replicated_spec(**postgres: Any) -> PlatformSpec:
     """Return the demo on six hosts; its PostgreSQL has two members, and what else is said of it."""
@@ -40,10 +43,24 @@ def queue_spec(**stores: Any) -> PlatformSpec:
     )
 
 
+def backed_up_queue(**redis: Any) -> PlatformSpec:
+    """Return the same, its Redis backed up into a private server's bucket and proven each day."""
+    place = {"kind": "s3", "endpoint": "s3.example.com:9000", "bucket": "acme-backups", "path-style": True, **OPENERS}
+    store = {"members": 3, "backup": {"repository": "offsite"}, "verify": {"every": "24h"}, **redis}
+    return demo_spec(
+        settings={"hosts": list(HOSTS), "environment": "lab"},
+        overrides={
+            "secrets": {name: {} for name in OPENERS.values()},
+            "backups": {"offsite": place},
+            "data-stores": {"redis": store},
+        },
+        stack="lab",
+    )
+
+
 def backed_up_spec(*, kept: dict[str, Any] | None = None, **postgres: Any) -> PlatformSpec:
     """Return the same, backed up and proven each day; `kept` is what commands keep of it."""
-    named = {"key": "backup-key", "secret": "backup-secret", "passphrase": "backup-passphrase"}
-    place = {"kind": "s3", "endpoint": "s3.example.com", "bucket": "acme-backups", **named}
+    place = {"kind": "s3", "endpoint": "s3.example.com", "bucket": "acme-backups", **OPENERS}
     store = {
         "members": 2,
         "backup": {"repository": "offsite"},
@@ -53,7 +70,7 @@ def backed_up_spec(*, kept: dict[str, Any] | None = None, **postgres: Any) -> Pl
     return demo_spec(
         settings={"hosts": list(HOSTS), "environment": "lab", **({"stores": {"postgres": kept}} if kept else {})},
         overrides={
-            "secrets": {name: {} for name in named.values()},
+            "secrets": {name: {} for name in OPENERS.values()},
             "backups": {"offsite": place},
             "data-stores": {"postgres": store},
         },
