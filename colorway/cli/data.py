@@ -70,9 +70,15 @@ class Commands:
     def status(self, stack: Stack, *, as_json: AsJson = False) -> None:
         """Say what each member of the data stores does, and how far behind it is. Exit code 1 if one is not well."""
         from colorway.data.status import status  # noqa: PLC0415 - what only this command needs
+        from colorway.swarm.services import Swarm  # noqa: PLC0415
 
         spec = self._read(stack)
-        found = status(spec, ask=_ask, others=lambda store: _generations(spec, store).others())
+        found = status(
+            spec,
+            ask=_ask,
+            tasks=lambda: Swarm(spec.manager).tasks(stack),
+            others=lambda store: _generations(spec, store).others(),
+        )
         if as_json:
             typer.echo(json.dumps(asdict(found), indent=2))
         else:

@@ -6,26 +6,22 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from colorway.data.mariadb import Pair, pair
 from colorway.data.members import OF_CLIENTS, Ask, Cluster, Member, MembersError, Part, cluster
+from colorway.data.proofs import doubt, proof
 from colorway.errors import ColorwayError
-from colorway.render.backups import PROOF
 from colorway.render.replication import PGDATA
-from colorway.spec import names
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stores import PostgresqlSpec
 from colorway.spec.stores.replication import Durability
-from colorway.swarm.connections import DockerError
+from colorway.swarm.connections import DockerError, NoAnswerError
 
 OLDEST_TRANSACTION = 60
 """Seconds that a transaction of a client may be open: a migration waits for its locks, and everybody else behind it."""
 LEAST_FREE = 0.2
 """Part of the volume's disk that a migration, which may write a table anew, has to find free."""
-OLDEST_PROOF = timedelta(hours=26)
-"""How long ago a restore may have proven the newest backup: they are made once a day."""
 ARCHIVED_WITHIN = 60.0
 """Seconds that a restore point may take to be in the repository."""
 _POLL = 1.0
@@ -131,19 +127,13 @@ class Gate:
         Raises:
             ClosedError: it was not.
         """
-        stack, host = self.spec.stack, self.spec.monitoring_host
-        cure = f"`colorway data verify-backup {stack} {store}` proves it now, and says what is wrong"
+        cure = f"`colorway data verify-backup {self.spec.stack} {store}` proves it now, and says what is wrong"
         try:
-            said = self.ask(host, names.service(stack, names.verify(store)), ("cat", PROOF))
-            proof: dict[str, Any] = json.loads(said)
-            age = self.now() - float(proof["at"])
-        except (DockerError, ValueError, KeyError, TypeError):
-            raise ClosedError(f"{store}: no restore has proven its backup yet; {cure}") from None
-        if not proof.get("verified"):
-            raise ClosedError(f"{store}: the last restore of its backup failed: {proof.get('why')}; {cure}")
-        if age > OLDEST_PROOF.total_seconds():
-            hours = age / 3600
-            raise ClosedError(f"{store}: its backup was proven {hours:.0f} h ago, and a migration wants 26 h; {cure}")
+            why = doubt(proof(self.spec, store, ask=self.ask), now=self.now())
+        except NoAnswerError as error:
+            why = f"whether its backup is proven, nobody knows: {error}"
+        if why is not None:
+            raise ClosedError(f"{store}: {why}; {cure}")
 
     def _follower(self, store: Cluster, leader: Member, others: list[Member]) -> str | None:
         """Return who else has every commit; none where the store's file does not want it."""

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from colorway.spec.platform_spec import PlatformSpec
+from colorway.swarm.tasks import TaskState
 from tests.support.specs import HOST_KEY, demo_spec
 
 ROLES = {
@@ -76,6 +77,17 @@ def backed_up_spec(*, kept: dict[str, Any] | None = None, **postgres: Any) -> Pl
         },
         stack="lab",
     )
+
+
+def task(service: str, state: str, *, desired: str = "running", **more: Any) -> TaskState:
+    """Return what the swarm says of a task."""
+    said = {"message": "", "error": "", "container": "c1", "exit_code": None, "since": "2026-11-28 14:00", **more}
+    return TaskState(id="t1", service=service, state=state, desired=desired, **said)
+
+
+def running(*services: str) -> list[TaskState]:
+    """Return what the swarm says of the one task of each service, which runs."""
+    return [task(service, "running") for service in services]
 
 
 def listed(*members: tuple[str, str, str]) -> str:
