@@ -18,7 +18,7 @@ from colorway.spec.networks import FIRST_HOST_PORT, store_slot
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.services import ServiceKind
 from colorway.spec.stack import LockDown
-from colorway.spec.stores import CustomSpec
+from colorway.spec.stores import CustomSpec, RedisSpec, ValkeySpec
 from colorway.spec.stores.generations import FIRST, BeginsFrom
 from colorway.spec.task.environment import in_swarm, named_host
 from colorway.spec.task.policies import Order
@@ -30,6 +30,8 @@ OUTPUT = "platform"
 TOKEN_OUTPUT = "preview-token"  # noqa: S105 - the output's name
 """Name of the secret stack output that opens the idle color."""
 DIGEST_LENGTH = 8
+BESIDE_A_QUEUE = frozenset({"backup", "verify"})
+"""Keys of a queue that none of its members is told."""
 PREVIEW_HEADER = "X-Colorway-Preview"
 """Header that chooses a color: `<token>.<color>`."""
 LINK_OUTPUT = "maintenance-secret"  # the output's name
@@ -287,6 +289,8 @@ def _service(spec: PlatformSpec, service: WantedService, *, shared: frozenset[st
         store = spec.platform.data_stores[service.path[1]]
         texts = in_swarm(store.env) if isinstance(store, CustomSpec) else {}
         definition = _digests(store) | {f"env.{name}": _digest(text) for name, text in texts.items()}
+        if isinstance(store, RedisSpec | ValkeySpec):
+            definition = {key: digest for key, digest in definition.items() if key not in BESIDE_A_QUEUE}
     elif service.kind is not None:
         wanted = spec.service(service.logical, service.color)
         pauses = wanted.is_shared and wanted.replicas == 1 and wanted.order is Order.STOP_FIRST

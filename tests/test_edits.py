@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from colorway.edits.refusals import due_migrations, refusals
-from colorway.edits.words import sentence
-from colorway.outputs import PlatformOutputs, platform_outputs
+from colorway.edits.words import NOTHING, sentence
+from colorway.outputs import PlatformOutputs, outputs_of, platform_outputs
 from tests.support.specs import MAIL, PUBLIC_HOSTS, REMOTE_HOSTS, ZONE, demo_spec, small_spec
-from tests.support.stores import backed_up_spec
+from tests.support.stores import backed_up_queue, backed_up_spec
 
 CURE = "while blue has 100 % of the traffic; write it under `services` of the next version's manifest and release that"
 SEARCH = {"port": 9200, "health": {"path": "/"}, "limits": {"cpus": 1, "memory": "64Mi"}}
@@ -581,6 +581,12 @@ def test_a_shared_service_that_becomes_a_store_is_no_store_with_other_members():
 )
 def test_what_an_edit_does_to_members_is_said_once(edit, words):
     assert sentence(members(2), members(2, **edit)) == f"the data store postgres changes {words}"
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_queue_that_is_backed_up_from_now_on_is_nothing_that_users_would_notice(number):
+    before, after = backed_up_queue(members=number, backup=None, verify=None), backed_up_queue(members=number)
+    assert sentence(outputs_of(before), outputs_of(after)) == NOTHING
 
 
 def generation(number=1, begins=None, to="release-9"):

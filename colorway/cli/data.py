@@ -70,9 +70,15 @@ class Commands:
     def status(self, stack: Stack, *, as_json: AsJson = False) -> None:
         """Say what each member of the data stores does, and how far behind it is. Exit code 1 if one is not well."""
         from colorway.data.status import status  # noqa: PLC0415 - what only this command needs
+        from colorway.swarm.services import Swarm  # noqa: PLC0415
 
         spec = self._read(stack)
-        found = status(spec, ask=_ask, others=lambda store: _generations(spec, store).others())
+        found = status(
+            spec,
+            ask=_ask,
+            tasks=lambda: Swarm(spec.manager).tasks(stack),
+            others=lambda store: _generations(spec, store).others(),
+        )
         if as_json:
             typer.echo(json.dumps(asdict(found), indent=2))
         else:
@@ -121,6 +127,7 @@ class Commands:
         """Prove a store's newest backup now: it is restored on the monitoring host. Exit code 1 if it is not proven."""
         from colorway.render.backups import verify_arguments  # noqa: PLC0415 - what only this command needs
         from colorway.spec import names  # noqa: PLC0415
+        from colorway.spec.stores import DatabaseSpec  # noqa: PLC0415
         from colorway.swarm.one_off import run_once  # noqa: PLC0415
 
         spec = self._read(stack)
@@ -130,7 +137,8 @@ class Commands:
             raise ColorwayError(f"{stack}: {store} is no data store that is backed up; those that are: {known}")
         if dry_run:
             where = spec.monitoring_host.name
-            self._say(f"{store}: would restore its newest backup on {where}, ask it for its newest row, and remove it")
+            asks = "ask it for its newest row" if isinstance(found, DatabaseSpec) else "load it, count its keys"
+            self._say(f"{store}: would restore its newest backup on {where}, {asks}, and remove it")
             return
         _, *rest = verify_arguments(found, found.verify)
         code = run_once(
@@ -197,8 +205,7 @@ class Commands:
 
         Counts what was committed after the point, and refuses unless exactly that many may be lost.
         """
-        from colorway.data.members import cluster  # noqa: PLC0415
-        from colorway.data.restore import Restore, Services, runs  # noqa: PLC0415 - what only this command needs
+        from colorway.data.restore import Restore, Services, restorable, runs  # noqa: PLC0415 - only this command
         from colorway.data.store_line import prepared  # noqa: PLC0415
         from colorway.release.plan.trailers import Note  # noqa: PLC0415
         from colorway.release.ports.git import Git  # noqa: PLC0415
@@ -224,7 +231,7 @@ class Commands:
             return prepared(Git(self._root()), f"Pulumi.{stack}.yaml", store=store, kept=kept, message=note)
 
         restore = Restore(
-            cluster=cluster(spec, store, ask=_ask),
+            cluster=restorable(spec, store, ask=_ask),
             entries=_entries(spec, store),
             generations=_generations(spec, store),
             services=Services(scale=swarm.scale, runs=lambda host, service: runs(_ask, host, service)),

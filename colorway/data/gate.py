@@ -6,29 +6,26 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from colorway.data.mariadb import Pair, pair
 from colorway.data.members import OF_CLIENTS, Ask, Cluster, Member, MembersError, Part, cluster
+from colorway.data.proofs import doubt, proof
 from colorway.errors import ColorwayError
-from colorway.render.backups import PROOF
 from colorway.render.replication import PGDATA
-from colorway.spec import names
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stores import PostgresqlSpec
 from colorway.spec.stores.replication import Durability
-from colorway.swarm.connections import DockerError
+from colorway.swarm.connections import DockerError, NoAnswerError
 
 OLDEST_TRANSACTION = 60
 """Seconds that a transaction of a client may be open: a migration waits for its locks, and everybody else behind it."""
 LEAST_FREE = 0.2
 """Part of the volume's disk that a migration, which may write a table anew, has to find free."""
-OLDEST_PROOF = timedelta(hours=26)
-"""How long ago a restore may have proven the newest backup: they are made once a day."""
 ARCHIVED_WITHIN = 60.0
 """Seconds that a restore point may take to be in the repository."""
 _POLL = 1.0
+_PROVEN = "its backup is proven by a restore"
 _STATE = f"""
 SELECT json_build_object(
   'oldest', (SELECT coalesce(max(extract(epoch FROM now() - xact_start)), 0) {OF_CLIENTS}),
@@ -67,13 +64,15 @@ class Gate:
         """
         found = [self._of(cluster(self.spec, name, ask=self.ask), point) for name in self.spec.replicated_databases]
         found += [self._of_pair(pair(self.spec, name, ask=self.ask)) for name in self.spec.primaries]
-        found += [self._of_one(name) for name, store in self.spec.backed_up.items() if not store.is_replicated]
+        asked = {*self.spec.replicated_databases, *self.spec.primaries}
+        found += [self._of_backup(name) for name in self.spec.backed_up if name not in asked]
         return "; ".join(found)
 
-    def _of_one(self, name: str) -> str:
-        """Return what brings a store with one member back; it has to be proven, for nothing else has its data."""
+    def _of_backup(self, name: str) -> str:
+        """Return what brings a store with one member back, or a queue: its backup has to be proven."""
         self._proven(name)
-        return f"{name} has one member, its backup is proven by a restore"
+        members = len(self.spec.members(name))
+        return f"{name} has {f'{members} members' if members > 1 else 'one member'}, {_PROVEN}"
 
     def _of_pair(self, store: Pair) -> str:
         """Return which members of a MariaDB have every commit; it has to be both."""
@@ -89,7 +88,7 @@ class Gate:
         if store.store not in self.spec.backed_up:
             return said
         self._proven(store.store)
-        return f"{said}, its backup is proven by a restore"
+        return f"{said}, {_PROVEN}"
 
     def _of(self, store: Cluster, point: str) -> str:
         name = store.store
@@ -120,7 +119,7 @@ class Gate:
                 f"{self.spec.stack}-{name}-{leader.host}, then run the command again"
             )
         self._point(store, leader, point)
-        return f"{said}, its backup is proven by a restore, restore point {point} is archived"
+        return f"{said}, {_PROVEN}, restore point {point} is archived"
 
     def _proven(self, store: str) -> None:
         """See that the newest backup was restored, and not long ago.
@@ -128,19 +127,13 @@ class Gate:
         Raises:
             ClosedError: it was not.
         """
-        stack, host = self.spec.stack, self.spec.monitoring_host
-        cure = f"`colorway data verify-backup {stack} {store}` proves it now, and says what is wrong"
+        cure = f"`colorway data verify-backup {self.spec.stack} {store}` proves it now, and says what is wrong"
         try:
-            said = self.ask(host, names.service(stack, names.verify(store)), ("cat", PROOF))
-            proof: dict[str, Any] = json.loads(said)
-            age = self.now() - float(proof["at"])
-        except (DockerError, ValueError, KeyError, TypeError):
-            raise ClosedError(f"{store}: no restore has proven its backup yet; {cure}") from None
-        if not proof.get("verified"):
-            raise ClosedError(f"{store}: the last restore of its backup failed: {proof.get('why')}; {cure}")
-        if age > OLDEST_PROOF.total_seconds():
-            hours = age / 3600
-            raise ClosedError(f"{store}: its backup was proven {hours:.0f} h ago, and a migration wants 26 h; {cure}")
+            why = doubt(proof(self.spec, store, ask=self.ask), now=self.now())
+        except NoAnswerError as error:
+            why = f"whether its backup is proven, nobody knows: {error}"
+        if why is not None:
+            raise ClosedError(f"{store}: {why}; {cure}")
 
     def _follower(self, store: Cluster, leader: Member, others: list[Member]) -> str | None:
         """Return who else has every commit; none where the store's file does not want it."""

@@ -10,12 +10,15 @@ from typing import Any
 
 from colorway.data.entries import LONGEST_SHUT, Entries
 from colorway.data.generations import Generations, Hold
-from colorway.data.members import OF_CLIENTS, Cluster, Member, MembersError, Part
+from colorway.data.members import OF_CLIENTS, Ask, Cluster, Member, MembersError, Part, cluster
 from colorway.render.replication import INTERNAL
 from colorway.render.templates import store_script
 from colorway.spec import names
 from colorway.spec.hosts import HostSpec
+from colorway.spec.platform_spec import PlatformSpec
+from colorway.spec.stores import RedisSpec, ValkeySpec
 from colorway.spec.stores.generations import NO_POINT, is_point, is_time
+from colorway.spec.stores.redis import Use
 from colorway.swarm.connections import DockerError, MissingError
 
 ARCHIVED_WITHIN = 120.0
@@ -49,6 +52,23 @@ class Counted:
     """All that were committed after it, PostgreSQL's own among them."""
     highest: int
     """The highest generation of the store that its repository knows."""
+
+
+def restorable(spec: PlatformSpec, store: str, *, ask: Ask) -> Cluster:
+    """Return a store that the command takes back to a point.
+
+    Raises:
+        MembersError: the platform has no such store, or it is none with several members whose log is archived.
+    """
+    found = spec.platform.data_stores.get(store)
+    if isinstance(found, RedisSpec | ValkeySpec):
+        if found.use is Use.CACHE:
+            raise MembersError(f"{store} is a cache, and what it has can be made again; it is never backed up")
+        raise MembersError(
+            f"{store} is a queue, of which each backup is one moment and no command restores it; docs/data-stores.md "
+            "says how that is done by hand"
+        )
+    return cluster(spec, store, ask=ask)
 
 
 def read_counted(text: str) -> Counted:

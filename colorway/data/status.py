@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from colorway.data.lone import Lone, LoneTask, Tasks, lone_stores
 from colorway.data.mariadb import Pair, Server, pair
 from colorway.data.members import Ask, Member, MembersError, Part, StoppedError, cluster
+from colorway.data.proofs import doubt
 from colorway.data.queue import Queue, QueueServer, queues
 from colorway.errors import ColorwayError
 from colorway.render.replication import CA_PATH, MEMBER_FILE
@@ -22,12 +25,13 @@ FAR_BEHIND = 64 * 2**20
 """Bytes that a member may lack before somebody is told: some seconds of a busy database."""
 Others = Mapping[int, Sequence[str]]
 """Hosts of generations by their numbers."""
+ONLY = "only member"
 _MEMBER = f"{SECRETS_FOLDER}{MEMBER_FILE}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One member of a store, or one etcd."""
+    """One member of a store, one etcd, or who backs up a store with one member and who proves that."""
 
     store: str
     host: str
@@ -56,20 +60,28 @@ class StoreStatus:
     """What is well, and may be left out of the files."""
 
 
-def status(spec: PlatformSpec, *, ask: Ask, others: Callable[[str], Others] = lambda _: {}) -> StoreStatus:
-    """Return how the stores with several members are, and etcd; asked of the members themselves.
+def status(
+    spec: PlatformSpec,
+    *,
+    ask: Ask,
+    tasks: Tasks,
+    others: Callable[[str], Others] = lambda _: {},
+    now: Callable[[], float] = time.time,
+) -> StoreStatus:
+    """Return how the stores are, and etcd; asked of several members themselves, and of the swarm where there is one.
 
     Args:
         spec: The stack.
-        ask: Asks a member.
+        ask: Asks a member, or who proves backups.
+        tasks: Returns the stack's tasks.
         others: Returns the hosts that have data of each generation of a store but the live one.
+        now: Returns the seconds since 1970.
 
     Raises:
-        ColorwayError: the stack has no such store.
+        ColorwayError: the stack has no store.
     """
-    if not spec.replicated_stores:
-        told = f"{spec.stack}: no data store has several members; `colorway status {spec.stack}` says how each one is"
-        raise ColorwayError(told)
+    if not spec.platform.data_stores:
+        raise ColorwayError(f"{spec.stack} has no data stores")
     rows: list[Row] = []
     wrong: list[Wrong] = []
     notes: list[str] = []
@@ -101,6 +113,10 @@ def status(spec: PlatformSpec, *, ask: Ask, others: Callable[[str], Others] = la
         etcd, silent = _etcd(spec, ask=ask)
         rows += etcd
         wrong += _majority(silent, what="etcd", of=len(etcd), stack=spec.stack)
+    if len(spec.replicated_stores) < len(spec.platform.data_stores):
+        lone, of_lone = _lone(spec, ask=ask, tasks=tasks, now=now())
+        rows += lone
+        wrong += of_lone
     beside = [line for name in spec.replicated_databases for line in _beside(spec, name, others)]
     return StoreStatus(rows=tuple(rows), wrong=tuple(wrong), beside=tuple(beside), notes=tuple(notes))
 
@@ -240,6 +256,51 @@ def _of_queue(queue: Queue, servers: Mapping[str, QueueServer | None]) -> Iterat
             yield Wrong(what=f"{store}: {host} does not follow", helps=_logs(stack, store, host))
     silent = queue.silent(servers)
     yield from _majority(silent, what="the Sentinel", of=len(servers), stack=stack, store=store)
+
+
+def _lone(spec: PlatformSpec, *, ask: Ask, tasks: Tasks, now: float) -> tuple[list[Row], list[Wrong]]:
+    """Return the rows of the stores with one member, and what is wrong with them."""
+    try:
+        found = list(lone_stores(spec, ask=ask, tasks=tasks()))
+    except DockerError as error:
+        stores = [name for name in spec.platform.data_stores if name not in spec.replicated_stores]
+        rows = [
+            Row(store=name, host=spec.members(name)[0].host.name, part=ONLY, state="nobody knows") for name in stores
+        ]
+        return rows, [Wrong(what=str(error), helps=f"colorway status {spec.stack}")]
+    rows = [row for one in found for row in _lone_rows(one, spec=spec, now=now)]
+    return rows, [wrong for one in found for wrong in _of_lone(one, spec=spec, now=now)]
+
+
+def _lone_rows(one: Lone, *, spec: PlatformSpec, now: float) -> Iterator[Row]:
+    yield Row(store=one.store, host=one.host, part=ONLY, state=_runs(one.member))
+    if one.backup is None:
+        return
+    yield Row(store=one.store, host=one.host, part="backup", state=_runs(one.backup))
+    state = "none yet" if one.has_proof else "does not answer"
+    if one.proof is not None:
+        state = f"{'proven' if one.proof.is_verified else 'failed'} {one.proof.ago(now)}"
+    yield Row(store=one.store, host=spec.monitoring_host.name, part="proof", state=state)
+
+
+def _runs(task: LoneTask) -> str:
+    return "does not run" if task.since is None else f"running since {task.since} UTC"
+
+
+def _of_lone(one: Lone, *, spec: PlatformSpec, now: float) -> Iterator[Wrong]:
+    """Yield what is wrong with a store that has one member, the worst first."""
+    stack = spec.stack
+    for task, what in ((one.member, "nobody can use it"), (one.backup, "nobody backs it up")):
+        if task is not None and task.since is None:
+            helps = f"docker service logs {task.service}, on a manager" if task.has_failed else f"colorway up {stack}"
+            yield Wrong(what=f"{one.store}: {what}: {task.why_not}", helps=helps)
+    if one.backup is None:
+        return
+    if not one.has_proof:
+        what = f"{one.store}: {spec.monitoring_host.name}, which proves its backups, does not answer"
+        yield Wrong(what=what, helps=f"colorway status {stack}")
+    elif why := doubt(one.proof, now=now):
+        yield Wrong(what=f"{one.store}: {why}", helps=f"colorway data verify-backup {stack} {one.store}")
 
 
 def _logs(stack: str, store: str, host: str) -> str:

@@ -10,8 +10,8 @@ from colorway.render.templates import fill_in
 from colorway.spec import names
 from colorway.spec.fields import whole_seconds
 from colorway.spec.platform_spec import PlatformSpec
-from colorway.spec.stores import DatabaseSpec
-from colorway.spec.stores.backups import ArchivedBackupSpec, BackupSpec, RepositorySpec, VerifySpec, beat
+from colorway.spec.stores import BackedUpSpec, DatabaseSpec
+from colorway.spec.stores.backups import ArchivedBackupSpec, BackupSpec, ProofSpec, RepositorySpec, VerifySpec, beat
 from colorway.spec.stores.sources import SourceSpec
 from colorway.spec.task.mounts import SECRETS_FOLDER
 
@@ -179,7 +179,7 @@ def _readable(secrets: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def backup_arguments(wanted: BackupSpec) -> tuple[str, ...]:
-    """Return the arguments of `templates/entry/postgresql-backup.sh`, or of `mariadb-backup.sh` there."""
+    """Return the arguments of `postgresql-backup.sh`, `mariadb-backup.sh` or `queue-backup.sh` of `templates/entry`."""
     full = beat(wanted.full)
     found = [full.period, full.first]
     if isinstance(wanted, ArchivedBackupSpec):
@@ -190,6 +190,9 @@ def backup_arguments(wanted: BackupSpec) -> tuple[str, ...]:
     return tuple(map(str, found))
 
 
-def verify_arguments(store: DatabaseSpec, wanted: VerifySpec) -> tuple[str, ...]:
-    """Return the arguments of `templates/entry/postgresql-verify.sh`, and of `mariadb-verify.sh` there."""
-    return (str(whole_seconds(wanted.every)), store.database, wanted.newest, str(whole_seconds(wanted.age)))
+def verify_arguments(store: BackedUpSpec, wanted: ProofSpec) -> tuple[str, ...]:
+    """Return the arguments of `postgresql-verify.sh`, `mariadb-verify.sh` or `queue-verify.sh` of `templates/entry`."""
+    asked: tuple[str, ...] = ()
+    if isinstance(store, DatabaseSpec) and isinstance(wanted, VerifySpec):
+        asked = (store.database, wanted.newest)
+    return (str(whole_seconds(wanted.every)), *asked, str(whole_seconds(wanted.age)))

@@ -15,7 +15,7 @@ from colorway.spec.monitoring import MonitoringSpec
 from colorway.spec.networks import STORE_SLOTS, store_slot
 from colorway.spec.release import MigrationCommand, ReleasePolicy
 from colorway.spec.services import ServiceSpec
-from colorway.spec.stores import DatabaseSpec, DataStoreSpec, EtcdSpec, PostgresqlSpec, RepositorySpec
+from colorway.spec.stores import BackedUpSpec, DataStoreSpec, EtcdSpec, PostgresqlSpec, RepositorySpec
 from colorway.spec.stores.replication import HelperSpec
 from colorway.spec.task.environment import named_host
 from colorway.spec.task.mounts import SecretName
@@ -228,12 +228,12 @@ def _data_store_mistakes(stores: Mapping[str, DataStoreSpec], info: ValidationIn
             cure = "has several members, and no `etcd` knows which of them leads; add it beside the data stores"
             found.append(((name, "members"), f"{cure}, for example etcd: {{build: etcd}}"))
         repositories = info.data.get("backups")
-        if isinstance(store, DatabaseSpec) and repositories is not None:
+        if isinstance(store, BackedUpSpec) and repositories is not None:
             found += [((name, *path), message) for path, message in _place_mistakes(store, repositories)]
     return found
 
 
-def _place_mistakes(store: DatabaseSpec, repositories: Mapping[str, RepositorySpec]) -> list[Mistake]:
+def _place_mistakes(store: BackedUpSpec, repositories: Mapping[str, RepositorySpec]) -> list[Mistake]:
     """Return the repositories that a store names and the platform has not, or that are not for what it wants."""
     source = store.source if isinstance(store, PostgresqlSpec) else None
     named = {

@@ -20,7 +20,7 @@ from colorway.spec.platform_file import ImageSource, PlatformFile
 from colorway.spec.release import MigrationCommand, MigrationSpec, ReleaseManifest, held
 from colorway.spec.services import ServiceSpec
 from colorway.spec.stack import LockDown, StackSettings
-from colorway.spec.stores import DatabaseSpec, MariadbSpec, PostgresqlSpec, StoreMember, StoreSpec
+from colorway.spec.stores import BackedUpSpec, MariadbSpec, PostgresqlSpec, StoreMember, StoreSpec
 from colorway.spec.stores.generations import StoreSettings
 from colorway.spec.stores.logins import Login, with_logins
 from colorway.spec.stores.replication import HostPorts, store_ports
@@ -250,10 +250,10 @@ class PlatformSpec(StrictSpec):
         return wanted.watchers(store, hosts=wanted.places(self.settings.hosts))
 
     @property
-    def backed_up(self) -> dict[str, DatabaseSpec]:
+    def backed_up(self) -> dict[str, BackedUpSpec]:
         """The data stores that are backed up, by name."""
         stores = self.platform.data_stores.items()
-        return {name: store for name, store in stores if isinstance(store, DatabaseSpec) and store.backup}
+        return {name: store for name, store in stores if isinstance(store, BackedUpSpec) and store.backup}
 
     def store_ports(self, store: str) -> HostPorts:
         """Return the ports that the members of a data store have on their hosts, where it has several."""

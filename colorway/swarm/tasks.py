@@ -59,6 +59,8 @@ class TaskState:
     exit_code: int | None
     networks: tuple[str, ...] = ()
     """Ids of the networks that it joins."""
+    since: str = ""
+    """The minute in which it came into its state, UTC, as 2026-11-28 14:00."""
 
     @property
     def has_ended(self) -> bool:
@@ -80,6 +82,7 @@ def task_state(raw: Mapping[str, Any], service: str) -> TaskState:
         container=container.get("ContainerID", ""),
         exit_code=container.get("ExitCode"),
         networks=tuple(one.get("Target", "") for one in raw.get("Spec", {}).get("Networks") or ()),
+        since=str(status.get("Timestamp", ""))[: len("2026-11-28T14:00")].replace("T", " "),
     )
 
 

@@ -92,6 +92,7 @@ def data_store(
                 network=network,
                 password_file=secrets.files[store.password],
                 authority=replication.authority,
+                repository=repository,
                 opts=then,
             )
     made: pulumi.ComponentResource
@@ -107,7 +108,8 @@ def data_store(
         )
     else:
         made = STORES[store.kind](name, spec, store=store, network=network, secrets=secrets.files, opts=opts)
-    if repository is not None and isinstance(store, PostgresqlSpec | MariadbSpec):
+    if repository is not None and isinstance(store, PostgresqlSpec | MariadbSpec | RedisSpec | ValkeySpec):
+        is_queue = isinstance(store, RedisSpec | ValkeySpec)
         beside = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[made]))
         Backups(
             f"{name}-backup",
@@ -116,6 +118,8 @@ def data_store(
             store_name=name,
             repository=repository,
             authority=None,
+            password_file=secrets.files[store.password] if is_queue else None,
+            network=network if is_queue else None,
             opts=beside,
         )
     return made

@@ -16,14 +16,14 @@ from colorway.spec import names
 from colorway.spec.hosts import HostSpec
 from colorway.spec.names import STACK_LABEL
 from colorway.spec.platform_spec import PlatformSpec
-from colorway.spec.stores import DatabaseSpec, MariadbSpec, PostgresqlSpec, StoreMember
+from colorway.spec.stores import BackedUpSpec, MariadbSpec, PostgresqlSpec, RedisSpec, StoreMember, ValkeySpec
 from colorway.spec.task.health import HealthSpec
 from colorway.spec.task.policies import LimitsSpec, Order
 from components.database.authority import CA_PATH, MEMBER, Authority
 from components.database.mariadb import CAPABILITIES, DATA, member_environment
 from components.entry import ENTRY_COMMAND, entry_script, mounted_config
 from components.swarm_service import SwarmService
-from components.swarm_spec import HOST_NETWORK, Mount, MountedFile, SwarmServiceSpec
+from components.swarm_spec import HOST_NETWORK, Mount, MountedFile, NetworkAttachment, SwarmServiceSpec
 
 SUPERUSER = {"PGUSER": "postgres", "PGDATABASE": "postgres", "PGCONNECT_TIMEOUT": "5"}
 """As whom a PostgreSQL is asked."""
@@ -68,9 +68,9 @@ class Repository(pulumi.ComponentResource):
             self.configs = [
                 mounted_config(f"{name}-certificate", text, path=backups.CA_PATH, stack=spec.stack, parent=self)
             ]
-        is_mariadb = isinstance(spec.backed_up[store], MariadbSpec)
+        is_postgresql = isinstance(spec.backed_up[store], PostgresqlSpec)
         self.env = (
-            backups.restic_environment(spec, store) if is_mariadb else backups.environment(spec.generation(store))
+            backups.environment(spec.generation(store)) if is_postgresql else backups.restic_environment(spec, store)
         )
         self.register_outputs({})
 
@@ -90,8 +90,9 @@ class Backups(pulumi.ComponentResource):
     """Backs a store up from the host of one of its members, and proves the backups on the monitoring host.
 
     A task on each of their hosts sees the data there, which it cannot change, and asks the member beside it what that
-    is: by its certificate, or, where it is the only one and has none, through its socket on the volume. The proof
-    restores into a volume of its own; it needs no member.
+    is: by its certificate, or, where it is the only one and has none, through its socket on the volume. A queue hands
+    its data out itself, to who knows its password, so its task sees no volume; it asks the only member by the store's
+    name. The proof restores into a volume of its own; it needs no member.
     """
 
     def __init__(
@@ -99,17 +100,19 @@ class Backups(pulumi.ComponentResource):
         name: str,
         spec: PlatformSpec,
         *,
-        store: PostgresqlSpec | MariadbSpec,
+        store: PostgresqlSpec | MariadbSpec | RedisSpec | ValkeySpec,
         store_name: str,
         repository: Repository,
         authority: Authority | None,
+        password_file: MountedFile | None = None,
+        network: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("colorway:data:Backups", name, None, opts)
         if store.backup is None or store.verify is None:
             raise ValueError("the spec is not one that the checks let through")
         own = pulumi.ResourceOptions(parent=self)
-        begins = entry_script(name, entry(f"{store.kind}-backup"), stack=spec.stack, parent=self)
+        begins = entry_script(name, _script(store, "backup"), stack=spec.stack, parent=self)
         for member in spec.members(store_name):
             SwarmService(
                 logical := names.backup(store_name, member.host.name),
@@ -121,19 +124,15 @@ class Backups(pulumi.ComponentResource):
                     command=backups.backup_arguments(store.backup),
                     env=repository.env | _beside(spec, store_name, member),
                     limits=store.backup.limits,
-                    mount=Mount(
-                        target=DATA if isinstance(store, MariadbSpec) else replication.DATA,
-                        source=names.volume(spec.stack, member.volume),
-                        read_only=True,
-                    ),
+                    mounts=_data(spec, store, member),
                 ),
-                networks=[HOST_NETWORK],
-                secrets=[*repository.files, *([authority.members[member.host.name]] if authority else [])],
+                networks=[HOST_NETWORK if network is None else NetworkAttachment(id=network)],
+                secrets=[*repository.files, *_shown(member, authority=authority, password_file=password_file)],
                 configs=[begins, *([authority.ca] if authority else []), *repository.configs],
                 opts=own,
             )
         proves = entry_script(
-            logical := names.verify(store_name), entry(f"{store.kind}-verify"), stack=spec.stack, parent=self
+            logical := names.verify(store_name), _script(store, "verify"), stack=spec.stack, parent=self
         )
         SwarmService(
             logical,
@@ -145,7 +144,7 @@ class Backups(pulumi.ComponentResource):
                 command=backups.verify_arguments(store, store.verify),
                 env=repository.env | {"COLORWAY_SCRATCH": backups.SCRATCH},
                 limits=store.verify.limits,
-                mount=Mount(target=backups.SCRATCH, source=names.volume(spec.stack, logical)),
+                mounts=(Mount(target=backups.SCRATCH, source=names.volume(spec.stack, logical)),),
             ),
             networks=[HOST_NETWORK],
             secrets=repository.files,
@@ -176,13 +175,52 @@ def encoded(text: Callable[[], str], stack: str, repository: str) -> str:
     return base64.b64encode(told.encode()).decode()
 
 
+def _script(store: PostgresqlSpec | MariadbSpec | RedisSpec | ValkeySpec, what: str) -> str:
+    """Return the entry script of who backs a store up, or of the proof: `backup` or `verify`."""
+    if isinstance(store, RedisSpec | ValkeySpec):
+        return entry(f"queue-{what}", program=store.kind)
+    return entry(f"{store.kind}-{what}")
+
+
+def _data(spec: PlatformSpec, store: BackedUpSpec, member: StoreMember) -> tuple[Mount, ...]:
+    """Return what who backs a store up sees of a member's data."""
+    if isinstance(store, RedisSpec | ValkeySpec):
+        return ()
+    target = DATA if isinstance(store, MariadbSpec) else replication.DATA
+    return (Mount(target=target, source=names.volume(spec.stack, member.volume), read_only=True),)
+
+
+def _shown(
+    member: StoreMember, *, authority: Authority | None, password_file: MountedFile | None
+) -> Sequence[MountedFile]:
+    """Return what lets who backs a store up in to the member on its host."""
+    if password_file is not None:
+        return [password_file]
+    return [authority.members[member.host.name]] if authority else []
+
+
 def _beside(spec: PlatformSpec, store: str, member: StoreMember) -> dict[str, str]:
     """Return by which words who backs a store up asks the member on its host."""
     wanted = spec.backed_up[store]
+    if isinstance(wanted, RedisSpec | ValkeySpec):
+        return _of_queue(spec, store, wanted, member)
     if isinstance(wanted, MariadbSpec):
         words = member_environment(spec, store, member) if wanted.is_replicated else BESIDE_ONE_MARIADB
         return words | {"COLORWAY_HOST": member.host.name}
     return _as_member(spec, store, host=member.host) if wanted.is_replicated else BESIDE_ONE_POSTGRESQL
+
+
+def _of_queue(spec: PlatformSpec, store: str, wanted: RedisSpec | ValkeySpec, member: StoreMember) -> dict[str, str]:
+    """Return by which words who backs a queue up asks its members, or the only one."""
+    words = {f"{wanted.kind.upper()}_PASSWORD_FILE": wanted.password_file, "COLORWAY_HOST": member.host.name}
+    if not wanted.is_replicated:
+        return words | {"COLORWAY_ADDRESS": store, "COLORWAY_PORT": str(wanted.port)}
+    return words | {
+        "COLORWAY_ADDRESS": str(member.host.address),
+        "COLORWAY_CA": CA_PATH,
+        "COLORWAY_MEMBERS": " ".join(str(one.host.address) for one in spec.members(store)),
+        "COLORWAY_PORT": str(spec.store_ports(store).main),
+    }
 
 
 def _as_member(spec: PlatformSpec, store: str, *, host: HostSpec) -> dict[str, str]:
@@ -204,13 +242,13 @@ def _as_member(spec: PlatformSpec, store: str, *, host: HostSpec) -> dict[str, s
 def _service(
     spec: PlatformSpec,
     logical: str,
-    store: DatabaseSpec,
+    store: BackedUpSpec,
     *,
     host: HostSpec,
     command: tuple[str, ...],
     env: Mapping[str, str],
     limits: LimitsSpec,
-    mount: Mount,
+    mounts: tuple[Mount, ...],
 ) -> SwarmServiceSpec:
     return SwarmServiceSpec(
         service_name=names.service(spec.stack, logical),
@@ -225,7 +263,7 @@ def _service(
         order=Order.STOP_FIRST,
         constraints=(f"node.labels.{names.host_label(spec.stack)}=={host.name}",),
         env=env,
-        mounts=(mount,),
+        mounts=mounts,
         read_only=False,
         capabilities=CAPABILITIES,
         labels=names.labels(spec.stack, logical),

@@ -15,6 +15,7 @@ from colorway.spec.stores import RedisSpec, StoreMember, ValkeySpec
 from colorway.spec.task.health import HealthSpec
 from colorway.spec.task.policies import LimitsSpec
 from components.database.authority import CA_PATH, MEMBER, PASSWORD, Authority
+from components.database.backups import Backups, Repository
 from components.database.member import ALIVE, StoreProgram, entry_service, member_service
 from components.database.redis import CAPABILITIES, asked
 from components.entry import ENTRY_COMMAND, entry_script, mounted_config
@@ -58,6 +59,7 @@ class ReplicatedQueue(pulumi.ComponentResource):
         network: pulumi.Input[str],
         password_file: MountedFile,
         authority: Authority,
+        repository: Repository | None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("colorway:data:ReplicatedQueue", name, None, opts)
@@ -101,6 +103,17 @@ class ReplicatedQueue(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(parent=self, depends_on=before, protect=spec.is_guarded or None),
             )
             before = [service]
+        if repository is not None:
+            Backups(
+                f"{name}-backup",
+                spec,
+                store=store,
+                store_name=name,
+                repository=repository,
+                authority=authority,
+                password_file=password_file,
+                opts=pulumi.ResourceOptions(parent=self, depends_on=before),
+            )
         if store.entry is None:
             raise ValueError("the spec is not one that the checks let through")
         text = sentinel.leader_entry(spec, name, port=store.port, ca=CA_PATH)

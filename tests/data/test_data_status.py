@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import pytest
 
-from colorway.data.status import status
+from colorway.data.status import status as status_of
 from colorway.errors import ColorwayError
-from colorway.swarm.connections import RefusedError
+from colorway.swarm.connections import NoAnswerError, RefusedError
+from tests.support.pairs import backed_up_pair
 from tests.support.specs import demo_spec
-from tests.support.stores import listed, queue_spec, replicated_spec
+from tests.support.stores import backed_up_queue, listed, queue_spec, replicated_spec, running, task
+
+
+def status(spec, *, ask):
+    """Return how the stores with several members are, where those with one run; these have their own tests."""
+    found = status_of(spec, ask=ask, tasks=lambda: running("lab-postgres", "lab-redis"))
+    rows = tuple(row for row in found.rows if row.part != "only member")
+    return replace(found, rows=rows)
+
 
 LEADER, SYNC = ("db1", "Leader", "running"), ("db2", "Sync Standby", "streaming")
 ETCD = '"MemberID" : {own}\n"Leader" : 1\n'
@@ -205,6 +217,129 @@ def test_what_is_wrong_with_a_queue_is_said(ask, wrong):
     assert all(one.helps.startswith(("colorway up lab", "docker service logs lab-redis-")) for one in found.wrong)
 
 
-def test_a_stack_without_members_is_told_where_to_look():
-    with pytest.raises(ColorwayError, match="no data store has several members; `colorway status local`"):
-        status(demo_spec(), ask=asking([]))
+NOW = 1_000_000 + 20 * 3600
+ONE = {"members": 1, "promotion": None, "entry": None}
+PROVEN = {"verified": True, "at": 1_000_000, "backup": "01", "why": ""}
+
+
+def lone(*tasks, proof=PROVEN, spec=None):
+    """Return how the stores with one member are, given what the swarm remembers and what the last proof says."""
+
+    def ask(host, service, command):
+        assert (host.name, service, command[0]) == ("mon1", "lab-redis-verify", "cat")
+        if isinstance(proof, Exception):
+            raise proof
+        return json.dumps(proof)
+
+    spec = spec or backed_up_queue(members=1)
+    found = status_of(spec, ask=ask, tasks=lambda: [*tasks, *running("lab-postgres")], now=lambda: NOW)
+    of_redis = [row for row in found.rows if row.store == "redis"]
+    assert [row.store for row in found.rows if row not in of_redis] == ["postgres"]
+    return [(row.host, row.part, row.state) for row in of_redis], [(one.what, one.helps) for one in found.wrong]
+
+
+def test_a_store_with_one_member_has_a_row_and_so_have_its_backups():
+    rows, wrong = lone(*running("lab-redis"), *running("lab-redis-backup-db1"))
+    assert rows == [
+        ("db1", "only member", "running since 2026-11-28 14:00 UTC"),
+        ("db1", "backup", "running since 2026-11-28 14:00 UTC"),
+        ("mon1", "proof", "proven 20 h ago"),
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("proof", "state", "why"),
+    [
+        (PROVEN | {"at": 900_000}, "proven 48 h ago", "its backup was proven 48 h ago, and a migration wants 26 h"),
+        (
+            PROVEN | {"verified": False, "at": NOW - 300, "why": "the restore failed"},
+            "failed 5 min ago",
+            "the last restore of its backup failed: the restore failed",
+        ),
+        (RefusedError("mon1: cat: no such file", status=500, said=""), "none yet", "no restore has proven its backup"),
+        (
+            NoAnswerError("mon1: Docker does not answer"),
+            "does not answer",
+            "mon1, which proves its backups, does not answer",
+        ),
+    ],
+    ids=["old", "failed", "none", "away"],
+)
+def test_what_is_not_proven_is_wrong(proof, state, why):
+    rows, [(what, helps)] = lone(*running("lab-redis", "lab-redis-backup-db1"), proof=proof)
+    assert rows[-1] == ("mon1", "proof", state)
+    assert what.startswith(f"redis: {why}")
+    away = isinstance(proof, NoAnswerError)
+    assert helps == ("colorway status lab" if away else "colorway data verify-backup lab redis")
+
+
+@pytest.mark.parametrize(
+    ("tasks", "why", "helps"),
+    [
+        (
+            [
+                task("lab-redis", "starting"),
+                task("lab-redis", "failed", desired="shutdown", error="task: non-zero exit (1)", exit_code=1),
+            ],
+            "task failed: task: non-zero exit (1)",
+            "docker service logs lab-redis, on a manager",
+        ),
+        (
+            [
+                task("lab-redis", "pending", error="no suitable node (1 node not available for new tasks)"),
+                task("lab-redis", "running", desired="shutdown"),
+            ],
+            "task pending: no suitable node (1 node not available for new tasks)",
+            "colorway up lab",
+        ),
+        ([task("lab-redis", "starting")], "task starting", "colorway up lab"),
+        ([], "it was told to have no task", "colorway up lab"),
+    ],
+    ids=["crashes", "host is lost", "begins", "none"],
+)
+def test_a_store_whose_one_task_does_not_run_is_wrong(tasks, why, helps):
+    rows, wrong = lone(*tasks, *running("lab-redis-backup-db1"))
+    assert rows[0] == ("db1", "only member", "does not run")
+    assert wrong == [(f"redis: nobody can use it: {why}", helps)]
+
+
+def test_who_makes_no_backups_is_wrong_before_the_proof_is_too_old():
+    rows, wrong = lone(*running("lab-redis"))
+    assert rows[1] == ("db1", "backup", "does not run")
+    assert wrong == [("redis: nobody backs it up: it was told to have no task", "colorway up lab")]
+
+
+def test_a_manager_that_does_not_answer_leaves_the_stores_unknown():
+    def silent():
+        raise NoAnswerError("db1: Docker does not answer")
+
+    found = status_of(backed_up_queue(members=1), ask=asking([]), tasks=silent)
+    assert {(row.store, row.host, row.state) for row in found.rows} == {
+        ("postgres", "db1", "nobody knows"),
+        ("redis", "db1", "nobody knows"),
+    }
+    assert [one.what for one in found.wrong] == ["db1: Docker does not answer"]
+
+
+def test_each_kind_with_one_member_has_a_row():
+    custom = {"kind": "custom", "build": "redis", "port": 7700, "volume": "/data", "health": {"none": "a test"}}
+    search = {**custom, "limits": {"cpus": 1, "memory": "64Mi"}}
+    spec = queue_spec(redis={"members": 1}, search=search)
+    stores = {*spec.platform.data_stores, "orders"}
+    pair = backed_up_pair(**ONE, backup=None, verify=None)
+    found = [
+        row
+        for one in (spec, pair)
+        for row in status_of(one, ask=asking([]), tasks=lambda: running("lab-orders", "lab-search")).rows
+    ]
+    assert {row.store for row in found} == stores
+    assert {row.part for row in found} == {"only member"}
+    assert {row.store for row in found if row.state.startswith("running since ")} == {"orders", "search"}
+
+
+def test_a_stack_without_stores_is_told_so():
+    spec = demo_spec()
+    none = spec.model_copy(update={"platform": spec.platform.model_copy(update={"data_stores": {}})})
+    with pytest.raises(ColorwayError, match="local has no data stores"):
+        status(none, ask=asking([]))

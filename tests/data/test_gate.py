@@ -10,7 +10,7 @@ from colorway.cli.data import gate
 from colorway.data.gate import ClosedError, Gate
 from colorway.swarm.connections import NoAnswerError
 from tests.support.pairs import backed_up_pair
-from tests.support.stores import backed_up_spec, listed, replicated_spec
+from tests.support.stores import backed_up_queue, backed_up_spec, listed, replicated_spec
 
 LEADER, SYNC = ("db1", "Leader", "running"), ("db2", "Sync Standby", "streaming")
 DF = "Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/loop0 1000 {used} {free} 50% /data\n"
@@ -160,6 +160,24 @@ def test_a_postgresql_with_one_member_is_proven_like_any_other():
     assert made.make(point="release-2.0.0") == "postgres has one member, its backup is proven by a restore"
 
 
-@pytest.mark.parametrize("spec", [backed_up_pair(**ONE), backed_up_spec(members=1)], ids=["mariadb", "postgresql"])
-def test_a_stack_whose_only_backup_is_of_one_member_has_a_gate(spec):
+@pytest.mark.parametrize(("members", "words"), [(1, "one member"), (3, "3 members")])
+def test_a_queue_is_asked_for_its_proof_alone(members, words):
+    proofs = ['{"store": "redis", "verified": true, "at": 1000000, "why": ""}', ""]
+
+    def ask(host, service, command):
+        assert (host.name, service, command[0]) == ("mon1", "lab-redis-verify", "cat")
+        return proofs.pop(0)
+
+    made = Gate(spec=backed_up_queue(members=members), ask=ask, now=lambda: NOW)
+    assert made.make(point="release-2.0.0") == f"redis has {words}, its backup is proven by a restore"
+    with pytest.raises(ClosedError, match="redis: no restore has proven its backup yet"):
+        made.make(point="release-2.0.0")
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [backed_up_pair(**ONE), backed_up_spec(members=1), backed_up_queue(), backed_up_queue(members=1)],
+    ids=["mariadb", "postgresql", "queue", "queue of one"],
+)
+def test_a_stack_with_any_backup_has_a_gate(spec):
     assert gate(spec) is not None

@@ -14,6 +14,7 @@ from colorway.data.promotion import Promotion
 from colorway.data.status import status
 from colorway.swarm.connections import RefusedError
 from tests.support.pairs import backed_up_pair, pair_spec, says
+from tests.support.stores import running
 
 HEARD = "ON 2026-11-28T14:57:57Z"
 PRIMARY = says(writes=True, position="0-1-9")
@@ -219,5 +220,5 @@ PROMOTE = "colorway data promote lab orders --to"
 )
 def test_what_is_wrong_is_said_with_what_helps(db1, db2, wrong):
     world = World(db1=db1, db2=db2)
-    found = status(world.spec, ask=world.ask).wrong[:1]
+    found = status(world.spec, ask=world.ask, tasks=lambda: running("lab-postgres", "lab-redis")).wrong[:1]
     assert [text for one in found for text in (one.what, one.helps)] == wrong

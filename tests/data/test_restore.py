@@ -9,11 +9,11 @@ import pytest
 from colorway.data.entries import LONGEST_SHUT, Entries
 from colorway.data.generations import Generations
 from colorway.data.members import MembersError, cluster
-from colorway.data.restore import Restore, Services, read_counted, runs
+from colorway.data.restore import Restore, Services, read_counted, restorable, runs
 from colorway.errors import ColorwayError
 from colorway.swarm.connections import MissingError, NoAnswerError
 from colorway.swarm.inside import Ran
-from tests.support.stores import backed_up_spec, listed, replicated_spec
+from tests.support.stores import backed_up_queue, backed_up_spec, listed, replicated_spec
 
 LEADER, SYNC = ("db1", "Leader", "running"), ("db2", "Sync Standby", "streaming")
 BACKUP = "20261128-020000F"
@@ -214,6 +214,27 @@ def test_a_point_that_is_none_is_refused_with_how_to_write_one(to):
 def test_a_store_that_is_not_backed_up_has_no_past():
     with pytest.raises(MembersError, match="postgres is not backed up, so it has no past to go back to"):
         World(spec=replicated_spec()).restore()
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        (backed_up_queue(), "redis is a queue, .* no command restores it; docs/data-stores.md says how"),
+        (backed_up_queue(members=1), "redis is a queue, .* no command restores it; docs/data-stores.md says how"),
+        (
+            backed_up_queue(members=1, use="cache", backup=None, verify=None),
+            "redis is a cache, and what it has can be made again",
+        ),
+    ],
+    ids=["three", "one", "cache"],
+)
+def test_a_queue_goes_back_by_hand_only(spec, said):
+    with pytest.raises(MembersError, match=said):
+        restorable(spec, "redis", ask=lambda *_: "")
+
+
+def test_a_postgresql_with_several_members_goes_back_by_the_command():
+    assert restorable(backed_up_spec(), "postgres", ask=lambda *_: "").store == "postgres"
 
 
 def test_what_cannot_be_counted_is_said_in_the_scripts_words():

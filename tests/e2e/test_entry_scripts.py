@@ -527,3 +527,120 @@ def test_never_two_valkeys_on_one_volume(image_of, tmp_path):
         assert is_alive(first), "the first one serves on"
     finally:
         store.remove()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """Who backs a queue up beside it, and who proves that, with a repository on a volume in the place of a bucket."""
+
+    queue: Store
+    kind: str
+
+    @property
+    def volumes(self) -> tuple[str, str]:
+        """The repository, and where a proof restores."""
+        return f"{self.queue.volume}-repository", f"{self.queue.volume}-scratch"
+
+    def run(self, script: str, *words: str, network: str, detached: bool = False, check: bool = True) -> str:
+        """Run an entry script; return what it says, or its container."""
+        repository, scratch = self.volumes
+        text, passphrase = self.queue.folder / f"{script}.sh", self.queue.folder / "passphrase"
+        text.write_text(entry(script, program=self.kind))
+        passphrase.write_text("two words\n")
+        name = f"{self.queue.volume}-{script}-{len(self.queue.containers)}"
+        self.queue.containers.append(name)
+        env = {
+            "RESTIC_REPOSITORY": "/repository",
+            "RESTIC_PASSWORD_FILE": "/run/secrets/passphrase",
+            "RESTIC_CACHE_DIR": "/tmp/restic",
+            "COLORWAY_LOOKUP": "auto",
+            "COLORWAY_STORE": "queue",
+            "COLORWAY_HOST": "db1",
+            "COLORWAY_ADDRESS": "127.0.0.1",
+            "COLORWAY_PORT": "6379",
+            "COLORWAY_SCRATCH": "/scratch",
+            f"{self.kind.upper()}_PASSWORD_FILE": "/run/secrets/password",
+        }
+        said = docker(
+            *("run", "--init", "--name", name, "--network", network, "--cap-drop", "ALL"),
+            *(("--detach",) if detached else ()),
+            *(f"--cap-add={capability}" for capability in mariadb.CAPABILITIES),
+            *(f"--env={key}={value}" for key, value in env.items()),
+            *("--volume", f"{repository}:/repository", "--volume", f"{scratch}:/scratch"),
+            *("--volume", f"{self.queue.folder / 'password'}:/run/secrets/password:ro"),
+            *("--volume", f"{passphrase}:/run/secrets/passphrase:ro", "--volume", f"{text}:/entry.sh:ro"),
+            *(self.queue.image, "/bin/sh", "/entry.sh", *words),
+            check=check,
+        )
+        return name if detached else said
+
+    def in_repository(self, line: str) -> str:
+        """Run a shell line as root where the repository is."""
+        words = ("run", "--rm", "--network", "none", "--volume", f"{self.volumes[0]}:/repository", self.queue.image)
+        return docker(*words, "/bin/sh", "-euc", line)
+
+    def made(self, container: str) -> str:
+        """Return the container of who backs it up, once that has made a backup."""
+        task = self.run("queue-backup", "86400", "0", "14", network=f"container:{container}", detached=True)
+        wait_until(lambda: "backup made: full" in docker("logs", task), limit=90, what="a first backup is made")
+        return task
+
+    def proof(self) -> dict[str, object]:
+        """Return what one proof says."""
+        said = self.run("queue-verify", "0", "3600", network="none", check=False)
+        return dict(json.loads(said.splitlines()[-1]))
+
+    def remove(self) -> None:
+        """Remove what the test made."""
+        self.queue.remove()
+        for volume in self.volumes:
+            docker("volume", "rm", "--force", volume, check=False)
+
+
+BY_HAND = """
+docker exec {task} sh -c '
+  restic -o s3.bucket-lookup=$COLORWAY_LOOKUP -q --no-cache --no-lock dump latest /$COLORWAY_STORE' |
+docker run --rm -i --network none -v {volume}:/data --entrypoint sh {image} -euc 'cd /data
+  [ ! -e appendonlydir ] || mv appendonlydir before-$(date +%s)
+  mkdir appendonlydir
+  cat >appendonlydir/appendonly.aof.1.base.rdb
+  echo "file appendonly.aof.1.base.rdb seq 1 type b" >appendonlydir/appendonly.aof.manifest'
+"""
+"""As docs/data-stores.md says it."""
+
+
+@pytest.fixture
+def kept(queue: Store, kind: str) -> Iterator[Kept]:
+    made = Kept(queue=queue, kind=kind)
+    made.in_repository(f"chown {kind} /repository")
+    yield made
+    made.remove()
+
+
+@pytest.mark.full
+def test_a_queue_is_backed_up_proven_and_brought_back_by_hand(kept, queue, kind):
+    container = begun(queue, kind)
+    ask(container, kind, "RPUSH jobs 1 2 3", "SELECT 7", "SET other 1", "SET short 1 EX 100000")
+    task = kept.made(container)
+    ask(container, kind, "RPUSH jobs 4", "FLUSHDB")
+    assert PASSWORD not in docker("exec", task, "sh", "-c", "cat /proc/[0-9]*/cmdline"), "`ps` would show it"
+    found = kept.proof()
+    assert (found["verified"], found["keys"], found["why"]) == (True, 3, "")
+
+    docker("stop", "--time", "60", container)
+    hand = BY_HAND.format(task=task, volume=queue.volume, image=queue.image)
+    subprocess.run(["/bin/sh", "-euc", hand], check=True, timeout=120)
+    again = begun(queue, kind)
+    assert ask(again, kind, "LRANGE jobs 0 -1")[1:] == ["1", "2", "3"], "what came after the backup is not in it"
+    assert ask(again, kind, "SELECT 7", "DBSIZE")[-1] == "2"
+    assert int(ask(again, kind, "SELECT 7", "TTL short")[-1]) > 90000
+    ask(again, kind, "RPUSH jobs 5")
+    docker("kill", again)
+    assert ask(begun(queue, kind), kind, "LRANGE jobs 0 -1")[1:] == ["1", "2", "3", "5"], "it goes on from there"
+
+    kept.in_repository(
+        "f=$(find /repository/data -type f -size +0 | xargs ls -S | head -n 1); chmod u+w $f; "
+        "printf x | dd of=$f bs=1 seek=40 conv=notrunc 2>/dev/null"
+    )
+    spoiled = kept.proof()
+    assert (spoiled["verified"], spoiled["why"]) == (False, "the restore failed")

@@ -18,6 +18,8 @@ SCRIPTS = sorted((TEMPLATES / "scripts").glob("*.sh"))
 ENTRIES = sorted((TEMPLATES / "entry").glob("*.sh"))
 CHOSEN: Mapping[str, Mapping[str, object]] = {
     "queue-member": {"program": "valkey"},
+    "queue-backup": {"program": "valkey"},
+    "queue-verify": {"program": "valkey"},
     "sentinel": {"program": "valkey"},
     "redis": {"program": "valkey", "use": "queue", "has_lock": True},
     "mariadb": {"has_backup": True},
@@ -139,6 +141,11 @@ def test_no_entry_script_deletes_what_it_did_not_make(path):
             """rm -rf "$COLORWAY_SCRATCH"/restored.*""",
         ],
         "mariadb-verify": [
+            """rm -rf "$new\"""",
+            """rm -rf "$COLORWAY_SCRATCH"/restored.*""",
+        ],
+        "queue-backup": ['rm -f "$dump"'],
+        "queue-verify": [
             """rm -rf "$new\"""",
             """rm -rf "$COLORWAY_SCRATCH"/restored.*""",
         ],

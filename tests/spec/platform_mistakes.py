@@ -972,8 +972,8 @@ CASES = (
         "    kind: redis\n    database: app",
         Line(
             (
-                "data-stores.cache.database: is no known key; known: build, entry, image, kind, limits, members, "
-                "password, slot, stop-grace, use"
+                "data-stores.cache.database: is no known key; known: backup, build, entry, image, kind, limits, "
+                "members, password, slot, stop-grace, use, verify"
             ),
             at="database: app",
             nth=2,
@@ -985,8 +985,8 @@ CASES = (
         "    limits: {cpus: 1, memory: 100Mi}",
         "    usr: app\n    limit: {cpus: 1, memory: 100Mi}",
         Line(
-            "data-stores.cache.usr: is no known key; known: build, entry, image, kind, limits, members, password, "
-            "slot, stop-grace, use",
+            "data-stores.cache.usr: is no known key; known: backup, build, entry, image, kind, limits, members, "
+            "password, slot, stop-grace, use, verify",
             at="usr:",
         ),
         Line("data-stores.cache.limit: is no known key; did you mean limits?", at="limit:"),

@@ -120,6 +120,12 @@ def backup(name: str, old: str, new: str, *lines: Line) -> Case:
     return Case(name, DEMO, before, text.replace(old, new, 1), *lines)
 
 
+def queue(name: str, text: str, *lines: Line) -> Case:
+    """A case about the project's Redis, whose platform has a repository."""
+    before = FILES[DEMO][FILES[DEMO].index("data-stores:\n") : FILES[DEMO].index("migrations:")]
+    return Case(name, DEMO, before, before.replace("data-stores:\n", BACKUPS, 1) + text, *lines)
+
+
 FROM_THERE = "    from: {repository: offsite, stanza: main, path: /theirs}\n"
 
 
@@ -342,6 +348,64 @@ CASES = (
         f"    user: seller\n    members: 2\n    promotion: by-hand\n    entry: {{build: redis}}\n{OF_BACKUPS}",
         Line(
             "data-stores.orders.backup.repository: is no repository under the platform's `backups`; known: none",
+            at="backup: {",
+        ),
+    ),
+    queue(
+        "backup of a cache",
+        "    use: cache\n    backup: {repository: offsite}\n    verify: {every: 24h}\n",
+        Line(
+            "data-stores.cache.backup: is set, and what a cache has can be made again; leave it out, or write use: "
+            "queue",
+            at="backup: {",
+        ),
+    ),
+    queue(
+        "backup of a queue that nothing proves",
+        "    backup: {repository: offsite}\n",
+        Line(
+            "data-stores.cache.verify: is missing, and only a restore proves a backup; add it, for example verify: "
+            "{every: 24h}",
+            at="  cache:",
+        ),
+    ),
+    queue(
+        "proof of a queue that is not backed up",
+        "    verify: {every: 24h}\n",
+        Line(
+            "data-stores.cache.verify: is set, and there is no `backup` to prove; add it, or leave this one out",
+            at="verify: {",
+        ),
+    ),
+    queue(
+        "newest row of a queue",
+        "    backup: {repository: offsite}\n    verify: {newest: select max(created_at) from events}\n",
+        Line("data-stores.cache.verify.newest: is no known key; known: age, every, limits", at="verify: {"),
+    ),
+    queue(
+        "backups of a queue each week that may be a day old",
+        '    backup: {repository: offsite, full: "Sun 02:00"}\n    verify: {every: 24h}\n',
+        Line(
+            "data-stores.cache.verify.age: is no more than the time between two backups, which are proven by it; write "
+            "more than 168h, for the next one takes some time",
+            at="verify: {",
+        ),
+    ),
+    queue(
+        "proof of a queue that has no room",
+        "    backup: {repository: offsite}\n    verify: {limits: {cpus: 1, memory: 64Mi}}\n",
+        Line(
+            "data-stores.cache.verify.limits.memory: is less than a server needs that loads all of the data; write at "
+            "least 75Mi",
+            at="verify: {",
+        ),
+    ),
+    queue(
+        "backup of a queue into no repository",
+        "    backup: {repository: ofsite}\n    verify: {every: 24h}\n",
+        Line(
+            "data-stores.cache.backup.repository: is no repository under the platform's `backups`; did you mean "
+            "offsite?",
             at="backup: {",
         ),
     ),

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from colorway.spec.platform_spec import PlatformSpec
+from colorway.swarm.tasks import TaskState
 from tests.support.specs import HOST_KEY, demo_spec
 
 ROLES = {
@@ -20,6 +21,9 @@ HOSTS = tuple(
     {"name": name, "address": f"10.0.0.{number}", "roles": roles, "host-key": HOST_KEY}
     for number, (name, roles) in enumerate(ROLES.items(), start=11)
 )
+
+OPENERS = {"key": "backup-key", "secret": "backup-secret", "passphrase": "backup-passphrase"}
+"""Secrets that open a repository."""
 
 
 def replicated_spec(**postgres: Any) -> PlatformSpec:
@@ -40,10 +44,24 @@ def queue_spec(**stores: Any) -> PlatformSpec:
     )
 
 
+def backed_up_queue(**redis: Any) -> PlatformSpec:
+    """Return the same, its Redis backed up into a private server's bucket and proven each day."""
+    place = {"kind": "s3", "endpoint": "s3.example.com:9000", "bucket": "acme-backups", "path-style": True, **OPENERS}
+    store = {"members": 3, "backup": {"repository": "offsite"}, "verify": {"every": "24h"}, **redis}
+    return demo_spec(
+        settings={"hosts": list(HOSTS), "environment": "lab"},
+        overrides={
+            "secrets": {name: {} for name in OPENERS.values()},
+            "backups": {"offsite": place},
+            "data-stores": {"redis": store},
+        },
+        stack="lab",
+    )
+
+
 def backed_up_spec(*, kept: dict[str, Any] | None = None, **postgres: Any) -> PlatformSpec:
     """Return the same, backed up and proven each day; `kept` is what commands keep of it."""
-    named = {"key": "backup-key", "secret": "backup-secret", "passphrase": "backup-passphrase"}
-    place = {"kind": "s3", "endpoint": "s3.example.com", "bucket": "acme-backups", **named}
+    place = {"kind": "s3", "endpoint": "s3.example.com", "bucket": "acme-backups", **OPENERS}
     store = {
         "members": 2,
         "backup": {"repository": "offsite"},
@@ -53,12 +71,23 @@ def backed_up_spec(*, kept: dict[str, Any] | None = None, **postgres: Any) -> Pl
     return demo_spec(
         settings={"hosts": list(HOSTS), "environment": "lab", **({"stores": {"postgres": kept}} if kept else {})},
         overrides={
-            "secrets": {name: {} for name in named.values()},
+            "secrets": {name: {} for name in OPENERS.values()},
             "backups": {"offsite": place},
             "data-stores": {"postgres": store},
         },
         stack="lab",
     )
+
+
+def task(service: str, state: str, *, desired: str = "running", **more: Any) -> TaskState:
+    """Return what the swarm says of a task."""
+    said = {"message": "", "error": "", "container": "c1", "exit_code": None, "since": "2026-11-28 14:00", **more}
+    return TaskState(id="t1", service=service, state=state, desired=desired, **said)
+
+
+def running(*services: str) -> list[TaskState]:
+    """Return what the swarm says of the one task of each service, which runs."""
+    return [task(service, "running") for service in services]
 
 
 def listed(*members: tuple[str, str, str]) -> str:

@@ -125,6 +125,12 @@ def test_what_swarm_says_becomes_a_sentence_with_what_helps(case):
     assert told == wanted
 
 
+def test_a_task_says_since_which_minute_it_is_what_it_is():
+    raw = {"ID": "t1", "Status": {"State": "running", "Timestamp": "2026-11-28T14:00:59.999123456Z"}}
+    assert task_state(raw, "probe").since == "2026-11-28 14:00"
+    assert task_state({"ID": "t1", "Status": {"State": "new"}}, "probe").since == ""
+
+
 def test_what_swarm_takes_down_itself_waits_for_nothing():
     raw = {"ID": "t1", "DesiredState": "shutdown", "Status": {"State": "pending", "Err": "no suitable node"}}
     assert why_waiting(task_state(raw, "probe"), no_addresses={}, unhealthy=()) is None

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from colorway.spec.stores.backups import RepositorySpec
+from colorway.spec.stores.backups import BackedUpSpec, RepositorySpec
 from colorway.spec.stores.base import StoreMember, StoreSpec
 from colorway.spec.stores.custom import CustomSpec
 from colorway.spec.stores.database import DatabaseSpec
@@ -19,6 +19,7 @@ from colorway.spec.stores.redis import RedisSpec, ValkeySpec
 from colorway.spec.stores.replication import EtcdSpec
 
 __all__ = [
+    "BackedUpSpec",
     "CustomSpec",
     "DataStoreSpec",
     "DatabaseSpec",

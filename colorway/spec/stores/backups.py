@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from colorway.spec.base import StrictSpec
+from colorway.spec.base import Mistake, StrictSpec
 from colorway.spec.fields import Label, PositiveDuration, Shape
-from colorway.spec.stores.base import NamedSecret
+from colorway.spec.stores.base import NamedSecret, ServerSpec
 from colorway.spec.task.mounts import ProjectPath, SecretName
 from colorway.spec.task.policies import LimitsSpec
 
@@ -125,17 +126,58 @@ class ArchivedBackupSpec(BackupSpec):
     """When that is copied which has changed since the last backup."""
 
 
-class VerifySpec(StrictSpec):
-    """How backups are proven: the newest one is restored, asked for its newest row, and checked for corruption."""
+class ProofSpec(StrictSpec):
+    """How backups are proven: the newest one is restored, checked, and loaded by a server of its own."""
 
     every: PositiveDuration = timedelta(hours=24)
     """Time between two proofs."""
+    age: PositiveDuration = timedelta(hours=26)
+    """The greatest age of the newest backup."""
+    limits: LimitsSpec = LimitsSpec(cpus=1, memory=512 * 2**20)
+    """The most that the task may use, on the monitoring host."""
+
+
+class VerifySpec(ProofSpec):
+    """How backups are proven: the newest one is restored, asked for its newest row, and checked for corruption."""
+
     newest: Query
     """SQL for the time of the newest row, for example `select max(created_at) from events`."""
     age: PositiveDuration = timedelta(hours=26)
     """The greatest age of that row."""
-    limits: LimitsSpec = LimitsSpec(cpus=1, memory=512 * 2**20)
-    """The most that the task may use, on the monitoring host."""
+
+
+class BackedUpSpec(ServerSpec):
+    """What every kind says that can be backed up."""
+
+    proof: ClassVar[str]
+    """How the file says the proof of such a store, for example."""
+
+    backup: BackupSpec | None = None
+    """When it is backed up, and where; none = it is not."""
+    verify: ProofSpec | None = None
+    """How its backups are proven."""
+
+    @property
+    def is_asked_by_name(self) -> bool:
+        """Whether who backs it up asks for its data as its services do, by its name in its own network."""
+        return False
+
+    def _backup_mistakes(self) -> Iterator[Mistake]:
+        if self.backup is None:
+            if self.verify is not None:
+                yield ("verify",), "is set, and there is no `backup` to prove; add it, or leave this one out"
+            return
+        if not self.is_replicated:
+            yield from self._lone_backup_mistakes()
+        if self.verify is None:
+            cure = f"add it, for example verify: {self.proof}"
+            yield ("verify",), f"is missing, and only a restore proves a backup; {cure}"
+
+    def _lone_backup_mistakes(self) -> Iterator[Mistake]:
+        """Yield why a store with one member cannot be backed up."""
+        if self.adopts is not None:
+            cure = "bring its data into an empty store with `colorway data load`"
+            yield ("backup",), f"is set, and where the data is on a volume of another image nobody knows; {cure}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar
@@ -13,8 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from colorway.spec.base import Mistake, refuse
 from colorway.spec.fields import Shape, memory_text
-from colorway.spec.stores.backups import BackupSpec, VerifySpec
-from colorway.spec.stores.base import ServerSpec
+from colorway.spec.stores.backups import BackedUpSpec, VerifySpec
 from colorway.spec.task.environment import has_url_with_password, looks_secret
 
 
@@ -75,11 +74,12 @@ ParameterValue = Annotated[
 """Value of a setting; a number is its text, a truth value is on or off."""
 
 
-class DatabaseSpec(ServerSpec):
+class DatabaseSpec(BackedUpSpec):
     """What every SQL database says."""
 
     facts: ClassVar[ServerFacts]
     """What is known of its server."""
+    proof: ClassVar[str] = "{newest: select max(created_at) from events}"
 
     database: SqlName
     """Name of the database."""
@@ -87,8 +87,6 @@ class DatabaseSpec(ServerSpec):
     """User that owns the database."""
     parameters: dict[ParameterName, ParameterValue] = Field(default_factory=dict)
     """Settings of the server by their names in its documentation; changed ones restart it."""
-    backup: BackupSpec | None = None
-    """When it is backed up, and where; none = it is not."""
     verify: VerifySpec | None = None
     """How its backups are proven."""
 
@@ -114,23 +112,6 @@ class DatabaseSpec(ServerSpec):
         ]
         refuse([*found, *self._memory_mistakes(), *self._backup_mistakes()])
         return self
-
-    def _backup_mistakes(self) -> Iterator[Mistake]:
-        if self.backup is None:
-            if self.verify is not None:
-                yield ("verify",), "is set, and there is no `backup` to prove; add it, or leave this one out"
-            return
-        if not self.is_replicated:
-            yield from self._lone_backup_mistakes()
-        if self.verify is None:
-            cure = "add it, for example verify: {newest: select max(created_at) from events}"
-            yield ("verify",), f"is missing, and only a restore proves a backup; {cure}"
-
-    def _lone_backup_mistakes(self) -> Iterator[Mistake]:
-        """Yield why a store with one member cannot be backed up."""
-        if self.adopts is not None:
-            cure = "bring its data into an empty store with `colorway data load`"
-            yield ("backup",), f"is set, and where the data is on a volume of another image nobody knows; {cure}"
 
     def _memory_mistakes(self) -> list[Mistake]:
         """Return what asks for more memory than the task may use: the kernel would kill the server under load.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import ClassVar, Literal
 
@@ -11,14 +12,18 @@ from typing_extensions import override
 
 from colorway.spec import names
 from colorway.spec.base import Mistake, refuse
+from colorway.spec.fields import memory_text
 from colorway.spec.hosts import HostSpec, Role
-from colorway.spec.stores.base import ServerSpec, StoreMember, one_on_each
+from colorway.spec.stores.backups import BackedUpSpec, beat
+from colorway.spec.stores.base import StoreMember, one_on_each
 from colorway.spec.stores.replication import EntrySpec, HelperSpec, Members
 
 DATA_SHARE = 0.6
 """Part of a task's memory that data may fill."""
 PROGRAM_BYTES = 16 * 2**20
 """What the program takes without any data, rounded up."""
+PROOF_SHARE = 0.75
+"""Part of a queue's memory that a server needs which only loads its data: these, and a quarter of them for holes."""
 SEVERAL = 3
 """Members of a queue that has several: one may be lost, and the leader among the two others is still followed."""
 
@@ -32,7 +37,7 @@ class Use(StrEnum):
     """What can be made again: nothing is on the disk, a full store throws out what was used longest ago."""
 
 
-class KeyValueSpec(ServerSpec):
+class KeyValueSpec(BackedUpSpec):
     """One Redis or what became of it: one task and one volume, or three of them, of which Sentinels choose a leader.
 
     Three members are on the hosts with the role database, then on managers, of those first where monitoring is.
@@ -40,6 +45,7 @@ class KeyValueSpec(ServerSpec):
     """
 
     port: ClassVar[int] = 6379
+    proof: ClassVar[str] = "{every: 24h}"
     kept_on: ClassVar[tuple[tuple[Role, ...], ...]] = (
         (Role.DATABASE,),
         (Role.MANAGER, Role.MONITORING),
@@ -57,6 +63,11 @@ class KeyValueSpec(ServerSpec):
     @override
     def is_replicated(self) -> bool:
         return self.members > 1
+
+    @property
+    @override
+    def is_asked_by_name(self) -> bool:
+        return not self.is_replicated
 
     @property
     @override
@@ -105,8 +116,26 @@ class KeyValueSpec(ServerSpec):
         elif self.is_replicated and self.entry is None:
             cure = "is missing, and several members stand behind it; name its image, or its folder: {build: haproxy}"
             found.append((("entry",), cure))
-        refuse(found)
+        refuse([*found, *self._backup_mistakes()])
         return self
+
+    @override
+    def _backup_mistakes(self) -> Iterator[Mistake]:
+        if self.use is Use.CACHE and self.backup is not None:
+            message = "is set, and what a cache has can be made again; leave it out, or write use: queue"
+            yield ("backup",), message
+            return
+        yield from super()._backup_mistakes()
+        if self.backup is None or self.verify is None:
+            return
+        between = beat(self.backup.full).period
+        if self.verify.age.total_seconds() <= between:
+            cure = f"write more than {between // 3600}h, for the next one takes some time"
+            yield ("verify", "age"), f"is no more than the time between two backups, which are proven by it; {cure}"
+        needed = math.ceil(self.limits.memory * PROOF_SHARE / 2**20) * 2**20
+        if self.verify.limits.memory < needed:
+            why = f"is less than a server needs that loads all of the data; write at least {memory_text(needed)}"
+            yield ("verify", "limits", "memory"), why
 
 
 class RedisSpec(KeyValueSpec):

@@ -112,6 +112,7 @@ def _backups(spec: PlatformSpec) -> Iterator[Wanted]:
                 logical=names.backup(name, host),
                 owner=f"the backups of the data store {name}",
                 path=("data-stores", name, "backup"),
+                networks=(networks.store_network(name),) if store.is_asked_by_name else (),
                 image=image,
                 role=Role.DATABASE,
                 host=host,
