@@ -392,7 +392,15 @@ def test_a_lineage_that_is_not_whole_holds_up_no_generation_and_heals(issued, fa
 
 def test_what_a_new_connection_gets_counts_and_not_what_lies_on_the_disk(issued):
     one = issued[0]
-    one.stop()
+    log = one.edge.folder / "run" / "access.log"
+    before = len(log.read_text())
+
+    def told(what: str) -> bool:
+        return f"colorway certificate=example.com served={what}" in log.read_text()[before:]
+
+    # It asks at once whether something is due, and not again for as long as this takes: a new pair would heal it.
+    one.start(period=3600)
+    wait_until(lambda: told("1"), limit=SOON, what="mtail is told what is shown")
     key = one.edge.folder / "certs" / "example.com" / "current" / "privkey.pem"
     text = key.read_bytes()
     # What only root reads, nginx's workers cannot show; a new file, since they keep the old one while it stays.
@@ -404,8 +412,4 @@ def test_what_a_new_connection_gets_counts_and_not_what_lies_on_the_disk(issued)
     assert problem is not None
     assert problem[0].startswith("load balancer lb1 shows no certificate under example.com: ")
     assert problem[1] == "docker service logs --tail 50 test-lb-lb1", "nginx says there why"
-    one.start(period=600)
-    log = one.edge.folder / "run" / "access.log"
-    wait_until(
-        lambda: "colorway certificate=example.com served=0" in log.read_text(), limit=SOON, what="mtail is told, too"
-    )
+    wait_until(lambda: told("0"), limit=SOON, what="mtail is told, too")
