@@ -179,7 +179,7 @@ def _readable(secrets: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def backup_arguments(wanted: BackupSpec) -> tuple[str, ...]:
-    """Return the arguments of `templates/entry/postgresql-backup.sh`, or of `mariadb-backup.sh` there."""
+    """Return the arguments of `templates/entry/postgresql-backup.sh`, or of `mariadb-backup.sh.j2` there."""
     full = beat(wanted.full)
     found = [full.period, full.first]
     if isinstance(wanted, ArchivedBackupSpec):
@@ -191,5 +191,5 @@ def backup_arguments(wanted: BackupSpec) -> tuple[str, ...]:
 
 
 def verify_arguments(store: DatabaseSpec, wanted: VerifySpec) -> tuple[str, ...]:
-    """Return the arguments of `templates/entry/postgresql-verify.sh`, and of `mariadb-verify.sh` there."""
+    """Return the arguments of `templates/entry/postgresql-verify.sh`, and of `mariadb-verify.sh.j2` there."""
     return (str(whole_seconds(wanted.every)), store.database, wanted.newest, str(whole_seconds(wanted.age)))

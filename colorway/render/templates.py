@@ -68,12 +68,13 @@ def entry(program: str, /, **choices: Any) -> str:  # noqa: ANN401 - whatever th
     """Return the entry script of a program, without its comment lines.
 
     Args:
-        program: It is `templates/entry/<program>.sh`, or `.sh.j2` where its text has choices.
+        program: It is `templates/entry/<program>.sh`, or `.sh.j2` where its text has choices, or parts of other files.
         choices: What the template wants to know.
     """
-    if choices:
+    plain = TEMPLATES / "entry" / f"{program}.sh"
+    if choices or not plain.is_file():
         return _commentless(fill_in(f"entry/{program}.sh.j2", **choices))
-    return _without_comments(TEMPLATES / "entry" / f"{program}.sh")
+    return _without_comments(plain)
 
 
 def _without_comments(path: Path) -> str:

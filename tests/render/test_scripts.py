@@ -21,6 +21,8 @@ CHOSEN: Mapping[str, Mapping[str, object]] = {
     "sentinel": {"program": "valkey"},
     "redis": {"program": "valkey", "use": "queue", "has_lock": True},
     "mariadb": {"has_backup": True},
+    "mariadb-backup": {},
+    "mariadb-verify": {},
     "postgresql": {"extensions": ["vector"], "parameters": True, "has_backup": True},
 }
 """Entry scripts whose text has choices, with those that make it longest."""
@@ -140,6 +142,7 @@ def test_no_entry_script_deletes_what_it_did_not_make(path):
         ],
         "mariadb-verify": [
             """rm -rf "$new\"""",
+            """rm -rf "$work/logs\"""",
             """rm -rf "$COLORWAY_SCRATCH"/restored.*""",
         ],
         "patroni": ['rm -f "$PGDATA/postmaster.pid"'],
