@@ -89,7 +89,8 @@ class Gate:
         if store.store not in self.spec.backed_up:
             return said
         self._proven(store.store)
-        return f"{said}, its backup is proven by a restore"
+        # To which `data restore` goes back, as there are no named points.
+        return f"{said}, its backup is proven by a restore, its last transaction is {leads.position}"
 
     def _of(self, store: Cluster, point: str) -> str:
         name = store.store

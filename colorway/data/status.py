@@ -101,7 +101,7 @@ def status(spec: PlatformSpec, *, ask: Ask, others: Callable[[str], Others] = la
         etcd, silent = _etcd(spec, ask=ask)
         rows += etcd
         wrong += _majority(silent, what="etcd", of=len(etcd), stack=spec.stack)
-    beside = [line for name in spec.replicated_databases for line in _beside(spec, name, others)]
+    beside = [line for name in spec.stores_of_generations for line in _beside(spec, name, others)]
     return StoreStatus(rows=tuple(rows), wrong=tuple(wrong), beside=tuple(beside), notes=tuple(notes))
 
 

@@ -45,8 +45,9 @@ def script(name: str) -> str:
 
 
 def store_script(name: str) -> str:
-    """Return the text of `templates/stores/<name>.sh`, which runs inside a member of a data store."""
-    return _without_comments(TEMPLATES / "stores" / f"{name}.sh")
+    """Return the text of `templates/stores/<name>.sh`, or `.sh.j2`, which runs inside a member of a data store."""
+    plain = TEMPLATES / "stores" / f"{name}.sh"
+    return _without_comments(plain) if plain.is_file() else _commentless(fill_in(f"stores/{name}.sh.j2"))
 
 
 def nginx_script(name: str) -> str:

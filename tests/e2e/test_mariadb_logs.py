@@ -61,6 +61,8 @@ class Store:
     folder: Path
     bucket: Bucket
     hosts: tuple[str, ...]
+    past: dict[str, str] = field(default_factory=dict)
+    """What a later generation is told of what it begins from."""
     name: str = field(default_factory=lambda: f"{PREFIX}-{uuid.uuid4().hex[:8]}")
 
     def __post_init__(self) -> None:
@@ -74,7 +76,9 @@ class Store:
         self._write("keys", backups.restic_keys(SECRETS))
         self._write("passphrase", SECRETS["passphrase"])
         self._write("mariadb-verify", entry("mariadb-verify"))
-        self._write("mariadb-member", entry("mariadb-member"))
+        self._write("mariadb-member", entry("mariadb-member", restores=False))
+        self._write("mariadb-member-restores", entry("mariadb-member", restores=True))
+        self._write("from", store_script("mariadb-from"))
         self._write("mariadb", entry("mariadb", has_backup=True))
         # A beat of seconds.
         text = entry("mariadb-backup")
@@ -91,7 +95,7 @@ class Store:
         return len(self.hosts) > 1
 
     def volume(self, host: str) -> str:
-        return f"{self.name}-{host}"
+        return f"{self.name}-{host}{'-later' if self.past else ''}"
 
     def _run(self, what: str, *words: str, script: str, env: dict[str, str], mounts: dict[str, str]) -> str:
         """Start a container as the swarm does."""
@@ -135,7 +139,12 @@ class Store:
         if self.is_pair:
             number = str(int(IPv4Address(HOSTS[host])))
             env = self._member_env(host) | {"COLORWAY_ID": number}
-            self._run(host, "--innodb-buffer-pool-size=32M", script="mariadb-member", env=env, mounts=mounts)
+            script = "mariadb-member"
+            if self.past:
+                script += "-restores"
+                env |= self._restic | self.past | {"COLORWAY_FROM_SCRIPT": "/colorway-from.sh"}
+                mounts |= self._openers | {str(self.folder / "from"): "/colorway-from.sh:ro"}
+            self._run(host, "--innodb-buffer-pool-size=32M", script=script, env=env, mounts=mounts)
             return
         mounts[str(self.folder / "password")] = "/run/secrets/password:ro"
         words = {"DATABASE": "shop", "USER": "seller", "PASSWORD_FILE": "/run/secrets/password"}
@@ -196,6 +205,13 @@ class Store:
         """Return up to which state the archive has all."""
         known = [tag for one in self.snapshots("log") for tag in one["tags"] if tag.startswith("at:")]
         return known[-1].removeprefix("at:").replace("+", ",") if known else ""
+
+    def since(self, host: str, point: str) -> list[str]:
+        """Return what is said of a point: the backup, the last transaction, how many came after it, the generation."""
+        end = self.sql(host, "SELECT @@gtid_current_pos")
+        script = ("/bin/sh", "-euc", store_script("mariadb-since"), "since", point, end, "1", str(int(LIMIT)))
+        said = docker("exec", "--user=mysql", f"{self.name}-backup-{host}", *script)
+        return said.splitlines()[-1].split()
 
     def await_archived(self, host: str) -> None:
         """Wait until all that a member has is in the archive."""
@@ -333,6 +349,41 @@ def test_after_a_promotion_that_lost_commits_a_new_backup_is_made_and_only_that_
         newer = store.snapshots("colorway")[-1]
         with store.bucket.without(f"restic/snapshots/{newer['id']}"):
             assert store.proof()["why"] == "the archive has a gap", f"{old['id']} is of another past"
+
+
+def test_a_later_generation_begins_exactly_at_a_point(image, tmp_path):
+    with running(image, tmp_path, "db1", "db2") as store:
+        await_following(store, "db2")
+        for host in store.hosts:
+            store.back_up(host)
+        wait_until(lambda: store.snapshots("colorway"), limit=LIMIT, what="a first backup is made", every=1)
+        insert(store, "db1", 1001, 1002, 1003)
+        target = store.sql("db1", "SELECT @@gtid_current_pos")
+        # Times in logs have whole seconds.
+        point = store.sql("db1", "SELECT SLEEP(1.1); SELECT CONCAT(UTC_TIMESTAMP(), '+00')").splitlines()[-1]
+        insert(store, "db1", 1004, 1005)
+        [backup] = [one["short_id"] for one in store.snapshots("colorway")]
+        assert store.since("db1", point) == [backup, target, "2", "1"]
+        assert store.since("db1", target) == [backup, target, "2", "1"]
+
+        for host in store.hosts:
+            store.end(host)
+        store.past = {"COLORWAY_FROM": backup, "COLORWAY_TO": target}
+        for host in store.hosts:
+            store.begin(host)
+        docker("exec", f"{store.name}-db1", "sh", "-c", "mkdir -p /tmp/mariadb; touch /tmp/mariadb/begin")
+        for host in store.hosts:
+            await_answer(store, host)
+        await_following(store, "db2")
+        rows = "SELECT GROUP_CONCAT(id ORDER BY id) FROM shop.events WHERE id > 1000; SELECT COUNT(*) FROM shop.events"
+        assert store.sql("db1", rows).split() == ["1001,1002,1003", "1003"], "what came after the point is not there"
+        insert(store, "db1", 1006)
+        position = store.sql("db1", "SELECT @@gtid_current_pos")
+        assert int(position.rpartition("-")[2]) == int(target.rpartition("-")[2]) + 1, "it goes on counting there"
+        wait_until(
+            lambda: store.sql("db2", "SELECT @@gtid_current_pos") == position, limit=LIMIT, what="the other one has it"
+        )
+        assert store.sql("db2", rows).split() == ["1001,1002,1003,1006", "1004"]
 
 
 def test_one_member_archives_through_its_socket(image, tmp_path):

@@ -22,6 +22,7 @@ CHOSEN: Mapping[str, Mapping[str, object]] = {
     "redis": {"program": "valkey", "use": "queue", "has_lock": True},
     "mariadb": {"has_backup": True},
     "mariadb-backup": {},
+    "mariadb-member": {"restores": True},
     "mariadb-verify": {},
     "postgresql": {"extensions": ["vector"], "parameters": True, "has_backup": True},
 }
@@ -126,8 +127,10 @@ def test_no_entry_script_deletes_what_it_did_not_make(path):
             """[ ! -d "$MARIADB_DATA" ] || rmdir "$MARIADB_DATA\"""",
         ],
         "mariadb-member": [
-            """trap '[ -z "$server" ] || kill -9 "$server" 2>/dev/null; rm -rf "$new"' EXIT""",
+            """trap '[ -z "$server" ] || kill -9 "$server" 2>/dev/null; rm -rf "$new" """
+            """${COLORWAY_WORK:+"$COLORWAY_WORK"}' EXIT""",
             """[ ! -d "$MARIADB_DATA" ] || rmdir "$MARIADB_DATA\"""",
+            """rm -rf "$volume/colorway.begins" ${COLORWAY_WORK:+"$COLORWAY_WORK"}""",
             """rm -f "$sockets/waits" "$sockets/begin" "$sockets/made" "$sockets/copy\"""",
         ],
         "postgresql": [
