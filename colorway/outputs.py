@@ -250,7 +250,7 @@ def platform_outputs(spec: PlatformSpec, *, generation: str, purged: str = "") -
         services=tuple(_service(spec, service, shared=shared) for service in spec.inventory().services),
         generations={
             name: GenerationOutputs(number=kept.generation, begins_from=kept.begins_from)
-            for name, kept in ((name, spec.kept(name)) for name in spec.replicated_databases)
+            for name, kept in ((name, spec.kept(name)) for name in spec.stores_of_generations)
         },
         logins={name: login.number for name, login in spec.logins.items()},
         hosts=tuple(

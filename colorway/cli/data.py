@@ -42,7 +42,9 @@ Dump = Annotated[Path, typer.Option(help="File of this machine.", show_default=F
 AcceptLoss = Annotated[bool, typer.Option("--accept-loss", help="Do it though commits that were acknowledged may go.")]
 Point = Annotated[
     str,
-    typer.Option("--to", help='A time, as "2026-11-28 14:00:00+00", or a restore point.', show_default=False),
+    typer.Option(
+        "--to", help='A time, as "2026-11-28 14:00:00+00"; a restore point, or a GTID of MariaDB.', show_default=False
+    ),
 ]
 Loss = Annotated[
     int | None,
@@ -172,8 +174,8 @@ class Commands:
 
         Refuses where a commit that was acknowledged could be lost.
         """
-        from colorway.data.mariadb import pair  # noqa: PLC0415 - what only this command needs
-        from colorway.data.promotion import Promotion  # noqa: PLC0415
+        from colorway.data.mariadb.pair import pair  # noqa: PLC0415 - what only this command needs
+        from colorway.data.mariadb.promotion import Promotion  # noqa: PLC0415
         from colorway.data.store_line import prepared  # noqa: PLC0415
         from colorway.release.plan.trailers import Note  # noqa: PLC0415
         from colorway.release.ports.git import Git  # noqa: PLC0415
@@ -201,11 +203,13 @@ class Commands:
     def restore(
         self, stack: Stack, store: Store, *, to: Point, accept_loss: Loss = None, dry_run: DryRun = False
     ) -> None:
-        """Take a PostgreSQL back to a point in time, as a new generation beside the old one, which stays.
+        """Take a database with several members back to a point, as a new generation beside the old one, which stays.
 
         Counts what was committed after the point, and refuses unless exactly that many may be lost.
         """
-        from colorway.data.restore import Restore, Services, restorable, runs  # noqa: PLC0415 - only this command
+        from colorway.data.mariadb.pair import pair  # noqa: PLC0415 - what only this command needs
+        from colorway.data.mariadb.restore import PairRestore  # noqa: PLC0415
+        from colorway.data.restore import Restore, Services, restorable, runs  # noqa: PLC0415
         from colorway.data.store_line import prepared  # noqa: PLC0415
         from colorway.release.plan.trailers import Note  # noqa: PLC0415
         from colorway.release.ports.git import Git  # noqa: PLC0415
@@ -230,16 +234,37 @@ class Commands:
             note = Note(subject=f"Take {store} back to {to}, as generation {kept['generation']}", body=why)
             return prepared(Git(self._root()), f"Pulumi.{stack}.yaml", store=store, kept=kept, message=note)
 
-        restore = Restore(
-            cluster=restorable(spec, store, ask=_ask),
-            entries=_entries(spec, store),
-            generations=_generations(spec, store),
-            services=Services(scale=swarm.scale, runs=lambda host, service: runs(_ask, host, service)),
-            beside=beside,
-            write=write,
-            hold=lambda reason: self._hold(spec, reason),
-            say=lambda line: self._say(runnable(line)),
-        )
+        generations = _generations(spec, store)
+        services = Services(scale=swarm.scale, runs=lambda host, service: runs(_ask, host, service))
+
+        def hold(reason: str) -> AbstractContextManager[object]:
+            return self._hold(spec, reason)
+
+        def say(line: str) -> None:
+            self._say(runnable(line))
+
+        restore: Restore | PairRestore
+        if store in spec.primaries:
+            restore = PairRestore(
+                pair=pair(spec, store, ask=_ask),
+                generations=generations,
+                services=services,
+                beside=beside,
+                write=write,
+                hold=hold,
+                say=say,
+            )
+        else:
+            restore = Restore(
+                cluster=restorable(spec, store, ask=_ask),
+                entries=_entries(spec, store),
+                generations=generations,
+                services=services,
+                beside=beside,
+                write=write,
+                hold=hold,
+                say=say,
+            )
         with kept(*spec.settings.hosts, within=COME_IN):
             restore.run(to=to, accept_loss=accept_loss, dry=dry_run)
 
@@ -250,7 +275,8 @@ class Commands:
         from colorway.data.members import cluster  # noqa: PLC0415 - what only this command needs
 
         spec = self._read(stack)
-        cluster(spec, store, ask=_ask)
+        if store not in spec.primaries:
+            cluster(spec, store, ask=_ask)
 
         def sure(question: str) -> None:
             if not yes:

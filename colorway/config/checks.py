@@ -19,8 +19,8 @@ from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.release import ReleaseManifest, SmokeTest, held
 from colorway.spec.services import ServiceSpec
 from colorway.spec.stack import EVERYTHING, RegistrySpec
-from colorway.spec.stores import MariadbSpec, PostgresqlSpec, RedisSpec, ValkeySpec
-from colorway.spec.stores.generations import FIRST, StoreSettings
+from colorway.spec.stores import DatabaseSpec, MariadbSpec, PostgresqlSpec, RedisSpec, ValkeySpec
+from colorway.spec.stores.generations import FIRST, StoreSettings, is_transaction
 from colorway.spec.stores.logins import FIRST_LOGIN
 from colorway.spec.task.process import Protocol
 from colorway.spec.wanted import WantedNetwork, WantedService
@@ -167,10 +167,14 @@ def kept_mistakes(
         if store is None:
             found.append((path, f"is no data store of the platform; {hint(name, platform.data_stores)}"))
             continue
-        is_past = isinstance(store, PostgresqlSpec) and store.is_replicated and store.backup is not None
+        is_past = isinstance(store, DatabaseSpec) and store.is_replicated and store.backup is not None
         if settings.generation != FIRST and not is_past:
-            message = "is for a PostgreSQL with several members that is backed up, which this is not; leave it out"
+            message = "is for a database with several members that is backed up, which this is not; leave it out"
             found.append(((*path, "generation"), message))
+        begins = settings.begins_from
+        if is_past and begins is not None and is_transaction(begins.to) is not isinstance(store, MariadbSpec):
+            message = "is no point of such a store; `colorway data restore` writes it, so put it back"
+            found.append(((*path, "begins-from", "to"), message))
         if settings.login != FIRST_LOGIN and not isinstance(store, PostgresqlSpec):
             found.append(((*path, "login"), "is for a PostgreSQL, which this is not; leave it out"))
         if settings.primary is None:

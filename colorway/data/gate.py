@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from colorway.data.mariadb import Pair, pair
+from colorway.data.mariadb.pair import Pair, pair
 from colorway.data.members import OF_CLIENTS, Ask, Cluster, Member, MembersError, Part, cluster
 from colorway.data.proofs import doubt, proof
 from colorway.errors import ColorwayError
@@ -88,7 +88,8 @@ class Gate:
         if store.store not in self.spec.backed_up:
             return said
         self._proven(store.store)
-        return f"{said}, {_PROVEN}"
+        # To which `data restore` goes back, as there are no named points.
+        return f"{said}, {_PROVEN}, its last transaction is {leads.position}"
 
     def _of(self, store: Cluster, point: str) -> str:
         name = store.store

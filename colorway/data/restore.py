@@ -25,7 +25,8 @@ ARCHIVED_WITHIN = 120.0
 """Seconds that the leader's last segment may take to be in the repository."""
 GONE_WITHIN = 10.0
 """Seconds that clients' transactions may go on."""
-_POLL = 1.0
+POLL = 1.0
+"""Seconds between two looks."""
 _BECOME = ("setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--", "/bin/sh", "-euc")
 # The end of the segment that this ends: where the next one begins, however much of it was written.
 _END = (
@@ -107,6 +108,21 @@ class Services:
     """Tells the swarm how many tasks a service has."""
     runs: Callable[[HostSpec, str], bool]
     """Whether a service has a container that runs on a host."""
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+
+    def end(self, host: HostSpec, service: str, *, store: str, within: float) -> None:
+        """Stop a member of a store, and wait until it has; so many seconds.
+
+        Raises:
+            MembersError: it does not stop.
+        """
+        ends = self.clock() + within
+        self.scale(service, 0)
+        while self.runs(host, service):
+            if self.clock() > ends:
+                raise MembersError(f"{store}: the member on {host.name} does not stop; it goes on")
+            self.sleep(POLL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +190,8 @@ class Restore:
             refuse_loss(self.cluster.store, lost + meanwhile, to=to, accepted=lost)
             stopped = True
             for host in sorted(self.cluster.hosts, key=lambda one: one.name == leader.host):
-                self._end_member(host, until=began + LONGEST_SHUT - GONE_WITHIN)
+                within = began + LONGEST_SHUT - GONE_WITHIN - self.clock()
+                self.services.end(host, self._service(host), store=self.cluster.store, within=within)
             then()
             done = True
         finally:
@@ -183,14 +200,6 @@ class Restore:
                     self.services.scale(self._service(host), 1)
                 self.entries.open()
                 self.entries.resume()
-
-    def _end_member(self, host: HostSpec, *, until: float) -> None:
-        service = self._service(host)
-        self.services.scale(service, 0)
-        while self.services.runs(host, service):
-            if self.clock() > until:
-                raise MembersError(f"{self.cluster.store}: the member on {host.name} does not stop; it goes on")
-            self.sleep(_POLL)
 
     def _service(self, host: HostSpec) -> str:
         return names.service(self.cluster.spec.stack, names.member(self.cluster.store, host.name))
@@ -243,7 +252,7 @@ class Restore:
         while not condition():
             if self.clock() > ends:
                 return False
-            self.sleep(_POLL)
+            self.sleep(POLL)
         return True
 
 

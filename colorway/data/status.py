@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from colorway.data.lone import Lone, LoneTask, Tasks, lone_stores
-from colorway.data.mariadb import Pair, Server, pair
+from colorway.data.mariadb.pair import Pair, Server, pair
 from colorway.data.members import Ask, Member, MembersError, Part, StoppedError, cluster
 from colorway.data.proofs import doubt
 from colorway.data.queue import Queue, QueueServer, queues
@@ -117,7 +117,7 @@ def status(
         lone, of_lone = _lone(spec, ask=ask, tasks=tasks, now=now())
         rows += lone
         wrong += of_lone
-    beside = [line for name in spec.replicated_databases for line in _beside(spec, name, others)]
+    beside = [line for name in spec.stores_of_generations for line in _beside(spec, name, others)]
     return StoreStatus(rows=tuple(rows), wrong=tuple(wrong), beside=tuple(beside), notes=tuple(notes))
 
 

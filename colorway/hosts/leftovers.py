@@ -72,6 +72,6 @@ class Leftovers:
         return found, {host: said.last_words for host, said in answers.items() if said.code}
 
     def _generations(self) -> Iterator[str]:
-        for store in self.spec.replicated_databases:
+        for store in self.spec.stores_of_generations:
             for member in self.spec.members(store):
                 yield names.later_volumes(self.spec.stack, store, member.host.name)

@@ -64,12 +64,19 @@ def environment(name: str) -> dict[str, str]:
     return {"PGBACKREST_CONFIG": f"/run/secrets/{CONFIG_FILE}", "PGBACKREST_STANZA": name}
 
 
-def restic_environment(spec: PlatformSpec, name: str) -> dict[str, str]:
-    """Return by which words restic finds a store's repository, and what opens it."""
+def restic_environment(spec: PlatformSpec, name: str, *, generation: int | None = None) -> dict[str, str]:
+    """Return by which words restic finds the repository of a store's generation, and what opens it.
+
+    Args:
+        spec: The stack.
+        name: The store.
+        generation: Which one; none = the one that it is now.
+    """
     place = repository(spec, name)
+    called = spec.generation(name) if generation is None else names.generation(name, generation)
     found = {
         # Beside pgBackRest's folders, whatever the store is called.
-        "RESTIC_REPOSITORY": f"s3:https://{place.endpoint}/{place.bucket}{place.path}/{spec.stack}/restic/{name}",
+        "RESTIC_REPOSITORY": f"s3:https://{place.endpoint}/{place.bucket}{place.path}/{spec.stack}/restic/{called}",
         "RESTIC_PASSWORD_FILE": f"{SECRETS_FOLDER}{PASSPHRASE_FILE}",
         "RESTIC_CACHE_DIR": "/tmp/restic",  # noqa: S108 - the container's own
         "AWS_SHARED_CREDENTIALS_FILE": f"{SECRETS_FOLDER}{KEYS_FILE}",

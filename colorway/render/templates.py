@@ -47,8 +47,9 @@ def script(name: str) -> str:
 
 
 def store_script(name: str) -> str:
-    """Return the text of `templates/stores/<name>.sh`, which runs inside a member of a data store."""
-    return _without_comments(TEMPLATES / "stores" / f"{name}.sh")
+    """Return the text of `templates/stores/<name>.sh`, or `.sh.j2`, which runs inside a member of a data store."""
+    plain = TEMPLATES / "stores" / f"{name}.sh"
+    return _without_comments(plain) if plain.is_file() else _commentless(fill_in(f"stores/{name}.sh.j2"))
 
 
 def nginx_script(name: str) -> str:
@@ -70,12 +71,13 @@ def entry(program: str, /, **choices: Any) -> str:  # noqa: ANN401 - whatever th
     """Return the entry script of a program, without its comment lines.
 
     Args:
-        program: It is `templates/entry/<program>.sh`, or `.sh.j2` where its text has choices.
+        program: It is `templates/entry/<program>.sh`, or `.sh.j2` where its text has choices, or parts of other files.
         choices: What the template wants to know.
     """
-    if choices:
+    plain = TEMPLATES / "entry" / f"{program}.sh"
+    if choices or not plain.is_file():
         return _commentless(fill_in(f"entry/{program}.sh.j2", **choices))
-    return _without_comments(TEMPLATES / "entry" / f"{program}.sh")
+    return _without_comments(plain)
 
 
 def rules(name: str) -> str:

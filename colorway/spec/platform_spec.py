@@ -188,6 +188,11 @@ class PlatformSpec(StrictSpec):
         return {name: store for name, store in found if isinstance(store, PostgresqlSpec) and store.is_replicated}
 
     @property
+    def stores_of_generations(self) -> tuple[str, ...]:
+        """The data stores of which a restore to a point is a new generation: databases with several members."""
+        return (*self.replicated_databases, *self.primaries)
+
+    @property
     def primaries(self) -> dict[str, str]:
         """The hosts whose members take writes because the stack's file says so, by store."""
         return {

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pulumi
 
+from colorway.render.backups import restic_environment
 from colorway.render.replication import primary_entry
 from colorway.render.templates import entry, script, store_script
 from colorway.spec import names
@@ -22,8 +23,12 @@ from components.swarm_service import SwarmService
 from components.swarm_spec import HOST_NETWORK, NetworkAttachment
 
 ENTRY_CONFIG = "/colorway-haproxy.cfg"
+FROM_SCRIPT = "/colorway-from.sh"
+"""Where a member has what begins a later generation."""
 BEGUN_WITHIN = timedelta(minutes=5)
 """How long a primary may take to answer; a recovery after a kill reads its whole log."""
+RESTORED_WITHIN = timedelta(hours=6)
+"""How long the first member of a later generation may take: it restores a backup, and reads what came after it."""
 
 
 class ReplicatedMariadb(pulumi.ComponentResource):
@@ -47,7 +52,18 @@ class ReplicatedMariadb(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("colorway:data:ReplicatedMariadb", name, None, opts)
-        begins = entry_script(name, entry("mariadb-member"), stack=spec.stack, parent=self)
+        begins = entry_script(
+            name,
+            entry("mariadb-member", restores=spec.kept(name).begins_from is not None),
+            stack=spec.stack,
+            parent=self,
+        )
+        past = spec.kept(name).begins_from
+        point = []
+        if past is not None:
+            text = store_script("mariadb-from")
+            point = [mounted_config(f"{name}-from", text, path=FROM_SCRIPT, stack=spec.stack, parent=self)]
+        before_it = repository if past is not None else None
         members = sorted(spec.members(name), key=lambda one: one.host.name == spec.primaries[name])
         before: list[pulumi.Resource] = []
         for member in members:
@@ -55,12 +71,15 @@ class ReplicatedMariadb(pulumi.ComponentResource):
                 member.name,
                 member_service(spec, store=store, program=_program(spec, name, store, member), member=member),
                 networks=[HOST_NETWORK],
-                secrets=[authority.members[member.host.name]],
-                configs=[begins, authority.ca],
+                secrets=[authority.members[member.host.name], *(before_it.files if before_it else ())],
+                configs=[begins, authority.ca, *point, *(before_it.configs if before_it else ())],
                 opts=pulumi.ResourceOptions(parent=self, depends_on=before, protect=spec.is_guarded or None),
             )
             before = [service]
         primary = members[-1]
+        # Nobody reads it: another generation has to be told, too.
+        of = f" # {spec.generation(name)}" if past is not None else ""
+        within = _seconds(BEGUN_WITHIN if past is None else RESTORED_WITHIN)
         begun = HostScript(
             f"{name}-begin",
             primary.host,
@@ -68,7 +87,7 @@ class ReplicatedMariadb(pulumi.ComponentResource):
             arguments=[
                 _seconds(BEGUN_WITHIN),
                 " ".join(names.service(spec.stack, one.name) for one in spec.members(name)),
-                "touch /tmp/mariadb/begin",
+                f"touch /tmp/mariadb/begin{of}",
             ],
             is_done_anywhere=True,
             opts=pulumi.ResourceOptions(parent=self, depends_on=before),
@@ -78,15 +97,16 @@ class ReplicatedMariadb(pulumi.ComponentResource):
             primary.host,
             script=script("in-member"),
             arguments=[
-                _seconds(BEGUN_WITHIN),
+                within,
                 names.service(spec.stack, primary.name),
                 store_script("mariadb-settings"),
-                _seconds(BEGUN_WITHIN),
+                within,
                 name,
                 spec.stack,
                 primary.host.name,
                 store.database,
                 store.user,
+                *([spec.generation(name)] if past is not None else []),
             ],
             stdin=password,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[begun]),
@@ -136,10 +156,19 @@ def _program(spec: PlatformSpec, name: str, store: MariadbSpec, member: StoreMem
         entrypoint=ENTRY_COMMAND,
         command=tuple(f"--{key}={value}" for key, value in sorted(store.parameters.items())),
         # A number that is unique among the members, and the same for ever.
-        env=member_environment(spec, name, member) | {"COLORWAY_ID": str(int(member.host.address))},
+        env=member_environment(spec, name, member) | {"COLORWAY_ID": str(int(member.host.address))} | _past(spec, name),
         capabilities=CAPABILITIES,
         read_only=False,
     )
+
+
+def _past(spec: PlatformSpec, name: str) -> dict[str, str]:
+    """Return by which words a member of a later generation finds what that begins from."""
+    begins = spec.kept(name).begins_from
+    if begins is None:
+        return {}
+    words = {"COLORWAY_FROM_SCRIPT": FROM_SCRIPT, "COLORWAY_FROM": begins.backup, "COLORWAY_TO": begins.to}
+    return restic_environment(spec, name, generation=begins.generation) | words
 
 
 def _seconds(time: timedelta) -> str:

@@ -66,6 +66,38 @@ def test_a_member_does_not_restart_for_backups(recording, host):
     assert recording.one(f"orders-{host}-service").container == before.container
 
 
+LATER = {"generation": 2, "begins-from": {"generation": 1, "backup": "0a1b2c3d", "to": "0-10-500"}}
+
+
+@pytest.fixture(scope="module")
+def later():
+    return run_spec(backed_up_pair(kept=LATER))
+
+
+@pytest.mark.parametrize("host", ADDRESSES)
+def test_a_later_generation_has_volumes_and_a_repository_of_its_own_and_reads_that_of_the_earlier(later, host):
+    member, backup = later.one(f"orders-{host}-service"), later.one(f"orders-backup-{host}-service")
+    for service in (member, backup):
+        [data] = [mount for mount in service.container["mounts"] if mount["type"] == "volume"]
+        assert data["source"] == f"lab-orders.2-{host}"
+    assert backup.container["env"]["RESTIC_REPOSITORY"].endswith("/lab/restic/orders.2")
+    env = member.container["env"]
+    assert env["RESTIC_REPOSITORY"].endswith("/lab/restic/orders"), "where the backup is that it begins from"
+    assert (env["COLORWAY_FROM"], env["COLORWAY_TO"]) == ("0a1b2c3d", "0-10-500")
+    assert set(secret_files(member)) == {*OPENERS, "colorway-member.pem"}
+
+
+def test_a_later_generation_is_told_to_begin_once_more(recording, later):
+    of = [one.one("orders-begin-run").inputs["create"] for one in (recording, later)]
+    assert of[0] != of[1], "its volumes are empty, and nothing begins on an empty one by itself"
+
+
+def test_both_generations_volumes_are_known(later):
+    volumes = {one.name for one in backed_up_pair(kept=LATER).inventory().volumes}
+    assert {"lab-orders-db1", "lab-orders.2-db1", "lab-orders-db2", "lab-orders.2-db2"} <= volumes
+    assert later.one("orders-verify-service").container["env"]["RESTIC_REPOSITORY"].endswith("/orders.2")
+
+
 ONE = {"members": 1, "promotion": None, "entry": None}
 SOCKET = "/var/lib/mysql/sockets/mariadb.sock"
 

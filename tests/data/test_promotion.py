@@ -8,9 +8,9 @@ from contextlib import contextmanager
 import pytest
 
 from colorway.data.gate import ClosedError, Gate
-from colorway.data.mariadb import pair
+from colorway.data.mariadb.pair import pair
+from colorway.data.mariadb.promotion import Promotion
 from colorway.data.members import MembersError
-from colorway.data.promotion import Promotion
 from colorway.data.status import status
 from colorway.swarm.connections import RefusedError
 from tests.support.pairs import backed_up_pair, pair_spec, says
@@ -170,7 +170,10 @@ def test_a_migration_runs_where_both_have_every_commit():
 @pytest.mark.parametrize(
     ("proof", "said"),
     [
-        ({"verified": True, "at": 1_000_000}, "orders is on db1 and db2, its backup is proven by a restore"),
+        (
+            {"verified": True, "at": 1_000_000},
+            "orders is on db1 and db2, its backup is proven by a restore, its last transaction is 0-1-9",
+        ),
         ({"verified": True, "at": 900_000}, "orders: its backup was proven 28 h ago, and a migration wants 26 h"),
         ({"verified": False, "at": 1_000_000, "why": "the restore failed"}, "orders: the last restore of its backup"),
         ({}, "orders: no restore has proven its backup yet; `colorway data verify-backup lab orders` proves it now"),

@@ -117,7 +117,12 @@ class World:
             cluster=cluster(self.spec, "postgres", ask=self.ask),
             entries=Entries(spec=self.spec, store="postgres", ask=self.each),
             generations=self.generations(),
-            services=Services(scale=self.scale, runs=lambda host, service: runs(self.ask, host, service)),
+            services=Services(
+                scale=self.scale,
+                runs=lambda host, service: runs(self.ask, host, service),
+                sleep=self.sleep,
+                clock=lambda: self.now,
+            ),
             beside=self.beside,
             write=self.write,
             hold=self.hold,

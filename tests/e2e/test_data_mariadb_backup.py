@@ -58,7 +58,8 @@ def made_on(clone: Clone) -> list[str]:
         clone,
         "db1",
         "orders-backup-db1",
-        'restic --option="s3.bucket-lookup=$COLORWAY_LOOKUP" -q --no-lock --no-cache snapshots --json || echo "[]"',
+        'restic -o "s3.bucket-lookup=$COLORWAY_LOOKUP" -q --no-lock --no-cache snapshots --tag=colorway --json '
+        '|| echo "[]"',
     )
     return [one["hostname"] for line in listed.splitlines() if line.startswith("[") for one in json.loads(line)]
 

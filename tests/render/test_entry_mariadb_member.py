@@ -56,7 +56,11 @@ class Host:
         """Run the script as a container's first program; whoever waits for the other one gives up after a second."""
         if begin:
             (self.folder / "sockets" / "begin").touch()
-        text = entry("mariadb-member").replace("! -user mysql", "! -uid $(id -u)").replace("await 600", "await 1")
+        text = (
+            entry("mariadb-member", restores=False)
+            .replace("! -user mysql", "! -uid $(id -u)")
+            .replace("await 600", "await 1")
+        )
         env = {
             "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
             "FOLDER": str(self.folder),

@@ -23,6 +23,9 @@ CHOSEN: Mapping[str, Mapping[str, object]] = {
     "sentinel": {"program": "valkey"},
     "redis": {"program": "valkey", "use": "queue", "has_lock": True},
     "mariadb": {"has_backup": True},
+    "mariadb-backup": {},
+    "mariadb-member": {"restores": True},
+    "mariadb-verify": {},
     "postgresql": {"extensions": ["vector"], "parameters": True, "has_backup": True},
 }
 """Entry scripts whose text has choices, with those that make it longest."""
@@ -126,8 +129,10 @@ def test_no_entry_script_deletes_what_it_did_not_make(path):
             """[ ! -d "$MARIADB_DATA" ] || rmdir "$MARIADB_DATA\"""",
         ],
         "mariadb-member": [
-            """trap '[ -z "$server" ] || kill -9 "$server" 2>/dev/null; rm -rf "$new"' EXIT""",
+            """trap '[ -z "$server" ] || kill -9 "$server" 2>/dev/null; rm -rf "$new" """
+            """${COLORWAY_WORK:+"$COLORWAY_WORK"}' EXIT""",
             """[ ! -d "$MARIADB_DATA" ] || rmdir "$MARIADB_DATA\"""",
+            """rm -rf "$volume/colorway.begins" ${COLORWAY_WORK:+"$COLORWAY_WORK"}""",
             """rm -f "$sockets/waits" "$sockets/begin" "$sockets/made" "$sockets/copy\"""",
         ],
         "postgresql": [
@@ -142,6 +147,7 @@ def test_no_entry_script_deletes_what_it_did_not_make(path):
         ],
         "mariadb-verify": [
             """rm -rf "$new\"""",
+            """rm -rf "$work/logs\"""",
             """rm -rf "$COLORWAY_SCRATCH"/restored.*""",
         ],
         "queue-backup": ['rm -f "$dump"'],

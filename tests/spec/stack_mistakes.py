@@ -154,7 +154,7 @@ CASES = (
     generation(
         "generation of a store that has no past",
         f"{{generation: 2, begins-from: {BEGAN}}}",
-        ".generation: is for a PostgreSQL with several members that is backed up, which this is not; leave it out",
+        ".generation: is for a database with several members that is backed up, which this is not; leave it out",
     ),
     generation(
         "backup that is none",

@@ -343,6 +343,21 @@ CASES = (
         ),
     ),
     mariadb(
+        "settings of the binary log of a MariaDB that is backed up",
+        "    user: seller\n",
+        f"    user: seller\n    parameters:\n      sync_binlog: 0\n      encrypt_binlog: on\n{OF_BACKUPS}",
+        Line(
+            "data-stores.orders.parameters.sync_binlog: is set by colorway itself: what comes after a backup is "
+            "archived by it; leave it out",
+            at="sync_binlog",
+        ),
+        Line(
+            "data-stores.orders.parameters.encrypt_binlog: is set, and what is archived for the backups must be all, "
+            "and readable; leave it out",
+            at="encrypt_binlog",
+        ),
+    ),
+    mariadb(
         "backup of a MariaDB into no repository",
         "    user: seller\n",
         f"    user: seller\n    members: 2\n    promotion: by-hand\n    entry: {{build: redis}}\n{OF_BACKUPS}",

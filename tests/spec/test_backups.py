@@ -1,11 +1,14 @@
-"""What a repository of backups names that is elsewhere: a file of the project, and what the swarm is told of it."""
+"""What is said of backups: of a repository's file, what the swarm is told of it, and what a store went back to."""
 
 from __future__ import annotations
 
 import pytest
 
+from colorway.config.checks import kept_mistakes
 from colorway.config.documents import Document
 from colorway.config.service_checks import config_files, file_mistakes
+from colorway.spec.stores.generations import StoreSettings
+from tests.support.pairs import backed_up_pair
 from tests.support.stores import backed_up_spec
 
 CA = "platforms/s3.pem"
@@ -58,3 +61,13 @@ def test_only_pgbackrests_own_configuration_has_what_opens_a_repository():
         ("backup-key", "backup-secret", "backup-passphrase"), False
     )
     assert mounted["database-password"]
+
+
+@pytest.mark.parametrize(("to", "is_right"), [("0-10-500", True), ("release-9", False)])
+def test_a_mariadb_goes_back_to_a_transaction_only(to, is_right):
+    spec = backed_up_pair()
+    begins = {"generation": 1, "backup": "0a1b2c3d", "to": to}
+    kept = StoreSettings.model_validate({"generation": 2, "begins-from": begins})
+    found = kept_mistakes({"orders": kept}, spec.platform, spec.settings.hosts)
+    message = "is no point of such a store; `colorway data restore` writes it, so put it back"
+    assert found == ([] if is_right else [(("stores", "orders", "begins-from", "to"), message)])

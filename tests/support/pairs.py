@@ -31,13 +31,14 @@ def pair_spec(*, primary: str | None = None, **orders: Any) -> PlatformSpec:
     )
 
 
-def backed_up_pair(**orders: Any) -> PlatformSpec:
-    """Return the same, backed up into a private server's bucket and proven each day."""
+def backed_up_pair(*, kept: dict[str, Any] | None = None, **orders: Any) -> PlatformSpec:
+    """Return the same, backed up into a private server's bucket and proven each day, and what commands keep of it."""
     place = {"kind": "s3", "endpoint": "s3.example.com:9000", "bucket": "acme-backups", "path-style": True}
     named = {"key": "backup-key", "secret": "backup-secret", "passphrase": "backup-passphrase"}
     backup = {"backup": {"repository": "offsite"}, "verify": {"newest": "select max(created_at) from events"}}
+    stores = {} if kept is None else {"stores": {"orders": kept}}
     return demo_spec(
-        settings={"hosts": list(HOSTS), "environment": "lab"},
+        settings={"hosts": list(HOSTS), "environment": "lab", **stores},
         overrides={
             "secrets": {name: {} for name in named.values()},
             "backups": {"offsite": {**place, **named}},

@@ -100,7 +100,7 @@ class RepositorySpec(StrictSpec):
 
 
 class BackupSpec(StrictSpec):
-    """When a store is backed up. What is written after the last backup is in none."""
+    """When a store is backed up; of a database every change between two backups is archived within a minute or two."""
 
     repository: Label
     """Where the backups are: a name under `backups`."""

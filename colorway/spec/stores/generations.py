@@ -14,30 +14,45 @@ from colorway.spec.stores.logins import FIRST_LOGIN, LoginNumber
 FIRST = 1
 """The generation that a store begins as; its names are the store's own."""
 _TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?[+-][0-9]{2}(:[0-9]{2})?"
-_POINT = rf"{_TIME}|[A-Za-z][A-Za-z0-9._-]{{0,62}}"
+_TRANSACTION = r"[0-9]{1,10}-[0-9]{1,10}-[0-9]{1,20}"
+_POINT = rf"{_TIME}|{_TRANSACTION}|[A-Za-z][A-Za-z0-9._-]{{0,62}}"
 NO_POINT = (
     'is no point in time; write a time with its zone in quotes, for example "2026-11-28 14:00:00+00", or the name of a '
     "restore point, for example release-2.1.0"
 )
 """What is said of anything else."""
+NO_TRANSACTION = (
+    'is no point in time of a MariaDB; write a time with its zone in quotes, for example "2026-11-28 14:00:00+00", or '
+    "the last transaction that counts by its GTID, for example 0-167772174-501"
+)
+"""What is said of anything else of a MariaDB, which knows no named points."""
 
 Generation = Annotated[int, Field(ge=FIRST, le=9999, strict=True)]
 """Number of a generation."""
 BackupLabel = Annotated[
     str,
     Shape(
-        r"[0-9]{8}-[0-9]{6}F(_[0-9]{8}-[0-9]{6}[DI])?",
+        r"[0-9]{8}-[0-9]{6}F(_[0-9]{8}-[0-9]{6}[DI])?|[0-9a-f]{8}",
         "is no label of a backup; `colorway data restore` writes it, for example 20261128-020000F",
     ),
 ]
-"""A backup, as pgBackRest calls it."""
+"""A backup, as pgBackRest calls it, or restic."""
 Point = Annotated[str, Shape(_POINT, NO_POINT)]
-"""A point in a store's past: a time, up to which all that was committed counts, or the name of a restore point."""
+"""A point in a store's past.
+
+A time, up to which all that was committed counts; of a PostgreSQL the name of a restore point, of a MariaDB the last
+transaction that counts.
+"""
 
 
 def is_point(text: str) -> bool:
-    """Return whether a text is a `Point`."""
-    return re.fullmatch(_POINT, text) is not None
+    """Return whether a text is a `Point` of a PostgreSQL."""
+    return re.fullmatch(_POINT, text) is not None and not is_transaction(text)
+
+
+def is_transaction(point: str) -> bool:
+    """Return whether a `Point` is a transaction of a MariaDB, by its GTID."""
+    return re.fullmatch(_TRANSACTION, point) is not None
 
 
 def is_time(point: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from types import MappingProxyType
 from typing import ClassVar, Literal
@@ -41,6 +41,17 @@ TAKEN: Mapping[str, str] = MappingProxyType(
     }
 )
 """Parameters that colorway sets itself where there are two members, each with the reason."""
+LOGGED = (
+    "binlog_format",
+    "gtid_strict_mode",
+    "innodb_flush_log_at_trx_commit",
+    "log_bin",
+    "server_id",
+    "sync_binlog",
+)
+"""Those of them that it sets for one member, too, where that is backed up: its binary logs are archived."""
+KEPT_OUT = ("binlog_do_db", "binlog_ignore_db", "encrypt_binlog")
+"""Parameters by which what is archived could not be read, or would not be all."""
 
 
 class Promoted(StrEnum):
@@ -91,6 +102,22 @@ class MariadbSpec(DatabaseSpec):
         if not self.is_replicated:
             return super().tasks(name, hosts=hosts)
         return one_on_each(name, hosts[: self.members])
+
+    @override
+    def _backup_mistakes(self) -> Iterator[Mistake]:
+        yield from super()._backup_mistakes()
+        if self.backup is None:
+            return
+        for name in sorted(self.parameters.keys() & set(KEPT_OUT)):
+            message = "is set, and what is archived for the backups must be all, and readable; leave it out"
+            yield ("parameters", name), message
+
+    @override
+    def _lone_backup_mistakes(self) -> Iterator[Mistake]:
+        yield from super()._lone_backup_mistakes()
+        for name in sorted(self.parameters.keys() & set(LOGGED)):
+            message = "is set by colorway itself: what comes after a backup is archived by it; leave it out"
+            yield ("parameters", name), message
 
     @model_validator(mode="after")
     def _fits_together(self) -> MariadbSpec:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from colorway.data.mariadb import Pair, Server
+from colorway.data.mariadb.pair import Pair, Server
 from colorway.data.members import MembersError
 from colorway.swarm.connections import DockerError
 
