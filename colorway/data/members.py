@@ -46,6 +46,8 @@ class Part(StrEnum):
 class Member:
     """One member of a store."""
 
+    scope: str
+    """What its generation is called."""
     host: str
     """Its host in the stack file; also its name among the members."""
     part: Part
@@ -87,6 +89,7 @@ def _member(one: dict[str, object]) -> Member:
     part = Part.LEADER if "leader" in role else Part.SYNC_STANDBY if role.startswith("sync") else Part.REPLICA
     timeline = one.get("TL")
     return Member(
+        scope=str(one["Cluster"]),
         host=str(one["Member"]),
         part=part,
         state=str(one["State"]),
@@ -116,6 +119,14 @@ class Cluster:
             MembersError: none of them answers.
         """
         return read_members(self.patronictl("list", "--format", "json"))
+
+    def scope(self) -> str:
+        """Return what the generation is called that runs: another one that the files name comes with an `up` only.
+
+        Raises:
+            MembersError: no member answers.
+        """
+        return self.members()[0].scope
 
     def patronictl(self, command: str, *words: str) -> str:
         """Return what Patroni's own tool says, in the first member that answers.

@@ -90,7 +90,7 @@ class Rolling:
 
     def _restart(self, host: str, *, leader: str) -> None:
         """Restart a member, and wait until all is well and it has said what it still waits for."""
-        scope = self._cluster.spec.generation(self._cluster.store)
+        scope = self._cluster.scope()
         self._await_others(host)
         with self.switchover.clients_waiting(leader, then=leader) if host == leader else nullcontext():
             self._cluster.patronictl("restart", scope, host, "--force")

@@ -91,8 +91,8 @@ class Switchover:
         Raises:
             MembersError: the other one is refused, or is not well in time.
         """
+        scope = self.cluster.scope()
         with self.clients_waiting(leader, then=to):
-            scope = self.cluster.spec.generation(self.cluster.store)
             self.cluster.patronictl("switchover", "--leader", leader, "--candidate", to, "--force", scope)
         self.await_well(to)
 

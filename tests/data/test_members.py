@@ -44,7 +44,9 @@ def test_a_member_is_well_where_it_does_what_its_part_is(role, state, part, is_w
 
 def test_what_nobody_knows_is_no_number():
     [member] = read_members(
-        json.dumps([{"Member": "db1", "Role": "Replica", "State": "stopped", "Receive Lag": "unknown"}])
+        json.dumps(
+            [{"Cluster": "postgres", "Member": "db1", "Role": "Replica", "State": "stopped", "Receive Lag": "unknown"}]
+        )
     )
     assert member.behind is None
     assert member.timeline is None

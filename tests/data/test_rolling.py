@@ -50,7 +50,7 @@ class Patroni:
         told = [(self.leader, "Leader", "running"), (self.other, part, state)]
         return json.dumps(
             [
-                {"Member": host, "Role": role, "State": state, "TL": 1}
+                {"Cluster": "postgres", "Member": host, "Role": role, "State": state, "TL": 1}
                 | ({"Pending restart": "*"} if self.unnoticed < 0 and self.runs[host] != self.wanted else {})
                 for host, role, state in told
             ]

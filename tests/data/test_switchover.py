@@ -68,7 +68,7 @@ class Patroni:
     """Members that do as they are told, some time later."""
 
     def __init__(self, *, well_after: int = 2) -> None:
-        self.leader, self.well_after = "db1", well_after
+        self.leader, self.well_after, self.scope = "db1", well_after, "postgres"
         self.paused, self.fails, self.under_way = False, False, 3
         self.told, self.held, self.said = [], [], []
         self.now = 0.0
@@ -82,7 +82,7 @@ class Patroni:
             other = "db2" if self.leader == "db1" else "db1"
             self.well_after -= bool(self.told)
             state = "streaming" if not self.told or self.well_after <= 0 else "starting"
-            return listed((self.leader, "Leader", "running"), (other, "Sync Standby", state))
+            return listed((self.leader, "Leader", "running"), (other, "Sync Standby", state), scope=self.scope)
         assert self.held == ["held"], "nothing is changed before the lock is held"
         assert self.paused, "clients wait meanwhile"
         if self.fails:
@@ -126,6 +126,14 @@ def test_a_switchover_holds_the_lock_until_all_is_well():
     assert patroni.held == ["held", "let go"]
     assert patroni.said == ["postgres: the lead goes from db1 to db2, and all of its members are well"]
     assert not patroni.paused, "clients go on"
+
+
+def test_the_lead_of_the_generation_that_runs_moves_whatever_the_files_say():
+    patroni = Patroni()
+    # The file is back at the first one, and no `up` has brought it yet.
+    patroni.scope = "postgres.2"
+    patroni.switchover().run()
+    assert patroni.told == [("switchover", "--leader", "db1", "--candidate", "db2", "--force", "postgres.2")]
 
 
 def test_clients_go_on_whatever_becomes_of_it():

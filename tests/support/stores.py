@@ -90,11 +90,11 @@ def running(*services: str) -> list[TaskState]:
     return [task(service, "running") for service in services]
 
 
-def listed(*members: tuple[str, str, str]) -> str:
+def listed(*members: tuple[str, str, str], scope: str = "postgres") -> str:
     """Return what Patroni lists: of each member its host, role and state."""
     return json.dumps(
         [
-            {"Cluster": "postgres", "Member": host, "Role": role, "State": state, "TL": 1}
+            {"Cluster": scope, "Member": host, "Role": role, "State": state, "TL": 1}
             | ({} if role == "Leader" else {"Receive Lag": 0})
             for host, role, state in members
         ]
