@@ -12,7 +12,7 @@ from pathlib import Path
 from pulumi import automation as auto
 
 from colorway.cdn.leaving import ON_THE_WAY_BACK, RECORD_VARIABLE, WITHIN_VARIABLE
-from colorway.cdn.rights import TokenRights
+from colorway.cdn.token_rights import TokenRights
 from colorway.config import stack_files
 from colorway.data.generations import refuse_gone
 from colorway.edits.refusals import due_migrations, refusals

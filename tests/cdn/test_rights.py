@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 from colorway.cdn.rights import Right as Needed
-from colorway.cdn.rights import TokenRights, needs
+from colorway.cdn.rights import needs
+from colorway.cdn.token_rights import TokenRights
 from colorway.errors import ColorwayError
 from tests.support.cloudflare import FakeCloudflare, Fault, Right
 from tests.support.specs import PUBLIC_HOSTS, ZONE, small_spec
