@@ -128,6 +128,14 @@ class Cluster:
         """
         return self.members()[0].scope
 
+    def scope_on(self, member: str) -> str | None:
+        """Return the same, of the member on one host; None where it does not answer."""
+        [host] = [one for one in self.hosts if one.name == member]
+        try:
+            return read_members(self.on(host, "patronictl", "-c", CONFIG, "list", "--format", "json"))[0].scope
+        except (DockerError, MembersError, IndexError):
+            return None
+
     def patronictl(self, command: str, *words: str) -> str:
         """Return what Patroni's own tool says, in the first member that answers.
 

@@ -30,13 +30,15 @@ class Rolling:
     def make_way(self, host: str) -> None:
         """Let the member on a host be replaced: all others have all, and if it leads, one of them does so before.
 
-        Nothing is waited for where the ways lead to nobody: no client could notice, and what comes may be the cure.
-        For whoever holds the stack's lock.
+        Nothing is waited for where the ways lead to nobody: no client could notice, and what comes may be the cure. Nor
+        where the member is of another generation than what comes: its clients are left behind with all of it, and the
+        first one that comes may be one that only the other one can lead. For whoever holds the stack's lock.
 
         Raises:
             MembersError: the others do not have all in time; the member stays as it is.
         """
-        if not self.switchover.entries.lead_to():
+        wanted = self._cluster.spec.generation(self._cluster.store)
+        if not self.switchover.entries.lead_to() or self._cluster.scope_on(host) not in {None, wanted}:
             return
         self._await_others(host)
         if self._cluster.members()[0].host == host:

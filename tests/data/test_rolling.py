@@ -27,7 +27,7 @@ class Patroni:
         self.silent, self.part_of_other, self.state_of_other = False, "Sync Standby", "streaming"
         self.unnoticed = 0
         self.has_entries = True
-        self.back_after = 0
+        self.back_after, self.scope = 0, "postgres"
         self.paused = False
         self.done, self.held, self.said = [], [], []
         self.now = 0.0
@@ -50,7 +50,7 @@ class Patroni:
         told = [(self.leader, "Leader", "running"), (self.other, part, state)]
         return json.dumps(
             [
-                {"Cluster": "postgres", "Member": host, "Role": role, "State": state, "TL": 1}
+                {"Cluster": self.scope, "Member": host, "Role": role, "State": state, "TL": 1}
                 | ({"Pending restart": "*"} if self.unnoticed < 0 and self.runs[host] != self.wanted else {})
                 for host, role, state in told
             ]
@@ -174,6 +174,17 @@ def test_who_leads_gives_the_lead_away_before_it_is_replaced():
     patroni.rolling().make_way("db1")
     assert (patroni.done, patroni.said) == (["db2 leads"], ["postgres: the lead goes from db1 to db2"])
     assert not patroni.paused, "clients go on"
+
+
+def test_a_member_of_another_generation_than_what_comes_is_not_waited_for():
+    patroni = Patroni()
+    # The files are back at the first one; the members of the second one go, whoever leads and whatever they lack.
+    patroni.scope, patroni.back_after = "postgres.2", 100
+    for host in ("db1", "db2"):
+        patroni.rolling().make_way(host)
+    assert (patroni.done, patroni.now) == ([], 0), (
+        "the first one that comes may be one that only the other one can lead"
+    )
 
 
 def test_who_follows_may_go_as_it_is():
