@@ -23,6 +23,7 @@ OF_CLIENTS = (
     f"AND usename NOT IN ({', '.join(map(repr, INTERNAL))})"
 )
 """Transactions of clients that are under way."""
+_LIST = ("list", "--format", "json")
 _UNDER_WAY = f"SELECT count(*) {OF_CLIENTS}"
 
 
@@ -118,7 +119,7 @@ class Cluster:
         Raises:
             MembersError: none of them answers.
         """
-        return read_members(self.patronictl("list", "--format", "json"))
+        return read_members(self.patronictl(*_LIST))
 
     def scope(self) -> str:
         """Return what the generation is called that runs: another one that the files name comes with an `up` only.
@@ -129,10 +130,10 @@ class Cluster:
         return self.members()[0].scope
 
     def scope_on(self, member: str) -> str | None:
-        """Return the same, of the member on one host; None where it does not answer."""
+        """Return what the generation of the member on one host is called; None where it does not answer."""
         [host] = [one for one in self.hosts if one.name == member]
         try:
-            return read_members(self.on(host, "patronictl", "-c", CONFIG, "list", "--format", "json"))[0].scope
+            return read_members(self.on(host, "patronictl", "-c", CONFIG, *_LIST))[0].scope
         except (DockerError, MembersError, IndexError):
             return None
 
