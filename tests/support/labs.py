@@ -25,7 +25,8 @@ from tests.support.wait import wait_until
 FEW = ("lb1", "app1", "db1")
 FOUR = ("lb1", "lb2", "app1", "db1")
 ALL = ("lb1", "lb2", "app1", "app2", "db1", "db2", "mon1")
-OURS = Place(name=f"labtest{WORKER or ''}", http_port=0, https_port=0, monitoring_port=0, network="10.90.0.0/16")
+NAME = "labtest"
+OURS = Place(name=f"{NAME}{WORKER or ''}", http_port=0, https_port=0, monitoring_port=0, network="10.90.0.0/16")
 DOMAIN = "colorway.example"
 NETWORK = f"10.79.{3 + WORKER}"
 """Not that of a developer's own lab."""

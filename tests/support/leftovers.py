@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +14,8 @@ from tests.support import labs
 from tests.support.clone import Clone
 from tests.support.demo import left_behind
 from tests.support.places import Place, every_free_place
+
+ONE = "from tests.support.leftovers import remove_leftovers; remove_leftovers()"
 
 
 def remove_leftovers() -> None:
@@ -38,5 +43,17 @@ def remove(place: Place) -> None:
     assert not left, f"a stack without a state can be removed, too; still there: {', '.join(left)}"
 
 
-if __name__ == "__main__":
+def of_all_workers() -> None:
+    """Do it, and for the labs of pytest's other workers, too: what a worker's lab is called is fixed in its process.
+
+    Raises:
+        CalledProcessError: something of them is still there; it has said what.
+    """
     remove_leftovers()
+    for left in (cache_directory() / "lab").glob(f"{labs.NAME}[1-9]*"):
+        worker = {"PYTEST_XDIST_WORKER": f"gw{left.name.removeprefix(labs.NAME)}"}
+        subprocess.run([sys.executable, "-c", ONE], env=os.environ | worker, check=True)
+
+
+if __name__ == "__main__":
+    of_all_workers()

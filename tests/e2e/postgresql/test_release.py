@@ -11,21 +11,23 @@ import pytest
 
 from tests.support.backed_up import BackedUp, lost, still, told
 from tests.support.clone import Clone
+from tests.support.command import Command
 from tests.support.labs import lab, says
 from tests.support.members import LIMIT, leader, well
 from tests.support.releasing import NARROWER, WIDER
 from tests.support.s3 import Bucket
 from tests.support.wait import wait_until
+from tests.support.writes import writing
 
 pytestmark = [pytest.mark.area("data"), pytest.mark.needs("losetup"), pytest.mark.full]
 FORGOTTEN = """
-import os, time, psycopg
+import os, sys, time, psycopg
 password = open(os.environ["DATABASE_PASSWORD_FILE"]).read().strip()
 names = {key: os.environ[f"DATABASE_{key.upper()}"] for key in ("host", "user")}
 names |= {"dbname": os.environ["DATABASE_NAME"], "application_name": "forgotten"}
 with psycopg.connect(password=password, **names) as connection:
     while True:
-        connection.execute("SELECT 1")
+        connection.execute(sys.argv[1])
         time.sleep(1)
 """
 """A client that never ends its transaction; it ends with its connection."""
@@ -48,17 +50,38 @@ def has_table(clone: Clone) -> bool:
 
 
 @contextmanager
-def forgotten(clone: Clone) -> Iterator[None]:
-    """Hold a transaction open that is older than a minute."""
-    ours = "application_name = 'forgotten' AND xact_start < now() - interval '61 s'"
-    client = clone.start("run", clone.stack, "api", "--", "python3", "-c", FORGOTTEN)
+def forgotten(clone: Clone, statement: str = "SELECT 1", *, older_than: int = 0) -> Iterator[None]:
+    """Hold a transaction open that has asked something, and is older than so many seconds."""
+    ours = "application_name = 'forgotten' AND xact_start IS NOT NULL"
+    client = clone.start("run", clone.stack, "api", "--", "python3", "-c", FORGOTTEN, statement)
     try:
-        asked = f"SELECT count(*) FROM pg_stat_activity WHERE {ours}"
-        wait_until(lambda: told(clone, asked) != "0", limit=LIMIT, what="a transaction is old", every=2)
+        asked = f"SELECT count(*) FROM pg_stat_activity WHERE {ours} AND xact_start < now() - interval '{older_than} s'"
+        wait_until(lambda: told(clone, asked) != "0", limit=LIMIT, what="a transaction is open", every=2)
         yield
     finally:
         told(clone, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {ours}")
         client.wait(timeout=LIMIT)
+
+
+def finish_beside_a_lock(clone: Clone) -> str:
+    """Have the held migration run while somebody reads what it drops, and return what `finish` says.
+
+    It gives up, so that nobody waits behind it for long, and is tried again.
+    """
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ~ 'DROP TABLE spare'"
+    [color] = [color for color, version in says(clone)["installed"]["versions"].items() if version == NARROWER]
+    with writing(clone, service=f"api-{color}", host="app1", to="postgres") as writes:
+        with forgotten(clone, "SELECT count(*) FROM spare"):
+            finish = Command.start(clone, "finish", "--stack", clone.stack, "--yes")
+            for count, what in (("1", "the migration waits for the lock"), ("0", "it gives up")):
+                wait_until(lambda count=count: told(clone, waiting) == count, limit=LIMIT, what=what, every=0.5)
+            assert finish.process.poll() is None, "and is tried again"
+            assert has_table(clone)
+        said = finish.end(code=0, limit=LIMIT)
+        writes.stop()
+        print(f"beside a lock: {writes.longest_gap():.1f} s without a write of others, {len(writes.failed)} failed")
+    assert writes.failed == []
+    return said
 
 
 @contextmanager
@@ -132,7 +155,7 @@ def test_migrations_run_only_where_they_can_be_undone_and_harm_nobody(store: Bac
     closed(clone, r"postgres: the last restore of its backup failed.*verify-ba")
 
     clone.run("data", "verify-backup", clone.stack, "postgres")
-    with forgotten(clone):
+    with forgotten(clone, older_than=61):
         closed(clone, r"postgres: a transaction has been open for \d+ s .*; end it, then run the command again")
     with without_the_other(clone):
         closed(clone, "postgres: commits are on db1 alone, whose loss would take the migration")
@@ -156,7 +179,7 @@ def test_migrations_run_only_where_they_can_be_undone_and_harm_nobody(store: Bac
     assert waits in message(clone, "start"), "git says why the schema is still the old one"
     assert has_table(clone), "the old color is still on"
     assert says(clone)["release"]["waits"] == ["9003-drops-a-table"]
-    ended = clone.run("finish", "--stack", clone.stack, "--yes").output
+    ended = finish_beside_a_lock(clone)
     assert "only a restore leads back" in ended, "said before it runs"
     assert not has_table(clone)
     assert f"restore point finish-{NARROWER} is archived" in message(clone, "finish")
