@@ -11,6 +11,7 @@ import pytest
 from tests.support.clone import Clone
 from tests.support.labs import (
     ALL,
+    APART,
     BUSY,
     LEAST,
     PATIENT,
@@ -22,7 +23,7 @@ from tests.support.labs import (
     with_one_color,
 )
 
-pytestmark = [pytest.mark.area("lab"), pytest.mark.needs("losetup")]
+pytestmark = [pytest.mark.area("lab"), pytest.mark.needs("losetup"), APART]
 
 
 @pytest.fixture

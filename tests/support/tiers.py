@@ -58,10 +58,14 @@ def choose(config: pytest.Config, items: list[pytest.Item]) -> None:
 
 
 def keep_together(items: Iterable[pytest.Item]) -> None:
-    """Let one worker run all of a module, and all modules of a folder, which share a platform."""
+    """Let one worker run all of a module, and all modules of a folder, which share a platform.
+
+    Who says so itself, by `xdist_group`, is with the others of that group.
+    """
     for item in items:
         package = item.getparent(pytest.Package)
-        item.add_marker(pytest.mark.xdist_group(item.path.stem if package is None else package.path.name))
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem if package is None else package.path.name))
 
 
 def end_in_order() -> None:
