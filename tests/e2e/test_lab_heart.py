@@ -11,7 +11,6 @@ import pytest
 from tests.support.clone import Clone
 from tests.support.labs import (
     ALL,
-    APART,
     BUSY,
     LEAST,
     PATIENT,
@@ -23,7 +22,7 @@ from tests.support.labs import (
     with_one_color,
 )
 
-pytestmark = [pytest.mark.area("lab"), pytest.mark.needs("losetup"), APART]
+pytestmark = [pytest.mark.area("lab"), pytest.mark.needs("losetup")]
 
 
 @pytest.fixture

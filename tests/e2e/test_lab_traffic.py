@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.labs import APART, BUSY, FOUR, bare, colors, lab, loaded, on_both_colors, with_one_color
+from tests.support.labs import BUSY, FOUR, bare, colors, lab, loaded, on_both_colors, with_one_color
 
-pytestmark = [pytest.mark.area("lab"), pytest.mark.needs("losetup"), pytest.mark.full, APART]
+pytestmark = [pytest.mark.area("lab"), pytest.mark.needs("losetup"), pytest.mark.full]
 ENOUGH = 300_000
 """Requests to both load balancers together."""
 HEAVY = replace(BUSY, rate_total=300, websockets=4, keep_alive_connections=20, max_in_flight=50, max_seconds=5000)

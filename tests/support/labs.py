@@ -14,8 +14,6 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from colorway.lab.switch import Switch
 from colorway.spec import names
 from tests.support.clone import Clone
@@ -53,8 +51,6 @@ BUSY = replace(
     max_in_flight=25,
 )
 """As many as make a proof; a machine that cannot carry them sends fewer, instead of piling them up."""
-APART = pytest.mark.xdist_group("busy")
-"""Of tests that use all of a machine: one after the other, also where two labs run."""
 LEAST = BUSY.rate_total / 4
 """Requests a second that it must reach: a busy machine makes a test slower, not red."""
 PATIENT = replace(
