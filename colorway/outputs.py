@@ -299,7 +299,7 @@ def _service(spec: PlatformSpec, service: WantedService, *, shared: frozenset[st
         store = spec.platform.data_stores[service.path[1]]
         texts = in_swarm(store.env) if isinstance(store, CustomSpec) else {}
         definition = _digests(store) | {f"env.{name}": _digest(text) for name, text in texts.items()}
-        beside = store.beside(is_later=spec.kept(service.path[1]).begins_from is not None)
+        beside = store.beside(is_later=spec.kept(service.path[1]).is_later)
         told = _digest(store.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=beside))
         if isinstance(store, RedisSpec | ValkeySpec):
             definition = {key: digest for key, digest in definition.items() if key not in BESIDE_A_QUEUE}
