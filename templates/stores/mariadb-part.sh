@@ -5,6 +5,7 @@ tell() { setpriv --reuid=mysql --regid=mysql --init-groups -- mariadb --no-defau
 volume=$(dirname "$MARIADB_DATA")
 case $1 in
   state)
+    echo "generation: ${COLORWAY_GENERATION:-1}"
     [ ! -e /tmp/mariadb/waits ] || { echo 'waits: yes'; exit; }
     echo "heard: $(cat "$volume/colorway.semi-sync" 2>/dev/null || echo unknown)"
     tell --vertical --column-names --execute="SELECT @@read_only AS read_only, @@gtid_current_pos AS position; SELECT VARIABLE_VALUE AS waits_for_replica FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'RPL_SEMI_SYNC_MASTER_STATUS'; SHOW SLAVE STATUS"
@@ -12,7 +13,7 @@ case $1 in
   fence)
     # Waits for commits that are under way; what is open then fails.
     tell --execute="SET lock_wait_timeout = $limit; SET GLOBAL read_only = 1"
-    tell --execute="SELECT CONCAT('KILL ', ID, ';') FROM information_schema.PROCESSLIST WHERE USER NOT IN ('mysql', 'member', 'system user', 'event_scheduler')" | tell --force 2>/dev/null || :
+    tell --execute="SELECT CONCAT('KILL ', ID, ';') FROM information_schema.PROCESSLIST WHERE USER NOT IN ('mysql', 'member${COLORWAY_GENERATION:+-$COLORWAY_GENERATION}', 'system user', 'event_scheduler')" | tell --force 2>/dev/null || :
     tell --execute='SELECT @@gtid_current_pos'
     ;;
   unfence)
