@@ -110,6 +110,7 @@ def status(
         running[name] = {one.generation for one in servers.values() if one is not None}
         wrong += _of_another_generation(spec, name, running[name])
         wrong += _of_pair(found_pair, servers)
+        notes += [_kept_apart(spec, name, one) for one in servers.values() if one is not None and one.apart]
     for queue in queues(spec, ask=ask):
         of_queue = queue.servers()
         rows += _queue_rows(queue, of_queue)
@@ -209,6 +210,14 @@ def _seconds(behind: int | None) -> str:
     return "" if behind is None else f"{behind} s" if behind else "nothing"
 
 
+def _kept_apart(spec: PlatformSpec, store: str, server: Server) -> str:
+    volume = names.generation_volume(spec.stack, store, server.host, server.generation)
+    return (
+        f"{store}: {server.host} keeps what it had before it began anew in {', '.join(server.apart)} on its volume "
+        f"{volume}; remove that once nobody needs it"
+    )
+
+
 def _of_pair(found: Pair, servers: Mapping[str, Server | None]) -> Iterator[Wrong]:
     """Yield what is wrong with a MariaDB store, the worst first."""
     store, stack = found.store, found.spec.stack
@@ -234,9 +243,7 @@ def _of_pair(found: Pair, servers: Mapping[str, Server | None]) -> Iterator[Wron
             what = (
                 f"{store}: {host} has what the primary never had, or lacks what that has no more, and follows no more"
             )
-            volume = names.volume(stack, names.member(store, host))
-            helps = f"keep what you need of the volume {volume}, then move its content away: it begins with a copy"
-            yield Wrong(what=what, helps=helps)
+            yield Wrong(what=what, helps=f"colorway data rejoin {stack} {store}")
         elif one is not None and not one.takes_writes and not one.follows and not one.is_empty:
             yield Wrong(what=f"{store}: {host} does not follow: {one.why_not}", helps=_logs(stack, store, host))
 

@@ -234,7 +234,7 @@ PROMOTE = "colorway data promote lab orders --to"
             DIVERGED,
             [
                 "orders: db2 has what the primary never had, or lacks what that has no more, and follows no more",
-                "keep what you need of the volume lab-orders-db2, then move its content away: it begins with a copy",
+                "colorway data rejoin lab orders",
             ],
         ),
     ],

@@ -116,6 +116,27 @@ def test_data_of_which_nobody_knows_whose_they_are_are_not_served(host):
     assert "serving" not in run.stderr
 
 
+@pytest.mark.parametrize(("other", "is_moved"), [("0", True), ("1", False), ("", False)])
+def test_who_is_to_rejoin_keeps_its_data_beside_and_copies_once_there_is_somebody_to_copy(host, other, is_moved):
+    host.has_data(role="replica")
+    (host.volume / "colorway.rejoin").write_text("diverged.1\n")
+    run = host.start(OTHER=other)
+    assert run.returncode == 0, run.stderr
+    kept = host.volume / "diverged.1" / "ibdata1"
+    assert kept.exists() is is_moved
+    assert (kept if is_moved else host.data / "ibdata1").read_text() == "orders", "nothing is deleted"
+    assert ("copying all data" in run.stderr) is is_moved
+    assert not (host.volume / "colorway.rejoin").exists(), "it was asked for once"
+
+
+def test_who_was_to_rejoin_and_was_cut_off_goes_on_with_the_copy(host):
+    (host.volume / "diverged.1").mkdir()
+    (host.volume / "colorway.rejoin").write_text("diverged.1\n")
+    run = host.start(OTHER="0")
+    assert run.returncode == 0, run.stderr
+    assert list((host.volume / "diverged.1").iterdir()) == [], "what was put beside is not touched again"
+
+
 @pytest.mark.parametrize("other", ["", "1"])
 def test_an_empty_volume_begins_nothing_by_itself(host, other):
     """It may be one that was lost: services would find an empty database."""

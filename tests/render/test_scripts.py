@@ -131,6 +131,7 @@ def test_no_entry_script_deletes_what_it_did_not_make(path):
             """[ ! -d "$MARIADB_DATA" ] || rmdir "$MARIADB_DATA\"""",
         ],
         "mariadb-member": [
+            'rm -f "$volume/colorway.rejoin"',
             """trap '[ -z "$server" ] || kill -9 "$server" 2>/dev/null; rm -rf "$new" """
             """${COLORWAY_WORK:+"$COLORWAY_WORK"}' EXIT""",
             """[ ! -d "$MARIADB_DATA" ] || rmdir "$MARIADB_DATA\"""",
@@ -159,7 +160,7 @@ def test_no_entry_script_deletes_what_it_did_not_make(path):
         ],
         "patroni": ['rm -f "$PGDATA/postmaster.pid"'],
     }.get(program, []), (
-        "each of these has its reason: its own half, an empty folder, a pid file, sockets or scratch under our lock"
+        "each of these has its reason: its own half, an empty folder, a pid file, a word, sockets or scratch under our lock"
     )
 
 

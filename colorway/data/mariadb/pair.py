@@ -37,6 +37,8 @@ class Server:
     """What the server says of why it does not follow."""
     behind: int | None = None
     """Seconds that it is behind the one that it follows; none = nobody knows."""
+    apart: tuple[str, ...] = ()
+    """Folders of its volume with what it had before it began anew; see `colorway data rejoin`."""
     heard: str = "unknown"
     """Of a replica: what it heard last of whether the primary's commits wait for it, ON or OFF, and when."""
 
@@ -75,6 +77,7 @@ def read_server(host: str, text: str) -> Server:
         follows=(said.get("Slave_IO_Running"), said.get("Slave_SQL_Running")) == ("Yes", "Yes"),
         why_not=said.get("Last_SQL_Error") or said.get("Last_IO_Error", ""),
         behind=int(behind) if behind.isdecimal() else None,
+        apart=tuple(said.get("apart", "").split()),
         heard=said.get("heard", "unknown"),
     )
 
