@@ -160,7 +160,7 @@ def test_no_entry_script_deletes_what_it_did_not_make(path):
         ],
         "patroni": ['rm -f "$PGDATA/postmaster.pid"'],
     }.get(program, []), (
-        "each of these has its reason: its own half, an empty folder, a pid file, a word, sockets, scratch under our lock"
+        "each of these has its reason: its own half, an empty folder, a pid file, a word, sockets, scratch of its own"
     )
 
 
