@@ -55,7 +55,7 @@ esac""",
     "sleep": """
 [ "$1" != "$BEATS" ] || kill -TERM "$(sed -n 's/^PPid:[^0-9]*//p' "/proc/$PPID/status")"
 [ "$1" = 60 ] || [ "$BEATS" = 60 ] || kill -TERM $PPID
-exec /bin/sleep 30""",
+exec /bin/sleep 2""",
 }
 REPLICA, PRIMARY, BEHIND = "replica ON", "primary OFF", "replica OFF"
 DAY = 86400
