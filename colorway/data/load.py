@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from colorway.data.mariadb.pair import pair
 from colorway.data.members import Ask, MembersError, Part, cluster
 from colorway.errors import ColorwayError
 from colorway.render.templates import store_script
@@ -127,7 +128,11 @@ class Load:
                 raise MembersError(f"{self.store}: nobody leads; see `colorway data status {self.spec.stack}`")
             leads = found.host
         elif store.is_replicated:
-            leads = self.spec.primaries[self.store]
+            lead = pair(self.spec, self.store, ask=self.ask).lead()
+            if len(lead) != 1:
+                who = "both members take" if lead else "nobody takes"
+                raise MembersError(f"{self.store}: {who} writes; see `colorway data status {self.spec.stack}`")
+            [leads] = lead
         [member] = [one for one in members if one.host.name == leads]
         return member.host, names.service(self.spec.stack, member.name)
 

@@ -10,7 +10,7 @@ from colorway.data.load import END, Load, LoadError, form_of
 from colorway.data.members import MembersError
 from colorway.errors import ColorwayError
 from colorway.swarm.inside import Ran
-from tests.support.pairs import pair_spec
+from tests.support.pairs import pair_spec, says
 from tests.support.specs import demo_spec
 from tests.support.stores import listed, replicated_spec
 
@@ -21,13 +21,15 @@ SQL = b"-- PostgreSQL database dump\nCREATE TABLE orders (id int);\n"
 class World:
     """A stack, whose database has some tables; what was fed to whom, and what it answers."""
 
-    def __init__(self, spec, *, tables=(), ran=DONE, leads="Leader"):
-        self.spec, self.tables, self.ran, self.leads = spec, tables, ran, leads
+    def __init__(self, spec, *, tables=(), ran=DONE, leads="Leader", take_writes=("db2",)):
+        self.spec, self.tables, self.ran, self.leads, self.take_writes = spec, tables, ran, leads, take_writes
         self.fed, self.said, self.held, self.is_held = [], [], [], False
 
     def ask(self, host, service, command):
         if command[0] == "patronictl":
             return listed(("db1", "Replica", "streaming"), ("db2", self.leads, "running"))
+        if command[4] == "state":
+            return says(writes=host.name in self.take_writes)
         assert command[4] == "look", "what is asked without a file is what is there"
         return "".join(f"{one}\n" for one in self.tables)
 
@@ -80,8 +82,9 @@ def test_a_dump_is_known_by_its_first_bytes(head, custom, form):
         (demo_spec, "postgres", "local", "demo-postgres", "5432"),
         (replicated_spec, "postgres", "db2", "lab-postgres-db2", "20016"),
         (lambda: pair_spec(primary="db2"), "orders", "db2", "lab-orders-db2", "20010"),
+        (lambda: pair_spec(primary="db1"), "orders", "db2", "lab-orders-db2", "20010"),
     ],
-    ids=["one member", "who leads", "the primary"],
+    ids=["one member", "who leads", "the primary", "the primary, whatever the file says"],
 )
 def test_a_dump_goes_to_the_server_that_takes_writes(dump, spec, store, host, service, port):
     world = World(spec())
@@ -96,6 +99,14 @@ def test_a_dump_goes_to_the_server_that_takes_writes(dump, spec, store, host, se
     assert at == str(world.spec.store_ports(store).main if wanted.is_replicated else wanted.port)
     assert read == SQL + END
     assert size == str(len(SQL)), "the end is told from a connection that was lost"
+
+
+@pytest.mark.parametrize(("take_writes", "said"), [((), "nobody takes"), (("db1", "db2"), "both members take")])
+def test_no_member_of_a_mariadb_is_given_what_the_other_one_does_not_get(dump, take_writes, said):
+    world = World(pair_spec(), take_writes=take_writes)
+    with pytest.raises(MembersError, match=f"orders: {said} writes; see `colorway data status lab`"):
+        world.load(dump, "orders")
+    assert world.fed == [], "its superuser could write to a replica, too"
 
 
 def test_what_is_in_the_database_is_named_and_stays(dump):

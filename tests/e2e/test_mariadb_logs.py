@@ -395,15 +395,17 @@ def test_a_later_generation_begins_exactly_at_a_point(image, tmp_path):
 
 def become(store: Store, past: dict[str, str], *, has: str) -> None:
     """Go to the other generation as `up` does: the replica first, while the primary of the one that is left writes."""
-    position = store.sql("db1", "SELECT @@gtid_current_pos")
-    store.end("db2")
+    asked = "SELECT @@gtid_current_pos"
+    position = store.sql("db1", asked)
+    wait_until(lambda: store.sql("db2", asked) == position, limit=LIMIT, what="both have all", every=1)
+    docker("stop", f"{store.name}-db2")
     store.past = past
     store.begin("db2")
     await_answer(store, "db2")
     why = "SHOW SLAVE STATUS"
     wait_until(lambda: "Access denied" in store.sql("db2", why), limit=LIMIT, what="it is not let in", every=1)
     assert store.sql("db2", ROWS) == has, f"it has nothing that the other generation's primary wrote up to {position}"
-    store.end("db1")
+    docker("stop", f"{store.name}-db1")
     store.begin("db1")
     await_answer(store, "db1")
     await_following(store, "db2")
