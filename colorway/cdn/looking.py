@@ -10,12 +10,13 @@ from typing import Any
 import cloudflare
 
 from colorway.cdn.rights import Looked, Need, Right
-from colorway.spec.edge.zones import CACHE_PHASE
+from colorway.spec.edge.zones import CACHE_PHASE, REDIRECT_PHASE
 
 _READ_BY = {
     Right.DNS: "dns_records?per_page=1",
     Right.SETTINGS: "settings/ssl",
     Right.CACHE: f"rulesets/phases/{CACHE_PHASE}/entrypoint",
+    Right.REDIRECTS: f"rulesets/phases/{REDIRECT_PHASE}/entrypoint",
     Right.CERTIFICATES: "origin_tls_client_auth",
 }
 """What only a token with the right is told, below the zone. By its path: the SDK's typed ways take a second to load."""

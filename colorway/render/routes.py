@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 from colorway.spec import names
-from colorway.spec.edge import ANYBODY, AnyRoute, CorsSpec, LimitKey, LimitSpec, RedirectSpec, RouteSpec
+from colorway.spec.edge import ANYBODY, AnyRoute, CorsSpec, Keeps, LimitKey, LimitSpec, RedirectSpec, RouteSpec
 from colorway.spec.fields import whole_seconds
 from colorway.spec.platform_spec import RETRY_WITHIN, PlatformSpec
 from colorway.spec.services import ServiceSpec
@@ -155,10 +155,10 @@ def _is_alike(one: RouteSpec, other: RouteSpec) -> bool:
 
 def _redirect(spec: PlatformSpec, route: RedirectSpec, *, service: str, exact: set[str]) -> Location:
     table = None
-    if not route.leads_to_path:
+    if route.keeps is Keeps.PATH:
         full = names.stack_name(route.redirect, spec.settings.domains)
         path = f"https://{full}$is_request_port$request_port{RAW}"
-    elif route.exact:
+    elif route.keeps is Keeps.NOTHING:
         path = f"{route.redirect}$is_args$args"
     else:
         table = _path_table(route.trunk, onto=route.redirect, otherwise=route.redirect)
