@@ -99,7 +99,7 @@ def refuse_redirect(rule: Mapping[str, Any]) -> None:
     if "expression" in to:
         target(to["expression"])
     elif "?" in to["value"] and one.get("preserve_query_string"):
-        raise _wrong("preserve_query_string", True)
+        raise _wrong("preserve_query_string", one["preserve_query_string"])
 
 
 def _wrong(key: str, value: object) -> RefusedError:

@@ -293,8 +293,6 @@ class Zone:
         if phase == _REDIRECTS and len(wanted) > rules.FREE_REDIRECTS:
             most = f"{len(wanted)} out of {rules.FREE_REDIRECTS}"
             raise RefusedError(400, 50001, f"exceeded the maximum number of rules in the phase {phase}: {most}")
-        if len({rule["ref"] for rule in wanted if "ref" in rule}) < sum("ref" in rule for rule in wanted):
-            raise RefusedError(400, 20018, "rules have the same ref")
         kept = {rule["ref"]: rule for rule in (before or {}).get("rules", [])}
         made_rules: list[dict[str, Any]] = []
         for rule in wanted:
