@@ -141,3 +141,22 @@ def test_two_domains_of_one_zone_have_their_rules_together():
         "www.example.com/ leads to https://example.com",
         "shop.example.com/ leads to https://example.com",
     ]
+
+
+@pytest.mark.parametrize("rest", ["//elsewhere.example", "/\\elsewhere.example", "\\\\/elsewhere.example"])
+def test_nginx_leads_to_no_name_that_stands_in_the_path(rest):
+    found = at_the_origin(spec(), f"https://example.com/top/{rest}")
+    assert found == "/elsewhere.example", (
+        "a browser reads a backslash as a slash, and two slashes as a name's beginning"
+    )
+
+
+def test_a_color_that_strips_a_path_and_one_that_leads_it_to_the_root_have_tables_of_their_own():
+    wanted = spec([{"path": "/"}, {"path": "/top", "strip": True}], [{"path": "/"}, {"path": "/top", "redirect": "/"}])
+    tables = {
+        one.table.variable: one.table.lines
+        for color in Color
+        for one in locations(wanted, color, domain="main", host=None)
+        if one.table
+    }
+    assert len(tables) == 2, "nginx takes the last one of a name for both"
