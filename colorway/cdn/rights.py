@@ -68,5 +68,7 @@ class Looked:
 
     lacking: tuple[Need, ...] = ()
     unanswered: tuple[Need, ...] = ()
+    there: tuple[Need, ...] = ()
+    """Those by which a zone's rules of one phase are changed, where it has such rules, whoever made them."""
     status: str = ""
     """What Cloudflare says of a token that it refuses everywhere: `expired`, `disabled`; none = nothing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import timedelta
 
@@ -124,6 +125,23 @@ def test_what_is_there_already_waits_for_no_right(fake):
     refused, _ = refusal(token, of=spec(services=WWW), made=made)
     assert refused is not None, "rules of one phase are none of another"
     assert "Cache Settings Write and Dynamic URL Redirects Write" in refused
+
+
+@pytest.mark.parametrize(
+    ("phase", "right", "cure"),
+    [
+        ("http_request_dynamic_redirect", Needed.REDIRECTS, "redirect rules .* or write redirect-rules: 0 there"),
+        ("http_request_cache_settings", Needed.CACHE, "cache rules .* or write records-only: true there"),
+    ],
+)
+def test_rules_that_somebody_else_made_are_found_before_cloudflare_refuses_ours(fake, phase, right, cure):
+    theirs = {"id": "r", "phase": phase, "kind": "zone", "name": "default", "rules": [], "version": "1"}
+    fake.zones[ZONE].rulesets["r"] = theirs
+    token = fake.add_token(*ALL)
+    refused, _ = refusal(token, of=spec(services=WWW))
+    assert refused is not None, "the dashboard leaves an empty list when its last rule is removed"
+    assert re.search(rf"the zone of main \({ZONE}\) has a list of {cure}; nothing was changed$", refused)
+    assert refusal(token, of=spec(services=WWW), made={(right.kind, ZONE)})[0] is None, "these are its own"
 
 
 @pytest.mark.parametrize("fault", [Fault(silent=True, times=-1), Fault(status=503, times=-1)], ids=["silent", "503"])
