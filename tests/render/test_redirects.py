@@ -111,6 +111,11 @@ def test_a_rule_that_is_longer_than_cloudflare_takes_is_left_out():
     assert all(len(one.expression) <= 4096 for one in of(wanted))
 
 
+def test_a_path_that_is_left_to_load_balancers_needs_no_rule():
+    well_known = {"path": "/.well-known/change-password", "exact": True, "redirect": "/account"}
+    assert of(spec([*ROUTES, well_known])) == of(spec())
+
+
 def test_refs_are_of_places_so_that_another_target_is_the_same_rule():
     before, after = (of(spec([{"path": "/"}, {"path": "/old", "redirect": to}])) for to in ("/a", "/b"))
     assert [one.ref for one in before] == [one.ref for one in after]

@@ -1,7 +1,7 @@
 """Redirects that Cloudflare answers itself: which these are, for what requests, and what it says then.
 
-Load balancers answer the same ones, too, under names that are not proxied and to whatever Cloudflare leaves to them. So
-it may leave whatever it would have to read as nginx does.
+Load balancers answer the same ones, too: under names that are not proxied, and where Cloudflare asks them. So it may
+leave to them whatever has to be read as nginx reads it.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ def redirect_rules(spec: PlatformSpec, zone: ZoneSpec) -> tuple[RedirectRule, ..
         rule
         for route in sorted(_everywhere(spec), key=lambda one: (one.domain, one.host or "", one.path, not one.exact))
         if route.domain in of_zone and (route.domain, route.host, route.path) not in closed
+        if not any(one in route.path for one in _NOT_PLAIN)
         for rule in _rules(spec, route)
     ]
     return tuple(found) if len(found) <= zone.redirect_rules else ()
