@@ -48,7 +48,7 @@ e2e: set-up ## The gate: one test for each promise, on a real engine and swarm; 
 
 e2e-full: set-up ## Every test on a real engine and swarm; AREA=release only those of one area, LABS=2 two labs at once
 	$(BIN)/python -m colorway setup local
-	$(E2E) --full $(if $(AREA),--area $(AREA)) $(if $(LABS),--numprocesses $(LABS) --dist loadgroup -rP)
+	$(E2E) --full $(if $(AREA),--area $(AREA)) $(if $(LABS),--numprocesses $(LABS) --dist loadscope -rP)
 
 soak: set-up ## 20 ramps, releases and rollbacks in a row under load, where make e2e-full has 2; CYCLES=50 makes more
 	$(BIN)/python -m colorway setup local

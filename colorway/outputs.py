@@ -65,8 +65,17 @@ class ServiceOutputs(_Outputs):
     """Whether nothing of it runs while its task is replaced: a shared service of one task that stops first."""
     definition: dict[str, str] = Field(default_factory=dict)
     """8 hex digits over each key of the platform file that is not its default: what an edit changed can be named."""
+    told: str | None = None
+    """8 hex digits over what of a data store's keys its members' tasks are told.
+
+    None = it is no data store, or an older program said it.
+    """
     calls: tuple[str, ...] = ()
     """Shared services that its environment names."""
+
+    def restarts_since(self, before: ServiceOutputs) -> bool:
+        """Return whether a data store's members are told anything else than before, or nobody knows."""
+        return before.told is None or before.told != self.told
 
     def changed_since(self, before: ServiceOutputs) -> list[str]:
         """Return the keys that differ from what it was; of one that an older program described, nothing is known."""
@@ -283,12 +292,15 @@ def _service(spec: PlatformSpec, service: WantedService, *, shared: frozenset[st
     # What stands before its members has one key more.
     is_store = service.path[:1] == ("data-stores",) and not service.path[2:] and service.host is not None
     definition: dict[str, str] = {}
+    told: str | None = None
     calls: tuple[str, ...] = ()
     pauses = False
     if is_store:
         store = spec.platform.data_stores[service.path[1]]
         texts = in_swarm(store.env) if isinstance(store, CustomSpec) else {}
         definition = _digests(store) | {f"env.{name}": _digest(text) for name, text in texts.items()}
+        beside = store.beside(is_later=spec.kept(service.path[1]).is_later)
+        told = _digest(store.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=beside))
         if isinstance(store, RedisSpec | ValkeySpec):
             definition = {key: digest for key, digest in definition.items() if key not in BESIDE_A_QUEUE}
     elif service.kind is not None:
@@ -314,6 +326,7 @@ def _service(spec: PlatformSpec, service: WantedService, *, shared: frozenset[st
         store_host=service.host if is_store else None,
         pauses=pauses,
         definition=definition,
+        told=told,
         calls=calls,
     )
 

@@ -133,9 +133,26 @@ def test_a_target_runs_its_tier_and_area(target, area, chosen):
     assert choose(SMALL, target, AREA=area) == chosen
 
 
-def test_two_labs_at_once_keep_a_module_together_and_print_what_was_measured():
+def test_two_labs_at_once_keep_together_what_shares_a_platform_and_print_what_was_measured():
     assert "--dist" not in options("e2e-full", AREA="data")
-    assert options("e2e-full", AREA="data", LABS="2")[-5:] == ["--numprocesses", "2", "--dist", "loadgroup", "-rP"]
+    assert options("e2e-full", AREA="data", LABS="2")[-5:] == ["--numprocesses", "2", "--dist", "loadscope", "-rP"]
+
+
+@pytest.mark.parametrize(
+    ("nodeid", "with_"),
+    [
+        ("tests/e2e/test_edge.py::test_a[x::y/z]", "test_edge.py"),
+        ("tests/e2e/postgresql/test_roll.py::test_b", "postgresql"),
+        ("tests/e2e/test_lab_heart.py::test_c", "busy"),
+        ("tests/e2e/test_lab_traffic.py::test_d", "busy"),
+    ],
+)
+def test_one_worker_runs_what_shares_a_platform_or_wants_a_machine_for_itself(nodeid, with_):
+    assert tiers.together(nodeid) == with_
+
+
+def test_modules_that_want_a_machine_for_themselves_exist():
+    assert {name for name in tiers.BUSY if (ROOT / "tests/e2e" / name).is_file()} == tiers.BUSY
 
 
 @pytest.mark.parametrize(

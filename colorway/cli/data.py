@@ -200,6 +200,20 @@ class Commands:
         with kept(*spec.settings.hosts, within=COME_IN):
             promotion.run(to=to, accept_loss=accept_loss, dry=dry_run)
 
+    def rejoin(self, stack: Stack, store: Store, *, dry_run: DryRun = False) -> None:
+        """Have the member of a MariaDB that went another way than the primary begin anew with a copy; its data stay."""
+        from colorway.data.mariadb.pair import pair  # noqa: PLC0415 - what only this command needs
+        from colorway.data.mariadb.rejoin import Rejoin  # noqa: PLC0415
+
+        spec = self._read(stack)
+        rejoin = Rejoin(
+            pair=pair(spec, store, ask=_ask),
+            hold=lambda reason: self._hold(spec, reason),
+            say=lambda line: self._say(runnable(line)),
+        )
+        with kept(*spec.settings.hosts, within=COME_IN):
+            rejoin.run(dry=dry_run)
+
     def restore(
         self, stack: Stack, store: Store, *, to: Point, accept_loss: Loss = None, dry_run: DryRun = False
     ) -> None:
@@ -336,6 +350,7 @@ def register(  # noqa: PLR0913 - what its commands need
         commands.switchover,
         commands.restart,
         commands.promote,
+        commands.rejoin,
         commands.verify_backup,
         commands.restore,
         commands.forget,

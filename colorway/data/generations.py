@@ -102,6 +102,18 @@ class Generations:
         """
         return {number: hosts for number, hosts in self.there().items() if number != self.live}
 
+    def refuse_other(self, runs: int) -> None:
+        """Refuse what is meant for the one that the stack's file says where another one runs.
+
+        Raises:
+            MembersError: no `up` has followed yet where the file went back, or forward again.
+        """
+        if runs != self.live:
+            raise MembersError(
+                f"{self.store}: generation {runs} runs, and the stack's file says {self.live}; "
+                f"`colorway up {self.spec.stack}` brings that one, or put the file back. Nothing was changed"
+            )
+
     def refuse_gone(self) -> None:
         """Refuse to go back to the one that the stack's file says where nothing is left of it.
 

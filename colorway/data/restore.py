@@ -156,6 +156,7 @@ class Restore:
         if store not in self.cluster.spec.backed_up:
             raise MembersError(f"{store} is not backed up, so it has no past to go back to")
         leader = self._leader()
+        self.generations.refuse_other(names.generation_number(leader.scope, store))
         end, timeline = self._end(leader)
         self._await_archived(leader, end)
         kind = "time" if is_time(to) else "name"

@@ -85,6 +85,7 @@ def status(
     rows: list[Row] = []
     wrong: list[Wrong] = []
     notes: list[str] = []
+    running: dict[str, set[int]] = {}
     for name, store in spec.replicated_databases.items():
         found = cluster(spec, name, ask=ask)
         try:
@@ -97,14 +98,19 @@ def status(
         rows += [_row(name, member) for member in members]
         if store.source is not None and members[0].part is Part.LEADER:
             notes.append(f"{name}: has its data; `from` says nothing any more, and may be left out")
+        running[name] = {names.generation_number(one.scope, name) for one in members}
         missing = [host for host in found.hosts if host.name not in {one.host for one in members}]
         rows += [Row(store=name, host=host.name, part="", state="is not there") for host in missing]
+        wrong += _of_another_generation(spec, name, running[name])
         wrong += problems(members, missing=missing, store=name, stack=spec.stack, durability=store.durability)
     for name in spec.primaries:
         found_pair = pair(spec, name, ask=ask)
         servers = {host.name: found_pair.server(host.name) for host in found_pair.hosts}
         rows += [_server_row(name, host, server) for host, server in servers.items()]
+        running[name] = {one.generation for one in servers.values() if one is not None}
+        wrong += _of_another_generation(spec, name, running[name])
         wrong += _of_pair(found_pair, servers)
+        notes += [_kept_apart(spec, name, one) for one in servers.values() if one is not None and one.apart]
     for queue in queues(spec, ask=ask):
         of_queue = queue.servers()
         rows += _queue_rows(queue, of_queue)
@@ -117,17 +123,29 @@ def status(
         lone, of_lone = _lone(spec, ask=ask, tasks=tasks, now=now())
         rows += lone
         wrong += of_lone
-    beside = [line for name in spec.stores_of_generations for line in _beside(spec, name, others)]
+    beside = [
+        line for name in spec.stores_of_generations for line in _beside(spec, name, others, running.get(name, set()))
+    ]
     return StoreStatus(rows=tuple(rows), wrong=tuple(wrong), beside=tuple(beside), notes=tuple(notes))
 
 
-def _beside(spec: PlatformSpec, store: str, others: Callable[[str], Others]) -> Iterator[str]:
+def _of_another_generation(spec: PlatformSpec, store: str, running: set[int]) -> Iterator[Wrong]:
+    """Yield which generation runs where the file says another one: `up` has not followed yet."""
+    wanted = spec.kept(store).generation
+    for number in sorted(running - {wanted}):
+        what = f"{store}: generation {number} runs, and the stack's file says {wanted}"
+        yield Wrong(what=what, helps=f"colorway up {spec.stack}")
+
+
+def _beside(spec: PlatformSpec, store: str, others: Callable[[str], Others], running: set[int]) -> Iterator[str]:
     try:
         found = others(store)
     except DockerError:
         # The host is in the table already.
         return
     for number, hosts in found.items():
+        if number in running:
+            continue
         forget = f"colorway data forget {spec.stack} {store} --generation {number}"
         yield f"{store}: generation {number} is kept on {' and '.join(hosts)}; `{forget}` removes its data"
 
@@ -192,10 +210,21 @@ def _seconds(behind: int | None) -> str:
     return "" if behind is None else f"{behind} s" if behind else "nothing"
 
 
+def _kept_apart(spec: PlatformSpec, store: str, server: Server) -> str:
+    volume = names.generation_volume(spec.stack, store, server.host, server.generation)
+    return (
+        f"{store}: {server.host} keeps what it had before it began anew in {', '.join(server.apart)} on its volume "
+        f"{volume}; remove that once nobody needs it"
+    )
+
+
 def _of_pair(found: Pair, servers: Mapping[str, Server | None]) -> Iterator[Wrong]:
     """Yield what is wrong with a MariaDB store, the worst first."""
     store, stack = found.store, found.spec.stack
     primary = found.spec.primaries[store]
+    if not any(servers.values()) and found.is_stopped():
+        yield Wrong(what=f"{store}: none of its members runs, so nobody can use it", helps=f"colorway up {stack}")
+        return
     lead = [one.host for one in servers.values() if one is not None and one.takes_writes]
     promote = f"colorway data promote {stack} {store} --to {found.other(primary)}"
     if not lead:
@@ -214,9 +243,7 @@ def _of_pair(found: Pair, servers: Mapping[str, Server | None]) -> Iterator[Wron
             what = (
                 f"{store}: {host} has what the primary never had, or lacks what that has no more, and follows no more"
             )
-            volume = names.volume(stack, names.member(store, host))
-            helps = f"keep what you need of the volume {volume}, then move its content away: it begins with a copy"
-            yield Wrong(what=what, helps=helps)
+            yield Wrong(what=what, helps=f"colorway data rejoin {stack} {store}")
         elif one is not None and not one.takes_writes and not one.follows and not one.is_empty:
             yield Wrong(what=f"{store}: {host} does not follow: {one.why_not}", helps=_logs(stack, store, host))
 

@@ -9,9 +9,6 @@ from colorway.spec import names
 from colorway.spec.hosts import Role
 from colorway.spec.stores.logins import FIRST_LOGIN
 
-TOLD = frozenset({"direct", "durability", "extensions", "members", "parameters", "password", "pool"})
-"""Keys of a data store with several members that these are told while they run, or that only others know."""
-
 
 def store_refusals(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterator[str]:
     """Yield why an edit of data stores is refused, one sentence each with its cure."""
@@ -219,7 +216,9 @@ def _member_words(installed: PlatformOutputs, wanted: PlatformOutputs) -> Iterat
     before, after = installed.of(None), wanted.of(None)
     for store, hosts in members(wanted).items():
         kept = [name for name in (names.member(store, host) for host in hosts) if name in before]
-        keys = after[kept[0]].changed_since(before[kept[0]]) if kept else []
-        if keys:
-            how = "no member restarts" if TOLD.issuperset(keys) else "its members restart one after the other"
+        if not kept:
+            continue
+        was, is_ = before[kept[0]], after[kept[0]]
+        if keys := is_.changed_since(was):
+            how = "its members restart one after the other" if is_.restarts_since(was) else "no member restarts"
             yield f"the data store {store} changes ({', '.join(keys)}), {how}"

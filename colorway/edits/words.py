@@ -121,15 +121,15 @@ def _service_words(installed: PlatformOutputs, wanted: PlatformOutputs) -> list[
             continue
         keys = service.changed_since(was)
         if keys:
-            found.append(f"{service.service} ({', '.join(keys)}) {_how(service, keys)}")
+            found.append(f"{service.service} ({', '.join(keys)}) {_how(service, was, keys)}")
     gone = [name for name, one in before.items() if one.kind is ServiceKind.SHARED and name not in kept]
     return [*found, *(f"{name} goes, under both colors" for name in gone)]
 
 
-def _how(service: ServiceOutputs, keys: Sequence[str]) -> str:
+def _how(service: ServiceOutputs, was: ServiceOutputs, keys: Sequence[str]) -> str:
     """Return how a service changes in place, and for whom."""
     if service.store_host:
-        return "restarts, its clients wait"
+        return "restarts, its clients wait" if service.restarts_since(was) else "does not restart"
     if service.kind is not ServiceKind.SHARED:
         return "rolls, task by task"
     if STANDSTILL.intersection(keys):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 from colorway.config.stack_files import stack_file
+from colorway.data.mariadb.pair import pair
 from colorway.data.members import Part, cluster
 from colorway.errors import ColorwayError
 from colorway.hosts.leaving import Leaving
@@ -132,19 +133,24 @@ class Upkeep:
     def _why_it_leads(self, host: HostSpec) -> str | None:
         """Return which data store a host leads, and what helps; None where it leads none."""
         for store, primary in self.spec.primaries.items():
-            if primary == host.name:
+            lead = pair(self.spec, store, ask=self._ask).lead()
+            # Where nobody answers, the file knows best.
+            if host.name in (lead or [primary]):
                 return (
                     f"{host.name} has the primary of the data store {store}, whose clients would fail; make the other "
                     f"one the primary first: `colorway data promote {self.spec.stack} {store} --to HOST`"
                 )
         for store in self.spec.replicated_databases:
-            members = cluster(self.spec, store, ask=lambda there, *words: Inside(self.connect(there)).said(*words))
+            members = cluster(self.spec, store, ask=self._ask)
             if any(one.part is Part.LEADER and one.host == host.name for one in members.members()):
                 return (
                     f"{host.name} leads the data store {store}, whose clients would fail; give the lead to another one "
                     f"first: `colorway data switchover {self.spec.stack} {store}`"
                 )
         return None
+
+    def _ask(self, host: HostSpec, service: str, command: Sequence[str]) -> str:
+        return Inside(self.connect(host)).said(service, command)
 
     def activate(self, name: str) -> None:
         """Let a host take tasks again, and wait until those that belong there run.

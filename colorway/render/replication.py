@@ -207,7 +207,8 @@ def primary_entry(spec: PlatformSpec, name: str, *, port: int) -> str:
         {"name": one.host.name, "address": one.host.address, "port": main, "leads": one.host.name == primary}
         for one in spec.members(name)
     ]
-    return fill_in("stores/mariadb-entry.cfg.j2", members=members, port=port)
+    generation = spec.generation(name) if spec.kept(name).is_later else None
+    return fill_in("stores/mariadb-entry.cfg.j2", members=members, port=port, generation=generation)
 
 
 def pool(name: str, wanted: PoolSpec, *, ca: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -46,10 +47,9 @@ def script(name: str) -> str:
     return _without_comments(TEMPLATES / "scripts" / f"{name}.sh")
 
 
-def store_script(name: str) -> str:
+def store_script(name: str, /, **choices: Any) -> str:  # noqa: ANN401 - whatever the template asks
     """Return the text of `templates/stores/<name>.sh`, or `.sh.j2`, which runs inside a member of a data store."""
-    plain = TEMPLATES / "stores" / f"{name}.sh"
-    return _without_comments(plain) if plain.is_file() else _commentless(fill_in(f"stores/{name}.sh.j2"))
+    return _chosen("stores", name, choices)
 
 
 def nginx_script(name: str) -> str:
@@ -74,15 +74,19 @@ def entry(program: str, /, **choices: Any) -> str:  # noqa: ANN401 - whatever th
         program: It is `templates/entry/<program>.sh`, or `.sh.j2` where its text has choices, or parts of other files.
         choices: What the template wants to know.
     """
-    plain = TEMPLATES / "entry" / f"{program}.sh"
-    if choices or not plain.is_file():
-        return _commentless(fill_in(f"entry/{program}.sh.j2", **choices))
-    return _without_comments(plain)
+    return _chosen("entry", program, choices)
 
 
 def rules(name: str) -> str:
     """Return the text of `monitoring/rules/<name>.yaml`, without its comment lines."""
     return _without_comments(RULES / f"{name}.yaml")
+
+
+def _chosen(folder: str, name: str, choices: Mapping[str, Any]) -> str:
+    plain = TEMPLATES / folder / f"{name}.sh"
+    if choices or not plain.is_file():
+        return _commentless(fill_in(f"{folder}/{name}.sh.j2", **choices))
+    return _without_comments(plain)
 
 
 def _without_comments(path: Path) -> str:

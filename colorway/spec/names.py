@@ -190,6 +190,11 @@ def later_number(volume: str, pattern: str) -> int | None:
     return int(found[1]) if found else None
 
 
+def generation_number(called: str, store: str) -> int:
+    """Return which generation of a data store `generation` calls so."""
+    return later_number(called, f"{store}.{ANY_NUMBER}") or 1
+
+
 def service_volume(stack: str, name: str, color: Color | None) -> str:
     """Return the name of a volume of services: each color's own, or none's."""
     return volume(stack, name if color is None else colored_alias(name, color))

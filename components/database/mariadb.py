@@ -76,7 +76,10 @@ def script(store: MariadbSpec) -> str:
 def member_environment(spec: PlatformSpec, name: str, member: StoreMember) -> dict[str, str]:
     """Return by which words a member of a pair finds its data and the other one; who backs it up is told the same."""
     [other] = [one.host.address for one in spec.members(name) if one != member]
-    return {
+    kept = spec.kept(name)
+    # Members of the first one are told nothing of generations, so that none restarts for that.
+    later = {"COLORWAY_GENERATION": str(kept.generation)} if kept.is_later else {}
+    return later | {
         "MARIADB_DATA": f"{DATA}/data",
         "COLORWAY_ADDRESS": str(member.host.address),
         "COLORWAY_CA": CA_PATH,

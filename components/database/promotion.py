@@ -12,6 +12,7 @@ from colorway.render.templates import entry, script, store_script
 from colorway.spec import names
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stores import MariadbSpec, StoreMember
+from colorway.spec.stores.generations import FIRST
 from colorway.spec.task.health import HealthSpec
 from components.database.authority import Authority
 from components.database.backups import Backups, Repository
@@ -54,7 +55,7 @@ class ReplicatedMariadb(pulumi.ComponentResource):
         super().__init__("colorway:data:ReplicatedMariadb", name, None, opts)
         begins = entry_script(
             name,
-            entry("mariadb-member", restores=spec.kept(name).begins_from is not None),
+            entry("mariadb-member", restores=spec.kept(name).is_later),
             stack=spec.stack,
             parent=self,
         )
@@ -77,8 +78,6 @@ class ReplicatedMariadb(pulumi.ComponentResource):
             )
             before = [service]
         primary = members[-1]
-        # Nobody reads it: another generation has to be told, too.
-        of = f" # {spec.generation(name)}" if past is not None else ""
         within = _seconds(BEGUN_WITHIN if past is None else RESTORED_WITHIN)
         begun = HostScript(
             f"{name}-begin",
@@ -87,7 +86,11 @@ class ReplicatedMariadb(pulumi.ComponentResource):
             arguments=[
                 _seconds(BEGUN_WITHIN),
                 " ".join(names.service(spec.stack, one.name) for one in spec.members(name)),
-                f"touch /tmp/mariadb/begin{of}",
+                store_script("mariadb-begin"),
+                name,
+                spec.stack,
+                # Another generation has to be told, too.
+                *([spec.generation(name)] if past is not None else []),
             ],
             is_done_anywhere=True,
             opts=pulumi.ResourceOptions(parent=self, depends_on=before),
@@ -146,7 +149,12 @@ def _program(spec: PlatformSpec, name: str, store: MariadbSpec, member: StoreMem
         volume=DATA,
         port=spec.store_ports(name).main,
         health=HealthSpec(
-            command=("CMD", "/bin/sh", "-euc", store_script("mariadb-health")),
+            command=(
+                "CMD",
+                "/bin/sh",
+                "-euc",
+                store_script("mariadb-health", is_later=spec.kept(name).is_later),
+            ),
             interval=timedelta(seconds=5),
             timeout=timedelta(seconds=20),
             retries=5,
@@ -168,6 +176,8 @@ def _past(spec: PlatformSpec, name: str) -> dict[str, str]:
     if begins is None:
         return {}
     words = {"COLORWAY_FROM_SCRIPT": FROM_SCRIPT, "COLORWAY_FROM": begins.backup, "COLORWAY_TO": begins.to}
+    if begins.generation != FIRST:
+        words["COLORWAY_EARLIER"] = str(begins.generation)
     return restic_environment(spec, name, generation=begins.generation) | words
 
 

@@ -60,4 +60,3 @@ archived() {
       print of("\"time\":\""), at, of("\"short_id\":\""), of("\"hostname\":\""), /"anew"/ ? "anew" : "goes-on"
     }' | sort | awk '{ last[$4] = $0 } END { for (one in last) print last[one] }' | sort
 }
-bucket() { run restic --option="s3.bucket-lookup=$COLORWAY_LOOKUP" --quiet --retry-lock=15m "$@"; }

@@ -1,5 +1,5 @@
 # Reads a backup and the binary logs that are archived after it. Part of other scripts, after `mariadb-logs.sh`; they have
-# `run`, `fail`, which says why, $work, a folder of theirs, and $socket, by which the server answers.
+# `run` and `bucket`, `fail`, which says why, $work, a folder of theirs, and $socket, by which the server answers.
 #
 # Puts the logs of a snapshot into $work/logs, and their names into $work/order.
 fetch() {

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from colorway.spec.networks import NetworkName, store_network
 from components.swarm_spec import MountedFile
+from tests.support.recorder import CONFIG, SECRET
 
 NETWORKS = {label: f"id-of-{label}" for label in (*NetworkName, store_network("postgres"), store_network("redis"))}
 SECRETS = {
@@ -29,6 +30,15 @@ def joined(service):
 
 def constraints(service):
     return service.inputs["taskSpec"]["placement"]["constraints"]
+
+
+def read_by(recording, service):
+    """What a registered service reads: the texts of its configs and its secrets, by their names."""
+    told = {**recording.of_type(CONFIG), **recording.of_type(SECRET)}
+    made = {f"{name}-1234567": one.inputs for name, one in told.items()}
+    wanted = [one["configName"] for one in service.container.get("configs", [])]
+    wanted += [one["secretName"] for one in service.container.get("secrets", [])]
+    return {name: made[name].get("dataRaw", made[name].get("data")) for name in wanted}
 
 
 def secret_files(service):

@@ -7,7 +7,7 @@ import base64
 import pytest
 
 from colorway.render.templates import entry
-from tests.components.pieces import constraints, joined, secret_files
+from tests.components.pieces import constraints, joined, read_by, secret_files
 from tests.program.stacks import run_spec, value_of
 from tests.support.pairs import backed_up_pair, pair_spec
 from tests.support.recorder import SECRET, SERVICE
@@ -90,6 +90,28 @@ def test_a_later_generation_has_volumes_and_a_repository_of_its_own_and_reads_th
 def test_a_later_generation_is_told_to_begin_once_more(recording, later):
     of = [one.one("orders-begin-run").inputs["create"] for one in (recording, later)]
     assert of[0] != of[1], "its volumes are empty, and nothing begins on an empty one by itself"
+
+
+def test_members_of_a_generation_and_who_backs_them_up_know_each_other_alone(recording, later):
+    for name in ("orders-db1-service", "orders-backup-db1-service"):
+        assert "COLORWAY_GENERATION" not in recording.one(name).container["env"], (
+            "none of the first one restarts for it"
+        )
+        assert later.one(name).container["env"]["COLORWAY_GENERATION"] == "2"
+    first, second = (one.one("orders-db1-service").container["healthcheck"]["tests"][-1] for one in (recording, later))
+    assert " --user=member --" in first
+    assert " --user=member-$COLORWAY_GENERATION --" in second, "else no replica hears of the primary's commits"
+
+
+def test_a_generation_that_began_from_a_later_one_knows_whose_user_it_has():
+    past = {"generation": 3, "begins-from": {"generation": 2, "backup": "0a1b2c3d", "to": "0-10-500"}}
+    env = run_spec(backed_up_pair(kept=past)).one("orders-db1-service").container["env"]
+    assert (env["COLORWAY_GENERATION"], env["COLORWAY_EARLIER"]) == ("3", "2")
+
+
+def test_the_entry_begins_anew_with_each_generation(recording, later):
+    of = [read_by(one, one.one("orders-service")) for one in (recording, later)]
+    assert of[0] != of[1], "a promotion that the file never said would lead to a replica of another generation"
 
 
 def test_both_generations_volumes_are_known(later):

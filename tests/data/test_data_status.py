@@ -26,7 +26,7 @@ LEADER, SYNC = ("db1", "Leader", "running"), ("db2", "Sync Standby", "streaming"
 ETCD = '"MemberID" : {own}\n"Leader" : 1\n'
 
 
-def asking(members, *, lost=()):
+def asking(members, *, lost=(), scope="postgres"):
     """Return who answers for the members and etcd; hosts that are lost do not."""
 
     def ask(host, service, command):
@@ -34,7 +34,7 @@ def asking(members, *, lost=()):
             raise RefusedError(f"{host.name}: it does not run there", status=404, said="")
         if command[0] == "etcdctl":
             return ETCD.format(own={"db1": 1, "db2": 2, "mon1": 3}[host.name])
-        return listed(*members)
+        return listed(*members, scope=scope)
 
     return ask
 
@@ -115,6 +115,22 @@ def test_what_the_data_were_brought_by_may_be_left_out_once_they_are_there():
 def test_what_is_wrong_is_said_with_what_helps(members, lost, wrong):
     found = status(replicated_spec(), ask=asking(members, lost=lost))
     assert [(one.what, one.helps) for one in found.wrong] == wrong
+
+
+def test_what_runs_and_is_another_generation_than_the_file_says_is_not_offered_to_be_forgotten():
+    """A revert of a restore is committed, and no `up` has followed yet."""
+    ask = asking([LEADER, SYNC], scope="postgres.2")
+    found = status_of(
+        replicated_spec(),
+        ask=ask,
+        tasks=lambda: running("lab-redis"),
+        others=lambda _: {2: ("db1", "db2"), 3: ("db1",)},
+    )
+    assert [(one.what, one.helps) for one in found.wrong] == [
+        ("postgres: generation 2 runs, and the stack's file says 1", "colorway up lab")
+    ]
+    [beside] = found.beside
+    assert beside.startswith("postgres: generation 3 is kept on db1;")
 
 
 def test_who_waits_for_a_restart_is_told_what_restarts_it():

@@ -12,7 +12,7 @@ from colorway.data.mariadb.restore import PairRestore, read_reached, since
 from colorway.data.members import MembersError
 from colorway.data.restore import Services, runs
 from colorway.errors import ColorwayError
-from colorway.swarm.connections import MissingError
+from colorway.swarm.connections import MissingError, NoAnswerError
 from tests.support.pairs import backed_up_pair, pair_spec, says
 
 BACKUP, TARGET = "0a1b2c3d", "0-10-500"
@@ -32,9 +32,21 @@ class Kept:
 class World:
     """A store of two members that runs, and all that was done to it, in order."""
 
-    def __init__(self, *, commits=5, meanwhile=0, highest=1, fails="", writes=True, printed=None, spec=None):
+    def __init__(
+        self,
+        *,
+        commits=5,
+        meanwhile=0,
+        highest=1,
+        fails="",
+        writes=True,
+        printed=None,
+        spec=None,
+        lead=("db1",),
+        runs=1,
+    ):
         self.commits, self.highest, self.fails, self.writes, self.printed = commits, highest, fails, writes, printed
-        self.meanwhile = meanwhile
+        self.meanwhile, self.lead, self.runs = meanwhile, lead if writes else (), runs
         self.spec = spec or backed_up_pair()
         self.running = {"db1", "db2"}
         self.done, self.said, self.kept, self.asked = [], [], {}, []
@@ -50,9 +62,11 @@ class World:
         what = command[4]
         if what == "state":
             position = f"0-10-{500 + self.commits}"
-            return says(writes=self.writes and host.name == "db1", position=position, follows=True)
+            return says(writes=host.name in self.lead, position=position, follows=True, generation=self.runs)
         assert host.name == "db1", "the replica is not told anything"
         self.done.append(what)
+        if what == self.fails:
+            raise NoAnswerError(f"{host.name}: Docker does not answer")
         return f"0-10-{500 + self.commits + self.meanwhile}\n" if what == "fence" else ""
 
     def scale(self, service, replicas):
@@ -149,6 +163,7 @@ def test_whoever_wrote_meanwhile_changes_the_number_and_the_primary_goes_on():
     [
         ("stop db2", ["hold", "fence", "stop db2", "start db1", "start db2", "unfence"]),
         ("commit", [*ALL, "start db1", "start db2", "unfence"]),
+        ("fence", ["hold", "fence", "unfence"]),
     ],
 )
 def test_where_anything_fails_both_members_go_on(fails, done):
@@ -163,13 +178,26 @@ def test_where_anything_fails_both_members_go_on(fails, done):
     ("world", "to", "said"),
     [
         ({"writes": False}, TARGET, "nobody takes writes"),
+        ({"lead": ("db2",)}, TARGET, "writes are taken by db2, and the stack's file calls db1 the primary"),
+        ({"lead": ("db1", "db2")}, TARGET, "writes are taken by db1 and db2, and the stack's file calls"),
+        ({"runs": 2}, TARGET, "generation 2 runs, and the stack's file says 1; `colorway up lab` brings that one"),
         ({"fails": "file"}, TARGET, "not committed"),
         ({"spec": pair_spec()}, TARGET, "orders is not backed up"),
         ({}, "release-9", "is no point in time of a MariaDB"),
         ({"printed": "no backup leads to it"}, TARGET, "cannot be counted: no backup leads to it; nothing was changed"),
         ({"printed": ""}, TARGET, "commits came after"),
     ],
-    ids=["nobody leads", "edits", "no backup", "a name", "no way", "no loss accepted"],
+    ids=[
+        "nobody leads",
+        "the other one leads",
+        "both lead",
+        "another generation",
+        "edits",
+        "no backup",
+        "a name",
+        "no way",
+        "no loss accepted",
+    ],
 )
 def test_what_cannot_be_done_changes_nothing(world, to, said):
     there = World(**world)

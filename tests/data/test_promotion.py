@@ -12,7 +12,7 @@ from colorway.data.mariadb.pair import pair
 from colorway.data.mariadb.promotion import Promotion
 from colorway.data.members import MembersError
 from colorway.data.status import status
-from colorway.swarm.connections import RefusedError
+from colorway.swarm.connections import MissingError, RefusedError
 from tests.support.pairs import backed_up_pair, pair_spec, says
 from tests.support.stores import running
 
@@ -23,7 +23,8 @@ LOST = says(writes=False, heard=HEARD, error="error reconnecting to master")
 UNHEARD = says(writes=False, heard="OFF 2026-11-28T14:57:57Z")
 FENCED = says(writes=False, follows=False)
 DIVERGED = says(writes=False, heard=HEARD, error="Got fatal error 1236 from master: not in the master's binlog")
-WAITS = "waits: yes\n"
+WAITS = "generation: 1\nwaits: yes\n"
+STOPPED = "stopped"
 
 
 class World:
@@ -37,7 +38,10 @@ class World:
     def ask(self, host, service, command):
         assert service == f"lab-orders-{host.name}"
         part, *words = command[4:]
-        if (state := self.states[host.name]) is None or part == self.fails:
+        state = self.states[host.name]
+        if state == STOPPED:
+            raise MissingError(f"{host.name}: it does not run there", status=404, said="")
+        if state is None or part == self.fails:
             raise RefusedError(f"{host.name}: it does not run there", status=404, said="")
         if part == "state":
             return state
@@ -121,6 +125,13 @@ def test_the_old_primary_is_fenced_before_the_new_one_leads(db1, db2, accept_los
             "db2",
             "orders: db2 has what db1 never had, and lacks what that has, so commits that were acknowledged could be "
             "lost; say --accept-loss to do it anyway",
+        ),
+        (
+            says(writes=True, generation=2),
+            LOST,
+            "db2",
+            "orders: db2 has generation 1, and db1 has 2: neither has what the other one has. `colorway up` goes on "
+            "where it was cut off",
         ),
         (PRIMARY, REPLICA, "db1", "orders: db1 is the primary already"),
         (PRIMARY, REPLICA, "db3", "orders: db3 has no member; those are on db1 and db2"),
@@ -210,13 +221,20 @@ PROMOTE = "colorway data promote lab orders --to"
             PRIMARY,
             ["orders: db2 takes writes, and the stack's file calls db1 the primary", f"{PROMOTE} db2"],
         ),
+        (STOPPED, STOPPED, ["orders: none of its members runs, so nobody can use it", "colorway up lab"]),
+        (STOPPED, None, ["orders: nobody takes writes; its primary is on db1", f"{PROMOTE} db2"]),
+        (
+            says(writes=True, generation=2),
+            REPLICA,
+            ["orders: generation 2 runs, and the stack's file says 1", "colorway up lab"],
+        ),
         (PRIMARY, PRIMARY, ["orders: both members take writes", f"{PROMOTE} db1"]),
         (
             PRIMARY,
             DIVERGED,
             [
                 "orders: db2 has what the primary never had, or lacks what that has no more, and follows no more",
-                "keep what you need of the volume lab-orders-db2, then move its content away: it begins with a copy",
+                "colorway data rejoin lab orders",
             ],
         ),
     ],

@@ -38,10 +38,21 @@ class Kept:
 class World:
     """A store of two members that runs, and all that was done to it, in order."""
 
-    def __init__(self, *, commits=5, meanwhile=0, highest=1, fails="", clients=0, members=(LEADER, SYNC), spec=None):
+    def __init__(
+        self,
+        *,
+        commits=5,
+        meanwhile=0,
+        highest=1,
+        fails="",
+        clients=0,
+        members=(LEADER, SYNC),
+        spec=None,
+        runs_as="postgres",
+    ):
         self.commits, self.meanwhile, self.highest = commits, meanwhile, highest
         self.fails, self.clients, self.members = fails, clients, members
-        self.spec = spec or backed_up_spec()
+        self.spec, self.runs_as = spec or backed_up_spec(), runs_as
         self.running = {"db1", "db2"}
         self.done, self.said, self.kept = [], [], {}
         self.now = 0.0
@@ -52,7 +63,7 @@ class World:
         if host.name not in self.running:
             raise MissingError(f"{host.name}: it does not run there", status=404, said="")
         if "patronictl" in command:
-            return listed(*self.members)
+            return listed(*self.members, scope=self.runs_as)
         text = " ".join(command)
         if "pg_switch_wal" in text:
             return "0/9000000 1\n"
@@ -180,6 +191,10 @@ def test_another_loss_than_the_accepted_one_changes_nothing(accept, said):
         pytest.param(World(fails="file"), "has edits that are not committed", [], id="the file has edits"),
         pytest.param(World(fails="archive"), "its log is not in the archive after 120 s", [], id="the archive fails"),
         pytest.param(World(members=(("db1", "Replica", "running"), SYNC)), "nobody leads", [], id="nobody leads"),
+        pytest.param(
+            World(runs_as="postgres.2"), "generation 2 runs, and the stack's file says 1", [],
+            id="the file went back, and no `up` has followed: the backups are another one's",
+        ),
     ],
 )  # fmt: skip
 def test_clients_go_on_where_it_fails(world, said, done):

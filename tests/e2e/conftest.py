@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.e2e)
     tiers.choose(config, items)
-    tiers.keep_together(item for item in items if item.path.is_relative_to(HERE))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> tiers.Together:
+    return tiers.Together(config, log)
 
 
 @pytest.fixture(scope="session")

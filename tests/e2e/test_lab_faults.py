@@ -178,7 +178,8 @@ def test_the_next_up_goes_on_after_whatever_ended_the_last_one(quiet: Clone, tmp
     lab(quiet, "fault", "stop-sshd", "lb2")
     begun.process.wait(STAGE)
     print(begun.output)
-    assert len(set(colors())) == 1, "both have the same, whichever it is"
+    # Its script sees a moment later that whoever asked is gone.
+    wait_until(lambda: len(set(colors())) == 1, limit=STAGE, what="both have the same, whichever it is", every=1)
     lab(quiet, "fault", "stop-sshd", "lb2", "--undo")
     quiet.up()
     assert colors() == ["green", "green"]

@@ -35,6 +35,7 @@ PORT = "33871"
 SECRETS = {"key": "AKIA", "secret": "secret", "passphrase": "two words"}
 NEWEST = "select max(at) from events where id > 1000"
 """Rows that no backup has, but only the logs."""
+ROWS = "SELECT GROUP_CONCAT(id ORDER BY id) FROM shop.events WHERE id > 1000"
 DAY = 86400
 
 
@@ -119,7 +120,7 @@ class Store:
         if not self.is_pair:
             return {"MARIADB_DATA": f"{mariadb.DATA}/data"}
         [other] = [address for name, address in HOSTS.items() if name != host]
-        return {
+        return ({"COLORWAY_GENERATION": "2"} if self.past else {}) | {
             "MARIADB_DATA": f"{mariadb.DATA}/data",
             "COLORWAY_ADDRESS": HOSTS[host],
             "COLORWAY_OTHER": other,
@@ -375,15 +376,38 @@ def test_a_later_generation_begins_exactly_at_a_point(image, tmp_path):
         for host in store.hosts:
             await_answer(store, host)
         await_following(store, "db2")
-        rows = "SELECT GROUP_CONCAT(id ORDER BY id) FROM shop.events WHERE id > 1000; SELECT COUNT(*) FROM shop.events"
-        assert store.sql("db1", rows).split() == ["1001,1002,1003", "1003"], "what came after the point is not there"
+        assert store.sql("db1", ROWS) == "1001,1002,1003", "what came after the point is not there"
         insert(store, "db1", 1006)
         position = store.sql("db1", "SELECT @@gtid_current_pos")
         assert int(position.rpartition("-")[2]) == int(target.rpartition("-")[2]) + 1, "it goes on counting there"
         wait_until(
             lambda: store.sql("db2", "SELECT @@gtid_current_pos") == position, limit=LIMIT, what="the other one has it"
         )
-        assert store.sql("db2", rows).split() == ["1001,1002,1003,1006", "1004"]
+        assert store.sql("db2", ROWS) == "1001,1002,1003,1006"
+
+        # More than the earlier one has lost: its members would take these for what comes after theirs.
+        insert(store, "db1", *range(1007, 1012))
+        later = store.past
+        become(store, {}, has="1001,1002,1003,1004,1005")
+        insert(store, "db1", *range(1107, 1117))
+        become(store, later, has="1001,1002,1003,1006,1007,1008,1009,1010,1011")
+
+
+def become(store: Store, past: dict[str, str], *, has: str) -> None:
+    """Go to the other generation as `up` does: the replica first, while the primary of the one that is left writes."""
+    position = store.sql("db1", "SELECT @@gtid_current_pos")
+    store.end("db2")
+    store.past = past
+    store.begin("db2")
+    await_answer(store, "db2")
+    why = "SHOW SLAVE STATUS"
+    wait_until(lambda: "Access denied" in store.sql("db2", why), limit=LIMIT, what="it is not let in", every=1)
+    assert store.sql("db2", ROWS) == has, f"it has nothing that the other generation's primary wrote up to {position}"
+    store.end("db1")
+    store.begin("db1")
+    await_answer(store, "db1")
+    await_following(store, "db2")
+    assert [store.sql(host, ROWS) for host in store.hosts] == [has, has]
 
 
 def test_one_member_archives_through_its_socket(image, tmp_path):

@@ -12,10 +12,10 @@ from colorway.errors import ColorwayError
 from colorway.hosts.reach import Said
 from colorway.hosts.upkeep import Upkeep, why_not
 from colorway.spec.hosts import HostSpec, Role
-from colorway.swarm.connections import Connection
+from colorway.swarm.connections import Connection, NoAnswerError
 from colorway.swarm.inside import Ran
 from colorway.swarm.services import Swarm
-from tests.support.pairs import pair_spec
+from tests.support.pairs import pair_spec, says
 from tests.support.specs import ROOT
 from tests.support.stores import backed_up_spec, listed, replicated_spec
 from tests.swarm.fake_api import FakeApi
@@ -254,10 +254,22 @@ def test_a_host_that_leads_a_store_gives_the_lead_away_first():
         upkeep.drain("db2")
 
 
-def test_a_host_with_a_primary_that_only_a_person_moves_is_said_to_be_one():
-    upkeep = Upkeep(spec=pair_spec(primary="db2"), say=print, connect=Connection, hold=lambda *_: nullcontext())
-    [host] = [one for one in upkeep.spec.settings.hosts if one.name == "db2"]
-    assert upkeep._why_it_leads(host) == (
-        "db2 has the primary of the data store orders, whose clients would fail; make the other one the primary first: "
-        "`colorway data promote lab orders --to HOST`"
-    )
+@pytest.mark.parametrize(
+    ("takes_writes", "leads"), [({"db1"}, "db1"), ({"db2"}, "db2"), (set(), "db2")], ids=["db1", "db2", "nobody"]
+)
+def test_a_host_with_a_primary_that_only_a_person_moves_is_said_to_be_one(takes_writes, leads):
+    class Members(Connection):
+        def ask(self, what, question):
+            if not takes_writes:
+                raise NoAnswerError(f"{self.host.name}: Docker does not answer")
+            return (Ran(code=0, said=says(writes=self.host.name in takes_writes)),)
+
+    upkeep = Upkeep(spec=pair_spec(primary="db2"), say=print, connect=Members, hold=lambda *_: nullcontext())
+    hosts = {one.name: one for one in upkeep.spec.settings.hosts if one.name in {"db1", "db2"}}
+    for name, host in hosts.items():
+        assert upkeep._why_it_leads(host) == (
+            f"{name} has the primary of the data store orders, whose clients would fail; make the other one the "
+            "primary first: `colorway data promote lab orders --to HOST`"
+            if name == leads
+            else None
+        ), "who takes writes, or, where nobody says it, whom the file names"

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from colorway.render.templates import TEMPLATES, entry, fill_in, script
+from tests.support.wait import wait_until
 
 SCRIPTS = sorted((TEMPLATES / "scripts").glob("*.sh"))
 ENTRIES = sorted((TEMPLATES / "entry").glob("*.sh"))
@@ -129,6 +131,7 @@ def test_no_entry_script_deletes_what_it_did_not_make(path):
             """[ ! -d "$MARIADB_DATA" ] || rmdir "$MARIADB_DATA\"""",
         ],
         "mariadb-member": [
+            'rm -f "$volume/colorway.rejoin"',
             """trap '[ -z "$server" ] || kill -9 "$server" 2>/dev/null; rm -rf "$new" """
             """${COLORWAY_WORK:+"$COLORWAY_WORK"}' EXIT""",
             """[ ! -d "$MARIADB_DATA" ] || rmdir "$MARIADB_DATA\"""",
@@ -157,7 +160,7 @@ def test_no_entry_script_deletes_what_it_did_not_make(path):
         ],
         "patroni": ['rm -f "$PGDATA/postmaster.pid"'],
     }.get(program, []), (
-        "each of these has its reason: its own half, an empty folder, a pid file, sockets or scratch under our lock"
+        "each of these has its reason: its own half, an empty folder, a pid file, a word, sockets, scratch of its own"
     )
 
 
@@ -241,6 +244,58 @@ def test_an_apply_waits_until_a_task_that_has_just_begun_has_been_looked_at(tmp_
         "one that was let in a moment ago serves, and may turn from the one into the other between any two looks"
     )
     assert (tmp_path / "seen").exists(), "it was waited for"
+
+
+ASKER = """
+import os, subprocess, sys, time
+script, folder, moment = sys.argv[1:]
+with open(f"{folder}/asker", "w") as out:
+    print(os.getpid(), file=out)
+words = ["/bin/sh", "-euc", script, "colorway", folder, "lb", "8081", "0"]
+child = subprocess.Popen(words, stdin=subprocess.PIPE, text=True)
+child.stdin.write("# colorway generation new\\n")
+child.stdin.close()
+print(child.pid, flush=True)
+if moment == "never":
+    sys.exit(child.wait())
+# As an SSH server is that was killed: what it began goes on.
+while not os.path.exists(f"{folder}/{moment}"):
+    time.sleep(0.01)
+os._exit(1)
+"""
+"""Begins an apply, and is gone once a fake has made a file."""
+
+
+@pytest.mark.parametrize(
+    ("moment", "serves", "reloads"),
+    [("never", "new", 1), ("before", "old", 0), ("after", "old", 2)],
+)
+def test_an_apply_whose_asker_is_gone_changes_nothing(tmp_path, programs, moment, serves, reloads):
+    """Whoever asked takes it for failed, and has the other load balancers go back."""
+    for name in ("old", "new"):
+        (tmp_path / f"generations/{name}").mkdir(parents=True)
+        (tmp_path / f"generations/{name}/nginx.conf").write_text(f"# colorway generation {name}\n")
+    (tmp_path / "current").symlink_to("generations/old")
+    wait = f"touch {tmp_path}/{moment}; while [ -d /proc/$(cat {tmp_path}/asker) ]; do sleep 0.05; done"
+    fake(
+        programs,
+        f"""case "$1" in
+ps) {wait if moment == "before" else ":"}; echo "c1 Up 2 minutes (healthy)" ;;
+exec) echo reload >>{tmp_path}/reloads
+  {wait if moment == "after" else ":"} ;;
+esac""",
+    )
+    environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
+    command = [sys.executable, "-c", ASKER, script("routing-apply"), str(tmp_path), moment]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment) as it:
+        assert it.stdout is not None, "it is a pipe"
+        child = Path(f"/proc/{int(it.stdout.readline())}")
+        # Its end is known by the lock that it has.
+        it.wait(30)
+    wait_until(lambda: not child.exists(), limit=30, what="the apply ends")
+    assert (tmp_path / "current").readlink() == Path(f"generations/{serves}")
+    said = (tmp_path / "reloads").read_text().splitlines() if (tmp_path / "reloads").exists() else []
+    assert len(said) == reloads
 
 
 def test_a_migration_that_waits_for_another_says_who_it_is(tmp_path, programs):

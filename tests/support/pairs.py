@@ -49,10 +49,17 @@ def backed_up_pair(*, kept: dict[str, Any] | None = None, **orders: Any) -> Plat
 
 
 def says(
-    *, writes: bool, position: str = "0-1-5", follows: bool = False, heard: str = "unknown", error: str = ""
+    *,
+    writes: bool,
+    position: str = "0-1-5",
+    follows: bool = False,
+    heard: str = "unknown",
+    error: str = "",
+    generation: int = 1,
 ) -> str:
     """Return what a member's script says of its state, as MariaDB 11.8 words it."""
     lines = [
+        f"generation: {generation}",
         f"heard: {heard}",
         "*************************** 1. row ***************************",
         f"read_only: {int(not writes)}",

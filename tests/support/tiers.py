@@ -11,9 +11,13 @@ from types import TracebackType
 from typing import Final
 
 import pytest
+from typing_extensions import override
+from xdist.scheduler import LoadScopeScheduling
 
 AREAS: Final = ("engine", "release", "lab", "hosts", "data", "edge", "monitoring", "operations")
 """The areas of design and code; each e2e module says which one it is of."""
+BUSY: Final = frozenset({"test_lab_heart.py", "test_lab_traffic.py"})
+"""Modules that use all of a machine: one after the other, also where two labs run."""
 FULL_OPTION: Final = "--full"
 AREA_OPTION: Final = "--area"
 MARKERS: Final = (
@@ -57,11 +61,23 @@ def choose(config: pytest.Config, items: list[pytest.Item]) -> None:
     _refuse_what_cannot_run([item for item in ours if item not in out], is_ci=bool(os.environ.get("CI")))
 
 
-def keep_together(items: Iterable[pytest.Item]) -> None:
-    """Let one worker run all of a module, and all modules of a folder, which share a platform."""
-    for item in items:
-        package = item.getparent(pytest.Package)
-        item.add_marker(pytest.mark.xdist_group(item.path.stem if package is None else package.path.name))
+class Together(LoadScopeScheduling):  # type: ignore[misc] - pytest-xdist has no types
+    """Has one of pytest's workers run all of a module, and all of a folder below `tests/e2e`, which share a platform.
+
+    `--dist loadgroup` would, but its groups get lost with pytest 9.2: pytest-dev/pytest-xdist#1386.
+    """
+
+    @override
+    def _split_scope(self, nodeid: str) -> str:
+        return together(nodeid)
+
+
+def together(nodeid: str) -> str:
+    """Return what a test is run with: the name of its folder, or of its module; those of `BUSY` are one."""
+    *folders, module = nodeid.partition("::")[0].split("/")
+    if module in BUSY:
+        return "busy"
+    return module if folders[-1:] == ["e2e"] else folders[-1]
 
 
 def end_in_order() -> None:

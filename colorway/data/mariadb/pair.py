@@ -9,7 +9,8 @@ from colorway.render.templates import store_script
 from colorway.spec import names
 from colorway.spec.hosts import HostSpec
 from colorway.spec.platform_spec import PlatformSpec
-from colorway.swarm.connections import DockerError
+from colorway.spec.stores.generations import FIRST
+from colorway.swarm.connections import DockerError, MissingError
 
 DIVERGED = "1236"
 """MariaDB's number for a replica that has what the primary never had, or lacks what the primary has no more."""
@@ -21,6 +22,8 @@ class Server:
 
     host: str
     """Its host in the stack file."""
+    generation: int = FIRST
+    """Which generation of the store it is, whatever the stack's file says meanwhile."""
     is_empty: bool = False
     """Whether it waits for somebody to copy from, or is copying."""
     takes_writes: bool = False
@@ -34,6 +37,8 @@ class Server:
     """What the server says of why it does not follow."""
     behind: int | None = None
     """Seconds that it is behind the one that it follows; none = nobody knows."""
+    apart: tuple[str, ...] = ()
+    """Folders of its volume with what it had before it began anew; see `colorway data rejoin`."""
     heard: str = "unknown"
     """Of a replica: what it heard last of whether the primary's commits wait for it, ON or OFF, and when."""
 
@@ -57,19 +62,22 @@ def read_server(host: str, text: str) -> Server:
     said = {
         key.strip(): value.strip() for key, colon, value in (line.partition(":") for line in text.splitlines()) if colon
     }
+    generation = int(said.get("generation", FIRST))
     if said.get("waits") == "yes":
-        return Server(host=host, is_empty=True)
+        return Server(host=host, generation=generation, is_empty=True)
     if "read_only" not in said or "position" not in said:
         raise MembersError(f"{host}: what its MariaDB says of itself is not readable; is its version 11.4 or newer?")
     behind = said.get("Seconds_Behind_Master", "")
     return Server(
         host=host,
+        generation=generation,
         takes_writes=said["read_only"] == "0",
         position=said["position"],
         is_followed=said.get("waits_for_replica") == "ON",
         follows=(said.get("Slave_IO_Running"), said.get("Slave_SQL_Running")) == ("Yes", "Yes"),
         why_not=said.get("Last_SQL_Error") or said.get("Last_IO_Error", ""),
         behind=int(behind) if behind.isdecimal() else None,
+        apart=tuple(said.get("apart", "").split()),
         heard=said.get("heard", "unknown"),
     )
 
@@ -99,6 +107,23 @@ class Pair:
         except DockerError:
             return None
         return read_server(host, said)
+
+    def lead(self) -> list[str]:
+        """Return the hosts whose members take writes: one, unless something is wrong."""
+        servers = (self.server(host.name) for host in self.hosts)
+        return [one.host for one in servers if one is not None and one.takes_writes]
+
+    def is_stopped(self) -> bool:
+        """Return whether none of its members runs, and both of their hosts say so."""
+        for host in self.hosts:
+            try:
+                self.told(host.name, "state")
+            except MissingError:
+                continue
+            except DockerError:
+                return False
+            return False
+        return True
 
     def told(self, host: str, part: str, *words: str) -> str:
         """Return what a member's script says when it is told its part.

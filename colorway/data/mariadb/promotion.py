@@ -66,6 +66,11 @@ class Two:
             raise MembersError(f"{self.store}: the member on {self.to} does not answer; see `colorway data status`")
         if self.new.is_empty:
             raise MembersError(f"{self.store}: the member on {self.to} has no data yet, so it cannot lead")
+        if self.old is not None and self.old.generation != self.new.generation:
+            raise MembersError(
+                f"{self.store}: {self.to} has generation {self.new.generation}, and {self.other} has "
+                f"{self.old.generation}: neither has what the other one has. `colorway up` goes on where it was cut off"
+            )
         answers = self.old is not None and not self.old.is_empty
         if self.new.takes_writes:
             return Step(fences=answers and self.old is not None and self.old.takes_writes, waits=False, leads=False)

@@ -90,6 +90,7 @@ class PairRestore:
         if store not in self.pair.spec.backed_up:
             raise MembersError(f"{store} is not backed up, so it has no past to go back to")
         primary = self._primary()
+        self.generations.refuse_other(primary.generation)
         earlier = self.generations.live
         words = (to, primary.position, str(earlier), str(ARCHIVED_WITHIN))
         command = (*_BECOME, store_script("mariadb-since"), "since", *words)
@@ -116,21 +117,27 @@ class PairRestore:
         self.say(f"next: colorway up {stack}")
 
     def _primary(self) -> Server:
-        for host in self.pair.hosts:
-            server = self.pair.server(host.name)
-            if server is not None and server.takes_writes:
-                return server
-        raise MembersError(
-            f"{self.pair.store}: nobody takes writes, so what would be lost cannot be counted; see "
-            f"`colorway data status {self.pair.spec.stack}`"
-        )
+        """Return who takes writes: one member, and the one where the new generation begins and its clients are led."""
+        store, see = self.pair.store, f"see `colorway data status {self.pair.spec.stack}`"
+        servers = [self.pair.server(host.name) for host in self.pair.hosts]
+        lead = [one for one in servers if one is not None and one.takes_writes]
+        if not lead:
+            raise MembersError(f"{store}: nobody takes writes, so what would be lost cannot be counted; {see}")
+        named = self.pair.spec.primaries[store]
+        if [one.host for one in lead] != [named]:
+            takes = " and ".join(one.host for one in lead)
+            raise MembersError(
+                f"{store}: writes are taken by {takes}, and the stack's file calls {named} the primary; {see}, which "
+                "says what ends that. Nothing was changed"
+            )
+        return lead[0]
 
     def _stop(self, primary: str, found: Reached, *, to: str, then: Callable[[], None]) -> None:
         """Shut clients out, count again, stop both members, and do what comes then; let both go on where that fails."""
         stopped, done = False, False
-        # It waits for commits that are under way; what was open then fails.
-        position = self.pair.told(primary, "fence").split()[-1]
         try:
+            # It waits for commits that are under way; what was open then fails.
+            position = self.pair.told(primary, "fence").split()[-1]
             refuse_loss(self.pair.store, since(position, found.to), to=to, accepted=found.commits)
             stopped = True
             for host in sorted(self.pair.hosts, key=lambda one: one.name == primary):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 from typing_extensions import override
@@ -96,6 +96,18 @@ class StoreSpec(StrictSpec):
     def needs_etcd(self) -> bool:
         """Whether etcd knows which of its members leads."""
         return False
+
+    def beside(self, *, is_later: bool) -> dict[str, Any]:
+        """Return the keys of which none of its members' tasks is told: a change of these alone restarts no member.
+
+        Args:
+            is_later: Whether it is a later generation of the store, whose members know what that began from.
+
+        Returns:
+            Fields, and of some of them a part, as pydantic excludes them.
+        """
+        del is_later
+        return {}
 
     def places(self, hosts: Sequence[HostSpec]) -> tuple[HostSpec, ...]:
         """Return which of a stack's hosts may keep its data, the first choice first."""

@@ -83,6 +83,11 @@ class StoreSettings(StrictSpec):
     login: LoginNumber = FIRST_LOGIN
     """Which login the services of a PostgreSQL have: one more with each new password, so that both count meanwhile."""
 
+    @property
+    def is_later(self) -> bool:
+        """Whether its generation began from an earlier one."""
+        return self.begins_from is not None
+
     @model_validator(mode="after")
     def _fits_together(self) -> StoreSettings:
         begins, key, number = self.begins_from, "begins-from", self.generation

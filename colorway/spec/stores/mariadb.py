@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from types import MappingProxyType
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 from typing_extensions import override
@@ -91,6 +91,14 @@ class MariadbSpec(DatabaseSpec):
     @override
     def is_replicated(self) -> bool:
         return self.members > 1
+
+    @override
+    def beside(self, *, is_later: bool) -> dict[str, Any]:
+        if not self.is_replicated:
+            # Whether it is backed up: then it has binary logs.
+            return {"backup": {"full", "keep", "limits", "repository"}, "verify": True}
+        backup = {"full", "keep", "limits"} if is_later else True
+        return {"backup": backup, **dict.fromkeys(("entry", "password", "promotion", "verify"), True)}
 
     @property
     @override

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 from typing_extensions import override
@@ -100,6 +100,14 @@ class PostgresqlSpec(DatabaseSpec):
     @override
     def needs_etcd(self) -> bool:
         return self.is_replicated
+
+    @override
+    def beside(self, *, is_later: bool) -> dict[str, Any]:
+        # Each archives by itself, and so knows the repository, and how long it keeps what it has.
+        every: dict[str, Any] = {"backup": {"full", "incremental", "limits"}, "password": True, "verify": True}
+        if not self.is_replicated:
+            return every
+        return every | dict.fromkeys(("direct", "durability", "extensions", "members", "parameters", "pool"), True)
 
     @property
     @override

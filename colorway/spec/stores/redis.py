@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
 from typing_extensions import override
@@ -63,6 +63,10 @@ class KeyValueSpec(BackedUpSpec):
     @override
     def is_replicated(self) -> bool:
         return self.members > 1
+
+    @override
+    def beside(self, *, is_later: bool) -> dict[str, Any]:
+        return dict.fromkeys(("backup", "entry", "verify"), True)
 
     @property
     @override

@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.mariadb import DATABASES, BackedUpPair
 from tests.support.members import LIMIT, container
+from tests.support.wait import wait_until
 
 pytestmark = [pytest.mark.area("data"), pytest.mark.needs("losetup"), pytest.mark.full]
 
@@ -21,7 +22,7 @@ def test_a_backup_is_made_beside_the_replica_and_a_spoiled_one_is_not_proven(pai
     assert set(pair.made_on()) == {replica}, "the replica spares the primary"
     count = len(pair.made_on())
     pair.told("USE shop; INSERT INTO events (id) SELECT seq FROM seq_1_to_3000")
-    # What it restores is the backup and the archived logs, which have these rows a minute later.
+    wait_until(lambda: pair.proof()["verified"], limit=LIMIT, what="the archive has these rows, too", every=5)
     said = clone.run("data", "verify-backup", clone.stack, "orders").output
     assert '"verified": true' in said
 
