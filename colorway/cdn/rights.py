@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from colorway.spec.edge.zones import set_zones
+from colorway.spec.edge.redirects import redirect_rules
+from colorway.spec.edge.zones import CACHE_PHASE, REDIRECT_PHASE, set_zones
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.spec.stack import LockDown
 
@@ -17,18 +18,20 @@ class Right(StrEnum):
     DNS = "DNS Write"
     SETTINGS = "Zone Settings Write"
     CACHE = "Cache Settings Write"
+    REDIRECTS = "Dynamic URL Redirects Write"
     CERTIFICATES = "SSL and Certificates Write"
 
     @property
     def kind(self) -> str:
-        """Type of the resources that are made by it, as the engine writes it."""
+        """Type of the resources that are made by it, as the engine writes it; of a ruleset with its phase."""
         return _KINDS[self]
 
 
 _KINDS = {
     Right.DNS: "cloudflare:index/dnsRecord:DnsRecord",
     Right.SETTINGS: "cloudflare:index/zoneSetting:ZoneSetting",
-    Right.CACHE: "cloudflare:index/ruleset:Ruleset",
+    Right.CACHE: f"cloudflare:index/ruleset:Ruleset {CACHE_PHASE}",
+    Right.REDIRECTS: f"cloudflare:index/ruleset:Ruleset {REDIRECT_PHASE}",
     Right.CERTIFICATES: ("cloudflare:index/authenticatedOriginPullsCertificate:AuthenticatedOriginPullsCertificate"),
 }
 
@@ -51,7 +54,8 @@ def needs(spec: PlatformSpec) -> Iterator[Need]:
         zones.setdefault(zone.id, domain)
     found = [(Right.DNS, [(domain, zone) for zone, domain in zones.items()])]
     own = [(domain, zone.id) for domain, zone in set_zones(spec).items()]
-    found += [(Right.SETTINGS, own), (Right.CACHE, own)]
+    redirecting = [(domain, zone.id) for domain, zone in set_zones(spec).items() if redirect_rules(spec, zone)]
+    found += [(Right.SETTINGS, own), (Right.CACHE, own), (Right.REDIRECTS, redirecting)]
     if spec.lock_down is not LockDown.OPEN:
         found.append((Right.CERTIFICATES, list(spec.proxied_zones.items())))
     for right, places in found:
@@ -64,5 +68,7 @@ class Looked:
 
     lacking: tuple[Need, ...] = ()
     unanswered: tuple[Need, ...] = ()
+    there: tuple[Need, ...] = ()
+    """Those by which a zone's rules of one phase are changed, where it has such rules, whoever made them."""
     status: str = ""
     """What Cloudflare says of a token that it refuses everywhere: `expired`, `disabled`; none = nothing."""

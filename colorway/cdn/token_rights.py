@@ -1,6 +1,7 @@
-"""Refuses an `up` whose token may not do what it would have to: found by reading, before anything is changed.
+"""Refuses an `up` that could not end in the stack's zones: found by reading, before anything is changed.
 
-Whether it may write cannot be tried without writing. A token that may read and not write is found by the first change.
+Either its token may not do what it would have to, or a zone has somebody else's rules where the stack's would be.
+Whether a token may write cannot be tried without writing: one that may only read is found by the first change.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 
-from colorway.cdn.rights import Looked, Need, needs
+from colorway.cdn.rights import Looked, Need, Right, needs
 from colorway.errors import ColorwayError
 from colorway.spec.platform_spec import PlatformSpec
 
@@ -47,7 +48,8 @@ class TokenRights:
             say: Hears of what is lacking and not needed now, and of what is not known.
 
         Raises:
-            ColorwayError: something of a kind that a zone has none of would be made, and the token lacks the right.
+            ColorwayError: something of a kind that a zone has none of would be made, and the token lacks the right; or
+                a zone has rules that the stack did not make.
         """
         # Of a stack that nobody had installed the engine knew no secret then.
         found = self._looked.result() or self._look()
@@ -58,12 +60,30 @@ class TokenRights:
                 f"Cloudflare did not say within {self._within.total_seconds():g} s what the token of colorway:zones "
                 "may do; this goes on without"
             )
+        if foreign := [need for need in found.there if (need.right.kind, need.zone) not in made]:
+            told = "; ".join(map(_taken, foreign))
+            raise ColorwayError(f"Pulumi.{self._stack}.yaml: colorway:zones: {told}; nothing was changed")
         if not found.lacking:
             return
         told = _sentence(found)
         if any((need.right.kind, need.zone) not in made for need in found.lacking):
             raise ColorwayError(f"Pulumi.{self._stack}.yaml: colorway:zones: {told}; nothing was changed")
         say(f"colorway:zones: {told}; what is there stays, and a change of it would fail")
+
+
+_KEPT = {
+    Right.CACHE: ("cache rules", "records-only: true"),
+    Right.REDIRECTS: ("redirect rules", "redirect-rules: 0"),
+}
+"""Rules of which a zone has one list, and what a zone says that is to keep its own."""
+
+
+def _taken(need: Need) -> str:
+    rules, own = _KEPT[need.right]
+    return (
+        f"the zone of {need.domain} ({need.zone}) has a list of {rules} that this stack did not make, an empty one "
+        f"perhaps, and Cloudflare takes one a zone; remove it as docs/cloudflare.md says, or write {own} there"
+    )
 
 
 def _sentence(found: Looked) -> str:

@@ -159,9 +159,13 @@ class Deployed:
 
     @property
     def in_zones(self) -> frozenset[tuple[str, str]]:
-        """The types of the resources in Cloudflare zones, each with its zone's id."""
-        found = ((str(one.get("type")), (one.get("inputs") or {}).get("zoneId")) for one in self.resources)
-        return frozenset((kind, str(zone)) for kind, zone in found if zone)
+        """The types of the resources in Cloudflare zones, of rulesets with their phase, each with its zone's id."""
+        found = ((str(one.get("type")), one.get("inputs") or {}) for one in self.resources)
+        return frozenset(
+            (" ".join([kind, *([str(inputs["phase"])] if "phase" in inputs else [])]), str(inputs["zoneId"]))
+            for kind, inputs in found
+            if inputs.get("zoneId")
+        )
 
     @property
     def dangling(self) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from colorway.render.routes import (
 )
 from colorway.render.templates import fill_in
 from colorway.spec import names
-from colorway.spec.edge import INTERNAL_PATH, Draw, RouteSpec
+from colorway.spec.edge import INTERNAL_PATH, REDIRECT_STATUS, Draw, RouteSpec
 from colorway.spec.fields import whole_seconds
 from colorway.spec.platform_spec import RESOLVER_VALID, RETRY_WITHIN, PlatformSpec
 from colorway.spec.services import ServiceSpec
@@ -84,6 +84,7 @@ def _text(spec: PlatformSpec, *, digest: str) -> str:
         digest=digest,
         inside=INSIDE,
         internal=INTERNAL_PATH,
+        redirect_status=REDIRECT_STATUS,
         edge=edge,
         colors_on=[color.value for color in spec.colors_on],
         worker_shutdown=whole_seconds(worker_shutdown(spec)),

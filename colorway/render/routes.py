@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 from colorway.spec import names
-from colorway.spec.edge import ANYBODY, AnyRoute, CorsSpec, LimitKey, LimitSpec, RedirectSpec, RouteSpec
+from colorway.spec.edge import ANYBODY, AnyRoute, CorsSpec, Keeps, LimitKey, LimitSpec, RedirectSpec, RouteSpec
 from colorway.spec.fields import whole_seconds
 from colorway.spec.platform_spec import RETRY_WITHIN, PlatformSpec
 from colorway.spec.services import ServiceSpec
@@ -155,13 +155,14 @@ def _is_alike(one: RouteSpec, other: RouteSpec) -> bool:
 
 def _redirect(spec: PlatformSpec, route: RedirectSpec, *, service: str, exact: set[str]) -> Location:
     table = None
-    if not route.leads_to_path:
+    if route.keeps is Keeps.PATH:
         full = names.stack_name(route.redirect, spec.settings.domains)
         path = f"https://{full}$is_request_port$request_port{RAW}"
-    elif route.exact:
+    elif route.keeps is Keeps.NOTHING:
         path = f"{route.redirect}$is_args$args"
     else:
-        table = _path_table(route.trunk, onto=route.redirect, otherwise=route.redirect)
+        # Browsers read a backslash as a slash.
+        table = _path_table(route.trunk, onto=route.redirect, otherwise=route.redirect, slash=r"[/\x5C]")
         path = f"${table.variable}"
     own = () if route.trunk in exact or not route.trunk else (f"= {route.trunk}",)
     matches = (f"= {route.path}",) if route.exact else (*own, f"{route.trunk}/")
@@ -225,20 +226,27 @@ def _beside(spec: PlatformSpec, color: Color, *, route: RouteSpec) -> Location |
     return None
 
 
-def _path_table(trunk: str, *, onto: str, otherwise: str) -> Table:
+def _path_table(trunk: str, *, onto: str, otherwise: str, slash: str = "/") -> Table:
     """Return the table that puts a path onto another beginning, of the path as it was sent.
 
     What is encoded stays so, and slashes after the beginning are one, or a redirect would lead to the host of
     `//host`. A beginning that was sent in another spelling is not found.
+
+    Args:
+        trunk: The beginning, without its last slash.
+        onto: The other one.
+        otherwise: What a path becomes that does not begin so.
+        slash: Pattern of what counts as a slash after it.
     """
     beginning = "/+".join(re.escape(segment) for segment in trunk.split("/"))
     stem = onto.rstrip("/")
     lines = (
-        (rf"~^{beginning}/+(?<colorway_rest>.*)$", f"{stem}/$colorway_rest"),
+        (rf"~^{beginning}/{slash}*(?<colorway_rest>.*)$", f"{stem}/$colorway_rest"),
         (rf"~^{beginning}(?<colorway_rest>\?.*)?$", f"{onto}$colorway_rest"),
         ("default", otherwise),
     )
-    return Table(variable=_variable("path", trunk, onto), lines=lines)
+    # Of a color that strips a beginning, and one that leads from there to the root, each has a table of its own.
+    return Table(variable=_variable("path", trunk, onto, *filter(None, [otherwise])), lines=lines)
 
 
 def _zone(route: RouteSpec, limit: LimitSpec, *, number: int) -> Zone:

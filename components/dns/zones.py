@@ -9,7 +9,17 @@ import pulumi
 import pulumi_cloudflare as cloudflare
 
 from colorway.spec import names
-from colorway.spec.edge.zones import CACHE_PHASE, ZoneSpec, encryption, kept_places, own_names, set_zones
+from colorway.spec.edge import REDIRECT_STATUS
+from colorway.spec.edge.redirects import RedirectRule, redirect_rules
+from colorway.spec.edge.zones import (
+    CACHE_PHASE,
+    REDIRECT_PHASE,
+    ZoneSpec,
+    encryption,
+    kept_places,
+    own_names,
+    set_zones,
+)
 from colorway.spec.fields import whole_seconds
 from colorway.spec.platform_spec import PlatformSpec
 
@@ -59,6 +69,16 @@ class Zones(pulumi.ComponentResource):
                 rules=_cache_rules(spec, zone),
                 opts=self._mine,
             )
+            if rules := redirect_rules(spec, zone):
+                cloudflare.Ruleset(
+                    f"{name}-{domain}-redirects",
+                    zone_id=zone.id,
+                    kind="zone",
+                    name=f"{spec.stack}-redirects",
+                    phase=REDIRECT_PHASE,
+                    rules=[_redirect(rule) for rule in rules],
+                    opts=self._mine,
+                )
         self.register_outputs({})
 
 
@@ -111,3 +131,23 @@ def _cache_rules(spec: PlatformSpec, zone: ZoneSpec) -> list[cloudflare.RulesetR
             )
         )
     return rules
+
+
+def _redirect(rule: RedirectRule) -> cloudflare.RulesetRuleArgs:
+    """Return the rule by which Cloudflare says what load balancers would say."""
+    target = cloudflare.RulesetRuleActionParametersFromValueTargetUrlArgs(value=rule.value, expression=rule.target)
+    return cloudflare.RulesetRuleArgs(
+        ref=rule.ref,
+        description=rule.description,
+        expression=rule.expression,
+        action="redirect",
+        action_parameters=cloudflare.RulesetRuleActionParametersArgs(
+            from_value=cloudflare.RulesetRuleActionParametersFromValueArgs(
+                target_url=target,
+                status_code=REDIRECT_STATUS,
+                # A target that is made of the request has its query already.
+                preserve_query_string=rule.value is not None,
+            )
+        ),
+        enabled=True,
+    )

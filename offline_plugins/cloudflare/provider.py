@@ -12,7 +12,7 @@ from pulumi.runtime.proto import provider_pb2
 from typing_extensions import override
 
 from offline_plugins.cloudflare.api import PUBLIC_URL, Api, GoneError
-from offline_plugins.cloudflare.resource_types import TYPES, ResourceType, from_api, snake, to_api
+from offline_plugins.cloudflare.resource_types import TYPES, ResourceType, from_api, rule_problem, snake, to_api
 from offline_plugins.engine_log import EngineLog
 from offline_plugins.provider import OfflineProvider
 from offline_plugins.values import UNKNOWN, Properties, Secret, Value, contains_unknown, decode, encode, revealed
@@ -180,6 +180,10 @@ def _problems(kind: ResourceType, given: Properties) -> dict[str, str]:
     for name, field in kind.fields.items():
         if field.required and name not in given:
             found[name] = f"{name}: is missing"
+    rules = revealed(given.get("rules"))
+    for problem in map(rule_problem, rules if isinstance(rules, list) else ()):
+        if problem:
+            found.setdefault("rules", problem)
     if given.get("proxied") is True and given.get("ttl") not in {1, UNKNOWN}:
         found.setdefault("ttl", "ttl must be set to 1 when `proxied` is true")
     return found

@@ -1,4 +1,4 @@
-"""The resource types, each with its fields and its place in the API."""
+"""The resource types, each with its fields and its place in the API, and what a rule may say."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
-from offline_plugins.values import Properties, Value
+from offline_plugins.values import Properties, Value, contains_unknown
 
 _TEXT: Final = (str,)
 _NUMBER: Final = (int, float)
@@ -122,6 +122,40 @@ TYPES: Final[Mapping[str, ResourceType]] = MappingProxyType(
     },
 )
 """What our components make; the official provider has some hundred more."""
+
+
+_RULE: Final = frozenset({"ref", "description", "expression", "action", "actionParameters", "enabled"})
+_PARAMETERS: Final = MappingProxyType({"set_cache_settings": {"cache", "edgeTtl"}, "redirect": {"fromValue"}})
+"""The actions of our rules, each with its parameters."""
+_FROM_VALUE: Final = frozenset({"targetUrl", "statusCode", "preserveQueryString"})
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+
+
+def rule_problem(rule: Value) -> str | None:
+    """Return what is wrong with a rule of a ruleset; None where nothing is, as far as it is known."""
+    if not isinstance(rule, dict) or contains_unknown(rule):
+        return None
+    if strange := set(rule) - _RULE:
+        return f"the offline cloudflare plugin takes no {', '.join(sorted(strange))} in a rule; leave it out"
+    if not rule.get("ref"):
+        return "a rule has no ref, so that it would be a new one at every change"
+    action, parameters = str(rule.get("action")), rule.get("actionParameters")
+    if action not in _PARAMETERS:
+        return f"the offline cloudflare plugin knows no action {action}"
+    said: Properties = parameters if isinstance(parameters, dict) else {}
+    if strange := set(said) - _PARAMETERS[action]:
+        return f"the offline cloudflare plugin takes no {', '.join(sorted(strange))} for {action}; leave it out"
+    return _redirect_problem(said.get("fromValue")) if action == "redirect" else None
+
+
+def _redirect_problem(said: Value) -> str | None:
+    if not isinstance(said, dict) or not isinstance(said.get("targetUrl"), dict):
+        return "fromValue.targetUrl: is missing"
+    if strange := set(said) - _FROM_VALUE:
+        return f"the offline cloudflare plugin takes no {', '.join(sorted(strange))} in fromValue; leave it out"
+    if said.get("statusCode", 301) not in _REDIRECTS:
+        return "fromValue.statusCode: must be one of 301, 302, 303, 307, 308"
+    return None
 
 
 def to_api(value: Value) -> Value:

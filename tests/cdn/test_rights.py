@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import timedelta
 
@@ -15,10 +16,18 @@ from tests.support.cloudflare import FakeCloudflare, Fault, Right
 from tests.support.specs import PUBLIC_HOSTS, ZONE, small_spec
 
 OTHER = "f" * 32
-ALL = (Right.DNS_WRITE, Right.SETTINGS_WRITE, Right.CACHE_RULES_WRITE, Right.CERTIFICATES_WRITE)
+ALL = (
+    Right.DNS_WRITE,
+    Right.SETTINGS_WRITE,
+    Right.CACHE_RULES_WRITE,
+    Right.REDIRECTS_WRITE,
+    Right.CERTIFICATES_WRITE,
+)
+WWW = {"shop": {"routes": [{"path": "/"}, {"host": "www", "redirect": "main"}]}}
+"""Services with a redirect."""
 
 
-def spec(lock_down="open", **zones):
+def spec(lock_down="open", services=None, **zones):
     domains = {"main": "example.com", **{name: f"{name}.example.org" for name in zones if name != "main"}}
     return small_spec(
         hosts=PUBLIC_HOSTS,
@@ -28,6 +37,7 @@ def spec(lock_down="open", **zones):
             "zones": zones or {"main": ZONE},
             "lock-down": lock_down,
         },
+        overrides={"services": services or {}},
     )
 
 
@@ -59,17 +69,19 @@ def test_each_zone_is_asked_for_what_the_stack_makes_in_it():
         ("main", Needed.CACHE),
         ("shop", Needed.DNS),
     }
+    redirecting = spec(services=WWW, main=ZONE, shop=shop)
+    assert [one.domain for one in needs(redirecting) if one.right is Needed.REDIRECTS] == ["main"]
     assert ("main", Needed.CERTIFICATES) in {(one.domain, one.right) for one in needs(spec("ready"))}
 
 
 def test_a_token_with_all_rights_is_taken_and_nothing_is_written(fake):
-    assert refusal(fake.add_token(*ALL), of=spec("ready")) == (None, [])
+    assert refusal(fake.add_token(*ALL), of=spec("ready", WWW)) == (None, [])
     assert {one.method for one in fake.heard} == {"GET"}
 
 
 @pytest.mark.parametrize("right", ALL)
 def test_the_one_that_is_missing_is_named(fake, right):
-    refused, said = refusal(fake.add_token(*(one for one in ALL if one is not right)), of=spec("ready"))
+    refused, said = refusal(fake.add_token(*(one for one in ALL if one is not right)), of=spec("ready", WWW))
     assert refused == (
         f"Pulumi.test.yaml: colorway:zones: the token that changes them may not; give it {right.value} for the zone of "
         f"main ({ZONE}), as docs/cloudflare.md says; nothing was changed"
@@ -110,6 +122,26 @@ def test_what_is_there_already_waits_for_no_right(fake):
     ]
     refused, _ = refusal(token, made={(Needed.CACHE.kind, OTHER)})
     assert refused is not None, "of this zone there is nothing"
+    refused, _ = refusal(token, of=spec(services=WWW), made=made)
+    assert refused is not None, "rules of one phase are none of another"
+    assert "Cache Settings Write and Dynamic URL Redirects Write" in refused
+
+
+@pytest.mark.parametrize(
+    ("phase", "right", "cure"),
+    [
+        ("http_request_dynamic_redirect", Needed.REDIRECTS, "redirect rules .* or write redirect-rules: 0 there"),
+        ("http_request_cache_settings", Needed.CACHE, "cache rules .* or write records-only: true there"),
+    ],
+)
+def test_rules_that_somebody_else_made_are_found_before_cloudflare_refuses_ours(fake, phase, right, cure):
+    theirs = {"id": "r", "phase": phase, "kind": "zone", "name": "default", "rules": [], "version": "1"}
+    fake.zones[ZONE].rulesets["r"] = theirs
+    token = fake.add_token(*ALL)
+    refused, _ = refusal(token, of=spec(services=WWW))
+    assert refused is not None, "the dashboard leaves an empty list when its last rule is removed"
+    assert re.search(rf"the zone of main \({ZONE}\) has a list of {cure}; nothing was changed$", refused)
+    assert refusal(token, of=spec(services=WWW), made={(right.kind, ZONE)})[0] is None, "these are its own"
 
 
 @pytest.mark.parametrize("fault", [Fault(silent=True, times=-1), Fault(status=503, times=-1)], ids=["silent", "503"])

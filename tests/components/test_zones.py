@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from offline_plugins.cloudflare.resource_types import rule_problem
 from tests.program.stacks import run_spec
 from tests.support.recorder import RECORD
 from tests.support.specs import PUBLIC_HOSTS, ROOT, ZONE, small_spec
@@ -16,9 +17,10 @@ RULESET = "cloudflare:index/ruleset:Ruleset"
 OTHER = "f" * 32
 
 
-def recorded(**zones):
+def recorded(routes=None, **zones):
     domains = {"main": "shop.example", "other": "shop.test"}
-    return run_spec(small_spec(hosts=PUBLIC_HOSTS, settings={"domains": domains, "zones": zones}))
+    overrides = {"services": {"shop": {"routes": routes}}} if routes else {}
+    return run_spec(small_spec(hosts=PUBLIC_HOSTS, settings={"domains": domains, "zones": zones}, overrides=overrides))
 
 
 def records(recording):
@@ -87,6 +89,38 @@ def test_cloudflare_keeps_what_a_route_says_and_nothing_else():
     assert kept["expression"] == '(http.host eq "shop.example" and starts_with(http.request.uri.path, "/static/"))'
     assert kept["actionParameters"] == {"cache": True, "edgeTtl": {"mode": "respect_origin"}}
     assert {none["ref"], kept["ref"]} == {"test-none", "test-kept"}, "a rule without ref is new at every change"
+
+
+def redirects(recording):
+    """Return the redirect rules of each zone, by its id."""
+    made = recording.of_type(RULESET).values()
+    phase = "http_request_dynamic_redirect"
+    return {one.inputs["zoneId"]: one.inputs["rules"] for one in made if one.inputs["phase"] == phase}
+
+
+def test_a_zone_redirects_as_routes_under_its_own_names_say():
+    routes = [
+        {"path": "/"},
+        {"path": "/was", "exact": True, "redirect": "/is"},
+        {"host": "www", "redirect": "main"},
+        {"domain": "other", "redirect": "main"},
+    ]
+    found = redirects(recorded(routes, main=ZONE, other={"id": OTHER, "proxied": False}))
+    assert list(found) == [ZONE], "what Cloudflare does not proxy it cannot redirect"
+    path, name = (one["actionParameters"]["fromValue"] for one in found[ZONE])
+    assert path == {"targetUrl": {"value": "/is"}, "statusCode": 308, "preserveQueryString": True}
+    assert name == {
+        "targetUrl": {"expression": 'concat("https://shop.example", raw.http.request.uri)'},
+        "statusCode": 308,
+        "preserveQueryString": False,
+    }, "of a query that is there twice Cloudflare makes an error"
+    assert {one["action"] for one in found[ZONE]} == {"redirect"}
+    assert len({one["ref"] for one in found[ZONE]}) == 2, "a rule without ref is new at every change"
+    assert all(rule_problem(one) is None for one in found[ZONE])
+
+
+def test_a_zone_without_redirects_has_no_rules_for_them():
+    assert redirects(recorded(main=ZONE, other=OTHER)) == {}
 
 
 @pytest.mark.parametrize("zones", [{}, {"main": ZONE}])

@@ -13,6 +13,19 @@ SETTING = "cloudflare:index/zoneSetting:ZoneSetting"
 RULESET = "cloudflare:index/ruleset:Ruleset"
 PULLS = "cloudflare:index/authenticatedOriginPullsCertificate:AuthenticatedOriginPullsCertificate"
 SHOWN = "cloudflare:index/authenticatedOriginPullsSettings:AuthenticatedOriginPullsSettings"
+REDIRECT = {
+    "ref": "www",
+    "action": "redirect",
+    "expression": 'http.host eq "www.example.com"',
+    "enabled": True,
+    "actionParameters": {
+        "fromValue": {
+            "targetUrl": {"expression": 'concat("https://example.com", raw.http.request.uri)'},
+            "statusCode": 308,
+            "preserveQueryString": False,
+        }
+    },
+}
 
 
 @pytest.fixture
@@ -71,6 +84,13 @@ def test_what_was_made_differs_in_nothing_also_after_a_refresh(cloudflare, recor
         },
         SHOWN: {"zoneId": zone.identifier, "enabled": True},
     }
+    redirect = {**wanted[RULESET], "phase": "http_request_dynamic_redirect", "rules": [REDIRECT]}
+    resource_id, state = make(cloudflare, RULESET, redirect)
+    _, state, _ = refreshed(cloudflare, RULESET, resource_id, state, redirect)
+    assert not cloudflare.diff(RULESET, "one", state=state, news=redirect, old_inputs=redirect).some
+    assert zone.redirected("https://www.example.com/a?b") == (308, "https://example.com/a?b")
+    cloudflare.delete(RULESET, "one", resource_id, state)
+    assert zone.redirected("https://www.example.com/a?b") is None
     for token, inputs in wanted.items():
         resource_id, state = make(cloudflare, token, inputs)
         assert not cloudflare.diff(token, "one", state=state, news=inputs, old_inputs=inputs).some, token
@@ -159,6 +179,26 @@ def test_inputs_that_are_not_known_or_not_right_are_refused(cloudflare, record, 
     _, failures = cloudflare.check(RECORD, "one", {**record, **changes})
     assert words in failures[path]
     assert list(failures) == [path]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"ref": None}, "has no ref"),
+        ({"logging": {"enabled": True}}, "takes no logging in a rule"),
+        ({"action": "block"}, "knows no action block"),
+        ({"actionParameters": {"uri": {}}}, "takes no uri for redirect"),
+        ({"actionParameters": {"fromValue": {"statusCode": 308}}}, "targetUrl: is missing"),
+        ({"actionParameters": {"fromValue": {"targetUrl": {"value": "/"}, "statusCode": 200}}}, "must be one of 301"),
+    ],
+)
+def test_rules_that_are_not_known_or_not_right_are_refused(cloudflare, zone, changes, words):
+    phase = "http_request_dynamic_redirect"
+    rule = {key: value for key, value in {**REDIRECT, **changes}.items() if value is not None}
+    said = {"zoneId": zone.identifier, "kind": "zone", "name": "ours", "phase": phase, "rules": [rule]}
+    _, failures = cloudflare.check(RULESET, "one", said)
+    assert list(failures) == ["rules"]
+    assert words in failures["rules"]
 
 
 def test_what_is_refused_is_said_in_the_apis_words_and_without_the_token(cloudflare, cloudflare_api, record, log):

@@ -164,6 +164,40 @@ def test_a_phase_has_one_ruleset_whose_rules_keep_their_ids_by_ref(fake, zone):
     assert [one.id for one in rulesets.list(zone_id=zone.identifier)] == [put.id]
 
 
+TO = {"from_value": {"target_url": {"value": "https://example.com"}, "status_code": 308}}
+"""What a redirect rule says."""
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"action": "block"}, "not a valid value for action"),
+        ({"action_parameters": {**TO, "uri": {}}}, "not a valid value for action_parameters"),
+        ({"action_parameters": {"from_value": {"status_code": 308}}}, "not a valid value for target_url"),
+        ({"action_parameters": {"from_value": {**TO["from_value"], "status_code": 200}}}, "'200' is not a valid value"),
+        ({"action_parameters": {"from_value": {**TO["from_value"], "permanent": True}}}, "value for from_value"),
+        ({"expression": 'http.host is "www.example.com"'}, "filter parsing error"),
+        ({"expression": 'http.host eq "www.example.com'}, "filter parsing error"),
+        ({"expression": 'http.hosts eq "www.example.com"'}, "filter parsing error"),
+        ({"expression": f'http.host eq "{"x" * 4096}"'}, "longer than 4096"),
+    ],
+)
+def test_a_redirect_rule_says_what_the_api_knows(fake, zone, changes, words):
+    rule = {"action": "redirect", "expression": "true", "action_parameters": TO, **changes}
+    with pytest.raises(cloudflare.BadRequestError, match=words):
+        client(fake).rulesets.phases.update("http_request_dynamic_redirect", zone_id=zone.identifier, rules=[rule])
+    assert zone.rulesets == {}
+
+
+def test_a_free_zone_has_ten_redirect_rules_and_no_phase_of_another_name(fake, zone):
+    phases = client(fake).rulesets.phases
+    rule = {"action": "redirect", "expression": "true", "action_parameters": TO}
+    with pytest.raises(cloudflare.BadRequestError, match="11 out of 10"):
+        phases.update("http_request_dynamic_redirect", zone_id=zone.identifier, rules=[rule] * 11)
+    with pytest.raises(cloudflare.BadRequestError, match="not a valid value for phase"):
+        phases.update("http_request_redirect", zone_id=zone.identifier, rules=[rule])
+
+
 def test_pulls_take_a_pair_that_matches_and_never_show_the_key_again(fake, zone, tmp_path):
     pulls = client(fake).origin_tls_client_auth
     certificate, key = make_pair(tmp_path)

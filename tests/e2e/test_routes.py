@@ -148,6 +148,7 @@ def test_a_beginning_in_another_spelling_is_not_stripped_wrongly(client):
         ("/old/a%2Fb?c=%20d", "/new/a%2Fb?c=%20d"),
         ("/old?c", "/new/?c"),
         ("/old//evil.example", "/new/evil.example"),
+        ("/old/\\evil.example", "/new/evil.example"),
         ("/was?x=1", "/api/?x=1"),
     ],
 )

@@ -10,6 +10,7 @@ import pytest
 from tests.support.clone import Clone
 from tests.support.cloudflare import FakeCloudflare, Fault, Right
 from tests.support.demo import left_behind
+from tests.support.edge import Client
 from tests.support.places import free_place
 
 pytestmark = [pytest.mark.area("edge"), pytest.mark.full]
@@ -38,6 +39,8 @@ def clone(
         made = made.having(
             CLOUDFLARE_BASE_URL=api.url, CLOUDFLARE_API_TOKEN=api.add_token(*Right), COLORWAY_PLUGINS="offline"
         )
+        routes = "    routes: [{path: /}, {path: /old, redirect: /api/}, {host: www, redirect: main}]"
+        made.edit("platforms/demo.yaml", r"^    routes: \[\{path: /\}\]$", routes, subject="Redirect a path and a name")
         zones = f"{{main: {{id: {ids[MAIN]}, encryption: full}}, other: {{id: {ids[OTHER]}, proxied: false}}}}"
         domains = f"  colorway:domains: {{main: {MAIN}, other: {OTHER}}}\n  colorway:zones: {zones}"
         made.edit(place.file, r"^  colorway:domains: .*$", domains, subject="Name two zones")
@@ -73,9 +76,32 @@ def test_up_makes_records_settings_and_rules(clone: Clone, api: FakeCloudflare):
     assert contents(api, OTHER)[OTHER] == (ADDRESS, False)
     assert {one["comment"] for one in api.records(MAIN)} == {f"colorway: stack {clone.stack} of demo"}
     main, other = api.zones.values()
-    assert (main.settings["ssl"], other.settings["ssl"], len(main.rulesets), other.rulesets) == ("full", "full", 1, {})
+    assert (main.settings["ssl"], other.settings["ssl"], other.rulesets) == ("full", "full", {})
+    assert {one["phase"] for one in main.rulesets.values()} == {
+        "http_request_cache_settings",
+        "http_request_dynamic_redirect",
+    }
     assert main.settings["always_use_https"] == "on"
     assert other.settings["always_use_https"] == "off", "what is only resolved is set nowhere"
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(
+    ("name", "path", "leads"),
+    [
+        (MAIN, "/old/a?b", "/api/a?b"),
+        (MAIN, "/old?b", "/api/?b"),
+        (f"www.{MAIN}", "/a?b", f"https://{MAIN}/a?b"),
+    ],
+)
+def test_cloudflare_redirects_as_the_load_balancers_do(
+    clone: Clone, api: FakeCloudflare, name: str, path: str, leads: str
+):
+    main, _ = api.zones.values()
+    assert main.redirected(f"https://{name}{path}") == (308, leads)
+    status, headers, _ = Client(name, clone.place.https_port, "127.0.0.1").ask(path)
+    assert (status, headers["Location"]) == (308, leads)
+    assert main.redirected(f"https://{MAIN}/a") is None, "what a service answers goes on to the load balancers"
 
 
 @pytest.mark.timeout(900)
@@ -130,3 +156,15 @@ def test_a_domain_that_is_kept_there_no_more_loses_its_records_and_no_others(clo
     clone.up()
     assert list(contents(api, OTHER)) == [f"mail.{OTHER}"]
     assert main.records, "the other zone's stay"
+
+
+@pytest.mark.timeout(900)
+def test_a_zone_that_is_to_have_no_rules_for_redirects_loses_them_and_no_others(clone: Clone, api: FakeCloudflare):
+    main, _ = api.zones.values()
+    clone.edit(
+        clone.place.file, r", encryption: full", ", encryption: full, redirect-rules: 0", subject="Have no rules"
+    )
+    clone.up()
+    assert [one["phase"] for one in main.rulesets.values()] == ["http_request_cache_settings"]
+    status, headers, _ = Client(f"www.{MAIN}", clone.place.https_port, "127.0.0.1").ask("/a")
+    assert (status, headers["Location"]) == (308, f"https://{MAIN}/a"), "load balancers answer as before"

@@ -103,6 +103,10 @@ def test_a_state_knows_when_it_was_written(text, year):
 
 def test_what_is_in_zones_is_known_by_kind_and_zone():
     record = resource("urn:1", "cloudflare:index/dnsRecord:DnsRecord", inputs={"zoneId": "z", "name": "a"})
+    rules = resource("urn:2", "cloudflare:index/ruleset:Ruleset", inputs={"zoneId": "z", "phase": "a_phase"})
     assert read_deployment(
-        {"resources": [record, resource(SERVICE, "docker:index/service:Service", inputs=None)]}
-    ).in_zones == {("cloudflare:index/dnsRecord:DnsRecord", "z")}
+        {"resources": [record, rules, resource(SERVICE, "docker:index/service:Service", inputs=None)]}
+    ).in_zones == {
+        ("cloudflare:index/dnsRecord:DnsRecord", "z"),
+        ("cloudflare:index/ruleset:Ruleset a_phase", "z"),
+    }, "the rules of another phase need another right"

@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 
 from colorway.outputs import OUTPUT, PlatformOutputs
+from colorway.spec.edge.zones import REDIRECT_PHASE
 from components.swarm_spec import HOST_NETWORK
+from offline_plugins.cloudflare.resource_types import rule_problem
 from tests.program.stacks import STACKS, config_of, run_stack
+from tests.support.cloudflare import rules
 from tests.support.recorder import SERVICE, Recording
 from tests.support.specs import ROOT
 
@@ -134,6 +137,25 @@ def test_networks_are_joined_by_id(stack):
             assert network["id"].endswith("-id") or network["id"] == HOST_NETWORK.id, (
                 f"{name}: {network['id']} is a name, which differs for ever"
             )
+
+
+@ON_EVERY_STACK
+def test_rules_at_cloudflare_are_such_as_it_takes(stack):
+    for name, one in recorded(stack).of_type("cloudflare:index/ruleset:Ruleset").items():
+        for rule in one.inputs["rules"]:
+            assert rule_problem(rule) is None, name
+            rules.condition(rule["expression"])
+            if one.inputs["phase"] == REDIRECT_PHASE:
+                to = rule["actionParameters"]["fromValue"]["targetUrl"]
+                assert to.get("value") or rules.target(to["expression"]), name
+
+
+def test_production_leads_each_www_to_the_domain_itself():
+    made = recorded("production").of_type("cloudflare:index/ruleset:Ruleset").values()
+    said = [rule for one in made if one.inputs["phase"] == REDIRECT_PHASE for rule in one.inputs["rules"]]
+    assert {rule["description"] for rule in said} == {
+        f"www.{name}/ leads to https://{name}" for name in ("bizosaas.com", "bizoholic.com", "coreldove.com")
+    }
 
 
 def test_cloudflare_is_only_imported_for_a_zone():

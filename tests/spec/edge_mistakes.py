@@ -156,6 +156,11 @@ CASES = (
         ".strip: is no known key; known: domain, exact, host, path, redirect",
     ),
     _route(
+        "redirect for some",
+        "path: /old, redirect: /new, allow: [10.0.0.0/8]",
+        ".allow: is no known key; known: domain, exact, host, path, redirect",
+    ),
+    _route(
         "redirect under itself",
         "path: /old, redirect: /old/new",
         ".redirect: lies under the route's own path, so that it would never end; lead elsewhere",

@@ -521,6 +521,13 @@ CASES = (
         Line("colorway:zones.main.encryption: must be strict or full", at="colorway:zones"),
     ),
     Case(
+        "more rules for redirects than any plan has",
+        LIVE,
+        "zones: {main: 0123456789abcdef0123456789abcdef}",
+        "zones: {main: {id: 0123456789abcdef0123456789abcdef, redirect-rules: 301}}",
+        Line("colorway:zones.main.redirect-rules: must be at most 300", at="colorway:zones"),
+    ),
+    Case(
         "zone, and a load balancer that nobody reaches from outside",
         LIVE,
         "      public-address: 203.0.113.11\n",

@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from colorway.spec.edge.headers import ANYBODY, CorsSpec
 from colorway.spec.edge.load_balancers import FEWEST_BODIES, Draw, EdgeSpec, HstsSpec
-from colorway.spec.edge.routes import INTERNAL_PATH, AnyRoute, LimitKey, LimitSpec, RedirectSpec, RouteSpec, taker
+from colorway.spec.edge.routes import (
+    INTERNAL_PATH,
+    REDIRECT_STATUS,
+    AnyRoute,
+    Keeps,
+    LimitKey,
+    LimitSpec,
+    RedirectSpec,
+    RouteSpec,
+    taker,
+)
 
 __all__ = [
     "ANYBODY",
     "FEWEST_BODIES",
     "INTERNAL_PATH",
+    "REDIRECT_STATUS",
     "AnyRoute",
     "CorsSpec",
     "Draw",
     "EdgeSpec",
     "HstsSpec",
+    "Keeps",
     "LimitKey",
     "LimitSpec",
     "RedirectSpec",

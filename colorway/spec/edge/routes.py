@@ -32,6 +32,8 @@ SMALLEST_BODY, LARGEST_BODY = 2**10, 4 * 2**30
 WEBSOCKET_IDLE = timedelta(minutes=5)
 """How long an open WebSocket may be silent where nothing is said; a page that is closed takes its own down."""
 MOST_BURST = 10_000
+REDIRECT_STATUS = 308
+"""What a redirect is answered with: for good, and with the method that it was."""
 _AGE = re.compile(r"([1-9]\d{0,3})([yd])", re.ASCII)
 _DAYS = {"y": 365, "d": 1}
 
@@ -137,6 +139,17 @@ def taker(places: Iterable[Place], *, domain: str, host: str | None, path: str) 
     return max(found, key=lambda one: (one.exact, len(one.trunk)), default=None)
 
 
+class Keeps(StrEnum):
+    """What of an address a redirect keeps besides the query, which it always does."""
+
+    PATH = "path"
+    """The whole path: it leads to another name."""
+    REST = "rest"
+    """What stands behind the route's own path."""
+    NOTHING = "nothing"
+    """Nothing: it leads from one path to one other."""
+
+
 class RedirectSpec(PlaceSpec):
     """Requests that are sent elsewhere for good, by 308: the method stays what it was."""
 
@@ -150,6 +163,18 @@ class RedirectSpec(PlaceSpec):
     def leads_to_path(self) -> bool:
         """Whether it stays under its name."""
         return self.redirect.startswith("/")
+
+    @property
+    def keeps(self) -> Keeps:
+        """What of an address it keeps."""
+        if not self.leads_to_path:
+            return Keeps.PATH
+        return Keeps.NOTHING if self.exact else Keeps.REST
+
+    @property
+    def stem(self) -> str:
+        """What stands before the rest of a path, in the place of the route's own."""
+        return self.redirect.rstrip("/")
 
     @model_validator(mode="after")
     def _leads_away(self) -> RedirectSpec:

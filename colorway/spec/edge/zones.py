@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
+from pydantic import Field
+
 from colorway.spec import names
 from colorway.spec.base import Mistake, ShortSpec
 from colorway.spec.edge.routes import RouteSpec
@@ -20,8 +22,15 @@ if TYPE_CHECKING:
 
 CACHE_PHASE = "http_request_cache_settings"
 """Which of a zone's rulesets says what Cloudflare keeps."""
+REDIRECT_PHASE = "http_request_dynamic_redirect"
+"""Which one says whom it sends elsewhere."""
 LONGEST_EXPRESSION = 4096
 """Characters of a rule's expression that Cloudflare takes."""
+FEWEST_REDIRECT_RULES, MOST_REDIRECT_RULES = 10, 300
+"""Rules of that phase that a zone of the Free plan may have, and one of the largest; of Pro 25, of Business 50.
+
+https://developers.cloudflare.com/rules/url-forwarding/#availability, November 2026.
+"""
 
 ZoneId = Annotated[
     str,
@@ -51,6 +60,9 @@ class ZoneSpec(ShortSpec):
     """Which certificates of load balancers Cloudflare accepts; none = strict where an authority signs, else full."""
     records_only: bool = False
     """Whether only names are kept there: the zone's settings and rules are somebody else's, another stack's perhaps."""
+    redirect_rules: int = Field(default=FEWEST_REDIRECT_RULES, ge=0, le=MOST_REDIRECT_RULES, strict=True)
+    """How many rules Cloudflare may get for redirects, as the zone's plan has it: Free 10, Pro 25, Business 50,
+    Enterprise 300. Where they would be more, load balancers answer all of them; 0 = they always do."""
 
     @property
     def is_set(self) -> bool:
@@ -115,10 +127,16 @@ def encryption(spec: PlatformSpec, zone: ZoneSpec) -> Encryption:
     return zone.encryption or usual
 
 
+def quoted(text: str) -> str:
+    """Return a text as Cloudflare's expressions quote it."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
 def own_names(spec: PlatformSpec, zone: ZoneSpec) -> str:
     """Return the condition of a rule that is for the stack's names of a zone."""
     told = sorted({one.name for one in wanted_records(spec) if one.zone == zone.id})
-    return f"http.host in {{{' '.join(map(_quoted, told))}}}"
+    return f"http.host in {{{' '.join(map(quoted, told))}}}"
 
 
 def kept_places(spec: PlatformSpec, zone: ZoneSpec) -> str | None:
@@ -138,7 +156,7 @@ def kept_places(spec: PlatformSpec, zone: ZoneSpec) -> str | None:
         for route in spec.routes
         if isinstance(route, RouteSpec) and route.is_kept and route.domain in of_zone
     }
-    parts = [f"(http.host eq {_quoted(host)} and {_path(path, exact=exact)})" for host, path, exact in sorted(places)]
+    parts = [f"(http.host eq {quoted(host)} and {_path(path, exact=exact)})" for host, path, exact in sorted(places)]
     text = " or ".join(parts)
     if len(text) > LONGEST_EXPRESSION:
         raise ValueError(
@@ -155,10 +173,5 @@ def _names(spec: PlatformSpec) -> set[tuple[str, str | None]]:
 
 def _path(path: str, *, exact: bool) -> str:
     return (
-        f"http.request.uri.path eq {_quoted(path)}" if exact else f"starts_with(http.request.uri.path, {_quoted(path)})"
+        f"http.request.uri.path eq {quoted(path)}" if exact else f"starts_with(http.request.uri.path, {quoted(path)})"
     )
-
-
-def _quoted(text: str) -> str:
-    # Names and paths have neither quotes nor backslashes.
-    return f'"{text}"'

@@ -12,6 +12,7 @@ from uuid import uuid4
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
+from tests.support.cloudflare import rules
 from tests.support.cloudflare.answers import Answer, Asked, RefusedError, now, page_of
 
 FREE_PURGES = 5
@@ -23,6 +24,9 @@ _LONGEST_COMMENT = 100
 _KINDS = frozenset({"A", "AAAA", "CNAME", "TXT", "CAA", "MX", "NS"})
 _PROXIABLE = frozenset({"A", "AAAA", "CNAME"})
 _WRITABLE = ("name", "type", "content", "ttl", "proxied", "comment", "tags", "priority", "data", "settings")
+_REDIRECTS = "http_request_dynamic_redirect"
+_PHASES = frozenset({"http_request_cache_settings", _REDIRECTS})
+"""Those of which the fake knows what their rules may say."""
 _ON_OFF = frozenset({"on", "off"})
 _NOT_ON_FREE = frozenset({"polish", "image_resizing", "sort_query_string_for_cache", "true_client_ip_header"})
 _HSTS = {
@@ -255,7 +259,8 @@ class Zone:
         if kind != "zone":
             raise RefusedError(400, 20018, f"'{kind}' is not a valid value for kind")
         if any(one["phase"] == phase for one in self.rulesets.values()):
-            raise RefusedError(400, 20217, f"exceeded maximum number of zone rulesets for phase {phase}")
+            cure = f"exceeded maximum number of zone rulesets for phase {phase}"
+            raise RefusedError(400, 20217, f"'zone' is not a valid value for kind because {cure}")
         return self._keep(uuid4().hex, phase, asked, before=None)
 
     def put_ruleset(self, identifier: str, asked: Asked) -> Answer:
@@ -276,23 +281,39 @@ class Zone:
         del self.rulesets[self.ruleset(identifier)["id"]]
         return Answer(status=204)
 
+    def redirected(self, url: str) -> tuple[int, str] | None:
+        """Return status and target by which the zone itself answers a request; None = it goes to the origin."""
+        found = next((one for one in self.rulesets.values() if one["phase"] == _REDIRECTS), {"rules": []})
+        return rules.answer(found["rules"], url)
+
     def _keep(self, identifier: str, phase: str, asked: Asked, *, before: dict[str, Any] | None) -> Answer:
+        if phase not in _PHASES:
+            raise RefusedError(400, 20018, f"'{phase}' is not a valid value for phase")
+        wanted = asked.body.get("rules") or []
+        if phase == _REDIRECTS and len(wanted) > rules.FREE_REDIRECTS:
+            most = f"{len(wanted)} out of {rules.FREE_REDIRECTS}"
+            raise RefusedError(400, 50001, f"exceeded the maximum number of rules in the phase {phase}: {most}")
         kept = {rule["ref"]: rule for rule in (before or {}).get("rules", [])}
-        rules: list[dict[str, Any]] = []
-        for rule in asked.body.get("rules") or []:
+        made_rules: list[dict[str, Any]] = []
+        for rule in wanted:
             if not rule.get("action") or not rule.get("expression"):
                 raise RefusedError(400, 20120, "rule has no action or no expression")
+            rules.condition(rule["expression"])
+            if phase == _REDIRECTS:
+                rules.refuse_redirect(rule)
             same = kept.get(rule.get("ref") or "", {})
             made = rule.get("id") or same.get("id") or uuid4().hex
             number = str(int(same.get("version", 0)) + 1)
-            rules.append({"enabled": True, "ref": made, **rule, "id": made, "version": number, "last_updated": now()})
+            made_rules.append(
+                {"enabled": True, "ref": made, **rule, "id": made, "version": number, "last_updated": now()}
+            )
         said = {
             "id": identifier,
             "name": asked.body.get("name") or (before or {}).get("name") or "default",
             "description": asked.body.get("description") or "",
             "kind": "zone",
             "phase": phase,
-            "rules": rules,
+            "rules": made_rules,
             "version": str(int((before or {}).get("version", 0)) + 1),
             "last_updated": now(),
         }
