@@ -11,7 +11,8 @@ from colorway.spec.hosts import HostSpec
 
 T = TypeVar("T")
 _UNAVAILABLE = 503
-_NOT_NOW = ("deadline exceeded", "does not have a leader", "connection error", "transport is closing")
+_ELECTING = ("does not have a leader", "lost leader status", "no elected cluster leader")
+_NOT_NOW = ("deadline exceeded", "connection error", "transport is closing", *_ELECTING)
 """What a manager says while it cannot know: the swarm is coming up, or looks for its leader."""
 
 
@@ -28,6 +29,10 @@ class NoAnswerError(DockerError):
         """Which host did not answer, and what it was asked for."""
         self.cure = cure
         """What helps."""
+
+
+class ElectingError(NoAnswerError):
+    """The swarm's managers have no leader: for seconds, where most of them are there."""
 
 
 class RefusedError(DockerError):
@@ -149,12 +154,13 @@ class Connection:
 
     def _refused(self, what: str, said: str, *, status: int, missing: bool) -> DockerError:
         if status == _UNAVAILABLE or any(words in said for words in _NOT_NOW):
-            return self._silent(what, said)
+            kind_of_silence = ElectingError if any(words in said for words in _ELECTING) else NoAnswerError
+            return self._silent(what, said, kind=kind_of_silence)
         kind = MissingError if missing else RefusedError
         return kind(f"{self.host.name}: Docker refused, asked for {what}: {said}", status=status, said=said)
 
-    def _silent(self, what: str, reason: str) -> NoAnswerError:
+    def _silent(self, what: str, reason: str, *, kind: type[NoAnswerError] = NoAnswerError) -> NoAnswerError:
         cure = "start it, or choose another engine with DOCKER_HOST or `docker context use`"
         if not self.host.is_local:
             cure = f"see whether `ssh {self.host.user}@{self.host.address} docker version` works"
-        return NoAnswerError(f"{self.host.name}: Docker does not answer, asked for {what} ({reason})", cure=cure)
+        return kind(f"{self.host.name}: Docker does not answer, asked for {what} ({reason})", cure=cure)

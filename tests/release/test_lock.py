@@ -16,6 +16,7 @@ from colorway.release.plan.facts import read_labels
 from colorway.release.ports.lock import LEASE, LockHeldError, StackLock, is_dead, process_mark
 from colorway.release.ports.protocols import LockLostError
 from colorway.swarm.configs import ConflictError, StoredConfig
+from colorway.swarm.connections import ElectingError
 from tests.release.fakes import FakeClock
 from tests.release.situations import holder
 
@@ -26,11 +27,15 @@ class Store:
     def __init__(self) -> None:
         self.configs: dict[str, StoredConfig] = {}
         self.is_down = False
+        self.looks_for_a_leader = 0
         self.before_update = lambda: None
 
     def find(self, name):
         if self.is_down:
             raise ColorwayError("Docker does not answer")
+        self.looks_for_a_leader -= 1
+        if self.looks_for_a_leader >= 0:
+            raise ElectingError("no leader")
         return self.configs.get(name)
 
     def create(self, name, labels):
@@ -104,6 +109,17 @@ def test_an_expired_lock_is_free_and_a_renewed_one_is_not(store, clock) -> None:
         first.check()
     for one in (first, second):
         one.release()
+
+
+@pytest.mark.parametrize(("looks", "is_taken"), [(3, True), (99, False)])
+def test_a_swarm_that_looks_for_its_leader_is_waited_for(store, clock, looks, is_taken) -> None:
+    store.looks_for_a_leader = looks
+    if is_taken:
+        lock(store, clock).take(reason="release", take_over=None)
+    else:
+        with pytest.raises(ElectingError, match="no leader"):
+            lock(store, clock).holder()
+    assert bool(store.configs) is is_taken
 
 
 def test_a_swarm_that_does_not_answer_for_a_moment_loses_no_lock(store, clock) -> None:

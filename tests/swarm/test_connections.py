@@ -77,6 +77,7 @@ def test_every_silence_of_docker_is_one_sentence(question, trouble) -> None:
         (503, "This node is not a swarm manager."),
         (500, "rpc error: code = DeadlineExceeded desc = context deadline exceeded"),
         (500, "rpc error: code = Unknown desc = The swarm does not have a leader."),
+        (500, "rpc error: code = Unknown desc = raft: failed to process the request: node lost leader status"),
     ],
 )
 def test_a_swarm_that_cannot_know_yet_has_not_answered(status, said) -> None:

@@ -17,7 +17,7 @@ from colorway.release.ports.git import Git
 from colorway.release.ports.protocols import Clock, LockLostError, SystemClock
 from colorway.spec import names
 from colorway.swarm.configs import ConfigStore, ConflictError, StoredConfig, SwarmConfigs
-from colorway.swarm.connections import Connection
+from colorway.swarm.connections import Connection, ElectingError
 
 
 def process_mark(pid: int) -> str:
@@ -52,6 +52,8 @@ LEASE = timedelta(minutes=10)
 """How long a lock lives that nobody renews."""
 RENEWAL = timedelta(minutes=1)
 """Time between two renewals."""
+_ELECTED_WITHIN = 20
+"""Seconds that the swarm's managers may take to have a leader again; mostly it is five."""
 
 
 class LockHeldError(ColorwayError):
@@ -120,9 +122,18 @@ class StackLock:
 
     def holder(self) -> Holder | None:
         """Return who else holds the lock, alive and in time."""
-        found = self.store.find(self._config)
+        found = self._found()
         holder = read_labels(found.labels) if found else None
         return holder if holder and holder.ticket != self._ticket and not self._is_free(holder) else None
+
+    def _found(self) -> StoredConfig | None:
+        """Return the lock as the swarm has it; waits for one that looks for its leader."""
+        for _ in range(_ELECTED_WITHIN):
+            try:
+                return self.store.find(self._config)
+            except ElectingError:
+                self.clock.sleep(timedelta(seconds=1))
+        return self.store.find(self._config)
 
     def refuse_beside_a_release(self) -> None:
         """Do nothing while nobody releases; for commands that would change what a release watches.
@@ -153,7 +164,7 @@ class StackLock:
         self._keeper.start()
 
     def _claim(self, reason: str, take_over: str | None) -> None:
-        found = self.store.find(self._config)
+        found = self._found()
         if found is None:
             self.store.create(self._config, self._record(reason).labels())
             return
