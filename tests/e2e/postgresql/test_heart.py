@@ -14,7 +14,7 @@ from tests.support.members import LIMIT, leader, there, well
 from tests.support.wait import wait_until
 from tests.support.writes import Writes, writing
 
-pytestmark = [pytest.mark.area("data"), pytest.mark.needs("losetup"), pytest.mark.full]
+pytestmark = [pytest.mark.area("data"), pytest.mark.needs("losetup")]
 FAILOVER = 30
 """Seconds within which writes go on: promised. Three times of it are red."""
 
