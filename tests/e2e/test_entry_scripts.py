@@ -152,6 +152,7 @@ def maria(image_of: Callable[[str], str], tmp_path: Path) -> Iterator[Store]:
         },
         capabilities=mariadb.CAPABILITIES,
         folder=tmp_path,
+        choices={"has_backup": False},
     )
     yield store
     store.remove()
@@ -331,7 +332,7 @@ def test_the_superuser_makes_extensions_and_the_application_passes_by_them(postg
     postgres.choices |= {"extensions": ("pg_stat_statements", "uuid-ossp"), "parameters": True}
     postgres.arguments = ("-c", "shared_preload_libraries=pg_stat_statements", "-c", "max_connections=37")
     container = served(postgres)
-    assert query(container, "SELECT usesuper FROM pg_user WHERE usename = current_user") == "f", (
+    assert query(container, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user") == "f", (
         "or it made them itself"
     )
     query(container, "CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
