@@ -13,7 +13,7 @@ from tests.support.labs import BUSY, FOUR, bare, colors, lab, loaded, on_both_co
 pytestmark = [pytest.mark.area("lab"), pytest.mark.needs("losetup"), pytest.mark.full]
 ENOUGH = 300_000
 """Requests to both load balancers together."""
-HEAVY = replace(BUSY, rate_total=300, websockets=4, keep_alive_connections=20, max_in_flight=50, max_seconds=5000)
+HEAVY = replace(BUSY, rate_total=200, websockets=4, keep_alive_connections=20, max_in_flight=50, max_seconds=5000)
 """For each of them: most of it on kept connections, which cost the least."""
 SHARES = (90, 50, 10, 0, 50, 100, 0, 100)
 """Blue's, one after the other: small steps, all at once, and back."""
