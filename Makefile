@@ -46,9 +46,12 @@ e2e: set-up ## The gate: one test for each promise, on a real engine and swarm; 
 	$(BIN)/python -m colorway setup local
 	$(E2E)
 
-e2e-full: set-up ## Every test on a real engine and swarm; AREA=release only those of one area, LABS=2 two labs at once
+# Labs wait more than they work: two of them side by side.
+LABS ?= $(if $(filter data edge hosts lab,$(AREA)),2)
+
+e2e-full: set-up ## Every test on a real engine and swarm; AREA=release only those of one area, LABS=1 one lab at a time
 	$(BIN)/python -m colorway setup local
-	$(E2E) --full $(if $(AREA),--area $(AREA)) $(if $(LABS),--numprocesses $(LABS) --dist loadscope -rP)
+	$(E2E) --full $(if $(AREA),--area $(AREA)) $(if $(filter-out 1,$(LABS)),--numprocesses $(LABS) --dist loadscope -rP)
 
 soak: set-up ## 20 ramps, releases and rollbacks in a row under load, where make e2e-full has 2; CYCLES=50 makes more
 	$(BIN)/python -m colorway setup local
