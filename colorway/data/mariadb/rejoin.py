@@ -56,7 +56,8 @@ class Rejoin:
         apart, primary = self._both()
         count = beyond(self._has(apart), self._has(primary))
         folder = f"diverged.{self.now():%Y%m%dT%H%M%SZ}"
-        has = f"{count} transactions that {primary} never had" if count else f"nothing that {primary} has not"
+        many = "1 transaction" if count == 1 else f"{count} transactions"
+        has = f"{many} that {primary} never had" if count else f"nothing that {primary} has not"
         words = f"it begins anew with a copy of what {primary} has; all that it had stays on its volume, in {folder}"
         if dry:
             self.say(f"{store}: {apart} has {has}; {words}")
