@@ -286,18 +286,20 @@ class Commands:
         self, stack: Stack, store: Store, *, generation: Generation, yes: Yes = False, dry_run: DryRun = False
     ) -> None:
         """Remove the data of a generation that a restore has left beside the live one; the only thing that does."""
-        from colorway.data.members import cluster  # noqa: PLC0415 - what only this command needs
-
         spec = self._read(stack)
-        if store not in spec.primaries:
-            cluster(spec, store, ask=_ask)
+        generations = _generations(spec, store)
+        generations.refuse_running(generation, _running(spec, store))
 
         def sure(question: str) -> None:
             if not yes:
                 typer.confirm(question, abort=True)
 
-        _generations(spec, store).forget(
-            generation, hold=lambda reason: self._hold(spec, reason), say=self._say, sure=sure, dry=dry_run
+        generations.forget(
+            generation,
+            hold=lambda reason: self._hold(spec, reason),
+            say=lambda line: self._say(runnable(line)),
+            sure=sure,
+            dry=dry_run,
         )
 
 
@@ -320,6 +322,23 @@ def _generations(spec: PlatformSpec, store: str) -> Generations:
     from colorway.data.generations import Generations, volumes_of  # noqa: PLC0415 - what only few commands need
 
     return Generations(spec=spec, store=store, volumes=volumes_of)
+
+
+def _running(spec: PlatformSpec, store: str) -> set[int]:
+    """Return which generations of a store its members say they are; empty where none answers."""
+    from colorway.data.mariadb.pair import pair  # noqa: PLC0415 - what only few commands need
+    from colorway.data.members import MembersError, cluster  # noqa: PLC0415
+    from colorway.spec import names  # noqa: PLC0415
+
+    if store in spec.primaries:
+        found = pair(spec, store, ask=_ask)
+        servers = (found.server(host.name) for host in found.hosts)
+        return {one.generation for one in servers if one is not None}
+    members = cluster(spec, store, ask=_ask)
+    try:
+        return {names.generation_number(members.scope(), store)}
+    except MembersError:
+        return set()
 
 
 def _ask(host: HostSpec, service: str, command: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -140,6 +140,22 @@ class Generations:
             f"no host has any data: `colorway data forget` removed it, or its hosts are new; those there: {left}. "
             "Nothing was changed; revert the commit that goes back"
         )
+
+    def refuse_running(self, number: int, running: Collection[int]) -> None:
+        """Refuse to forget a generation that runs: Docker keeps what is in use, and not what a member has that is down.
+
+        Args:
+            number: Which one is to be forgotten.
+            running: Those that members say they are, whatever the file says.
+
+        Raises:
+            MembersError: it runs, or nobody says which one does.
+        """
+        if not running:
+            see = f"see `colorway data status {self.spec.stack}`"
+            raise MembersError(f"{self.store}: no member says which generation runs; {see}. Nothing was changed")
+        if number in running:
+            self.refuse_other(number)
 
     def forget(
         self,

@@ -319,6 +319,24 @@ def test_the_live_generation_and_one_that_is_none_are_not_forgotten(number, said
     assert world.done == []
 
 
+@pytest.mark.parametrize(
+    ("running", "said"),
+    [
+        ((2,), "generation 2 runs, and the stack's file says 3; `colorway up lab` brings that one"),
+        ((3, 2), "generation 2 runs, and"),
+        ((), "no member says which generation runs; see `colorway data status lab`"),
+    ],
+)
+def test_one_that_runs_is_not_forgotten_whatever_the_file_says(running, said):
+    with pytest.raises(MembersError, match=said):
+        later_world().generations().refuse_running(2, running)
+
+
+def test_one_that_does_not_run_and_the_live_one_are_another_matter():
+    later_world().generations().refuse_running(2, (3,))
+    later_world().generations().refuse_running(3, (3,))
+
+
 def test_whoever_is_not_sure_forgets_nothing():
     def sure(question):
         assert question.startswith("Remove all data of generation 2 of postgres on db2?")
