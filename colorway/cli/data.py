@@ -286,9 +286,11 @@ class Commands:
         self, stack: Stack, store: Store, *, generation: Generation, yes: Yes = False, dry_run: DryRun = False
     ) -> None:
         """Remove the data of a generation that a restore has left beside the live one; the only thing that does."""
+        from colorway.data.generations import running  # noqa: PLC0415 - what only this command needs
+
         spec = self._read(stack)
         generations = _generations(spec, store)
-        generations.refuse_running(generation, _running(spec, store))
+        generations.refuse_running(generation, running(spec, store, ask=_ask))
 
         def sure(question: str) -> None:
             if not yes:
@@ -322,23 +324,6 @@ def _generations(spec: PlatformSpec, store: str) -> Generations:
     from colorway.data.generations import Generations, volumes_of  # noqa: PLC0415 - what only few commands need
 
     return Generations(spec=spec, store=store, volumes=volumes_of)
-
-
-def _running(spec: PlatformSpec, store: str) -> set[int]:
-    """Return which generations of a store its members say they are; empty where none answers."""
-    from colorway.data.mariadb.pair import pair  # noqa: PLC0415 - what only few commands need
-    from colorway.data.members import MembersError, cluster  # noqa: PLC0415
-    from colorway.spec import names  # noqa: PLC0415
-
-    if store in spec.primaries:
-        found = pair(spec, store, ask=_ask)
-        servers = (found.server(host.name) for host in found.hosts)
-        return {one.generation for one in servers if one is not None}
-    members = cluster(spec, store, ask=_ask)
-    try:
-        return {names.generation_number(members.scope(), store)}
-    except MembersError:
-        return set()
 
 
 def _ask(host: HostSpec, service: str, command: Sequence[str]) -> str:

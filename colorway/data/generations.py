@@ -9,7 +9,8 @@ from functools import partial
 from typing import Any
 
 from colorway.config.stack_files import stack_file
-from colorway.data.members import MembersError
+from colorway.data.mariadb.pair import pair
+from colorway.data.members import Ask, MembersError, cluster
 from colorway.edits.stores import stores_going_back
 from colorway.outputs import PlatformOutputs
 from colorway.spec import names
@@ -213,6 +214,21 @@ class Generations:
         if volume == self._volume(host, FIRST):
             return FIRST
         return names.later_number(volume, names.later_volumes(self.spec.stack, self.store, host))
+
+
+def running(spec: PlatformSpec, store: str, *, ask: Ask) -> set[int]:
+    """Return which generations of a store its members say they are; empty where none answers.
+
+    Raises:
+        MembersError: the platform has no such store, or it has no generations.
+    """
+    if store in spec.primaries:
+        return {one.generation for one in pair(spec, store, ask=ask).servers()}
+    members = cluster(spec, store, ask=ask)
+    try:
+        return {names.generation_number(members.scope(), store)}
+    except MembersError:
+        return set()
 
 
 def refuse_gone(

@@ -132,7 +132,7 @@ class Load:
             if len(lead) != 1:
                 who = "both members take" if lead else "nobody takes"
                 raise MembersError(f"{self.store}: {who} writes; see `colorway data status {self.spec.stack}`")
-            [leads] = lead
+            leads = lead[0].host
         [member] = [one for one in members if one.host.name == leads]
         return member.host, names.service(self.spec.stack, member.name)
 

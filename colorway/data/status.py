@@ -57,7 +57,7 @@ class StoreStatus:
     beside: tuple[str, ...] = ()
     """Generations of stores that are there beside the live ones, each in a sentence with what removes it."""
     notes: tuple[str, ...] = ()
-    """What is well, and may be left out of the files."""
+    """What is well, and what may be left out of the files or removed from a volume."""
 
 
 def status(

@@ -135,7 +135,7 @@ class Upkeep:
         for store, primary in self.spec.primaries.items():
             lead = pair(self.spec, store, ask=self._ask).lead()
             # Where nobody answers, the file knows best.
-            if host.name in (lead or [primary]):
+            if host.name in ([one.host for one in lead] or [primary]):
                 return (
                     f"{host.name} has the primary of the data store {store}, whose clients would fail; make the other "
                     f"one the primary first: `colorway data promote {self.spec.stack} {store} --to HOST`"

@@ -108,10 +108,14 @@ class Pair:
             return None
         return read_server(host, said)
 
-    def lead(self) -> list[str]:
-        """Return the hosts whose members take writes: one, unless something is wrong."""
-        servers = (self.server(host.name) for host in self.hosts)
-        return [one.host for one in servers if one is not None and one.takes_writes]
+    def servers(self) -> tuple[Server, ...]:
+        """Return the members that answer."""
+        asked = (self.server(host.name) for host in self.hosts)
+        return tuple(one for one in asked if one is not None)
+
+    def lead(self) -> list[Server]:
+        """Return the members that take writes: one, unless something is wrong."""
+        return [one for one in self.servers() if one.takes_writes]
 
     def is_stopped(self) -> bool:
         """Return whether none of its members runs, and both of their hosts say so."""

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from colorway.data.generations import Hold
 from colorway.data.mariadb.pair import Pair, Server
 from colorway.data.members import MembersError
 from colorway.swarm.connections import DockerError
-
-Hold = Callable[[str], AbstractContextManager[object]]
-"""Holds the stack's lock, for a reason in words."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from colorway.data.generations import Hold
 from colorway.data.mariadb.pair import Pair, Server
-from colorway.data.mariadb.promotion import Hold
 from colorway.data.members import MembersError
 from colorway.swarm.connections import DockerError
 
@@ -74,7 +74,7 @@ class Rejoin:
     def _both(self) -> tuple[str, str]:
         """Return the hosts of who has gone another way, and of who takes writes."""
         store = self.pair.store
-        servers = [one for one in (self.pair.server(host.name) for host in self.pair.hosts) if one is not None]
+        servers = self.pair.servers()
         apart = [one.host for one in servers if one.has_diverged and not one.takes_writes]
         lead = [one.host for one in servers if one.takes_writes]
         if len(apart) != 1:

@@ -119,8 +119,7 @@ class PairRestore:
     def _primary(self) -> Server:
         """Return who takes writes: one member, and the one where the new generation begins and its clients are led."""
         store, see = self.pair.store, f"see `colorway data status {self.pair.spec.stack}`"
-        servers = [self.pair.server(host.name) for host in self.pair.hosts]
-        lead = [one for one in servers if one is not None and one.takes_writes]
+        lead = self.pair.lead()
         if not lead:
             raise MembersError(f"{store}: nobody takes writes, so what would be lost cannot be counted; {see}")
         named = self.pair.spec.primaries[store]

@@ -27,10 +27,7 @@ REDIRECT_PHASE = "http_request_dynamic_redirect"
 LONGEST_EXPRESSION = 4096
 """Characters of a rule's expression that Cloudflare takes."""
 FEWEST_REDIRECT_RULES, MOST_REDIRECT_RULES = 10, 300
-"""Rules of that phase that a zone of the Free plan may have, and one of the largest; of Pro 25, of Business 50.
-
-https://developers.cloudflare.com/rules/url-forwarding/#availability, November 2026.
-"""
+"""Rules of that phase that a zone of any plan may have, and the most that a zone may say that its plan has."""
 
 ZoneId = Annotated[
     str,
@@ -61,8 +58,8 @@ class ZoneSpec(ShortSpec):
     records_only: bool = False
     """Whether only names are kept there: the zone's settings and rules are somebody else's, another stack's perhaps."""
     redirect_rules: int = Field(default=FEWEST_REDIRECT_RULES, ge=0, le=MOST_REDIRECT_RULES, strict=True)
-    """How many rules Cloudflare may get for redirects, as the zone's plan has it: Free 10, Pro 25, Business 50,
-    Enterprise 300. Where they would be more, load balancers answer all of them; 0 = they always do."""
+    """How many rules Cloudflare may get for redirects: 10 on the Free plan, as many as the zone's plan has on others.
+    Where they would be more, load balancers answer all of them; 0 = they always do."""
 
     @property
     def is_set(self) -> bool:
