@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -136,6 +137,24 @@ class Cluster:
             return read_members(self.on(host, "patronictl", "-c", CONFIG, *_LIST))[0].scope
         except (DockerError, MembersError, IndexError):
             return None
+
+    def is_synchronous(self) -> bool:
+        """Return whether commits wait for another member, as it is now and whatever the files say: `up` tells them.
+
+        Raises:
+            MembersError: no member answers.
+        """
+        return re.search(r"^synchronous_mode: true$", self.patronictl("show-config"), re.MULTILINE) is not None
+
+    def has_standby(self, members: Sequence[Member]) -> bool:
+        """Return whether one of the members could lead with all that was ever committed.
+
+        One that streams is none before the leader has said so in etcd: were it lost meanwhile, nobody could lead.
+
+        Raises:
+            MembersError: no member answers.
+        """
+        return any(one.part is Part.SYNC_STANDBY for one in members) or not self.is_synchronous()
 
     def patronictl(self, command: str, *words: str) -> str:
         """Return what Patroni's own tool says, in the first member that answers.

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from colorway.data.members import Cluster, Member, MembersError, Part
 from colorway.data.switchover import Switchover, candidate, switchover
 from colorway.spec.platform_spec import PlatformSpec
-from colorway.spec.stores.replication import Durability
 from colorway.swarm.ssh import COME_IN, kept
 
 FOLLOWS_WITHIN = 300.0
@@ -126,10 +125,7 @@ class Rolling:
         others = [one for one in members if one.host != host]
         if not others or not all(one.is_well for one in others):
             return False
-        store = self._cluster.spec.replicated_databases[self._cluster.store]
-        if store.durability is Durability.ASYNCHRONOUS or any(one.part is Part.LEADER for one in others):
-            return True
-        return any(one.part is Part.SYNC_STANDBY for one in others)
+        return any(one.part is Part.LEADER for one in others) or self._cluster.has_standby(others)
 
 
 def make_way(spec: PlatformSpec, store: str, host: str) -> list[str]:

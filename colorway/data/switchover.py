@@ -118,7 +118,7 @@ class Switchover:
             self.say(f"{self.cluster.store}: {count} transactions are longer than {ENDED_WITHIN:.0f} s, and fail")
 
     def await_well(self, leader: str) -> None:
-        """Wait until the member on a host leads and all others follow it.
+        """Wait until the member on a host leads, all others follow it, and one of them could lead in its place.
 
         Raises:
             MembersError: they do not in time.
@@ -133,7 +133,8 @@ class Switchover:
 
     def _is_well(self, leader: str) -> bool:
         members = self.cluster.members()
-        return members[0].host == leader and all(one.is_well for one in members)
+        is_well = members[0].host == leader and all(one.is_well for one in members)
+        return is_well and self.cluster.has_standby(members)
 
     def until(self, condition: Callable[[], bool], *, within: float) -> bool:
         """Wait until something holds, and return whether it does within some seconds."""

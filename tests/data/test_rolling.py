@@ -22,7 +22,8 @@ class Patroni:
     """Two members with one parameter, of which whoever follows keeps the leader's value where that is larger."""
 
     def __init__(self, *, runs: int = 200, wanted: int = 200, durability: str = "synchronous") -> None:
-        self.leader, self.wanted, self.durability = "db1", wanted, durability
+        self.leader, self.wanted = "db1", wanted
+        self.durability = self.filed = durability
         self.runs = {"db1": runs, "db2": runs}
         self.silent, self.part_of_other, self.state_of_other = False, "Sync Standby", "streaming"
         self.unnoticed = 0
@@ -41,7 +42,11 @@ class Patroni:
             return "0\n"
         if self.silent:
             raise NoAnswerError(f"{host.name}: Docker does not answer")
-        return {"list": self.listed, "restart": self.restart, "switchover": self.switchover}[command[3]](*command[4:])
+        does = {"list": self.listed, "restart": self.restart, "switchover": self.switchover, "show-config": self.config}
+        return does[command[3]](*command[4:])
+
+    def config(self):
+        return f"loop_wait: 5\nsynchronous_mode: {str(self.durability == 'synchronous').lower()}\nttl: 20\n"
 
     def listed(self, *_words):
         self.back_after -= 1
@@ -95,7 +100,7 @@ class Patroni:
         self.now += seconds
 
     def rolling(self):
-        spec = replicated_spec(durability=self.durability)
+        spec = replicated_spec(durability=self.filed)
         return Rolling(
             switchover=Switchover(
                 cluster=cluster(spec, "postgres", ask=self.ask),
@@ -218,6 +223,13 @@ def test_where_commits_wait_for_nobody_a_replica_is_enough():
     patroni.part_of_other = "Replica"
     patroni.rolling().make_way("db1")
     assert patroni.done == ["db2 leads"]
+
+
+def test_whether_they_wait_is_told_by_an_up_and_not_by_the_file():
+    patroni = Patroni(durability="asynchronous")
+    patroni.part_of_other, patroni.filed = "Replica", "synchronous"
+    patroni.rolling().make_way("db1")
+    assert patroni.done == ["db2 leads"], "what makes them wait comes with this `up`, after its members"
 
 
 def test_a_broken_member_may_be_replaced_by_its_cure():

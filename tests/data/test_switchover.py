@@ -67,8 +67,9 @@ POOL = {"direct": "postgres-direct", "mode": "transaction", "size": 20, "clients
 class Patroni:
     """Members that do as they are told, some time later."""
 
-    def __init__(self, *, well_after: int = 2) -> None:
+    def __init__(self, *, well_after: int = 2, known_after: int = 2) -> None:
         self.leader, self.well_after, self.scope = "db1", well_after, "postgres"
+        self.known_after, self.is_synchronous = known_after, True
         self.paused, self.fails, self.under_way = False, False, 3
         self.told, self.held, self.said = [], [], []
         self.now = 0.0
@@ -82,7 +83,13 @@ class Patroni:
             other = "db2" if self.leader == "db1" else "db1"
             self.well_after -= bool(self.told)
             state = "streaming" if not self.told or self.well_after <= 0 else "starting"
-            return listed((self.leader, "Leader", "running"), (other, "Sync Standby", state), scope=self.scope)
+            # A leader says in its next round who is its standby.
+            self.known_after -= bool(self.told) and self.well_after <= 0
+            part = "Sync Standby" if not self.told or self.known_after <= 0 else "Replica"
+            part = part if self.is_synchronous else "Replica"
+            return listed((self.leader, "Leader", "running"), (other, part, state), scope=self.scope)
+        if command[3] == "show-config":
+            return f"maximum_lag_on_failover: 1048576\nsynchronous_mode: {str(self.is_synchronous).lower()}\n"
         assert self.held == ["held"], "nothing is changed before the lock is held"
         assert self.paused, "clients wait meanwhile"
         if self.fails:
@@ -126,6 +133,19 @@ def test_a_switchover_holds_the_lock_until_all_is_well():
     assert patroni.held == ["held", "let go"]
     assert patroni.said == ["postgres: the lead goes from db1 to db2, and all of its members are well"]
     assert not patroni.paused, "clients go on"
+
+
+def test_nothing_is_well_before_another_member_could_lead():
+    patroni = Patroni(known_after=20)
+    patroni.switchover().run()
+    assert patroni.known_after <= 0, "a leader lost before it has said who has all would leave nobody to lead"
+
+
+def test_where_commits_wait_for_nobody_no_standby_is_waited_for():
+    patroni = Patroni()
+    patroni.is_synchronous = False
+    patroni.switchover().run()
+    assert patroni.said == ["postgres: the lead goes from db1 to db2, and all of its members are well"]
 
 
 def test_the_lead_of_the_generation_that_runs_moves_whatever_the_files_say():
@@ -173,7 +193,7 @@ def test_what_would_be_done_is_said_and_not_done():
 def test_members_that_are_not_well_in_time_are_named():
     patroni = Patroni(well_after=10_000)
     with pytest.raises(
-        MembersError, match=r"not all is well 120 s after db2 was to lead: .*db1 is a sync standby, starting"
+        MembersError, match=r"not all is well 120 s after db2 was to lead: .*db1 is a replica, starting"
     ):
         patroni.switchover().run()
     assert patroni.held == ["held", "let go"]

@@ -13,7 +13,7 @@ from typing import Any
 from colorway.config import stack_files
 from colorway.spec import names
 from tests.support.clone import Clone
-from tests.support.labs import NETWORK, bare, lab, with_one_color
+from tests.support.labs import NETWORK, bare, end_faults, lab, with_one_color
 from tests.support.members import LIMIT, MEMBERS, in_task, inside, leader, port, well, with_two_members
 from tests.support.s3 import Bucket, running_s3
 from tests.support.wait import wait_until
@@ -95,6 +95,7 @@ def backed_up(folder: Path) -> Iterator[BackedUp]:
             made.await_members()
             told(clone, EVENTS)
             yield made
+            end_faults(clone, *MEMBERS)
             clone.down()
             assert volumes(clone) == {host: [] for host in DATABASES}, "of all generations"
 

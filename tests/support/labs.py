@@ -112,6 +112,13 @@ def lab(clone: Clone, command: str, *more: str, code: int = 0) -> str:
     return clone.run("lab", command, *more[:1], "--stack", clone.stack, *more[1:], code=code).output
 
 
+def end_faults(clone: Clone, *hosts: str) -> None:
+    """Let be over what a test that failed may have left on some hosts; a fault that is none is over, too."""
+    for host in hosts:
+        for fault in ("cut", "pause"):
+            lab(clone, "fault", fault, host, "--undo")
+
+
 def left() -> list[str]:
     """Return what a lab must not leave on the machine."""
     cable = Switch(stack=OURS.name, folder=Path(), network=IPv4Network(f"{NETWORK}.0/24")).cable

@@ -12,7 +12,7 @@ from typing import Any
 from colorway.config import stack_files
 from colorway.spec import names
 from tests.support.clone import Clone
-from tests.support.labs import NETWORK, bare, lab, with_one_color
+from tests.support.labs import NETWORK, bare, end_faults, lab, with_one_color
 from tests.support.members import LIMIT, MEMBERS, container, in_task
 from tests.support.pairs import ORDERS
 from tests.support.s3 import Bucket, running_s3
@@ -165,6 +165,7 @@ def backed_up_pair(folder: Path) -> Iterator[BackedUpPair]:
             made.await_members()
             made.told("CREATE TABLE shop.events (id int PRIMARY KEY, at timestamp NOT NULL DEFAULT now())")
             yield made
+            end_faults(clone, *DATABASES)
             clone.down("--data")
             assert kept(clone) == {host: [] for host in DATABASES}, "of all generations"
 

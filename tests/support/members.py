@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.support.clone import Clone
 from tests.support.labs import lab
+from tests.support.wait import wait_until
 
 MEMBERS = ("lb1", "app1", "db1", "db2", "mon1")
 """The fewest hosts of a lab that three managers and two members are on."""
@@ -49,6 +50,15 @@ def members(clone: Clone, host: str = "db1") -> dict[str, dict[str, Any]]:
 
 def leader(clone: Clone, host: str = "db1") -> str | None:
     return next((name for name, one in members(clone, host).items() if one["Role"] == "Leader"), None)
+
+
+def await_leader(clone: Clone, host: str) -> None:
+    """Wait until the member on a host leads."""
+
+    def instead() -> str:
+        return f"{host} leads; Patroni there says {members(clone, host)}"
+
+    wait_until(lambda: leader(clone, host) == host, limit=LIMIT, what=instead, every=1)
 
 
 def well(clone: Clone, host: str = "db1") -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.clone import Clone
-from tests.support.labs import NETWORK, bare, lab, with_one_color
+from tests.support.labs import NETWORK, bare, end_faults, lab, with_one_color
 from tests.support.mariadb import flow
 from tests.support.members import LIMIT, container, in_task
 from tests.support.members import MEMBERS as HOSTS
@@ -122,6 +122,7 @@ def backed_up_queues(folder: Path) -> Iterator[Queues]:
             _with_backups(clone, bucket)
             clone.up()
             yield made
+        end_faults(clone, *MEMBERS)
         clone.down("--data")
 
 

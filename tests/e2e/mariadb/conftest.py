@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.labs import lab
+from tests.support.labs import end_faults
 from tests.support.mariadb import DATABASES, BackedUpPair, backed_up_pair
 
 
@@ -25,9 +25,7 @@ def cluster(empty_machine: None, pulumi_cli: Path, tmp_path_factory: pytest.Temp
 def pair(cluster: BackedUpPair) -> BackedUpPair:
     """All well and the table empty, whichever generation it is and whoever takes writes."""
     if not cluster.is_well():
-        # What a test that failed has left.
-        for host in DATABASES:
-            lab(cluster.clone, "fault", "cut", host, "--undo")
+        end_faults(cluster.clone, *DATABASES)
         cluster.await_members()
     cluster.told("DELETE FROM shop.events")
     return cluster

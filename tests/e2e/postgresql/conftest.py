@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.backed_up import DATABASES, BackedUp, backed_up, told
-from tests.support.labs import lab, says
+from tests.support.labs import end_faults, says
 from tests.support.members import LIMIT, well
 from tests.support.wait import wait_until
 
@@ -32,10 +32,7 @@ def store(cluster: BackedUp) -> BackedUp:
         return says(clone)["healthy"] and well(clone)
 
     if not is_well():
-        # What a test that failed has left.
-        for host in (*DATABASES, "mon1"):
-            for fault in ("cut", "pause"):
-                lab(clone, "fault", fault, host, "--undo")
+        end_faults(clone, *DATABASES, "mon1")
         wait_until(is_well, limit=LIMIT, what="all is well before", every=2)
     told(clone, "TRUNCATE events")
     return cluster

@@ -12,7 +12,7 @@ import pytest
 from tests.support.backed_up import BackedUp
 from tests.support.clone import Clone
 from tests.support.labs import address, lab, says
-from tests.support.members import LIMIT, container, inside, leader, members, there, well
+from tests.support.members import LIMIT, await_leader, container, inside, leader, members, there, well
 from tests.support.wait import wait_until
 from tests.support.writes import Writes, writing
 
@@ -79,7 +79,7 @@ def test_a_killed_patroni_takes_its_server_with_it_and_begins_anew(store: Clone)
 def test_a_patroni_that_hangs_never_has_two_members_acknowledge(store: Clone):
     with nothing_lost(store, within=30):
         signal(store, "db2", "STOP")
-        wait_until(lambda: leader(store) == "db1", limit=LIMIT, what="the other one leads", every=1)
+        await_leader(store, "db1")
 
 
 @pytest.mark.timeout(2400)
@@ -196,7 +196,7 @@ def test_the_counter_sees_what_an_asynchronous_store_loses(store: Clone, cluster
         cluster.bucket.refusing(),
     ):
         with apart(store):
-            wait_until(lambda: leader(store) == "db1", limit=LIMIT, what="the other one leads", every=1)
+            await_leader(store, "db1")
             writes.stop()
             acknowledged = {one.key for one in writes.done}
         lost = acknowledged - there(store, "db1")

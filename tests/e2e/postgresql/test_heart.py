@@ -10,7 +10,7 @@ import pytest
 from tests.support.backed_up import BackedUp, lost, still, told
 from tests.support.clone import Clone
 from tests.support.labs import lab, says
-from tests.support.members import LIMIT, leader, there, well
+from tests.support.members import LIMIT, await_leader, leader, there, well
 from tests.support.wait import wait_until
 from tests.support.writes import Writes, writing
 
@@ -33,7 +33,7 @@ def move_the_lead(clone: Clone, writes: Writes) -> None:
 def lose_the_leader(clone: Clone, writes: Writes) -> float:
     """Pull the cable of the leader's host and plug it in again; return the seconds without a write."""
     lab(clone, "fault", "cut", "db2")
-    wait_until(lambda: leader(clone) == "db1", limit=LIMIT, what="the other one leads", every=1)
+    await_leader(clone, "db1")
     count = len(writes.done)
     wait_until(lambda: len(writes.done) > count + 50, limit=LIMIT, what="writes go on", every=1)
     gap = writes.longest_gap()

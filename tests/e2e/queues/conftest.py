@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.labs import lab
+from tests.support.labs import end_faults
 from tests.support.queues import MEMBERS, Queues, backed_up_queues
 
 
@@ -25,8 +25,6 @@ def cluster(empty_machine: None, pulumi_cli: Path, tmp_path_factory: pytest.Temp
 def queues(cluster: Queues) -> Queues:
     """All members well, whoever leads."""
     if not cluster.is_well():
-        # What a test that failed has left.
-        for host in MEMBERS:
-            lab(cluster.clone, "fault", "cut", host, "--undo")
+        end_faults(cluster.clone, *MEMBERS)
         cluster.await_members()
     return cluster
