@@ -264,9 +264,16 @@ class Lab:
         Raises:
             ColorwayError: the host does not run, stands still, or there is none of that name.
         """
+        return subprocess.run(self.entering(name, command), check=False).returncode
+
+    def entering(self, name: str, command: Sequence[str]) -> list[str]:
+        """Return the command line that runs a command as root on a host.
+
+        Raises:
+            ColorwayError: the host does not run, stands still, or there is none of that name.
+        """
         # Not by SSH: it must also work where the host's network or SSH server is what is looked at.
-        entering = self.host(name).entering(["/usr/bin/env", "--chdir=/root", "HOME=/root", *command])
-        return subprocess.run(entering, check=False).returncode
+        return self.host(name).entering(["/usr/bin/env", "--chdir=/root", "HOME=/root", *command])
 
     def refuse(self) -> None:
         """Refuse what has no lab, before anything is made.

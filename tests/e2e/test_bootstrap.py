@@ -13,7 +13,7 @@ import pytest
 from colorway.config import stack_files
 from colorway.lab.lab import Lab
 from tests.support.clone import Clone
-from tests.support.labs import FEW, NETWORK, asked, bare, lab
+from tests.support.labs import FEW, NETWORK, asked, bare, lab, on_host
 from tests.support.wait import wait_until
 
 pytestmark = [pytest.mark.area("hosts"), pytest.mark.needs("losetup"), pytest.mark.full]
@@ -39,7 +39,7 @@ def comes_in(address: str, port: int) -> bool:
 
 
 def sh(clone: Clone, host: str, script: str, *, code: int = 0) -> str:
-    return lab(clone, "exec", host, "--", "sh", "-euc", script, code=code)
+    return on_host(clone, host, "sh", "-euc", script, code=code)
 
 
 def listen(clone: Clone, host: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.clone import Clone
-from tests.support.labs import bare, lab, with_one_color
+from tests.support.labs import bare, lab, on_host, with_one_color
 from tests.support.members import LIMIT, MEMBERS, container
 from tests.support.wait import wait_until
 
@@ -42,9 +42,9 @@ TOTAL = (str(ROWS), str(ROWS * (ROWS + 1) // 2))
 def on_the_volume(clone: Clone, script: str, *words: str) -> str:
     """Return what a script says in a plain container of PostgreSQL's image, which has the old volume."""
     label = "{{.Config.Image}}"
-    image = lab(clone, "exec", "db1", "--", "docker", "inspect", "-f", label, container(clone, "db1", "postgres"))
+    image = on_host(clone, "db1", "docker", "inspect", "-f", label, container(clone, "db1", "postgres"))
     run = ("docker", "run", "--rm", "-v", f"{VOLUME}:/v", image.strip(), "sh", "-euc", script, *words)
-    return lab(clone, "exec", "db1", "--", *run).strip()
+    return on_host(clone, "db1", *run).strip()
 
 
 def counted(clone: Clone, host: str) -> tuple[str, ...]:
@@ -52,7 +52,7 @@ def counted(clone: Clone, host: str) -> tuple[str, ...]:
     psql = 'exec psql -h /tmp/postgresql -p "$(ls -A /tmp/postgresql | sed -n "s/^.s.PGSQL.\\([0-9]*\\)$/\\1/p")" "$@"'
     words = ("sh", "-euc", psql, "psql", "-XAtc", COUNT, "-d", "shop", "-F", " ")
     member = container(clone, host, f"archive-{host}")
-    return tuple(lab(clone, "exec", host, "--", "docker", "exec", "-u", "postgres", member, *words).split())
+    return tuple(on_host(clone, host, "docker", "exec", "-u", "postgres", member, *words).split())
 
 
 def has_all(clone: Clone) -> bool:
@@ -101,9 +101,9 @@ def test_members_begin_from_another_images_volume_and_a_dump_comes_into_a_mariad
             COUNT,
         )
         server = container(clone, "db1", "orders")
-        said = lab(clone, "exec", "db1", "--", "docker", "exec", "-u", "mysql", server, *client)
+        said = on_host(clone, "db1", "docker", "exec", "-u", "mysql", server, *client)
         assert tuple(said.split()) == TOTAL
         assert "is not empty, it has shop.orders" in clone.run(*load, code=1).output
         clone.down("--data")
-        kept = lab(clone, "exec", "db1", "--", "docker", "volume", "ls", "-q").split()
+        kept = on_host(clone, "db1", "docker", "volume", "ls", "-q").split()
         assert VOLUME in kept, "nothing of theirs is ever deleted"

@@ -18,7 +18,7 @@ import pytest
 from colorway.engine.stack import BACKEND_URL, PASSPHRASE, PUBLISHED_PASSPHRASE, QUIET, STATE_FOLDER
 from tests.support.backed_up import BackedUp, with_backups
 from tests.support.clone import Clone
-from tests.support.labs import NETWORK, bare, lab, with_one_color
+from tests.support.labs import NETWORK, bare, lab, on_host, with_one_color
 from tests.support.members import MEMBERS, with_two_members
 from tests.support.processes import processes_watched
 from tests.support.s3 import Bucket, running_s3
@@ -150,7 +150,7 @@ def asked(clone: Clone, host: str, script: str) -> str:
     What logs say of Patroni's own tracebacks is no traceback of a command.
     """
     readable = "tr '\\0' '\\n' | tr -cd '[:print:]\\n' | sed 's/Traceback/traceback/'"
-    return lab(clone, "exec", host, "--", "sh", "-c", f"({script} || :) | {readable}")
+    return on_host(clone, host, "sh", "-c", f"({script} || :) | {readable}")
 
 
 @pytest.mark.timeout(2400)
@@ -189,6 +189,6 @@ def test_no_secret_shows_anywhere(stack: Stack):
 @pytest.mark.parametrize("host", ["postgres", "postgres-direct"])
 def test_a_migrations_own_create_extension_passes_though_its_user_is_no_superuser(stack: Stack, host: str):
     label = f"label=com.docker.swarm.service.name={stack.clone.stack}-api-blue"
-    container = lab(stack.clone, "exec", "app1", "--", "docker", "ps", "-q", "-f", label).split()[0]
-    said = lab(stack.clone, "exec", "app1", "--", "docker", "exec", container, "python3", "-c", VECTORS, host)
+    container = on_host(stack.clone, "app1", "docker", "ps", "-q", "-f", label).split()[0]
+    said = on_host(stack.clone, "app1", "docker", "exec", container, "python3", "-c", VECTORS, host)
     assert said.splitlines()[-2:] == ["nearest near", "no superuser"], said

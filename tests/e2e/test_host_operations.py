@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.clone import Clone
-from tests.support.labs import ALL, NETWORK, bare, lab, loaded
+from tests.support.labs import ALL, NETWORK, bare, lab, loaded, on_host
 from tests.support.wait import wait_until
 
 pytestmark = [pytest.mark.area("hosts"), pytest.mark.needs("losetup"), pytest.mark.full]
@@ -30,7 +30,7 @@ def test_a_host_rests_and_is_restarted_and_nobody_notices(clone: Clone):
     assert [row.split()[0] for row in checked.splitlines()[1:]] == list(ALL)
     assert re.search(r"^db1 .* manager$", checked.replace(" \n", "\n"), re.MULTILINE), "what is in the swarm as what"
     lab(clone, "status")
-    assert f"{NETWORK}.11" in lab(clone, "exec", "lb1", "--", "ip", "address")
+    assert f"{NETWORK}.11" in on_host(clone, "lb1", "ip", "address")
     with loaded(clone, 11) as load:
         load.wait_for(lambda report: len(report.users("start")) >= 10, timeout=120)
         assert "app2 rests" in clone.run("hosts", "drain", clone.stack, "app2").output
@@ -66,7 +66,7 @@ def test_a_role_is_removed_a_host_is_replaced_and_leaves_the_file_and_nothing_is
         )
         clone.up()
         assert services_on(clone, "app2") == set(), "a role that goes leaves no task"
-        assert f"colorway-{clone.stack}-web" not in lab(clone, "exec", "db1", "--", "docker", "node", "inspect", "app2")
+        assert f"colorway-{clone.stack}-web" not in on_host(clone, "db1", "docker", "node", "inspect", "app2")
         write(clone, text, "Have two again")
         clone.up()
 
@@ -74,9 +74,7 @@ def test_a_role_is_removed_a_host_is_replaced_and_leaves_the_file_and_nothing_is
         gather(clone, "app2")
         replaced = clone.run("hosts", "replace", clone.stack, "app2").output
         assert "app2 has left the swarm" in replaced
-        assert (
-            lab(clone, "exec", "app2", "--", "docker", "info", "-f", "{{.Swarm.LocalNodeState}}").strip() == "inactive"
-        )
+        assert on_host(clone, "app2", "docker", "info", "-f", "{{.Swarm.LocalNodeState}}").strip() == "inactive"
         lab(clone, "renew", "app2")
         assert "app2 joins as a worker" in clone.up().output
         assert "app2" in nodes(clone)
@@ -104,14 +102,11 @@ def test_a_role_is_removed_a_host_is_replaced_and_leaves_the_file_and_nothing_is
 
     kept = clone.run("down", clone.stack, "--yes").output
     assert f"kept on db1: {clone.stack}-postgres, {clone.stack}-redis" in kept
-    assert lab(clone, "exec", "db1", "--", "docker", "volume", "ls", "-q").split()
+    assert on_host(clone, "db1", "docker", "volume", "ls", "-q").split()
     gone = clone.down().output
     assert f"removed on db1: {clone.stack}-postgres, {clone.stack}-redis" in gone
     for host in ("lb1", "db1", "mon1"):
-        assert (
-            lab(clone, "exec", host, "--", "sh", "-c", "docker volume ls -q; ls /var/lib/colorway 2>/dev/null || :")
-            == ""
-        )
+        assert on_host(clone, host, "sh", "-c", "docker volume ls -q; ls /var/lib/colorway 2>/dev/null || :") == ""
 
 
 def write(clone: Clone, text: str, subject: str) -> None:
@@ -122,7 +117,7 @@ def write(clone: Clone, text: str, subject: str) -> None:
 
 def nodes(clone: Clone) -> str:
     """Return the swarm's nodes, each with its state."""
-    return lab(clone, "exec", "db1", "--", "docker", "node", "ls", "--format", "{{.Hostname}} {{.Status}}")
+    return on_host(clone, "db1", "docker", "node", "ls", "--format", "{{.Hostname}} {{.Status}}")
 
 
 def gather(clone: Clone, host: str) -> None:
@@ -145,4 +140,4 @@ def gather(clone: Clone, host: str) -> None:
 def services_on(clone: Clone, host: str) -> set[str]:
     """Return the services that have a container on a host."""
     label = '{{.Label "com.docker.swarm.service.name"}}'
-    return set(lab(clone, "exec", host, "--", "docker", "ps", "--format", label).split())
+    return set(on_host(clone, host, "docker", "ps", "--format", label).split())

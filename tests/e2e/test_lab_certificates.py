@@ -14,7 +14,7 @@ from colorway.render.certificates import FOLDER, KEY
 from colorway.spec import names
 from tests.support.clone import Clone, as_user_of
 from tests.support.cloudflare import FakeCloudflare, Right
-from tests.support.labs import DOMAIN, FOUR, NETWORK, address, bare, lab, says
+from tests.support.labs import DOMAIN, FOUR, NETWORK, address, bare, lab, on_host, says
 from tests.support.pebble import Pebble, pebble_image, self_signed
 from tests.support.wait import wait_until
 
@@ -63,7 +63,7 @@ def shown(host: str, name: str, *, root: str | None) -> str:
 def key_of(clone: Clone, host: str, domain: str) -> str:
     """Return the private key of what a load balancer shows."""
     path = f"{names.directory(clone.stack)}/load-balancer/{FOLDER}/{domain}/current/{KEY}"
-    return lab(clone, "exec", host, "--", "cat", path)
+    return on_host(clone, host, "cat", path)
 
 
 @pytest.mark.timeout(2400)
@@ -79,7 +79,7 @@ def test_two_load_balancers_get_a_certificate_of_each_domain_from_nothing(
             for domain in (DOMAIN, OTHER):
                 fake.add_zone(domain)
             for host in BALANCERS:
-                lab(clone, "exec", host, "--", "sh", "-c", f"echo {MACHINE} {CLOUDFLARE} >>/etc/hosts")
+                on_host(clone, host, "sh", "-c", f"echo {MACHINE} {CLOUDFLARE} >>/etc/hosts")
             (clone.path / "config").mkdir(exist_ok=True)
             (clone.path / "config/authority.pem").write_text(trusted)
             token = fake.add_token(Right.DNS_WRITE, Right.ZONE_READ)
@@ -114,8 +114,8 @@ def test_two_load_balancers_get_a_certificate_of_each_domain_from_nothing(
             secrets = [token, *(key.splitlines()[1] for key in keys)]
             everywhere = "".join(path.read_text(errors="replace") for path in clone.path.rglob("*") if path.is_file())
             assert not [one for one in secrets if one in everywhere], "nothing of them is in state, logs or files"
-            services = lab(clone, "exec", "db1", "--", "docker", "service", "ls", "--quiet").split()
-            known = lab(clone, "exec", "db1", "--", "docker", "service", "inspect", *services)
+            services = on_host(clone, "db1", "docker", "service", "ls", "--quiet").split()
+            known = on_host(clone, "db1", "docker", "service", "inspect", *services)
             assert not [one for one in secrets if one in known]
             assert clone.up().changed == {}, "nothing is left to do"
             said = clone.run("status", clone.stack).output

@@ -17,7 +17,7 @@ from colorway.lab.faults import Fault, Faults
 from colorway.lab.lab import Lab
 from tests.support.clone import Clone
 from tests.support.command import Command
-from tests.support.labs import ALL, bare, colors, lab, loaded, on_both_colors, says, with_one_color
+from tests.support.labs import ALL, bare, colors, lab, loaded, on_both_colors, on_host, says, with_one_color
 from tests.support.wait import wait_until
 
 pytestmark = [pytest.mark.area("lab"), pytest.mark.needs("losetup"), pytest.mark.full]
@@ -210,10 +210,10 @@ def test_both_load_balancers_take_a_change_or_neither(quiet: Clone):
     assert colors() == ["blue", "blue"], "one whose check fails: neither changes"
     lab(quiet, "fault", "read-only", "lb2", edge, "--undo")
     # In the place of the link that the apply makes, and nothing that the check looks at.
-    lab(quiet, "exec", "lb2", "--", "mkdir", "-p", f"{edge}/current.new/in-the-way")
+    on_host(quiet, "lb2", "mkdir", "-p", f"{edge}/current.new/in-the-way")
     failed = quiet.up(code=1).output
     assert re.search(r"load balancer lb1 serves generation \w+ again: lb2 could not be told the new one", failed)
     assert colors() == ["blue", "blue"], "one whose apply fails: both go back"
-    lab(quiet, "exec", "lb2", "--", "rm", "-r", f"{edge}/current.new")
+    on_host(quiet, "lb2", "rm", "-r", f"{edge}/current.new")
     quiet.up()
     assert colors() == ["green", "green"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from colorway.spec import names
-from tests.support.labs import FEW, NETWORK, OURS, bare, lab
+from tests.support.labs import FEW, NETWORK, OURS, bare, lab, on_host
 from tests.support.registry import also_at, running_registry
 from tests.support.shop import PASSWORD, USER, Shop, needles
 
@@ -30,13 +30,13 @@ def test_hosts_pull_from_a_registry_with_a_password(empty_machine: None, pulumi_
             shop.write(OURS.file)
             for host in FEW:
                 trust = TRUST.format(certificate=certificate)
-                lab(clone, "exec", host, "--", "sh", "-euc", trust, "colorway", registry.host)
+                on_host(clone, host, "sh", "-euc", trust, "colorway", registry.host)
             shop.up()
             assert registry.let_in > 10
             assert registry.refused == 0
             for host in FEW:
                 form = "{{.Repository}}@{{.Digest}}"
-                there = lab(clone, "exec", host, "--", "docker", "image", "ls", "--digests", "--format", form).split()
+                there = on_host(clone, host, "docker", "image", "ls", "--digests", "--format", form).split()
                 pinned = (clone.path / "releases/shop/1.yaml").read_text()
                 assert [image for image in there if image.partition("@")[2] in pinned], f"{host}: {there}"
             assert "nothing changes" in shop.up()
@@ -61,7 +61,7 @@ def test_hosts_pull_from_a_registry_with_a_password(empty_machine: None, pulumi_
             shop.up()
             assert f"{clone.stack}-shop-green" in services(shop)
         look = 'grep -rlF -e "$1" /etc /root /tmp /var/lib/colorway 2>/dev/null || :'
-        texts = [lab(clone, "exec", host, "--", "sh", "-c", look, "colorway", PASSWORD) for host in FEW]
+        texts = [on_host(clone, host, "sh", "-c", look, "colorway", PASSWORD) for host in FEW]
         assert not any(texts), "no host keeps the password in a file of ours"
         assert not [needle for needle in needles(PASSWORD) if needle in "\n".join(shop.said).encode()]
 
@@ -69,6 +69,6 @@ def test_hosts_pull_from_a_registry_with_a_password(empty_machine: None, pulumi_
 def services(shop: Shop) -> dict[str, int]:
     """Return the version of each service in the lab's swarm, which any update counts up."""
     label = f"label={names.STACK_LABEL}={shop.clone.stack}"
-    listed = lab(shop.clone, "exec", "db1", "--", "docker", "service", "ls", "-q", "--filter", label).split()
-    found = json.loads(lab(shop.clone, "exec", "db1", "--", "docker", "service", "inspect", *listed))
+    listed = on_host(shop.clone, "db1", "docker", "service", "ls", "-q", "--filter", label).split()
+    found = json.loads(on_host(shop.clone, "db1", "docker", "service", "inspect", *listed))
     return {one["Spec"]["Name"]: one["Version"]["Index"] for one in found}

@@ -14,7 +14,7 @@ import pytest
 from colorway.lab.switch import Switch
 from tests.support.clone import Clone
 from tests.support.cloudflare import FakeCloudflare, Right
-from tests.support.labs import DOMAIN, FEW, NETWORK, OURS, address, bare, lab
+from tests.support.labs import DOMAIN, FEW, NETWORK, OURS, address, bare, lab, on_host
 from tests.support.specs import ZONE
 
 pytestmark = [pytest.mark.area("edge"), pytest.mark.needs("losetup"), pytest.mark.full]
@@ -103,7 +103,7 @@ def test_who_comes_past_cloudflare_is_refused_by_the_firewall_and_by_tls(
 
             private = given.body["private_key"].splitlines()[1]
             look = 'grep -rlF -e "$1" /etc /root /tmp /var/lib/colorway 2>/dev/null || :'
-            assert [lab(clone, "exec", host, "--", "sh", "-c", look, "colorway", private) for host in FEW] == [""] * 3
+            assert [on_host(clone, host, "sh", "-c", look, "colorway", private) for host in FEW] == [""] * 3
             state = subprocess.run(
                 ["grep", "-rlF", "-e", private, str(clone.path)], capture_output=True, text=True, check=False
             ).stdout

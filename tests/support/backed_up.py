@@ -13,8 +13,8 @@ from typing import Any
 from colorway.config import stack_files
 from colorway.spec import names
 from tests.support.clone import Clone
-from tests.support.labs import NETWORK, bare, end_faults, lab, with_one_color
-from tests.support.members import LIMIT, MEMBERS, in_task, inside, leader, port, well, with_two_members
+from tests.support.labs import NETWORK, bare, end_faults, lab, on_host, with_one_color
+from tests.support.members import LIMIT, MEMBERS, in_task, inside, port, well, with_two_members
 from tests.support.s3 import Bucket, running_s3
 from tests.support.wait import wait_until
 
@@ -104,8 +104,7 @@ def volumes(clone: Clone) -> dict[str, list[str]]:
     """Return the volumes of PostgreSQL on each of its hosts."""
     filters = ("--filter", f"name={clone.stack}-postgres")
     return {
-        host: sorted(lab(clone, "exec", host, "--", "docker", "volume", "ls", "--quiet", *filters).split())
-        for host in DATABASES
+        host: sorted(on_host(clone, host, "docker", "volume", "ls", "--quiet", *filters).split()) for host in DATABASES
     }
 
 
@@ -122,8 +121,14 @@ def with_backups(clone: Clone, bucket: Bucket) -> None:
 
 def told(clone: Clone, sql: str) -> str:
     """Return what the leader answers."""
-    host = leader(clone) or "db1"
-    return inside(clone, host, "psql", "-h", "/tmp/postgresql", "-XAtqc", sql, "-d", "demo", *port(clone, host)).strip()
+
+    def ask(host: str, statement: str) -> str:
+        words = ("psql", "-h", "/tmp/postgresql", "-XAtqc", statement, "-d", "demo", *port(clone, host))
+        return inside(clone, host, *words).strip()
+
+    # Asked of the servers: Patroni's own tool takes a second on a busy machine.
+    follows = "SELECT pg_is_in_recovery()"
+    return ask(next((host for host in DATABASES if ask(host, follows) == "f"), "db1"), sql)
 
 
 def proof(clone: Clone) -> dict[str, Any]:
@@ -139,7 +144,7 @@ def proof(clone: Clone) -> dict[str, Any]:
 def still(clone: Clone) -> None:
     """End what writes by itself, as whoever restores does before, and wait until nobody writes any more."""
     scheduler = f"{clone.stack}-scheduler-blue=0"
-    lab(clone, "exec", "mon1", "--", "docker", "service", "scale", "--detach", scheduler)
+    on_host(clone, "mon1", "docker", "service", "scale", "--detach", scheduler)
     seen = [""]
 
     def is_still() -> bool:

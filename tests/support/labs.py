@@ -10,10 +10,13 @@ import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import lru_cache
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
+from colorway.config import stack_files
+from colorway.lab.lab import Lab
 from colorway.lab.switch import Switch
 from colorway.spec import names
 from tests.support.clone import Clone
@@ -110,6 +113,25 @@ def make(path: Path, *, hosts: Collection[str]) -> Clone:
 
 def lab(clone: Clone, command: str, *more: str, code: int = 0) -> str:
     return clone.run("lab", command, *more[:1], "--stack", clone.stack, *more[1:], code=code).output
+
+
+def on_host(clone: Clone, host: str, *command: str, code: int = 0) -> str:
+    """Return what a command says as root on a host, as `colorway lab exec` does, without a command line's start.
+
+    Raises:
+        AssertionError: it ended with another code; the message is what it said.
+    """
+    entering = _lab(clone.path, clone.stack, clone.stack_file.read_text("utf-8")).entering(host, command)
+    ran = subprocess.run(
+        entering, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    assert ran.returncode == code, f"{host}: {' '.join(command)} ended with {ran.returncode}:\n{ran.stdout}"
+    return ran.stdout
+
+
+@lru_cache(maxsize=4)
+def _lab(path: Path, stack: str, _text: str) -> Lab:
+    return Lab(spec=stack_files.from_file(root=path, stack=stack), root=path)
 
 
 def end_faults(clone: Clone, *hosts: str) -> None:

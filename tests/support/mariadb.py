@@ -12,7 +12,7 @@ from typing import Any
 from colorway.config import stack_files
 from colorway.spec import names
 from tests.support.clone import Clone
-from tests.support.labs import NETWORK, bare, end_faults, lab, with_one_color
+from tests.support.labs import NETWORK, bare, end_faults, lab, on_host, with_one_color
 from tests.support.members import LIMIT, MEMBERS, container, in_task
 from tests.support.pairs import ORDERS
 from tests.support.s3 import Bucket, running_s3
@@ -46,11 +46,11 @@ def flow(value: object) -> str:
 def asked(clone: Clone, host: str, *words: str) -> str:
     """Return what a program says in the member on a host; empty where none runs, or it fails."""
     label = f"label=com.docker.swarm.service.name={clone.stack}-orders-{host}"
-    found = lab(clone, "exec", host, "--", "docker", "ps", "-q", "-f", label).split()
+    found = on_host(clone, host, "docker", "ps", "-q", "-f", label).split()
     if not found:
         return ""
     command = ("docker", "exec", "-u", "mysql", found[0], "sh", "-c", '"$@" 2>/dev/null || :', "ask", *words)
-    return lab(clone, "exec", host, "--", *command)
+    return on_host(clone, host, *command)
 
 
 def sql(clone: Clone, host: str, statement: str) -> str:
@@ -174,8 +174,7 @@ def kept(clone: Clone) -> dict[str, list[str]]:
     """Return the volumes of the store on each of its hosts."""
     filters = ("--filter", f"name={clone.stack}-orders")
     return {
-        host: sorted(lab(clone, "exec", host, "--", "docker", "volume", "ls", "--quiet", *filters).split())
-        for host in DATABASES
+        host: sorted(on_host(clone, host, "docker", "volume", "ls", "--quiet", *filters).split()) for host in DATABASES
     }
 
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from tests.support.clone import Clone
-from tests.support.labs import lab
+from tests.support.labs import on_host
 from tests.support.wait import wait_until
 
 MEMBERS = ("lb1", "app1", "db1", "db2", "mon1")
@@ -25,20 +25,20 @@ def with_two_members(clone: Clone) -> None:
 def container(clone: Clone, host: str, service: str) -> str:
     """Return the container of a service on a host."""
     label = f"label=com.docker.swarm.service.name={clone.stack}-{service}"
-    found = lab(clone, "exec", host, "--", "docker", "ps", "-q", "-f", label).split()
+    found = on_host(clone, host, "docker", "ps", "-q", "-f", label).split()
     assert found, f"{service} has no task on {host}"
     return found[0]
 
 
 def in_task(clone: Clone, host: str, service: str, text: str) -> str:
     """Return what a shell says in the container of a service on a host."""
-    return lab(clone, "exec", host, "--", "docker", "exec", container(clone, host, service), "sh", "-c", text)
+    return on_host(clone, host, "docker", "exec", container(clone, host, service), "sh", "-c", text)
 
 
 def inside(clone: Clone, host: str, *words: str) -> str:
     """Return what a program says in the member on a host."""
     member = container(clone, host, f"postgres-{host}")
-    return lab(clone, "exec", host, "--", "docker", "exec", "-u", "postgres", member, *words)
+    return on_host(clone, host, "docker", "exec", "-u", "postgres", member, *words)
 
 
 def members(clone: Clone, host: str = "db1") -> dict[str, dict[str, Any]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.clone import Clone
-from tests.support.labs import NETWORK, bare, end_faults, lab, with_one_color
+from tests.support.labs import NETWORK, bare, end_faults, lab, on_host, with_one_color
 from tests.support.mariadb import flow
 from tests.support.members import LIMIT, container, in_task
 from tests.support.members import MEMBERS as HOSTS
@@ -51,11 +51,11 @@ class Queues:
     def asked(self, host: str, question: str) -> list[str]:
         """Return the lines in which the member of `redis` on a host answers; none where it does not run."""
         label = f"label=com.docker.swarm.service.name={self.clone.stack}-redis-{host}"
-        found = lab(self.clone, "exec", host, "--", "docker", "ps", "-q", "-f", label).split()
+        found = on_host(self.clone, host, "docker", "ps", "-q", "-f", label).split()
         if not found:
             return []
         command = ("docker", "exec", found[0], "sh", "-c", f"({_ASK}) 2>&1 || :", "ask", question)
-        said = lab(self.clone, "exec", host, "--", *command).splitlines()
+        said = on_host(self.clone, host, *command).splitlines()
         return said[1:] if said[:1] == ["OK"] else []
 
     def leaders(self, hosts: Collection[str] = MEMBERS) -> list[str]:

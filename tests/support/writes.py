@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from tests.support.clone import Clone
 from tests.support.command import Command
-from tests.support.labs import lab
+from tests.support.labs import on_host
 
 WRITERS = 5
 PER_SECOND = 50
@@ -100,7 +100,7 @@ class Writes:
 
     def stop(self) -> None:
         """Tell the clients to end, and wait until they have."""
-        lab(self.clone, "exec", self.host, "--", "docker", "exec", self.container, "touch", "/tmp/no-more-writes")
+        on_host(self.clone, self.host, "docker", "exec", self.container, "touch", "/tmp/no-more-writes")
         self.command.wait_for("write ended", limit=120)
         self.command.process.wait(60)
 
@@ -117,7 +117,7 @@ def writing(
 ) -> Iterator[Writes]:
     """Have clients write from inside a task of a service on a host, until the end or `stop`."""
     label = f"label=com.docker.swarm.service.name={clone.stack}-{service}"
-    container = lab(clone, "exec", host, "--", "docker", "ps", "-q", "-f", label).split()[0]
+    container = on_host(clone, host, "docker", "ps", "-q", "-f", label).split()[0]
     inside = ("docker", "exec", container, *program, script, to, str(WRITERS), str(WRITERS / PER_SECOND))
     command = Command.start(clone, "lab", "exec", host, "--stack", clone.stack, "--", *inside)
     writes = Writes(clone=clone, host=host, container=container, command=command)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.backed_up import BackedUp
 from tests.support.clone import Clone
-from tests.support.labs import address, lab, says
+from tests.support.labs import address, lab, on_host, says
 from tests.support.members import LIMIT, await_leader, container, inside, leader, members, there, well
 from tests.support.wait import wait_until
 from tests.support.writes import Writes, writing
@@ -52,7 +52,7 @@ def signal(store: Clone, host: str, name: str) -> None:
     find = f"{each} | grep -q '^[^ ]*python3 [^ ]*patroni /' && kill -{name} ${{each#/proc/}}; done; true"
     member = container(store, host, f"postgres-{host}")
     # Whoever kills a container's first process ends with it.
-    lab(store, "exec", host, "--", "sh", "-c", f"docker exec -u postgres {member} sh -c {shlex.quote(find)} || :")
+    on_host(store, host, "sh", "-c", f"docker exec -u postgres {member} sh -c {shlex.quote(find)} || :")
 
 
 @pytest.mark.timeout(2400)
@@ -66,7 +66,7 @@ def test_a_killed_postmaster_is_started_again_or_followed_by_the_other_one(store
 @pytest.mark.timeout(2400)
 def test_a_killed_patroni_takes_its_server_with_it_and_begins_anew(store: Clone):
     def task() -> str:
-        return lab(store, "exec", "db2", "--", "docker", "ps", "-q", "-f", f"name={store.stack}-postgres-db2").strip()
+        return on_host(store, "db2", "docker", "ps", "-q", "-f", f"name={store.stack}-postgres-db2").strip()
 
     with nothing_lost(store, within=20):
         before = task()
@@ -95,13 +95,13 @@ def test_without_a_majority_of_etcd_whoever_leads_goes_on(store: Clone):
     with nothing_lost(store, within=10) as writes:
         for host in ("db1", "mon1"):
             name = f"{store.stack}-etcd-{host}"
-            lab(store, "exec", host, "--", "sh", "-c", f"docker pause $(docker ps -q -f name={name})")
+            on_host(store, host, "sh", "-c", f"docker pause $(docker ps -q -f name={name})")
         # Longer than the leader's key lives: what is meant is that nothing happens.
         count, wanted = len(writes.done), 50 * 30
         wait_until(lambda: len(writes.done) > count + wanted // 2, limit=LIMIT, what="half a minute of writes", every=1)
         for host in ("db1", "mon1"):
             name = f"{store.stack}-etcd-{host}"
-            lab(store, "exec", host, "--", "sh", "-c", f"docker unpause $(docker ps -q -f name={name})")
+            on_host(store, host, "sh", "-c", f"docker unpause $(docker ps -q -f name={name})")
     assert leader(store, "db2") == "db2"
 
 
@@ -118,11 +118,11 @@ def test_without_a_majority_of_etcd_and_the_other_member_nobody_takes_writes(sto
     with nothing_lost(store, within=None):
         lab(store, "fault", "cut", "db1")
         name = f"{store.stack}-etcd-mon1"
-        lab(store, "exec", "mon1", "--", "sh", "-c", f"docker pause $(docker ps -q -f name={name})")
+        on_host(store, "mon1", "sh", "-c", f"docker pause $(docker ps -q -f name={name})")
         # On either side of the cut somebody could lead, and nobody can know of the other one that it does not.
         for host in ("db2", "db1"):
             wait_until(lambda host=host: takes_no_writes(store, host), limit=LIMIT, what=f"{host} only reads", every=1)
-        lab(store, "exec", "mon1", "--", "sh", "-c", f"docker unpause $(docker ps -q -f name={name})")
+        on_host(store, "mon1", "sh", "-c", f"docker unpause $(docker ps -q -f name={name})")
         lab(store, "fault", "cut", "db1", "--undo")
         wait_until(lambda: says(store)["healthy"] and well(store), limit=LIMIT, what="all is well again", every=2)
 
@@ -178,12 +178,12 @@ def asynchronous(store: Clone) -> Iterator[None]:
 def apart(store: Clone) -> Iterator[None]:
     """Have the other managers hear nothing of db2, which its clients still reach."""
     for host in ("db1", "mon1"):
-        lab(store, "exec", host, "--", "iptables", "-I", "INPUT", "-s", address(32), "-j", "DROP")
+        on_host(store, host, "iptables", "-I", "INPUT", "-s", address(32), "-j", "DROP")
     try:
         yield
     finally:
         for host in ("db1", "mon1"):
-            lab(store, "exec", host, "--", "iptables", "-D", "INPUT", "-s", address(32), "-j", "DROP")
+            on_host(store, host, "iptables", "-D", "INPUT", "-s", address(32), "-j", "DROP")
 
 
 @pytest.mark.timeout(2400)

@@ -12,7 +12,7 @@ from colorway.data.store_line import with_kept
 from tests.support.backed_up import BackedUp
 from tests.support.clone import Clone
 from tests.support.command import Command
-from tests.support.labs import lab
+from tests.support.labs import on_host
 from tests.support.members import LIMIT, inside, leader, members, port, there, well
 from tests.support.shop import set_secrets
 from tests.support.wait import wait_until
@@ -62,7 +62,7 @@ def images(store: Clone) -> dict[str, str]:
     listed = {}
     for host in ("db1", "db2"):
         label = f"label=com.docker.swarm.service.name={store.stack}-postgres-{host}"
-        listed[host] = lab(store, "exec", host, "--", "docker", "ps", "-f", label, "--format", "{{.Image}}").strip()
+        listed[host] = on_host(store, host, "docker", "ps", "-f", label, "--format", "{{.Image}}").strip()
     return listed
 
 
@@ -181,8 +181,8 @@ except psycopg.OperationalError as error:
 def in_a_task(store: Clone, *words: str) -> str:
     """Return what a program says in the newest task of the service that writes."""
     label = f"label=com.docker.swarm.service.name={store.stack}-api-blue"
-    container = lab(store, "exec", "app1", "--", "docker", "ps", "-q", "-f", label).split()[0]
-    return lab(store, "exec", "app1", "--", "docker", "exec", container, *words)
+    container = on_host(store, "app1", "docker", "ps", "-q", "-f", label).split()[0]
+    return on_host(store, "app1", "docker", "exec", container, *words)
 
 
 @pytest.mark.timeout(3600)
