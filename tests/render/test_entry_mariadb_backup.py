@@ -21,20 +21,24 @@ PROGRAMS = {
     "timeout": 'shift; exec "$@"',
     # As the members answer; empty = it is away.
     "mariadb": r"""
+beats=$(wc -l <"$FOLDER/beats")
+of() { cat "$FOLDER/$1.$beats" 2>/dev/null || echo "$2"; }
 case " $* " in
-  *gtid_binlog_state*) said=$STATE; [ -n "$said" ] || exit 0 ;;
+  *gtid_binlog_state*) said=$(of state "$STATE"); [ -n "$said" ] || exit 0 ;;
   *=FLUSH*)
-    [ -n "${OF_ANOTHER:-}" ] || printf '#\tGtid list [%s]\n' "$STATE" >"$MARIADB_DATA/binlog.0000010"
+    [ -n "${OF_ANOTHER:-}" ] ||
+      printf '#\tGtid list [%s]\n' "$(of state "$STATE")" >"$MARIADB_DATA/binlog.00000$((10 + beats))"
     exit ;;
   *" --host=here "*) said=$HERE ;;
-  *" --host=other "*) said=$OTHER ;;
+  *" --host=other "*) said=$(of other "$OTHER") ;;
   *" --socket=socket --user=backup "*) said=$HERE ;;
 esac
 [ -n "$said" ] || { echo "ERROR 2002 (HY000): Can't connect" >&2; exit 1; }
 echo "$said" """,
     "restic": r"""
 case " $* " in
-  *" snapshots "*--tag=log*) [ "$CODE" = 0 ] || exit "$CODE"; cat "$FOLDER/logs" ;;
+  *" snapshots "*--tag=log*) [ "$CODE" = 0 ] || exit "$CODE"
+    cat "$FOLDER/logs.$(wc -l <"$FOLDER/beats")" 2>/dev/null || cat "$FOLDER/logs" ;;
   *" snapshots "*) [ "$CODE" = 0 ] || exit "$CODE"; cat "$FOLDER/snapshots" ;;
   *" forget "*--tag=log*) ;;
   *" unlock "*) ;;
@@ -53,9 +57,11 @@ case " $* " in
 esac""",
     # One look is enough, and so is one beat: of a shell below the one that looks.
     "sleep": """
-[ "$1" != "$BEATS" ] || kill -TERM "$(sed -n 's/^PPid:[^0-9]*//p' "/proc/$PPID/status")"
+[ "$1" != 60 ] || echo beat >>"$FOLDER/beats"
+beats=$(wc -l <"$FOLDER/beats")
+[ "$1" != "$BEATS" ] || [ "$beats" -lt "$TIMES" ] || kill -TERM "$(sed -n 's/^PPid:[^0-9]*//p' "/proc/$PPID/status")"
 [ "$1" = 60 ] || [ "$BEATS" = 60 ] || kill -TERM $PPID
-exec /bin/sleep 2""",
+[ "$1" = 60 ] && [ "$beats" -lt "$TIMES" ] || exec /bin/sleep 2""",
 }
 REPLICA, PRIMARY, BEHIND = "replica ON", "primary OFF", "replica OFF"
 DAY = 86400
@@ -68,7 +74,7 @@ def run_script(folder: Path, tasks: Mapping[str, str], **told: str) -> subproces
     for name, body in PROGRAMS.items():
         (folder / name).write_text(f"#!/bin/sh\n{body}\n")
         (folder / name).chmod(0o755)
-    for name in ("done", "shipped"):
+    for name in ("done", "shipped", "beats"):
         (folder / name).touch()
     (folder / "data").mkdir(exist_ok=True)
     words = {**tasks, "LOOKUP": "path", "STORE": "orders", "HOST": "db1"}
@@ -111,7 +117,15 @@ def ran(
     """Return what is done at one look, where a backup was due 100 s ago and the newest one began so long ago."""
     write_json(folder / "snapshots", [] if ago is None else [{"group_key": None, "snapshots": [before(ago)]}])
     write_json(folder / "logs", [])
-    told = {"HERE": here, "OTHER": other, "STATE": "", "CODE": str(code), "FAILS": str(fails), "BEATS": "no"}
+    told = {
+        "HERE": here,
+        "OTHER": other,
+        "STATE": "",
+        "CODE": str(code),
+        "FAILS": str(fails),
+        "BEATS": "no",
+        "TIMES": "0",
+    }
     run = run_script(folder, tasks, **told)
     assert ("the repository cannot be read" in run.stderr) is (code not in {0, 10}), run.stderr
     assert ("backup made" in run.stdout) is ("forget" in (folder / "done").read_text()), run.stderr
@@ -125,11 +139,12 @@ def ran(
         (PRIMARY, REPLICA, False),
         (PRIMARY, BEHIND, True),
         (PRIMARY, "", True),
+        (PRIMARY, PRIMARY, False),
         (BEHIND, PRIMARY, False),
         (BEHIND, "", False),
         ("", PRIMARY, False),
     ],
-    ids=["replica", "spared", "other behind", "alone", "behind", "fenced", "away"],
+    ids=["replica", "spared", "other behind", "alone", "replaced, or not", "behind", "fenced", "away"],
 )
 def test_the_replica_spares_the_primary_as_long_as_it_is_well(tmp_path, here, other, is_ours):
     assert ran(tmp_path, here=here, other=other) == (["backup", "forget"] if is_ours else [])
@@ -171,8 +186,9 @@ def beat(
     here: str = REPLICA,
     fails: int = 0,
     is_another: bool = False,
+    meanwhile: Sequence[Mapping[str, str]] = (),
 ) -> tuple[list[str], str]:
-    """Return what one beat archives, and what is said of it.
+    """Return what one beat archives, or several do, and what is said of it.
 
     Args:
         folder: A folder of the test's own.
@@ -182,6 +198,7 @@ def beat(
         here: What the member is; the other one is the other.
         fails: How the program ends that archives.
         is_another: Whether the server that answers has another volume.
+        meanwhile: What is otherwise at each further beat: the `state`, what the `other` one is, where the archive ends.
     """
     (folder / "data").mkdir()
     for number, begins in enumerate(logs, start=1):
@@ -189,9 +206,20 @@ def beat(
         log.write_text(f"# at 256\n#261129 \tGtid list [{begins}]\n# at 285\n")
         os.utime(log, (1, 1))
     write_json(folder / "snapshots", [before(50)])
-    write_json(folder / "logs", [] if archived is None else [before(70, tags=["log", f"at:{archived}"])])
+
+    def has(file: str, ends: str | None) -> None:
+        write_json(folder / file, [] if ends is None else [before(70, tags=["log", f"at:{ends}"])])
+
+    has("logs", archived)
+    for number, otherwise in enumerate(meanwhile, start=1):
+        for what, said in otherwise.items():
+            if what == "archived":
+                has(f"logs.{number}", said)
+            else:
+                (folder / f"{what}.{number}").write_text(f"{said}\n")
     other = PRIMARY if here == REPLICA else BEHIND
-    told = {"HERE": here, "OTHER": other, "STATE": state, "CODE": "0", "FAILS": str(fails), "BEATS": "60"}
+    told = {"HERE": here, "OTHER": other, "STATE": state, "CODE": "0", "FAILS": str(fails)}
+    told |= {"BEATS": "60", "TIMES": str(1 + len(meanwhile))}
     run = run_script(folder, BESIDE_A_MEMBER, **told, **({"OF_ANOTHER": "yes"} if is_another else {}))
     return (folder / "shipped").read_text().splitlines(), run.stderr
 
@@ -219,7 +247,7 @@ def test_only_what_the_archive_lacks_is_archived(tmp_path, how, shipped):
 @pytest.mark.parametrize(
     ("how", "shipped"),
     [
-        ({"archived": "0-10-3", "logs": (OLDER,)}, [f"log at:{OURS} 1"]),
+        ({"archived": "0-10-3", "logs": (OLDER,), "here": PRIMARY}, [f"log at:{OURS} 1"]),
         ({"archived": "0-10-12", "here": PRIMARY}, [f"log at:{OURS} anew 2"]),
         (
             {"archived": "0-10-8", "state": "0-10-6,0-11-20", "logs": ("", "0-10-4"), "here": PRIMARY},
@@ -242,3 +270,26 @@ def test_what_could_not_be_archived_is_said(tmp_path):
     found, said = beat(tmp_path, fails=1)
     assert found
     assert "the binary logs could not be archived; that is tried again" in said
+
+
+def test_whoever_is_relieved_by_a_copy_adds_what_that_has_no_logs_of(tmp_path):
+    relieved = {"other": REPLICA, "state": "0-10-14"}
+    found, said = beat(tmp_path, here=PRIMARY, meanwhile=[relieved, {**relieved, "state": "0-10-17"}])
+    assert found == [f"log at:{OURS} 2", "log at:0-10-14 2 10"], "once, and then the other one does"
+    assert said == ""
+
+
+COPY = {"logs": ("0-10-8",), "state": "0-10-9", "archived": OLDER}
+"""A member whose data are a copy, and begin after the end of the archive."""
+
+
+def test_a_copy_waits_until_the_other_one_has_added_what_came_before_it(tmp_path):
+    found, said = beat(tmp_path, **COPY, meanwhile=[{}, {"archived": "0-10-8"}])
+    assert (found, said) == (["log at:0-10-9 1 10 11"], "")
+    assert (tmp_path / "done").read_text() == "", "no gap, and so no backup at once"
+
+
+def test_a_copy_that_nobody_adds_anything_before_makes_a_backup_at_once(tmp_path):
+    found, said = beat(tmp_path, **COPY, meanwhile=[{}, {}, {}])
+    assert [line.partition(" ")[0] for line in found] == ["log"]
+    assert said.startswith(f"the binary logs do not go on where the archive ends, which is {OLDER}: a backup is made")

@@ -184,6 +184,8 @@ def apart(store: Clone) -> Iterator[None]:
     finally:
         for host in ("db1", "mon1"):
             on_host(store, host, "iptables", "-D", "INPUT", "-s", address(32), "-j", "DROP")
+        # What was kept apart begins anew; an `up` in the middle of that says that not everything runs.
+        wait_until(lambda: says(store)["healthy"], limit=LIMIT, what="all runs again", every=2)
 
 
 @pytest.mark.timeout(2400)
