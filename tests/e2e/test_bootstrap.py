@@ -100,7 +100,7 @@ def test_a_firewall_lets_in_what_the_stack_publishes_and_locks_nobody_out(clone:
     # Where somebody takes it away, the next run sees it; a host that starts anew has it at once.
     sh(clone, "lb1", "nft delete table inet colorway")
     assert comes_in(LB1, STRANGER), "the test's own eyes are open"
-    assert clone.up().changed == {}
+    clone.settled()
     assert not comes_in(LB1, STRANGER)
     Lab(spec=stack_files.from_file(root=clone.path, stack=clone.stack), root=clone.path).host("lb1").stop()
     lab(clone, "up")
@@ -112,10 +112,10 @@ def test_a_firewall_lets_in_what_the_stack_publishes_and_locks_nobody_out(clone:
     # What is left open by name is open, and all hosts are told.
     opened = f"  colorway:bootstrap: {{open: [{STRANGER}]}}\n  colorway:hosts:"
     clone.edit(clone.stack_file.name, r"^  colorway:hosts:$", opened, subject="Leave a port open")
-    assert clone.up().changed == {}
+    clone.settled()
     assert comes_in(LB1, STRANGER)
     clone.edit(clone.stack_file.name, r"\{open: \[\d+\]\}", "{firewall: false}", subject="Have no firewall")
-    assert clone.up().changed == {}
+    clone.settled()
     assert comes_in(LB1, 7946), "no firewall is none"
     sh(clone, "lb1", "nft list table inet colorway", code=1)
     clone.down()

@@ -106,7 +106,7 @@ def test_a_release_survives_the_loss_of_a_web_host(quiet: Clone):
     assert "app2: is gone" in quiet.up().output, "nobody waits for it"
     lab(quiet, "fault", "cut", "app2", "--undo")
     wait_until(lambda: says(quiet)["healthy"], limit=STAGE, what="all is well again", every=2)
-    assert quiet.up().changed == {}
+    quiet.settled()
     quiet.run("rollback", "--yes", "--stack", quiet.stack)
 
 
@@ -129,7 +129,7 @@ def test_work_goes_on_by_another_manager_when_the_first_is_lost(quiet: Clone):
     wait_until(lambda: says(quiet)["healthy"], limit=STAGE, what="all is well again", every=2)
     # What another manager was told to run is the first one's again.
     quiet.up()
-    assert quiet.up().changed == {}
+    quiet.settled()
 
 
 @contextmanager
@@ -158,7 +158,7 @@ def test_the_next_up_goes_on_after_whatever_ended_the_last_one(quiet: Clone, tmp
     begun.kill(signal.SIGKILL)
     quiet.up()
     assert colors() == ["green", "green"]
-    assert quiet.up().changed == {}
+    quiet.settled()
 
     # The operator's own cable.
     quiet.traffic(100)
@@ -183,7 +183,7 @@ def test_the_next_up_goes_on_after_whatever_ended_the_last_one(quiet: Clone, tmp
     lab(quiet, "fault", "stop-sshd", "lb2", "--undo")
     quiet.up()
     assert colors() == ["green", "green"]
-    assert quiet.up().changed == {}
+    quiet.settled()
 
 
 @pytest.mark.timeout(2400)

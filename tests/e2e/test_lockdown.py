@@ -90,7 +90,7 @@ def test_who_comes_past_cloudflare_is_refused_by_the_firewall_and_by_tls(
             assert ask(OF_CLOUDFLARE, shown=shown)[:2] == (0, "200")
 
             lock_down(clone, "lock-down:", "lock-down: closed")
-            assert clone.up().changed == {}, "nothing is left to do"
+            clone.settled()
             assert ask(STRANGER)[0] == TIMED_OUT, "the firewall drops who is not Cloudflare"
             assert ask(STRANGER, shown=shown)[0] == TIMED_OUT
             assert ask(OF_CLOUDFLARE)[:2] == (0, "403"), "another customer of Cloudflare's has no certificate of ours"

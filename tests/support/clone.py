@@ -177,6 +177,11 @@ class Clone:
         """Run `colorway up` on the stack that is worked on."""
         return self.run("up", self.stack, *more, code=code)
 
+    def settled(self) -> None:
+        """Assert that another `up` changes nothing."""
+        ran = self.up()
+        assert ran.changed == {}, f"nothing is left to do:\n{ran.output}"
+
     def down(self, *more: str) -> Ran:
         """Remove that stack with its data."""
         return self.run("down", self.stack, "--data", "--yes", *more)

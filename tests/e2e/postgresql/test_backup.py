@@ -39,4 +39,4 @@ def test_a_backup_is_proven_by_a_restore_and_a_spoiled_one_is_not(store: BackedU
         # Another segment may have come after it meanwhile: then it is one in the middle.
         assert re.match(r"the archive (is spoiled|has a gap)", proof(clone)["why"])
     assert proof(clone)["verified"], "nothing was wrong but what the test spoiled"
-    assert clone.up().changed == {}, "the second `up` changes nothing"
+    clone.settled()

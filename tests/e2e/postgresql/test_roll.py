@@ -88,7 +88,7 @@ def test_a_parameter_that_waits_for_a_restart_gets_it_by_command(store: Clone):
     assert {setting(store, host, "max_connections") for host in ("db1", "db2")} == {"210"}
     again = store.run("data", "restart", store.stack, "postgres").output
     assert "no member has settings that only a restart gives it" in again
-    assert store.up().changed == {}
+    store.settled()
 
 
 @pytest.mark.timeout(2400)
@@ -105,7 +105,7 @@ def test_another_image_replaces_the_members_one_after_the_other(store: Clone):
         nobody_noticed(store, writes, what="another image")
     after = images(store)
     assert all(before[host] != after[host] for host in before), after
-    assert store.up().changed == {}
+    store.settled()
 
 
 def with_certificates(store: Clone, number: int) -> None:
@@ -136,7 +136,7 @@ def test_new_certificates_come_while_all_goes_on_and_the_first_ones_are_refused(
             store.up()
             wait_until(lambda: well(store), limit=LIMIT, what="both members are well", every=2)
         nobody_noticed(store, writes, what="new certificates, twice")
-    assert store.up().changed == {}
+    store.settled()
     said = let_in(store)
     assert re.search(r"unknown ca|certificate", said), said
 
@@ -163,7 +163,7 @@ def test_an_up_that_is_killed_between_two_members_is_gone_on_with(store: Clone):
     assert {one.key for one in writes.done} <= there(store, leads), "what was acknowledged is there"
     after = images(store)
     assert all(before[host] != after[host] for host in before), after
-    assert store.up().changed == {}
+    store.settled()
 
 
 BESIDE = SCRIPT.replace('    first.execute("TRUNCATE writes")\n', "").replace('f"{number}-', 'f"beside-{number}-')
@@ -217,4 +217,4 @@ def test_a_new_password_comes_while_all_goes_on_and_the_old_one_is_refused(store
         said = in_a_task(store, "sh", "-c", f"printf %s {old} | python3 -c '{LETS_IN}' {host}")
         assert "authentication failed" in said, said
     assert images(store) == before
-    assert store.up().changed == {}
+    store.settled()
