@@ -64,6 +64,8 @@ _PARAMETERS: dict[str, Any] = {
     "wal_sender_timeout": "5s",
     "wal_receiver_timeout": "5s",
     "tcp_user_timeout": "5s",
+    # Whoever died while it waited for a lock waits on, and all that ask for the same table wait behind it.
+    "client_connection_check_interval": "5s",
     # What a member that is gone for long needs must not fill the disk: it begins from a copy then.
     "max_slot_wal_keep_size": "4GB",
     # Whether it archives is asked at a start only; what it does then may change any time.

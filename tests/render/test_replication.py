@@ -151,6 +151,7 @@ def test_what_nobody_would_get_in_by_is_taken():
         "wal_sender_timeout",
         "wal_receiver_timeout",
         "tcp_user_timeout",
+        "client_connection_check_interval",
         "max_slot_wal_keep_size",
     }
     # Where there is a backup, these are refused, too.

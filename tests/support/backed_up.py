@@ -14,7 +14,7 @@ from colorway.config import stack_files
 from colorway.spec import names
 from tests.support.clone import Clone
 from tests.support.labs import NETWORK, bare, end_faults, lab, on_host, with_one_color
-from tests.support.members import LIMIT, MEMBERS, in_task, inside, port, well, with_two_members
+from tests.support.members import LIMIT, MEMBERS, PSQL, in_task, inside, well, with_two_members
 from tests.support.s3 import Bucket, running_s3
 from tests.support.wait import wait_until
 
@@ -119,16 +119,16 @@ def with_backups(clone: Clone, bucket: Bucket) -> None:
     clone.edit(clone.stack_file.name, r"data-stores: \{postgres: \{members: 2\}\}", more, subject="Back it up")
 
 
-def told(clone: Clone, sql: str) -> str:
+def told(clone: Clone, statement: str) -> str:
     """Return what the leader answers."""
-
-    def ask(host: str, statement: str) -> str:
-        words = ("psql", "-h", "/tmp/postgresql", "-XAtqc", statement, "-d", "demo", *port(clone, host))
-        return inside(clone, host, *words).strip()
-
     # Asked of the servers: Patroni's own tool takes a second on a busy machine.
-    follows = "SELECT pg_is_in_recovery()"
-    return ask(next((host for host in DATABASES if ask(host, follows) == "f"), "db1"), sql)
+    follows = "follows\n"
+    unless = f'[ "$(ask "SELECT pg_is_in_recovery()" "$2")" = f ] || {{ printf {follows!r}; exit; }}'
+    for host in DATABASES:
+        said = inside(clone, host, "sh", "-euc", f'{PSQL}{unless}; ask "$@"', "sql", statement, "demo")
+        if said != follows:
+            return said.strip()
+    raise AssertionError(f"nobody leads who could be told: {statement}")
 
 
 def proof(clone: Clone) -> dict[str, Any]:

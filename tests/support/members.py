@@ -37,8 +37,21 @@ def in_task(clone: Clone, host: str, service: str, text: str) -> str:
 
 def inside(clone: Clone, host: str, *words: str) -> str:
     """Return what a program says in the member on a host."""
-    member = container(clone, host, f"postgres-{host}")
-    return on_host(clone, host, "docker", "exec", "-u", "postgres", member, *words)
+    label = f"label=com.docker.swarm.service.name={clone.stack}-postgres-{host}"
+    enter = 'exec docker exec -u postgres "$(docker ps -q -f "$0")" "$@"'
+    return on_host(clone, host, "sh", "-c", enter, label, *words)
+
+
+PSQL = r"""
+port=$(ls -A /tmp/postgresql | sed -n 's/^\.s\.PGSQL\.\([0-9]*\)$/\1/p')
+ask() { psql -h /tmp/postgresql -p "$port" -XAtqc "$1" -d "$2"; }
+"""
+"""Has a shell ask the member whose container it runs in."""
+
+
+def sql(clone: Clone, host: str, statement: str, *, database: str = "demo") -> str:
+    """Return what the member on a host answers."""
+    return inside(clone, host, "sh", "-euc", f'{PSQL}ask "$@"', "sql", statement, database).strip()
 
 
 def members(clone: Clone, host: str = "db1") -> dict[str, dict[str, Any]]:
@@ -71,13 +84,4 @@ def well(clone: Clone, host: str = "db1") -> bool:
 
 def there(clone: Clone, host: str) -> set[str]:
     """Return the keys of all rows, asked of the member on a host."""
-    asked = inside(
-        clone, host, "psql", "-h", "/tmp/postgresql", "-XAtc", "SELECT id FROM writes", "-d", "demo", *port(clone, host)
-    )
-    return set(asked.split())
-
-
-def port(clone: Clone, host: str) -> tuple[str, str]:
-    socket = inside(clone, host, "sh", "-c", "ls -A /tmp/postgresql").split()
-    [number] = [name.rpartition(".")[2] for name in socket if name.startswith(".s.PGSQL.") and "lock" not in name]
-    return ("-p", number)
+    return set(sql(clone, host, "SELECT id FROM writes").split())

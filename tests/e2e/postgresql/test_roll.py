@@ -13,7 +13,7 @@ from tests.support.backed_up import BackedUp
 from tests.support.clone import Clone
 from tests.support.command import Command
 from tests.support.labs import on_host
-from tests.support.members import LIMIT, inside, leader, members, port, there, well
+from tests.support.members import LIMIT, inside, leader, members, sql, there, well
 from tests.support.shop import set_secrets
 from tests.support.wait import wait_until
 from tests.support.writes import SCRIPT, Writes, writing
@@ -48,8 +48,7 @@ def nobody_noticed(store: Clone, writes: Writes, *, what: str) -> None:
 
 def setting(store: Clone, host: str, name: str) -> str:
     """Return a setting of the member on a host."""
-    words = ("psql", "-h", "/tmp/postgresql", "-XAtc", f"SHOW {name}", "-d", "postgres", *port(store, host))
-    return inside(store, host, *words).strip()
+    return sql(store, host, f"SHOW {name}")
 
 
 def with_another_image(store: Clone, label: str) -> None:
