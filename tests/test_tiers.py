@@ -147,7 +147,7 @@ def test_two_labs_at_once_keep_together_what_shares_a_platform_and_print_what_wa
     ("nodeid", "with_"),
     [
         ("tests/e2e/test_edge.py::test_a[x::y/z]", "test_edge.py"),
-        ("tests/e2e/postgresql/test_roll.py::test_b", "postgresql"),
+        ("tests/e2e/postgresql_changes/test_roll.py::test_b", "postgresql_changes"),
         ("tests/e2e/test_lab_heart.py::test_c", "busy"),
         ("tests/e2e/test_lab_traffic.py::test_d", "busy"),
     ],

@@ -105,7 +105,7 @@ def test_a_release_survives_the_loss_of_a_web_host(quiet: Clone):
     assert colors() == ["green", "green"]
     assert "app2: is gone" in quiet.up().output, "nobody waits for it"
     lab(quiet, "fault", "cut", "app2", "--undo")
-    wait_until(lambda: says(quiet)["healthy"], limit=STAGE, what="all is well again", every=2)
+    wait_until(lambda: says(quiet)["healthy"], limit=STAGE, what="all is well again", every=3)
     quiet.settled()
     quiet.run("rollback", "--yes", "--stack", quiet.stack)
 
@@ -126,7 +126,7 @@ def test_work_goes_on_by_another_manager_when_the_first_is_lost(quiet: Clone):
     assert "migrations" not in output, "what is applied needs no database to be so"
     assert colors() == ["green", "green"], "traffic still moves, on both"
     lab(quiet, "fault", "cut", "db1", "--undo")
-    wait_until(lambda: says(quiet)["healthy"], limit=STAGE, what="all is well again", every=2)
+    wait_until(lambda: says(quiet)["healthy"], limit=STAGE, what="all is well again", every=3)
     # What another manager was told to run is the first one's again.
     quiet.up()
     quiet.settled()

@@ -42,7 +42,7 @@ def lose_the_leader(clone: Clone, writes: Writes) -> float:
     assert "etcd on db2 does not answer; one more, and nobody could lead anew" in said
     lab(clone, "fault", "cut", "db2", "--undo")
     # The swarm ends what went on there unseen, and begins it anew.
-    wait_until(lambda: says(clone)["healthy"] and well(clone), limit=LIMIT, what="all is well again", every=2)
+    wait_until(lambda: well(clone) and says(clone)["healthy"], limit=LIMIT, what="all is well again", every=3)
     return gap
 
 

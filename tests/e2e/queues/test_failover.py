@@ -52,5 +52,5 @@ def test_a_queue_whose_leader_is_killed_or_cut_off_loses_nothing(queues: Queues,
             every=2,
         )
     assert gap <= 3 * FAILOVER
-    wait_until(lambda: says(clone)["healthy"], limit=LIMIT, what="all runs again", every=2)
+    wait_until(lambda: says(clone)["healthy"], limit=LIMIT, what="all runs again", every=3)
     clone.settled()

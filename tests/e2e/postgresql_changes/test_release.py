@@ -95,7 +95,7 @@ def without_the_other(clone: Clone) -> Iterator[None]:
         yield
     finally:
         lab(clone, "fault", "cut", "db2", "--undo")
-        wait_until(lambda: says(clone)["healthy"] and well(clone), limit=LIMIT, what="all is well again", every=2)
+        wait_until(lambda: well(clone) and says(clone)["healthy"], limit=LIMIT, what="all is well again", every=3)
 
 
 @contextmanager

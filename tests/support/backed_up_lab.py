@@ -1,0 +1,38 @@
+"""One lab whose PostgreSQL has two members and is backed up, shared by the tests of a folder that takes these in."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.backed_up import DATABASES, BackedUp, backed_up, told
+from tests.support.labs import end_faults, says
+from tests.support.members import LIMIT, well
+from tests.support.wait import wait_until
+
+
+@pytest.fixture(scope="package")
+def cluster(empty_machine: None, pulumi_cli: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BackedUp]:
+    """The demo on five hosts; removed at the end with the data of all its generations."""
+    began = time.monotonic()
+    with backed_up(tmp_path_factory.mktemp("postgresql")) as made:
+        print(f"from bare hosts to the platform: {time.monotonic() - began:.0f} s")
+        yield made
+
+
+@pytest.fixture
+def store(cluster: BackedUp) -> BackedUp:
+    """All well and the table empty, whichever generation it is and whoever leads."""
+    clone = cluster.clone
+
+    def is_well() -> bool:
+        return well(clone) and says(clone)["healthy"]
+
+    if not is_well():
+        end_faults(clone, *DATABASES, "mon1")
+        wait_until(is_well, limit=LIMIT, what="all is well before", every=2)
+    told(clone, "TRUNCATE events")
+    return cluster
