@@ -76,7 +76,12 @@ def await_leader(clone: Clone, host: str) -> None:
 
 def well(clone: Clone, host: str = "db1") -> bool:
     """Return whether one leads and the other one is its synchronous standby."""
-    return sorted((one["Role"], one["State"]) for one in members(clone, host).values()) == [
+    try:
+        found = members(clone, host)
+    except AssertionError:
+        # It may just begin anew.
+        return False
+    return sorted((one["Role"], one["State"]) for one in found.values()) == [
         ("Leader", "running"),
         ("Sync Standby", "streaming"),
     ]
