@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from colorway.config import stack_files
+from colorway.lab.faults import Fault, Faults
 from colorway.lab.lab import Lab
 from colorway.lab.switch import Switch
 from colorway.spec import names
@@ -121,12 +122,17 @@ def on_host(clone: Clone, host: str, *command: str, code: int = 0) -> str:
     Raises:
         AssertionError: it ended with another code; the message is what it said.
     """
-    entering = _lab(clone.path, clone.stack, clone.stack_file.read_text("utf-8")).entering(host, command)
+    entering = hosts_of(clone).entering(host, command)
     ran = subprocess.run(
         entering, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
     assert ran.returncode == code, f"{host}: {' '.join(command)} ended with {ran.returncode}:\n{ran.stdout}"
     return ran.stdout
+
+
+def hosts_of(clone: Clone) -> Lab:
+    """Return the lab of a checkout's stack."""
+    return _lab(clone.path, clone.stack, clone.stack_file.read_text("utf-8"))
 
 
 @lru_cache(maxsize=4)
@@ -136,9 +142,10 @@ def _lab(path: Path, stack: str, _text: str) -> Lab:
 
 def end_faults(clone: Clone, *hosts: str) -> None:
     """Let be over what a test that failed may have left on some hosts; a fault that is none is over, too."""
+    there = hosts_of(clone)
     for host in hosts:
-        for fault in ("cut", "pause"):
-            lab(clone, "fault", fault, host, "--undo")
+        for fault in (Fault.CUT, Fault.PAUSE):
+            Faults(host=there.host(host), switch=there.switch).end(fault)
 
 
 def left() -> list[str]:
