@@ -19,8 +19,9 @@ Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 CONNECT_SECONDS: Final = 3
 USE_SECONDS: Final = 5.0
 MOST_CONNECTIONS: Final = 8
-# Both ends must notice a peer that died without a word: an advisory lock lives as long as its session. What the platform
-# says of sessions (how long a migration waits for a lock) is not read where a program says `options` itself.
+# Both ends must notice a peer that died without a word: an advisory lock lives as long as its session. What the
+# platform says of sessions (how long a migration waits for a lock) is not read where a program says `options` itself.
+# PgBouncer refuses a space at their end.
 SESSION_OPTIONS: Final = "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
 
 
@@ -39,7 +40,7 @@ async def connect(login: Login, *, application: str) -> Connection:
             application_name=application,
             connect_timeout=CONNECT_SECONDS,
             tcp_user_timeout=5000,
-            options=f"{SESSION_OPTIONS} {os.environ.get('PGOPTIONS', '')}",
+            options=" ".join(filter(None, (SESSION_OPTIONS, os.environ.get("PGOPTIONS")))),
             autocommit=True,
         )
     except (psycopg.Error, OSError) as error:
