@@ -13,7 +13,7 @@ from starlette.routing import Route
 from demo.outage import UnavailableError
 
 Check = Callable[[], Awaitable[object]]
-CHECK_SECONDS: Final = 4.0
+CHECK_SECONDS: Final = 2.0
 
 
 async def _why_missing(check: Check) -> str | None:
