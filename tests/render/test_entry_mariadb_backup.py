@@ -184,6 +184,7 @@ def beat(
     archived: str | None = OLDER,
     logs: Sequence[str] = ("", OLDER),
     here: str = REPLICA,
+    other: str | None = None,
     fails: int = 0,
     is_another: bool = False,
     meanwhile: Sequence[Mapping[str, str]] = (),
@@ -195,7 +196,8 @@ def beat(
         state: The member's state.
         archived: Where the archive ends; none = there is none.
         logs: In which state each of the member's binary logs begins; the last one is open.
-        here: What the member is; the other one is the other.
+        here: What the member is.
+        other: What the other one is; none = what it usually is beside that.
         fails: How the program ends that archives.
         is_another: Whether the server that answers has another volume.
         meanwhile: What is otherwise at each further beat: the `state`, what the `other` one is, where the archive ends.
@@ -217,7 +219,7 @@ def beat(
                 has(f"logs.{number}", said)
             else:
                 (folder / f"{what}.{number}").write_text(f"{said}\n")
-    other = PRIMARY if here == REPLICA else BEHIND
+    other = other or (PRIMARY if here == REPLICA else BEHIND)
     told = {"HERE": here, "OTHER": other, "STATE": state, "CODE": "0", "FAILS": str(fails)}
     told |= {"BEATS": "60", "TIMES": str(1 + len(meanwhile))}
     run = run_script(folder, BESIDE_A_MEMBER, **told, **({"OF_ANOTHER": "yes"} if is_another else {}))
@@ -272,10 +274,20 @@ def test_what_could_not_be_archived_is_said(tmp_path):
     assert "the binary logs could not be archived; that is tried again" in said
 
 
+RELIEVED = {"other": REPLICA, "state": "0-10-14"}
+
+
 def test_whoever_is_relieved_by_a_copy_adds_what_that_has_no_logs_of(tmp_path):
-    relieved = {"other": REPLICA, "state": "0-10-14"}
-    found, said = beat(tmp_path, here=PRIMARY, meanwhile=[relieved, {**relieved, "state": "0-10-17"}])
+    found, said = beat(tmp_path, here=PRIMARY, meanwhile=[RELIEVED, {**RELIEVED, "state": "0-10-17"}])
     assert found == [f"log at:{OURS} 2", "log at:0-10-14 2 10"], "once, and then the other one does"
+    assert said == ""
+
+
+@pytest.mark.parametrize("before", [PRIMARY, REPLICA], ids=["both took writes", "it has just begun"])
+def test_so_does_who_does_not_know_what_was_archived(tmp_path, before):
+    found, said = beat(tmp_path, here=PRIMARY, other=before, meanwhile=[RELIEVED, RELIEVED])
+    assert len(found) == 1
+    assert found[0].startswith("log at:")
     assert said == ""
 
 
