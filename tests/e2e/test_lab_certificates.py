@@ -72,6 +72,11 @@ def test_two_load_balancers_get_a_certificate_of_each_domain_from_nothing(
 ):
     with bare(tmp_path / "clone", hosts=FOUR) as clone:
         clone.versions(blue="1.0.0", green=None)
+        # Nobody looks at what is shown under a name that nothing answers.
+        routes = "    routes: [{path: /}, {domain: shop, path: /}]"
+        clone.edit("platforms/demo.yaml", r"^    routes: \[\{path: /\}\]$", routes, subject="Answer under both")
+        domains = f"  colorway:domains: {{main: {DOMAIN}, shop: {OTHER}}}"
+        clone.edit(clone.stack_file.name, r"^  colorway:domains: .*$", domains, subject="Have two domains")
         lab(clone, "up")
         # Where a stack has secrets of its own, it exists.
         clone.up()
@@ -85,14 +90,8 @@ def test_two_load_balancers_get_a_certificate_of_each_domain_from_nothing(
             token = fake.add_token(Right.DNS_WRITE, Right.ZONE_READ)
             as_user_of(clone, pulumi_cli, "config", "set", "--secret", "secrets:acme-token", said=token)
             tls = f"{{issuer: acme, directory: '{pebble.directory}', ca: config/authority.pem, token: acme-token}}"
-            text = clone.stack_file.read_text().replace(
-                f"colorway:domains: {{main: {DOMAIN}}}",
-                f"colorway:domains: {{main: {DOMAIN}, shop: {OTHER}}}\n  colorway:tls: {tls}",
-            )
-            clone.stack_file.write_text(text)
-            # Nobody looks at what is shown under a name that nothing answers.
-            routes = "    routes: [{path: /}, {domain: shop, path: /}]"
-            clone.edit("platforms/demo.yaml", r"^    routes: \[\{path: /\}\]$", routes, subject="Have certificates")
+            line = f"{domains}\n  colorway:tls: {tls}"
+            clone.edit(clone.stack_file.name, r"^  colorway:domains: .*$", line, subject="Have certificates")
             clone.up()
             for host in BALANCERS:
                 assert shown(host, DOMAIN, root=None), "users wait for no authority"
