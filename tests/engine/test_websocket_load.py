@@ -82,7 +82,8 @@ def test_a_message_without_an_answer_is_sent_once_more_and_nothing_is_lost(trans
     assert "unanswered messages were sent again" in report.summary(), "it is said all the same"
     again = [message for message, count in Counter(sockets.said).items() if count > 1]
     assert len(again) == report.snapshot.messages_again, "the server saw just those twice"
-    assert None not in sockets.cookies[USERS:], "who comes back brings its cookie"
+    # On a busy machine one comes back before another one has come at all.
+    assert sockets.cookies.count(None) <= USERS, "who comes back brings its cookie"
     assert report.snapshot.cookie_changes == 0
 
 
