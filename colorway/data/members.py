@@ -144,10 +144,11 @@ class Cluster:
         Raises:
             MembersError: no member answers.
         """
-        return re.search(r"^synchronous_mode: true$", self.patronictl("show-config"), re.MULTILINE) is not None
+        # What is not readable counts as if they did: then somebody waits, and nothing is lost.
+        return re.search(r"^synchronous_mode: false$", self.patronictl("show-config"), re.MULTILINE) is None
 
     def has_standby(self, members: Sequence[Member]) -> bool:
-        """Return whether one of the members could lead with all that was ever committed.
+        """Return whether one of the members could lead with all that was ever committed, where commits wait for that.
 
         One that streams is none before the leader has said so in etcd: were it lost meanwhile, nobody could lead.
 
