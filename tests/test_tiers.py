@@ -9,6 +9,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -158,6 +159,23 @@ def test_one_worker_runs_what_shares_a_platform_or_wants_a_machine_for_itself(no
 
 def test_modules_that_want_a_machine_for_themselves_exist():
     assert {name for name in tiers.BUSY if (ROOT / "tests/e2e" / name).is_file()} == tiers.BUSY
+
+
+def test_what_takes_longest_is_begun_first():
+    made = tiers.Together.__new__(tiers.Together)
+    made.workqueue = OrderedDict((name, {f"{name}::test": False}) for name in ("test_a.py", "queues", "postgresql"))
+    made.assigned_work = {}
+    sent: list[int] = []
+    node = type("Worker", (), {"send_runtest_some": lambda _, indexes: sent.extend(indexes)})()
+    collection = [test for unit in made.workqueue.values() for test in unit]
+    made.registered_collections = {node: collection}
+    while made.workqueue:
+        made._assign_work_unit(node)
+    assert [collection[index] for index in sent] == ["postgresql::test", "queues::test", "test_a.py::test"]
+
+
+def test_what_takes_longest_exists():
+    assert [name for name in tiers.LONG if not (ROOT / "tests/e2e" / name).exists()] == []
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,8 @@ AREAS: Final = ("engine", "release", "lab", "hosts", "data", "edge", "monitoring
 """The areas of design and code; each e2e module says which one it is of."""
 BUSY: Final = frozenset({"test_lab_heart.py", "test_lab_traffic.py"})
 """Modules that use all of a machine: one after the other, also where two labs run."""
+LONG: Final = ("postgresql_changes", "test_rehearsal.py", "postgresql", "mariadb", "queues")
+"""What takes longest, which is begun first, so that no lab runs alone at the end; the rest by the number of tests."""
 FULL_OPTION: Final = "--full"
 AREA_OPTION: Final = "--area"
 MARKERS: Final = (
@@ -70,6 +72,13 @@ class Together(LoadScopeScheduling):  # type: ignore[misc] - pytest-xdist has no
     @override
     def _split_scope(self, nodeid: str) -> str:
         return together(nodeid)
+
+    @override
+    def _assign_work_unit(self, node: object) -> None:
+        for name in reversed(LONG):
+            if name in self.workqueue:
+                self.workqueue.move_to_end(name, last=False)
+        super()._assign_work_unit(node)
 
 
 def together(nodeid: str) -> str:
