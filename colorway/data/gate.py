@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -155,8 +156,11 @@ class Gate:
         """Return which part of the disk of the leader's volume is free."""
         [host] = [one for one in store.hosts if one.name == leader.host]
         # Blocks: all, used, available.
-        all_of_it, _, available = store.on(host, "df", "-Pk", PGDATA).strip().splitlines()[-1].split()[1:4]
-        return int(available) / int(all_of_it)
+        said = store.on(host, "df", "-Pk", PGDATA)
+        found = re.search(r"^\S+ +(?P<all>[1-9]\d*) +\d+ +(?P<available>\d+) ", said, re.MULTILINE)
+        if found is None:
+            raise MembersError(f"how much of the disk of {host.name} is free, `df` there did not say: {said.strip()!r}")
+        return int(found["available"]) / int(found["all"])
 
     def _point(self, store: Cluster, leader: Member, point: str) -> None:
         try:

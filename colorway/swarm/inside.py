@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import subprocess
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,8 +19,11 @@ SERVICE_OF_CONTAINER = "com.docker.swarm.service.name"
 """Label that Swarm gives to each container of a service."""
 PIECE = 2**20
 """Bytes of a file that are in memory at once."""
-UNPAGED = {"PAGER": "cat"}
-"""On a terminal, psql shows a line of more than 80 characters by a pager, which breaks it in two."""
+HEADER = 8
+"""Bytes before each piece of what a command prints: which output it is of, three zeros, its length."""
+ENDS_WITHIN = 20
+"""Seconds that the engine may take to know the exit code of a command whose outputs have ended."""
+_POLL = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,8 +114,34 @@ class Inside:
 
 
 def _run(api: Any, container: str, command: Sequence[str]) -> Ran:  # noqa: ANN401 - docker-py is untyped here
-    run = api.exec_create(container, list(command), tty=True, environment=UNPAGED)
+    # Without a terminal: of what is printed on one, the engine loses all, once in some hundred times, where the machine
+    # is busy and the command short.
+    run = api.exec_create(container, list(command))
     # docker-py reads this without a time limit; the socket has one.
-    with api.exec_start(run["Id"], tty=True, socket=True) as output:
-        said = bytes(output.read()).decode(errors="replace").replace("\r\n", "\n")
-    return Ran(code=int(api.exec_inspect(run["Id"])["ExitCode"] or 0), said=said)
+    with api.exec_start(run["Id"], socket=True) as output:
+        said = spoken(bytes(output.read())).decode(errors="replace")
+    until = time.monotonic() + ENDS_WITHIN
+    while (code := api.exec_inspect(run["Id"])["ExitCode"]) is None:
+        if time.monotonic() > until:
+            raise ConnectionError(f"{command[0]} has not ended, and nothing comes from it any more")
+        time.sleep(_POLL)
+    return Ran(code=int(code), said=said)
+
+
+def spoken(stream: bytes) -> bytes:
+    """Return what a command has printed, on both of its outputs, from the engine's stream of it.
+
+    The format is that of https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Container/operation/ContainerAttach.
+
+    Raises:
+        ConnectionError: the stream was cut off.
+    """
+    pieces, begin = [], 0
+    while begin < len(stream):
+        first = begin + HEADER
+        end = first + int.from_bytes(stream[begin + 4 : first], "big")
+        if first > len(stream) or end > len(stream):
+            raise ConnectionError("the connection was lost while a command was printing")
+        pieces.append(stream[first:end])
+        begin = end
+    return b"".join(pieces)

@@ -24,8 +24,9 @@ PROVEN = '{"store": "postgres", "verified": true, "at": 1000000, "why": ""}\n'
 class Store:
     """A store that answers what the gate asks."""
 
-    def __init__(self, *, members=(LEADER, SYNC), free=500, archived=2, proof=PROVEN, **state):
+    def __init__(self, *, members=(LEADER, SYNC), free=500, archived=2, proof=PROVEN, disk=DF, **state):
         self.members, self.free, self.archived = members, free, archived
+        self.disk = disk
         self.proof = proof
         self.state = WELL | state
         self.points: list[str] = []
@@ -39,7 +40,7 @@ class Store:
             assert (host.name, service) == ("mon1", "lab-postgres-verify")
             return self.proof
         if command[0] == "df":
-            return DF.format(used=1000 - self.free, free=self.free)
+            return self.disk.format(used=1000 - self.free, free=self.free)
         assert host.name == "db1", "the leader is asked"
         if "json_build_object" in words:
             return json.dumps(self.state) + "\n"
@@ -65,6 +66,11 @@ def test_a_store_that_could_be_brought_back_has_a_point_to_come_back_to():
     )
     assert "pg_create_restore_point('release-2.0.0')" in store.points[0]
     assert store.now > 0, "it waited for the archive"
+
+
+def test_a_disk_that_nobody_knows_the_size_of_keeps_it_closed():
+    with pytest.raises(ClosedError, match="postgres: how much of the disk of db1 is free, `df` there did not say: ''"):
+        Store(disk="").gate().make(point="release-2.0.0")
 
 
 def test_a_store_without_a_backup_has_another_member_at_least():

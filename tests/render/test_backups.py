@@ -70,6 +70,7 @@ def test_the_repository_is_encrypted_and_each_stack_has_a_folder_of_its_own():
     assert found["repo1-cipher-type"] == "aes-256-cbc"
     assert (found["repo1-s3-key"], found["repo1-s3-key-secret"], found["repo1-cipher-pass"]) == tuple(SECRETS.values())
     assert (found["repo1-retention-full-type"], found["repo1-retention-full"]) == ("time", "14")
+    assert found["repo1-bundle"] == "y", "or each small file of a cluster is an object"
     assert "archive-push-queue-max" not in found, "it throws away what is not archived, with a warning only"
     assert found["pg1-path"] == replication.PGDATA
 

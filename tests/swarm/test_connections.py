@@ -21,7 +21,7 @@ import pytest
 
 from colorway.errors import ColorwayError
 from colorway.spec.hosts import HostSpec
-from colorway.swarm import transport
+from colorway.swarm import inside, transport
 from colorway.swarm.configs import ConflictError, StoredConfig, SwarmConfigs
 from colorway.swarm.connections import (
     Connection,
@@ -30,7 +30,7 @@ from colorway.swarm.connections import (
     NoAnswerError,
     RefusedError,
 )
-from colorway.swarm.inside import SERVICE_OF_CONTAINER, Ran
+from colorway.swarm.inside import SERVICE_OF_CONTAINER, Inside, Ran
 from colorway.swarm.services import Swarm, SwarmObject
 from colorway.swarm.ssh import docker_command
 from colorway.swarm.transport import engine_here
@@ -393,31 +393,63 @@ def test_a_remote_engine_that_says_nothing_is_given_up(ssh, here, monkeypatch) -
         Swarm(REMOTE).services("test")
 
 
-def test_a_file_of_a_container_is_its_text_and_a_missing_one_is_said() -> None:
-    class Printing(FakeApi):
-        printed = b"-----BEGIN\r\nabc\r\n"
+class Printing(FakeApi):
+    """An engine in whose containers commands print; `codes` is what it says of the exit code, the last one for ever."""
 
-        def exec_create(self, container, command, tty, environment=None):
-            self.is_paged = tty and (environment or {}).get("PAGER") != "cat"
-            return {"Id": f"{container} {command[-1]}"}
+    pieces: tuple[bytes, ...] = (b"-----BEGIN\n", b"abc\n")
+    codes: tuple[int | None, ...] = (0,)
+    cut = 0
 
-        def exec_start(self, name, tty, socket):
-            # As psql's pager does with a line that is wider than the terminal.
-            return io.BytesIO(self.printed[:80] + b"\r\n" + self.printed[80:] if self.is_paged else self.printed)
+    def exec_create(self, container, command, *, tty=False):
+        assert not tty, "of what is printed on a terminal the engine loses some"
+        self.known = list(self.codes)
+        return {"Id": f"{container} {command[-1]}"}
 
-        def exec_inspect(self, name):
-            return {"ExitCode": 0}
+    def exec_start(self, name, socket):
+        frames = [bytes([1 + n % 2, 0, 0, 0]) + len(one).to_bytes(4, "big") + one for n, one in enumerate(self.pieces)]
+        stream = b"".join(frames)
+        return io.BytesIO(stream[: len(stream) - self.cut])
 
+    def exec_inspect(self, name):
+        return {"ExitCode": self.known.pop(0) if len(self.known) > 1 else self.known[0]}
+
+
+def printing() -> Printing:
     api = Printing()
-    with pytest.raises(RefusedError, match=r"there is no /etc/x\.crt of test-lb"):
-        swarm_of(api).file_of("test-lb", "/etc/x.crt")
     api.stored["containers"] = [{"Id": "one", "Labels": {SERVICE_OF_CONTAINER: "test-lb"}}]
-    assert swarm_of(api).file_of("test-lb", "/etc/x.crt") == "-----BEGIN\nabc\n", "as it is, whatever a terminal adds"
-    api.printed = b"x" * 200
-    assert swarm_of(api).file_of("test-lb", "/etc/x.crt") == "x" * 200, "a state in JSON is one line, however long"
-    api.printed = b""
+    return api
+
+
+def test_a_file_of_a_container_is_its_text_and_a_missing_one_is_said() -> None:
+    with pytest.raises(RefusedError, match=r"there is no /etc/x\.crt of test-lb"):
+        swarm_of(Printing()).file_of("test-lb", "/etc/x.crt")
+    api = printing()
+    assert swarm_of(api).file_of("test-lb", "/etc/x.crt") == "-----BEGIN\nabc\n", "of both outputs, as it is"
+    api.pieces = (b"x" * 70_000,)
+    assert swarm_of(api).file_of("test-lb", "/etc/x.crt") == "x" * 70_000, "a state in JSON is one line, however long"
+    api.pieces = ()
     with pytest.raises(RefusedError, match=r"there is no /etc/x\.crt of test-lb"):
         swarm_of(api).file_of("test-lb", "/etc/x.crt")
+
+
+@pytest.mark.parametrize("cut", [1, 4, 5, 11])
+def test_half_an_answer_of_a_command_is_none(cut) -> None:
+    api = printing()
+    api.cut = cut
+    with pytest.raises(NoAnswerError, match="the connection was lost while a command was printing"):
+        swarm_of(api).file_of("test-lb", "/etc/x.crt")
+
+
+def test_a_command_whose_output_ends_before_it_is_waited_for(monkeypatch) -> None:
+    monkeypatch.setattr(inside, "_POLL", 0)
+    api = printing()
+    api.codes = (None, None, 3)
+    [ran] = Inside(Connection(HERE, client=lambda: api)).each("test-lb", ["cat", "/etc/x.crt"])
+    assert ran.code == 3, "what has not ended has not succeeded"
+    monkeypatch.setattr(inside, "ENDS_WITHIN", 0)
+    api.codes = (None,)
+    with pytest.raises(NoAnswerError, match="cat has not ended, and nothing comes from it any more"):
+        Inside(Connection(HERE, client=lambda: api)).each("test-lb", ["cat", "/etc/x.crt"])
 
 
 def test_each_load_balancer_is_asked_on_its_own_host_and_a_silent_one_is_none(monkeypatch) -> None:

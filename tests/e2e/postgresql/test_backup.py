@@ -26,10 +26,7 @@ def test_a_backup_is_proven_by_a_restore_and_a_spoiled_one_is_not(store: BackedU
     print(f"proof: {passed['seconds']} s for {passed['bytes'] / 2**20:.0f} MiB")
 
     folder = store.fulls[-1].removesuffix("backup.manifest")
-    data = max(
-        (one for one in bucket.objects() if one.startswith(f"{folder}pg_data/base/")),
-        key=lambda one: bucket.path(one).stat().st_size,
-    )
+    data = max(bucket.objects(f"{folder}bundle/"), key=lambda one: bucket.path(one).stat().st_size)
     *_, missing, last = store.segments.values()
     with bucket.spoiled(data):
         assert proof(clone)["why"] == "the restore failed"
