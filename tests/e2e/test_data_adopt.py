@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.support.clone import Clone
-from tests.support.labs import NETWORK, bare, lab, on_host, with_one_color
+from tests.support.labs import NETWORK, bare, lab, on_host, with_few_checks, with_one_color
 from tests.support.members import LIMIT, MEMBERS, container
 from tests.support.s3 import Bucket, running_s3
 from tests.support.wait import wait_until
@@ -163,13 +164,13 @@ def take_a_dump(clone: Clone, dump: Path) -> None:
 def test_stores_begin_from_what_others_have_left_and_change_nothing_of_it(
     empty_machine: None, pulumi_cli: Path, tmp_path: Path
 ):
-    with (
-        bare(tmp_path / "clone", hosts=MEMBERS) as clone,
-        running_s3(tmp_path / "s3", address=f"{NETWORK}.1") as bucket,
-    ):
+    with bare(tmp_path / "clone", hosts=MEMBERS) as clone, ExitStack() as stack:
         with_one_color(clone)
+        with_few_checks(clone)
         clone.edit(clone.stack_file.name, r"(name: db2,.*roles: \[manager)\]", r"\1, database]", subject="Have two")
         lab(clone, "up")
+        # Its address is the lab's.
+        bucket = stack.enter_context(running_s3(tmp_path / "s3", address=f"{NETWORK}.1"))
         clone.up()
         on_the_volume(clone, LEAVE_A_VOLUME, str(ROWS))
         before = on_the_volume(clone, DIGEST)

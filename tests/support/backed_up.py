@@ -13,7 +13,7 @@ from typing import Any
 from colorway.config import stack_files
 from colorway.spec import names
 from tests.support.clone import Clone
-from tests.support.labs import NETWORK, bare, end_faults, lab, on_host, with_one_color
+from tests.support.labs import NETWORK, bare, end_faults, lab, on_host, with_few_checks, with_one_color
 from tests.support.members import LIMIT, MEMBERS, PSQL, in_task, inside, well, with_two_members
 from tests.support.s3 import Bucket, running_s3
 from tests.support.wait import wait_until
@@ -82,6 +82,7 @@ def backed_up(folder: Path) -> Iterator[BackedUp]:
     """
     with bare(folder / "clone", hosts=MEMBERS) as clone:
         with_one_color(clone)
+        with_few_checks(clone)
         with_two_members(clone)
         # The demo's own refusal, of a migration without a backup, is none: the gate's is another one.
         way = r"^  env: \{DATABASE_HOST: postgres-direct\}$"

@@ -12,7 +12,7 @@ from typing import Any
 from colorway.config import stack_files
 from colorway.spec import names
 from tests.support.clone import Clone
-from tests.support.labs import NETWORK, bare, end_faults, lab, on_host, with_one_color
+from tests.support.labs import NETWORK, bare, end_faults, lab, on_host, with_few_checks, with_one_color
 from tests.support.members import LIMIT, MEMBERS, container, in_task
 from tests.support.pairs import ORDERS
 from tests.support.s3 import Bucket, running_s3
@@ -154,6 +154,7 @@ def backed_up_pair(folder: Path) -> Iterator[BackedUpPair]:
     """
     with bare(folder / "clone", hosts=MEMBERS) as clone:
         with_one_color(clone)
+        with_few_checks(clone)
         _with_a_pair(clone)
         lab(clone, "up")
         clone.up()

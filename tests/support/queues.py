@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.clone import Clone
-from tests.support.labs import NETWORK, bare, end_faults, lab, on_host, with_one_color
+from tests.support.labs import NETWORK, bare, end_faults, lab, on_host, with_few_checks, with_one_color
 from tests.support.mariadb import flow
 from tests.support.members import LIMIT, container, in_task
 from tests.support.members import MEMBERS as HOSTS
@@ -108,6 +108,7 @@ def backed_up_queues(folder: Path) -> Iterator[Queues]:
     """
     with bare(folder / "clone", hosts=HOSTS) as clone:
         with_one_color(clone)
+        with_few_checks(clone)
         line = f"  colorway:overrides: {flow({'data-stores': STORES})}\n  colorway:hosts:"
         clone.edit(clone.stack_file.name, r"^  colorway:hosts:$", line, subject="Have two queues")
         lab(clone, "up")
