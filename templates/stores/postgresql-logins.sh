@@ -3,13 +3,17 @@
 # More arguments: extensions. The password is the input.
 extensions=${1:-} owner=${user}_owner
 password=$(tr -d '\n')
-is_another() {
+# As whom the server knows the login by this password (since PostgreSQL 16), or why it does not.
+said=
+if [ "$(echo "SELECT count(rolpassword) FROM pg_authid WHERE rolname = '$login'" | ask postgres)" != 0 ]; then
   passes=$(mktemp)
   printf '*:*:*:*:%s\n' "$(printf '%s' "$password" | sed 's/[\\:]/\\&/g')" >"$passes"
-  said=$(PGPASSFILE=$passes psql -qXAtw "$way dbname=$database user=$login" -c 'SELECT 1' 2>&1) || :
+  said=$(PGPASSFILE=$passes psql -qXAtw "$way dbname=$database user=$login" -c 'SELECT system_user' 2>&1) || :
   rm -f "$passes"
-  case $said in *"password authentication failed"*) ;; *) return 1 ;; esac
-}
+fi
+is_another() { case $said in *"password authentication failed"*) ;; *) return 1 ;; esac; }
+# Set anew, a password has another salt, and a pool could not come in any more for clients that it knows from before.
+is_set() { case $said in "scram-sha-256:$login") ;; *) return 1 ;; esac; }
 # Of people: the server's own workers have the name of the superuser whose data this may have been.
 present=$(echo "SELECT count(*) FROM pg_stat_activity WHERE usename = '$login' AND backend_type = 'client backend'" | ask postgres)
 if [ "$present" != 0 ] && is_another; then
@@ -35,7 +39,7 @@ SELECT 'CREATE ROLE "$login"' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolna
 SELECT 'GRANT "$owner" TO "$login"' FROM pg_roles WHERE rolname = '$login' AND NOT rolsuper \gexec
 SELECT 'CREATE DATABASE "$database" OWNER "$owner"' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '$database') \gexec
 SQL
-  printf "ALTER ROLE \"%s\" LOGIN PASSWORD '%s';\n" "$login" "$(printf '%s' "$password" | sed "s/'/''/g")"
+  is_set || printf "ALTER ROLE \"%s\" LOGIN PASSWORD '%s';\n" "$login" "$(printf '%s' "$password" | sed "s/'/''/g")"
 } | ask postgres
 # What the logins have made themselves, or one of them alone before it had an owner. Who waits for a lock lets everybody
 # wait behind. A superuser that was brought along may own what the server needs, and lends it.

@@ -66,8 +66,10 @@ class Store:
         script.write_text(entry(self.program, **self.choices))
         name = f"{self.volume}-{len(self.containers)}"
         self.containers.append(name)
+        # Without a network this is the only name of its own that is known there.
         docker(
-            *("run", "--detach", "--init", "--name", name, "--network", "none", "--cap-drop", "ALL"),
+            *("run", "--detach", "--init", "--name", name, "--network", "none", "--hostname", "localhost"),
+            *("--cap-drop", "ALL"),
             *(f"--cap-add={capability}" for capability in self.capabilities),
             *(f"--env={key}={value}" for key, value in self.env.items()),
             *("--volume", f"{self.volume}:{self.target}", "--volume", f"{password}:/run/secrets/password:ro"),
@@ -297,6 +299,24 @@ def test_the_pid_file_of_a_foreign_server_is_never_removed(postgres):
     said = postgres.ends(postgres.start())
     assert "if no other container has this volume, remove that file" in said, said
     assert postgres.on_volume(f"head -n 1 {PGDATA}/postmaster.pid") == "1"
+
+
+@pytest.mark.full
+def test_a_password_that_opens_is_not_set_anew(postgres):
+    container = served(postgres)
+
+    def secret() -> str:
+        asked = "SELECT rolpassword FROM pg_authid WHERE rolname = 'seller'"
+        tell = ("psql", "-qtAX", "-h", "/tmp/postgresql", "-c", asked, "postgres")
+        return docker("exec", "--user", "postgres", container, *tell)
+
+    first = secret()
+    assert first.startswith("SCRAM-SHA-256$")
+    told(container)
+    assert secret() == first, "with another salt, a pool's clients of before would be refused at its next connection"
+    told(container, password="another")
+    assert secret() != first
+    assert query(container, "SELECT 1", password="another") == "1"
 
 
 @pytest.mark.full
