@@ -10,9 +10,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from colorway.machine.daemon import cache_directory
+from colorway.spec import names
 from tests.support import labs
 from tests.support.clone import Clone
-from tests.support.demo import left_behind
+from tests.support.demo import docker, left_behind
 from tests.support.places import Place, every_free_place
 
 ONE = "from tests.support.leftovers import remove_leftovers; remove_leftovers()"
@@ -36,7 +37,13 @@ def remove_leftovers() -> None:
 
 
 def remove(place: Place) -> None:
-    """Remove a stack with its data from whatever checkout it was made; none of its state is needed."""
+    """Remove a stack with its data from whatever checkout it was made; none of its state is needed.
+
+    Whoever held its lock was killed, for its place is free.
+    """
+    for held in (names.lock(place.name), names.run_lock(place.name)):
+        if held in docker("config", "ls", "--format", "{{.Name}}").split():
+            docker("config", "rm", held)
     with tempfile.TemporaryDirectory() as folder:
         Clone.make(Path(folder) / "clone", place=place).down("--orphans")
     left = left_behind(place.name)
