@@ -19,7 +19,7 @@ SERVICE_OF_CONTAINER = "com.docker.swarm.service.name"
 """Label that Swarm gives to each container of a service."""
 PIECE = 2**20
 """Bytes of a file that are in memory at once."""
-HEADER = 8
+_HEADER = 8
 """Bytes before each piece of what a command prints: which output it is of, three zeros, its length."""
 ENDS_WITHIN = 20
 """Seconds that the engine may take to know the exit code of a command whose outputs have ended."""
@@ -119,7 +119,7 @@ def _run(api: Any, container: str, command: Sequence[str]) -> Ran:  # noqa: ANN4
     run = api.exec_create(container, list(command))
     # docker-py reads this without a time limit; the socket has one.
     with api.exec_start(run["Id"], socket=True) as output:
-        said = spoken(bytes(output.read())).decode(errors="replace")
+        said = _spoken(bytes(output.read())).decode(errors="replace")
     until = time.monotonic() + ENDS_WITHIN
     while (code := api.exec_inspect(run["Id"])["ExitCode"]) is None:
         if time.monotonic() > until:
@@ -128,7 +128,7 @@ def _run(api: Any, container: str, command: Sequence[str]) -> Ran:  # noqa: ANN4
     return Ran(code=int(code), said=said)
 
 
-def spoken(stream: bytes) -> bytes:
+def _spoken(stream: bytes) -> bytes:
     """Return what a command has printed, on both of its outputs, from the engine's stream of it.
 
     The format is that of https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Container/operation/ContainerAttach.
@@ -138,7 +138,7 @@ def spoken(stream: bytes) -> bytes:
     """
     pieces, begin = [], 0
     while begin < len(stream):
-        first = begin + HEADER
+        first = begin + _HEADER
         end = first + int.from_bytes(stream[begin + 4 : first], "big")
         if first > len(stream) or end > len(stream):
             raise ConnectionError("the connection was lost while a command was printing")
