@@ -57,18 +57,17 @@ def configured_secret(name: str) -> pulumi.Output[str] | None:
 def _settings() -> dict[str, Any]:
     config = pulumi.Config(stack_files.NAMESPACE.rstrip(":"))
     found = {}
-    for name, field in StackSettings.model_fields.items():
-        key = to_kebab(name)
+    for key in map(to_kebab, StackSettings.model_fields):
         text = config.get(key)
         if text is not None:
-            found[key] = int(text) if field.annotation is int and text.isdecimal() else _decoded(text)
+            found[key] = _decoded(text)
     return found
 
 
 def _decoded(text: str) -> Any:  # noqa: ANN401 - JSON data
     """Undo what the engine does to a value: mappings, lists and booleans arrive as JSON text.
 
-    So do whole numbers, and nothing tells them from a version that is one: only a key that is a number takes them.
+    So do whole numbers, and nothing tells them from a version that is one: `stack_files.load` knows whose it is.
     """
     if text[:1] in {"{", "["} or text in {"true", "false"}:
         try:

@@ -73,7 +73,9 @@ def stack_schema() -> Schema:
     }
     config = {
         "type": "object",
-        "properties": {f"{NAMESPACE}{key}": value for key, value in settings["properties"].items()},
+        "properties": {
+            f"{NAMESPACE}{key}": _as_the_engine_writes(value) for key, value in settings["properties"].items()
+        },
         "required": [f"{NAMESPACE}{key}" for key in settings["required"]],
         "patternProperties": {
             f"^{SECRETS}[a-z]([a-z0-9-]*[a-z0-9])?$": {"$ref": "#/$defs/EncryptedSecret"},
@@ -120,6 +122,13 @@ def schema_text(schema: Schema) -> str:
 def _of(model: type[StrictSpec], title: str) -> Schema:
     schema = model.model_json_schema(by_alias=True, schema_generator=_AsWritten)
     return {"$schema": DIALECT, **_strict(schema), "title": title}
+
+
+def _as_the_engine_writes(value: Schema) -> Schema:
+    """Let a whole number be in quotes: `pulumi config set` puts it there."""
+    if value.get("type") != "integer":
+        return value
+    return value | {"type": ["integer", "string"], "pattern": "^[0-9]+$"}
 
 
 def _strict(node: Any) -> Any:  # noqa: ANN401 - JSON

@@ -118,3 +118,21 @@ def test_a_whole_number_is_one_although_the_engine_makes_it_text(tmp_path):
     run_program(lambda: found.append(pulumi_config.from_pulumi(root=tmp_path)), stack="local", config=config)
     assert found[0].settings == stack_files.from_file(root=tmp_path, stack="local").settings
     assert found[0].settings.certificates == 2
+
+
+def test_what_the_pulumi_cli_writes_back_is_what_it_read(tmp_path):
+    text = (ROOT / "Pulumi.local.yaml").read_text(encoding="utf-8")
+    file = tmp_path / "Pulumi.local.yaml"
+    copied(tmp_path, text + "  colorway:certificates: 2\n  colorway:architecture: null\n")
+    before = stack_files.from_file(root=tmp_path, stack="local").settings
+    # As `pulumi config set` of any other key leaves them: it knows text, mappings and lists.
+    file.write_text(text + '  colorway:certificates: "2"\n  colorway:architecture: ""\n', encoding="utf-8")
+    assert stack_files.from_file(root=tmp_path, stack="local").settings == before
+    assert (before.certificates, before.architecture) == (2, None)
+
+
+def test_a_number_that_is_none_is_refused_in_quotes_too(tmp_path):
+    text = (ROOT / "Pulumi.local.yaml").read_text(encoding="utf-8")
+    copied(tmp_path, text + '  colorway:certificates: "two"\n')
+    with pytest.raises(stack_files.ConfigError, match="colorway:certificates: must be a whole number"):
+        stack_files.from_file(root=tmp_path, stack="local")
