@@ -18,8 +18,19 @@ AREAS: Final = ("engine", "release", "lab", "hosts", "data", "edge", "monitoring
 """The areas of design and code; each e2e module says which one it is of."""
 BUSY: Final = frozenset({"test_lab_heart.py", "test_lab_traffic.py"})
 """Modules that use all of a machine: one after the other, also where two labs run."""
-LONG: Final = ("postgresql", "mariadb", "test_rehearsal.py", "postgresql_release", "postgresql_changes", "queues")
-"""What takes longest, which is begun first, so that no lab runs alone at the end; the rest by the number of tests."""
+LONG: Final = (
+    "test_rehearsal.py",
+    "busy",
+    "postgresql_release",
+    "postgresql_changes",
+    "postgresql",
+    "mariadb",
+    "queues",
+)
+"""What takes longest, which is begun first, so that no lab runs alone at the end; the rest by the number of tests.
+
+Whoever begins something of one or two tests is given what follows beside it: pytest-xdist is always one test ahead.
+"""
 FULL_OPTION: Final = "--full"
 AREA_OPTION: Final = "--area"
 MARKERS: Final = (
