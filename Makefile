@@ -44,14 +44,15 @@ test: lint ## All tests that need no Docker, three to five minutes on two cores
 
 e2e: set-up ## The gate: one test for each promise, on a real engine and swarm; installs and starts Docker
 	$(BIN)/python -m colorway setup local
-	$(E2E)
+	$(E2E) $(call beside,$(or $(LABS),2)) --durations 10
 
 # Labs wait more than they work: some of them side by side.
 LABS ?= $(if $(filter data,$(AREA)),3,$(if $(filter edge hosts lab,$(AREA)),2))
+beside = $(if $(filter-out 1,$(1)),--numprocesses $(1) --dist loadscope)
 
 e2e-full: set-up ## Every test on a real engine and swarm; AREA=release only those of one area, LABS=1 one lab at a time
 	$(BIN)/python -m colorway setup local
-	$(E2E) --full $(if $(AREA),--area $(AREA)) $(if $(filter-out 1,$(LABS)),--numprocesses $(LABS) --dist loadscope -rP)
+	$(E2E) --full $(if $(AREA),--area $(AREA)) $(call beside,$(LABS)) $(if $(filter-out 1,$(LABS)),-rP)
 
 soak: set-up ## 20 ramps, releases and rollbacks in a row under load, where make e2e-full has 2; CYCLES=50 makes more
 	$(BIN)/python -m colorway setup local

@@ -134,6 +134,11 @@ def test_a_target_runs_its_tier_and_area(target, area, chosen):
     assert choose(SMALL, target, AREA=area) == chosen
 
 
+def test_the_gate_runs_two_modules_at_once_and_says_what_took_longest():
+    assert options("e2e")[-6:] == [*TWO[:-1], "--durations", "10"]
+    assert "--dist" not in options("e2e", LABS="1")
+
+
 TWO = ["--numprocesses", "2", "--dist", "loadscope", "-rP"]
 
 
@@ -176,7 +181,8 @@ def test_what_takes_longest_is_begun_first():
 
 
 def test_what_takes_longest_exists():
-    assert [name for name in tiers.LONG if not (ROOT / "tests/e2e" / name).exists()] == []
+    there = {tiers.together(f"{path.relative_to(ROOT)}::") for path in (ROOT / "tests/e2e").rglob("test_*.py")}
+    assert set(tiers.LONG) <= there
 
 
 @pytest.mark.parametrize(
