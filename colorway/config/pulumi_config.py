@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import pulumi
 
 from colorway.config import stack_files
 from colorway.config.documents import Document, read_document
+from colorway.config.engine_text import decoded
 from colorway.config.explain import unknown_key
 from colorway.spec.base import to_kebab
 from colorway.spec.platform_spec import PlatformSpec
@@ -60,21 +60,8 @@ def _settings() -> dict[str, Any]:
     for key in map(to_kebab, StackSettings.model_fields):
         text = config.get(key)
         if text is not None:
-            found[key] = _decoded(text)
+            found[key] = decoded(text)
     return found
-
-
-def _decoded(text: str) -> Any:  # noqa: ANN401 - JSON data
-    """Undo what the engine does to a value: mappings, lists and booleans arrive as JSON text.
-
-    So do whole numbers, and nothing tells them from a version that is one: `stack_files.load` knows whose it is.
-    """
-    if text[:1] in {"{", "["} or text in {"true", "false"}:
-        try:
-            return json.loads(text)
-        except json.JSONDecodeError:
-            return text
-    return text
 
 
 def _refuse_unknown_keys(settings: Document) -> None:

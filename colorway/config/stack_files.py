@@ -8,9 +8,8 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -33,6 +32,7 @@ from colorway.config.checks import (
     token_mistakes,
 )
 from colorway.config.documents import Document, Problem, read_document
+from colorway.config.engine_text import as_meant
 from colorway.config.explain import explain
 from colorway.config.layers import (
     SERVICES,
@@ -216,7 +216,7 @@ def load(*, root: Path, stack: str, settings: Document) -> PlatformSpec:
         ConfigError: something is wrong.
     """
     # As the engine hands them to the program: what is made of them must not depend on who reads.
-    settings = _as_meant(settings.in_order())
+    settings = as_meant(settings.in_order())
     parsed = _valid(StackSettings, settings)
     name = platform_file(parsed.platform)
     if not (root / name).is_file():
@@ -370,21 +370,6 @@ def _digests(root: Path, platform: Document) -> dict[str, str]:
     if platform.value("images") != ImageSource.LOCAL:
         return {}
     return {folder.parent.name: digest_of(folder.parent) for folder in sorted(root.glob("images/*/Dockerfile"))}
-
-
-def _as_meant(settings: Document) -> Document:
-    """Undo what the engine makes of a key's value wherever it hands a stack file on: text of numbers, and of nothing.
-
-    `pulumi config set` writes the file anew in that way, too. Inside of mappings and lists it leaves both alone.
-    """
-    changed: dict[str, Any] = {}
-    for name, field in StackSettings.model_fields.items():
-        text = settings.value(key := to_kebab(name))
-        if field.annotation is int and isinstance(text, str) and text.isdecimal():
-            changed[key] = int(text)
-        elif not text and isinstance(text, str) and type(None) in get_args(field.annotation):
-            changed[key] = None
-    return replace(settings, data={**settings.data, **changed}) if changed else settings
 
 
 def _read(root: Path, name: str) -> Document:

@@ -24,7 +24,16 @@ OF_CLIENTS = (
     f"AND usename NOT IN ({', '.join(map(repr, INTERNAL))})"
 )
 """Transactions of clients that are under way."""
-_LIST = ("list", "--format", "json")
+_LIST = r"""
+get='GET /cluster HTTP/1.0\r\n\r\n'
+said=$(printf "$get" | timeout 5 openssl s_client -quiet -verify_quiet -connect "$1" 2>/dev/null)
+case $said in
+  HTTP/1.[01]' 200 '*) printf '%s\n' "$said" | tail -n 1 ;;
+  *) exec patronictl -c "$2" list --format json ;;
+esac
+"""
+"""Has the member's own Patroni list all of them: its tool takes 0.7 s of a processor before it asks anybody, and is
+still there where Patroni does not answer. Arguments: what is asked for, Patroni's address, its configuration."""
 _UNDER_WAY = f"SELECT count(*) {OF_CLIENTS}"
 
 
@@ -72,23 +81,24 @@ def read_members(text: str) -> tuple[Member, ...]:
     """Return the members that Patroni lists, the leader first.
 
     Args:
-        text: What `patronictl list --format json` says.
+        text: What its API says of its cluster, or what `patronictl list --format json` says.
 
     Raises:
         MembersError: it is no such list.
     """
-    # What it warns of, above all of an etcd that does not answer, stands before it.
-    line = next((line for line in text.splitlines() if line.startswith("[{")), text)
+    # What the tool warns of, above all of an etcd that does not answer, stands before it.
+    line = next((line for line in text.splitlines() if line.startswith(("[{", "{"))), text)
     try:
-        found = [_member(one) for one in json.loads(line)]
+        told = json.loads(line)
+        of_api = isinstance(told, dict)
+        found = [_answered(one, told["scope"]) for one in told["members"]] if of_api else [_member(one) for one in told]
     except (ValueError, KeyError, TypeError, AttributeError):
         raise MembersError("Patroni's list of members is not readable; is its version 4 or newer?") from None
     return tuple(sorted(found, key=lambda one: (one.part is not Part.LEADER, one.host)))
 
 
 def _member(one: dict[str, object]) -> Member:
-    role, behind = str(one["Role"]).lower(), one.get("Lag in MB", one.get("Receive Lag"))
-    part = Part.LEADER if "leader" in role else Part.SYNC_STANDBY if role.startswith("sync") else Part.REPLICA
+    part, behind = _part(str(one["Role"]).lower()), one.get("Lag in MB", one.get("Receive Lag"))
     timeline = one.get("TL")
     return Member(
         scope=str(one["Cluster"]),
@@ -99,6 +109,25 @@ def _member(one: dict[str, object]) -> Member:
         timeline=timeline if isinstance(timeline, int) else None,
         wants_restart=bool(one.get("Pending restart")),
     )
+
+
+def _answered(one: dict[str, object], scope: str) -> Member:
+    """Return a member as Patroni's API tells it: the tool's words in small letters, and bytes."""
+    behind, timeline = one.get("lag", one.get("receive_lag")), one.get("timeline")
+    part = _part(str(one["role"]).replace("_", " "))
+    return Member(
+        scope=scope,
+        host=str(one["name"]),
+        part=part,
+        state=str(one["state"]),
+        behind=behind if isinstance(behind, int) and part is not Part.LEADER else None,
+        timeline=timeline if isinstance(timeline, int) else None,
+        wants_restart=bool(one.get("pending_restart")),
+    )
+
+
+def _part(role: str) -> Part:
+    return Part.LEADER if "leader" in role else Part.SYNC_STANDBY if role.startswith("sync") else Part.REPLICA
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +149,7 @@ class Cluster:
         Raises:
             MembersError: none of them answers.
         """
-        return read_members(self.patronictl(*_LIST))
+        return read_members(self._first(self._listed))
 
     def scope(self) -> str:
         """Return what the generation is called that runs: another one that the files name comes with an `up` only.
@@ -134,7 +163,7 @@ class Cluster:
         """Return what the generation of the member on one host is called; None where it does not answer."""
         [host] = [one for one in self.hosts if one.name == member]
         try:
-            return read_members(self.on(host, "patronictl", "-c", CONFIG, *_LIST))[0].scope
+            return read_members(self._listed(host))[0].scope
         except (DockerError, MembersError, IndexError):
             return None
 
@@ -164,10 +193,18 @@ class Cluster:
             StoppedError: none of them runs.
             MembersError: it fails in all of them.
         """
+        return self._first(lambda host: self.on(host, "patronictl", "-c", CONFIG, command, *words))
+
+    def _listed(self, host: HostSpec) -> str:
+        api = f"{host.address}:{self.spec.store_ports(self.store).other}"
+        return self.on(host, "sh", "-c", _LIST, "list", api, CONFIG)
+
+    def _first(self, answer: Callable[[HostSpec], str]) -> str:
+        """Return what the first member says that answers; errors as of `patronictl`."""
         reasons: list[DockerError] = []
         for host in self.hosts:
             try:
-                return self.on(host, "patronictl", "-c", CONFIG, command, *words)
+                return answer(host)
             except DockerError as error:
                 reasons.append(error)
         kind = StoppedError if all(isinstance(one, MissingError) for one in reasons) else MembersError

@@ -62,7 +62,7 @@ class World:
         assert service == f"lab-postgres-{host.name}"
         if host.name not in self.running:
             raise MissingError(f"{host.name}: it does not run there", status=404, said="")
-        if "patronictl" in command:
+        if "list" in command:
             return listed(*self.members, scope=self.runs_as)
         text = " ".join(command)
         if "pg_switch_wal" in text:

@@ -54,11 +54,28 @@ def sql(clone: Clone, host: str, statement: str, *, database: str = "demo") -> s
     return inside(clone, host, "sh", "-euc", f'{PSQL}ask "$@"', "sql", statement, database).strip()
 
 
+API = r"""
+api=$(sed -n '/^restapi:/,/connect_address/s/.*connect_address: *//p' /colorway-patroni.yml)
+get='GET /cluster HTTP/1.0\r\n\r\n'
+printf "$get" | timeout 5 openssl s_client -quiet -verify_quiet -connect "$api" 2>/dev/null || :
+"""
+"""Asks the API of the Patroni whose container it runs in for all of its members."""
+
+
 def members(clone: Clone, host: str = "db1") -> dict[str, dict[str, Any]]:
     """Return what Patroni knows of the members, by host."""
+    # Its own tool takes 0.7 s of a processor before it asks anybody, and half of a lab's waiting is asking.
+    said = inside(clone, host, "sh", "-c", API)
+    if said.startswith("HTTP/1.0 200 "):
+        told = json.loads(said.splitlines()[-1])["members"]
+        return {one["name"]: {"Role": one["role"].replace("_", " ").title(), **_more(one)} for one in told}
     listed = inside(clone, host, "patronictl", "-c", "/colorway-patroni.yml", "list", "-f", "json")
     # It warns of an etcd that does not answer before it.
     return {one["Member"]: one for line in listed.splitlines() if line.startswith("[{") for one in json.loads(line)}
+
+
+def _more(one: dict[str, Any]) -> dict[str, Any]:
+    return {"State": one["state"], "Host": f"{one['host']}:{one['port']}"}
 
 
 def leader(clone: Clone, host: str = "db1") -> str | None:
