@@ -51,8 +51,8 @@ MOMENTS = {
     "after the barrier": printed("workers-barrier ("),
     "while the workers change over": printed("worker-blue ("),
 }
-GATE = {"after the apply", "while the workers change over"}
-"""The moments that the gate tries: new traffic that no state knows of, and two colors that share the work."""
+GATE = {"after the apply"}
+"""The moment that the gate tries: new traffic that no state knows of."""
 
 
 @pytest.mark.timeout(1200)

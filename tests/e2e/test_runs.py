@@ -104,6 +104,7 @@ def test_two_first_runs_at_once_make_one_platform(fresh: Clone):
     fresh.down()
 
 
+@pytest.mark.full
 @pytest.mark.timeout(900)
 def test_a_checkout_that_is_behind_never_touches_what_it_does_not_know(demo: Demo, tmp_path: Path):
     demo.clone.versions(blue="1.0.0", green=None)
@@ -212,6 +213,7 @@ def test_down_gets_through_deletes_that_fail_although_they_work(fresh: Clone, fa
     assert left_behind(fresh.stack) == [], "half of a platform that nobody can remove is the worst of both"
 
 
+@pytest.mark.full
 @pytest.mark.timeout(900)
 def test_a_color_goes_off_although_its_deletes_fail(demo: Demo):
     demo.clone.versions(blue="1.0.0", green=None)
@@ -245,6 +247,7 @@ def test_a_docker_that_is_silent_for_30_s_ends_an_up_in_one_sentence(demo: Demo)
     assert report.problems(least_rate=LEAST) == [], "whoever does not ask Docker does not notice"
 
 
+@pytest.mark.full
 def test_the_note_of_the_last_state_is_the_stacks_and_goes_with_it(fresh: Clone):
     fresh.up()
     assert docker("config", "ls", "--quiet", "--filter", f"name={names.state_record(fresh.stack)}").strip()
