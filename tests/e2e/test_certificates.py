@@ -332,6 +332,7 @@ def test_renewals_fail_no_handshake(issued, fake_and_pebble):
     assert failures == [], f"of {counted[0]} handshakes"
 
 
+@pytest.mark.full
 def test_what_fails_leaves_the_certificate_and_says_why(issued, fake_and_pebble, tmp_path):
     fake, _ = fake_and_pebble
     first, second = issued

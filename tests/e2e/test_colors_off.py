@@ -9,7 +9,7 @@ from tests.support.load import Load, Report
 from tests.support.releasing import LEAST, PLAN
 from tests.support.wait import wait_until
 
-pytestmark = pytest.mark.area("edge")
+pytestmark = [pytest.mark.area("edge"), pytest.mark.full]
 
 ENOUGH = 1000
 """Requests that must be answered while both colors are on, and again when one is gone."""
@@ -44,7 +44,6 @@ def test_off_in_the_commit_after_it_lost_its_traffic_loses_nothing(demo: Demo):
     assert report.problems(least_rate=LEAST) == [], "blue was waited for until it served nobody"
 
 
-@pytest.mark.full
 @pytest.mark.timeout(2400)
 def test_off_in_the_same_commit_needs_a_reason_and_loses_nothing(demo: Demo):
     with Load(target=demo.target, plan=PLAN) as load:

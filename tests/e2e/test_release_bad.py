@@ -178,6 +178,7 @@ def test_a_crash_at_fifty_percent_loses_no_get(releasing: Releasing):
     assert verdict(output, at=50), "where it was"
 
 
+@pytest.mark.full
 @pytest.mark.needs("nsenter", "iptables")
 @pytest.mark.timeout(2400)
 def test_a_dead_color_is_seen_although_the_other_one_answers_for_it(releasing: Releasing):

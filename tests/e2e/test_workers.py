@@ -65,6 +65,7 @@ def test_jobs_survive_the_change_of_color_and_an_update_in_place(demo: Demo):
     assert set(done()) == set(sent), "no job was lost"
 
 
+@pytest.mark.full
 @pytest.mark.timeout(1200)
 def test_never_two_schedulers_over_a_switch_and_an_update_in_place(demo: Demo, tmp_path: Path):
     services = [f"{demo.stack}-scheduler-{color}" for color in Color]
