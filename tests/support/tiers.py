@@ -26,6 +26,9 @@ LONG: Final = (
     "postgresql",
     "mariadb",
     "queues",
+    "test_release.py",
+    "test_readme.py",
+    "test_traffic.py",
 )
 """What takes longest, which is begun first, so that no lab runs alone at the end; the rest by the number of tests.
 
