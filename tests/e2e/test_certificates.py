@@ -294,6 +294,7 @@ def test_mtail_is_told_when_it_ends(issued):
         assert abs(int(told(one)[-1]) - time.time()) < 2 * LIFETIME, "in seconds after 1970, as Prometheus has them"
 
 
+@pytest.mark.full
 def test_renewals_fail_no_handshake(issued, fake_and_pebble):
     _, pebble = fake_and_pebble
     root, edge = pebble.root(), issued[0].edge

@@ -45,7 +45,7 @@ from tests.contract.programs import (
 from tests.support.every_service import every_service
 from tests.support.wait import wait_until
 
-pytestmark = pytest.mark.area("engine")
+pytestmark = [pytest.mark.area("engine"), pytest.mark.full]
 
 OFFICIAL = os.environ.get(plugins.VARIABLE) == plugins.PluginKind.OFFICIAL
 OFFICIAL_FOLDER = "COLORWAY_OFFICIAL_PLUGINS"

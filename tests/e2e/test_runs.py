@@ -124,8 +124,9 @@ def test_a_checkout_that_is_behind_never_touches_what_it_does_not_know(demo: Dem
     assert "nothing changes" in demo.clone.up().output, "the checkout that ran last goes on"
 
 
+@pytest.mark.full
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("command", ["up", pytest.param("down", marks=pytest.mark.full)])
+@pytest.mark.parametrize("command", ["up", "down"])
 def test_a_state_that_was_cut_short_is_mended_by_the_next_run(fresh: Clone, command: str):
     fresh.up()
     (file,) = (fresh.path / ".colorway/state").rglob(f"stacks/colorway/{fresh.stack}.json")
