@@ -142,12 +142,11 @@ def test_the_gate_runs_two_modules_at_once_and_says_what_took_longest():
 TWO = ["--numprocesses", "2", "--dist", "loadscope", "-rP"]
 
 
-def test_labs_at_once_keep_together_what_shares_a_platform_and_print_what_was_measured():
+def test_two_labs_at_once_keep_together_what_shares_a_platform_and_print_what_was_measured():
     assert "--dist" not in options("e2e-full", AREA="release")
     assert "--dist" not in options("e2e-full", AREA="data", LABS="1")
     assert options("e2e-full", AREA="release", LABS="2") == [*options("e2e-full", AREA="release"), *TWO]
-    assert options("e2e-full", AREA="edge")[-5:] == TWO
-    assert options("e2e-full", AREA="data")[-5:] == ["--numprocesses", "3", *TWO[2:]]
+    assert options("e2e-full", AREA="data")[-5:] == TWO
 
 
 @pytest.mark.parametrize(
