@@ -21,6 +21,7 @@ MOST_MODULES = 15
 SHORT_FOR_A_REASON = {
     "__main__": "the platform's table of contents",
     "colorway.__main__": "python -m colorway",
+    "colorway.config.engine_text": "what both readers of a stack's settings undo, of which one must not know pulumi",
     "colorway.data.store_line": "one line of the stack's file; colorway.release.plan.line knows how lines are written",
     "colorway.errors": "what every room may import",
     "colorway.render.answering": "what nginx's text and mtail's share",
