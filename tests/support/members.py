@@ -68,14 +68,17 @@ def members(clone: Clone, host: str = "db1") -> dict[str, dict[str, Any]]:
     said = inside(clone, host, "sh", "-c", API)
     if said.startswith("HTTP/1.0 200 "):
         told = json.loads(said.splitlines()[-1])["members"]
-        return {one["name"]: {"Role": one["role"].replace("_", " ").title(), **_more(one)} for one in told}
+        return {
+            one["name"]: {
+                "Role": one["role"].replace("_", " ").title(),
+                "State": one["state"],
+                "Host": f"{one['host']}:{one['port']}",
+            }
+            for one in told
+        }
     listed = inside(clone, host, "patronictl", "-c", "/colorway-patroni.yml", "list", "-f", "json")
     # It warns of an etcd that does not answer before it.
     return {one["Member"]: one for line in listed.splitlines() if line.startswith("[{") for one in json.loads(line)}
-
-
-def _more(one: dict[str, Any]) -> dict[str, Any]:
-    return {"State": one["state"], "Host": f"{one['host']}:{one['port']}"}
 
 
 def leader(clone: Clone, host: str = "db1") -> str | None:
