@@ -137,7 +137,9 @@ class Load:
         return member.host, names.service(self.spec.stack, member.name)
 
     def _refuse_what_is_there(self, store: PostgresqlSpec | MariadbSpec, host: HostSpec, service: str) -> None:
-        found = self.ask(host, service, self._command(store, "look", size=0)).split()
+        *found, end = self.ask(host, service, self._command(store, "look", size=0)).split() or [""]
+        if end != "looked":
+            raise LoadError(f"{self.store}: what is in the database cannot be read: {end!r}; nothing was changed")
         if found:
             more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
             raise LoadError(

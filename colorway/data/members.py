@@ -215,8 +215,12 @@ class Cluster:
 
         Raises:
             DockerError: it does not answer.
+            MembersError: what it says is no number.
         """
-        return int(self.sql(leader, _UNDER_WAY))
+        said = self.sql(leader, _UNDER_WAY)
+        if not said.isdecimal():
+            raise MembersError(f"{self.store}: whose transactions are under way on {leader} is not readable: {said!r}")
+        return int(said)
 
     def sql(self, member: str, statement: str) -> str:
         """Return what a statement of the superuser's says in a member, in one line.

@@ -187,8 +187,7 @@ class Restore:
             self.entries.shut()
             self._await_clients(leader)
             end, _ = self._end(leader)
-            meanwhile = int(self._in(leader, "postgresql-meanwhile", since[1], since[0], end))
-            refuse_loss(self.cluster.store, lost + meanwhile, to=to, accepted=lost)
+            refuse_loss(self.cluster.store, lost + self._meanwhile(leader, since, end), to=to, accepted=lost)
             stopped = True
             for host in sorted(self.cluster.hosts, key=lambda one: one.name == leader.host):
                 within = began + LONGEST_SHUT - GONE_WITHIN - self.clock()
@@ -216,8 +215,26 @@ class Restore:
 
     def _end(self, leader: Member) -> tuple[str, str]:
         """End the leader's segment, and return where its log ends, and its timeline."""
-        end, timeline = self._sql(leader, _END).split()
-        return end, timeline
+        said = self._sql(leader, _END)
+        found = re.fullmatch(r"([0-9A-F]+/[0-9A-F]+) ([0-9]+)", said)
+        if found is None:
+            raise MembersError(
+                f"{self.cluster.store}: where its log ends is not readable: {said!r}"
+            )
+        return found[1], found[2]
+
+    def _meanwhile(self, leader: Member, since: tuple[str, str], end: str) -> int:
+        """Return how many commits are in the leader's log after what was counted."""
+        [host] = [one for one in self.cluster.hosts if one.name == leader.host]
+        script = ("postgresql-meanwhile", since[1], since[0], end)
+        said = self.cluster.on(host, *_BECOME, store_script(script[0]), *script)
+        found = re.search(r"^([0-9]+)\s*\Z", said, re.MULTILINE)
+        if found is None:
+            raise MembersError(
+                f"{self.cluster.store}: what was committed meanwhile cannot be counted: {said.strip()!r}; nothing was "
+                "changed"
+            )
+        return int(found[1])
 
     def _await_archived(self, leader: Member, end: str) -> None:
         if not self._until(lambda: self._sql(leader, _ARCHIVED.format(end=end)) == "t", ARCHIVED_WITHIN):
@@ -243,10 +260,6 @@ class Restore:
 
     def _sql(self, leader: Member, statement: str) -> str:
         return self.cluster.sql(leader.host, " ".join(statement.split()))
-
-    def _in(self, leader: Member, script: str, *words: str) -> str:
-        [host] = [one for one in self.cluster.hosts if one.name == leader.host]
-        return self.cluster.on(host, *_BECOME, store_script(script), script, *words).split()[-1]
 
     def _until(self, condition: Callable[[], bool], within: float) -> bool:
         ends = self.clock() + within

@@ -14,7 +14,7 @@ else
 fi
 tell() { setpriv --reuid=mysql --regid=mysql --init-groups -- mariadb --defaults-file="$options" --socket=/tmp/mariadb/mariadb.sock --batch --skip-column-names "$@" "$database"; }
 case $what in
-  look) tell --execute="SELECT CONCAT(table_schema, '.', table_name) FROM information_schema.tables WHERE table_schema = '$database' ORDER BY 1" ;;
+  look) tell --execute="SELECT CONCAT(table_schema, '.', table_name) FROM information_schema.tables WHERE table_schema = '$database' ORDER BY 1; SELECT 'looked'" ;;
   sql)
     said=$({
       head -c "$size"

@@ -9,7 +9,7 @@ case $what in
     run psql -XAtq -v ON_ERROR_STOP=1 -c "SELECT format('%I.%I', nspname, relname) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
       WHERE relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND nspname !~ '^(pg_|information_schema\$)'
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
-      ORDER BY relkind <> 'r', 1"
+      ORDER BY relkind <> 'r', 1" -c "SELECT 'looked'"
     exit
     ;;
   sql)

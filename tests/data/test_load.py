@@ -24,6 +24,7 @@ class World:
     def __init__(self, spec, *, tables=(), ran=DONE, leads="Leader", take_writes=("db2",)):
         self.spec, self.tables, self.ran, self.leads, self.take_writes = spec, tables, ran, leads, take_writes
         self.fed, self.said, self.held, self.is_held = [], [], [], False
+        self.ends = ["looked"]
 
     def ask(self, host, service, command):
         if "list" in command:
@@ -31,7 +32,7 @@ class World:
         if command[4] == "state":
             return says(writes=host.name in self.take_writes)
         assert command[4] == "look", "what is asked without a file is what is there"
-        return "".join(f"{one}\n" for one in self.tables)
+        return "".join(f"{one}\n" for one in (*self.tables, *self.ends))
 
     def feed(self, host, service, command, *, source, end):
         assert self.is_held, "whoever changes data holds the stack's lock"
@@ -115,6 +116,15 @@ def test_what_is_in_the_database_is_named_and_stays(dump):
         world.load(dump)
     assert world.fed == []
     assert world.held == [], "who is refused anyway makes nobody wait"
+
+
+@pytest.mark.parametrize("ends", [[], ["public.a"]])
+def test_half_an_answer_of_what_is_there_is_no_empty_database(dump, ends):
+    world = World(replicated_spec())
+    world.ends = ends
+    with pytest.raises(LoadError, match="what is in the database cannot be read"):
+        world.load(dump)
+    assert world.fed == []
 
 
 def test_a_rehearsal_says_where_and_changes_nothing(dump):

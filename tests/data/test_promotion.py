@@ -33,6 +33,7 @@ class World:
     def __init__(self, *, db1: str | None, db2: str | None, primary: str | None = None, fails: str = "") -> None:
         self.states, self.fails, self.done = {"db1": db1, "db2": db2}, fails, []
         self.said: list[str] = []
+        self.ends = "0-1-9\n"
         self.spec = pair_spec(primary=primary)
 
     def ask(self, host, service, command):
@@ -46,7 +47,7 @@ class World:
         if part == "state":
             return state
         self.done.append(" ".join([part, host.name, *words]))
-        return "0-1-9\n" if part == "fence" else ""
+        return self.ends if part == "fence" else ""
 
     def write(self, host):
         return lambda: self.done.append(f"write {host}")
@@ -150,6 +151,21 @@ def test_the_old_primary_goes_on_where_the_new_one_cannot_lead():
     with pytest.raises(MembersError, match="db2 could not be made the primary, db1 goes on"):
         world.promote()
     assert world.done == ["hold", "fence db1", "unfence db1"], "otherwise nobody would take writes"
+
+
+@pytest.mark.parametrize("said", ["", "0-1-9 and more\n"])
+def test_the_old_primary_goes_on_where_it_does_not_say_where_it_ends(said):
+    world = World(db1=PRIMARY, db2=REPLICA)
+    world.ends = said
+    with pytest.raises(MembersError, match="where db1 ends is not readable"):
+        world.promote()
+    assert world.done == ["hold", "fence db1", "unfence db1"], "the new one would lead without what is not known"
+
+
+def test_a_primary_that_never_wrote_ends_nowhere():
+    world = World(db1=PRIMARY, db2=REPLICA)
+    world.ends = "\n"
+    assert world.promote() == [one.removesuffix(" 0-1-9") for one in ALL]
 
 
 def test_a_dry_run_says_what_it_would_do_and_does_nothing():

@@ -178,6 +178,11 @@ def test_another_loss_than_the_accepted_one_changes_nothing(accept, said):
             id="somebody wrote after the first count",
         ),
         pytest.param(
+            World(meanwhile="it broke"), "what was committed meanwhile cannot be counted: 'it broke'",
+            ["hold", "pause", "shut", "open", "resume"],
+            id="what was written meanwhile is not said",
+        ),
+        pytest.param(
             World(clients=1), "clients are still in after all ways in are shut",
             ["hold", "pause", "shut", "open", "resume"],
             id="somebody comes in by another way",

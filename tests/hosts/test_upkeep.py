@@ -243,7 +243,7 @@ def test_a_host_that_leads_a_store_gives_the_lead_away_first():
 
     class Members(Connection):
         def ask(self, what, question):
-            if what.startswith("patronictl"):
+            if what.startswith("sh in lab-postgres-db"):
                 return (Ran(code=0, said=listed(("db1", "Sync Standby", "streaming"), ("db2", "Leader", "running"))),)
             return []
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import copy
 import hashlib
-import io
 import json
 import os
 import socket
@@ -135,6 +134,13 @@ def test_a_lock_that_somebody_else_was_faster_with_is_a_conflict(status) -> None
 # A real docker-py on real sockets.
 
 
+RAW = b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n"
+
+
+class AsItIs(bytes):
+    """What an engine sends until it closes the connection."""
+
+
 class Daemon(socketserver.ThreadingUnixStreamServer):
     """Answers as Docker's API does, or not at all."""
 
@@ -164,9 +170,17 @@ class Handler(BaseHTTPRequestHandler):
         path = self.path.partition("?")[0].removeprefix("/v1.41")
         if login := self.headers.get("X-Registry-Auth"):
             self.server.logins.append((path, json.loads(base64.urlsafe_b64decode(login))))
-        status, body = self.server.answers.get(path, (404, {"message": f"page not found: {path}"}))
+        answer = self.server.answers.get(path, (404, {"message": f"page not found: {path}"}))
+        if isinstance(answer, list):
+            answer = answer.pop(0) if len(answer) > 1 else answer[0]
+        status, body = answer
         if body == "nothing":
             self.server.has_ended.wait(20)
+            return
+        if isinstance(body, AsItIs):
+            # With the headers in one piece, as of a command that is quicker than who asks.
+            self.connection.sendall(RAW + body)
+            self.close_connection = True
             return
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(status)
@@ -393,63 +407,62 @@ def test_a_remote_engine_that_says_nothing_is_given_up(ssh, here, monkeypatch) -
         Swarm(REMOTE).services("test")
 
 
-class Printing(FakeApi):
-    """An engine in whose containers commands print; `codes` is what it says of the exit code, the last one for ever."""
-
-    pieces: tuple[bytes, ...] = (b"-----BEGIN\n", b"abc\n")
-    codes: tuple[int | None, ...] = (0,)
-    cut = 0
-
-    def exec_create(self, container, command, *, tty=False):
-        assert not tty, "of what is printed on a terminal the engine loses some"
-        self.known = list(self.codes)
-        return {"Id": f"{container} {command[-1]}"}
-
-    def exec_start(self, name, socket):
-        frames = [bytes([1 + n % 2, 0, 0, 0]) + len(one).to_bytes(4, "big") + one for n, one in enumerate(self.pieces)]
-        stream = b"".join(frames)
-        return io.BytesIO(stream[: len(stream) - self.cut])
-
-    def exec_inspect(self, name):
-        return {"ExitCode": self.known.pop(0) if len(self.known) > 1 else self.known[0]}
+@contextmanager
+def printing(here, *pieces: bytes, cut: int = 0, codes: tuple[int | None, ...] = (0,)):
+    """Serve an engine in whose container commands print; `codes` is its exit code, asked again and again."""
+    frames = [bytes([1 + n % 2, 0, 0, 0]) + len(one).to_bytes(4, "big") + one for n, one in enumerate(pieces)]
+    stream = b"".join(frames)
+    answers: dict[str, object] = {
+        "containers/json": (200, [{"Id": "one", "Labels": {SERVICE_OF_CONTAINER: "test-lb"}}]),
+        "containers/one/exec": (201, {"Id": "run"}),
+        "exec/run/start": (200, AsItIs(stream[: len(stream) - cut])),
+        "exec/run/json": [(200, {"ExitCode": one}) for one in codes],
+    }
+    with daemon(here, **answers):
+        yield
 
 
-def printing() -> Printing:
-    api = Printing()
-    api.stored["containers"] = [{"Id": "one", "Labels": {SERVICE_OF_CONTAINER: "test-lb"}}]
-    return api
+def inside_here() -> Inside:
+    return Inside(Connection(HERE))
 
 
-def test_a_file_of_a_container_is_its_text_and_a_missing_one_is_said() -> None:
+@pytest.mark.parametrize("pieces", [(b"-----BEGIN\n", b"abc\n"), (b"x" * 70_000,)], ids=["both outputs", "one line"])
+def test_what_a_command_prints_is_all_read_also_where_it_comes_with_the_headers(here, pieces) -> None:
+    with printing(here, *pieces):
+        assert Swarm(HERE).file_of("test-lb", "/etc/x.crt") == b"".join(pieces).decode()
+
+
+def test_a_missing_file_of_a_container_is_said(here) -> None:
+    with printing(here), pytest.raises(RefusedError, match=r"there is no /etc/x\.crt of test-lb"):
+        Swarm(HERE).file_of("test-lb", "/etc/x.crt")
     with pytest.raises(RefusedError, match=r"there is no /etc/x\.crt of test-lb"):
-        swarm_of(Printing()).file_of("test-lb", "/etc/x.crt")
-    api = printing()
-    assert swarm_of(api).file_of("test-lb", "/etc/x.crt") == "-----BEGIN\nabc\n", "of both outputs, as it is"
-    api.pieces = (b"x" * 70_000,)
-    assert swarm_of(api).file_of("test-lb", "/etc/x.crt") == "x" * 70_000, "a state in JSON is one line, however long"
-    api.pieces = ()
-    with pytest.raises(RefusedError, match=r"there is no /etc/x\.crt of test-lb"):
-        swarm_of(api).file_of("test-lb", "/etc/x.crt")
+        swarm_of(FakeApi()).file_of("test-lb", "/etc/x.crt")
 
 
 @pytest.mark.parametrize("cut", [1, 4, 5, 11])
-def test_half_an_answer_of_a_command_is_none(cut) -> None:
-    api = printing()
-    api.cut = cut
-    with pytest.raises(NoAnswerError, match="the connection was lost while a command was printing"):
-        swarm_of(api).file_of("test-lb", "/etc/x.crt")
+def test_half_an_answer_of_a_command_is_none(here, cut) -> None:
+    with (
+        printing(here, b"-----BEGIN\n", b"abc\n", cut=cut),
+        pytest.raises(NoAnswerError, match="the connection was lost while a command was printing"),
+    ):
+        Swarm(HERE).file_of("test-lb", "/etc/x.crt")
 
 
-def test_a_command_whose_output_ends_before_it_is_waited_for(monkeypatch) -> None:
+def test_a_command_whose_output_ends_before_it_is_waited_for(here, monkeypatch) -> None:
     monkeypatch.setattr(inside, "_POLL", 0)
-    api = printing()
-    api.codes = (None, None, 3)
-    [ran] = Inside(Connection(HERE, client=lambda: api)).each("test-lb", ["cat", "/etc/x.crt"])
+    with printing(here, codes=(None, None, 3)):
+        [ran] = inside_here().each("test-lb", ["cat", "/etc/x.crt"])
     assert ran.code == 3, "what has not ended has not succeeded"
+
+
+def test_a_command_that_does_not_end_is_not_waited_for_for_ever(here, monkeypatch) -> None:
+    monkeypatch.setattr(inside, "_POLL", 0)
     monkeypatch.setattr(inside, "ENDS_WITHIN", 0)
-    api.codes = (None,)
-    with pytest.raises(NoAnswerError, match="cat has not ended, and nothing comes from it any more"):
-        Inside(Connection(HERE, client=lambda: api)).each("test-lb", ["cat", "/etc/x.crt"])
+    with (
+        printing(here, codes=(None,)),
+        pytest.raises(NoAnswerError, match="cat has not ended, and nothing comes from it any more"),
+    ):
+        inside_here().each("test-lb", ["cat", "/etc/x.crt"])
 
 
 def test_each_load_balancer_is_asked_on_its_own_host_and_a_silent_one_is_none(monkeypatch) -> None:

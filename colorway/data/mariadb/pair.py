@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from colorway.data.members import Ask, MembersError
@@ -138,6 +139,22 @@ class Pair:
         [there] = [one for one in self.hosts if one.name == host]
         service = names.service(self.spec.stack, names.member(self.store, host))
         return self.ask(there, service, ("sh", "-euc", store_script("mariadb-part"), "part", part, *words))
+
+    def fence(self, host: str) -> str:
+        """Have a member take no writes any more, and return where it ends, empty where it never wrote anything.
+
+        Where it does not say so, it goes on.
+
+        Raises:
+            DockerError: it fails, or there is no member.
+            MembersError: it does not say where it ends.
+        """
+        said = self.told(host, "fence")
+        position = said.splitlines()[-1] if said else said
+        if not said or not re.fullmatch(r"([0-9]+-[0-9]+-[0-9]+(,[0-9]+-[0-9]+-[0-9]+)*)?", position):
+            self.told(host, "unfence")
+            raise MembersError(f"{self.store}: where {host} ends is not readable: {position!r}; it goes on")
+        return position
 
 
 def pair(spec: PlatformSpec, store: str, *, ask: Ask) -> Pair:

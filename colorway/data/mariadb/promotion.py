@@ -121,11 +121,11 @@ class Promotion:
 
     def _lead(self, wanted: Step, *, to: str, other: str) -> None:
         """Fence the old one, and let the new one lead once it has all; where that fails, the old one goes on."""
-        store, position = self.pair.store, self.pair.told(other, "fence").split() if wanted.fences else []
+        store, position = self.pair.store, self.pair.fence(other) if wanted.fences else ""
         if not wanted.leads:
             return
         try:
-            self.pair.told(to, "lead", *(position[-1:] if wanted.waits else []))
+            self.pair.told(to, "lead", *([position] if wanted.waits and position else []))
         except DockerError as error:
             if not wanted.fences:
                 raise MembersError(f"{store}: {to} could not be made the primary: {error}") from None

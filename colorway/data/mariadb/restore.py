@@ -136,7 +136,7 @@ class PairRestore:
         stopped, done = False, False
         try:
             # It waits for commits that are under way; what was open then fails.
-            position = self.pair.told(primary, "fence").split()[-1]
+            position = self.pair.fence(primary)
             refuse_loss(self.pair.store, since(position, found.to), to=to, accepted=found.commits)
             stopped = True
             for host in sorted(self.pair.hosts, key=lambda one: one.name == primary):
