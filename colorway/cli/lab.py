@@ -41,6 +41,8 @@ class Commands:
         demo: Demo = False,
     ) -> None:
         """Start the hosts that do not run: bare, each with an SSH server, on a network of their own."""
+        from colorway.engine import session  # noqa: PLC0415 - what only this needs
+
         if demo and like is None:
             raise ColorwayError("--demo says with which images a stack is rehearsed; say which one by --like STACK")
         if like is not None:
@@ -49,7 +51,8 @@ class Commands:
         lab.refuse()
         with TerminalProgress() as progress:
             daemon.ensure_docker(progress)
-            started = lab.up(progress=progress)
+            session.build_images(lab.spec, root=self._root(), progress=progress)
+            started = lab.up(progress=progress, images=session.built_by_host(lab.spec))
         typer.echo(f"started: {', '.join(started)}" if started else "all hosts of the lab run already")
         if like is not None:
             typer.echo(f"next: colorway up {stack}; the end of it: colorway lab down --stack {stack}")

@@ -218,9 +218,7 @@ class Restore:
         said = self._sql(leader, _END)
         found = re.fullmatch(r"([0-9A-F]+/[0-9A-F]+) ([0-9]+)", said)
         if found is None:
-            raise MembersError(
-                f"{self.cluster.store}: where its log ends is not readable: {said!r}"
-            )
+            raise MembersError(f"{self.cluster.store}: where its log ends is not readable: {said!r}")
         return found[1], found[2]
 
     def _meanwhile(self, leader: Member, since: tuple[str, str], end: str) -> int:

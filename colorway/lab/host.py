@@ -36,6 +36,8 @@ class LabHost:
     """Its disk, and its process."""
     tree: Path
     """What its root is before it has changed anything."""
+    layers: Path
+    """What all hosts see of the layers of images; see `colorway.lab.layers`."""
 
     @cached_property
     def namespaces(self) -> Namespaces:
@@ -47,29 +49,37 @@ class LabHost:
         """What its processes and containers count as."""
         return ControlGroup(name=f"colorway-lab/{self.stack}/{self.spec.name}", what=self.namespaces.what)
 
-    def start(self, switch: Switch, *, network: IPv4Network, key: str) -> None:
-        """Start it as it was left; the first time with an empty disk.
+    @property
+    def disk(self) -> Path:
+        """The file that its disk is; not there before it was ever started."""
+        return self.folder / "disk"
+
+    def start(self, switch: Switch, *, network: IPv4Network, key: str, content: Path | None = None) -> None:
+        """Start it as it was left; the first time with an empty disk, or with what that is to have.
 
         Args:
             switch: What its cable is plugged into.
             network: The network of all hosts.
             key: The public key that may log in as root.
+            content: What a disk is to have that is not there yet; its folder docker will be that of Docker.
 
         Raises:
             ColorwayError: it does not start.
         """
         place = self.folder / "mounted"
         place.mkdir(parents=True, exist_ok=True)
-        disk = self.folder / "disk"
-        if not disk.exists():
-            new = disk.with_suffix(".new")
+        self.layers.mkdir(parents=True, exist_ok=True)
+        if not self.disk.exists():
+            new = self.disk.with_suffix(".new")
+            having = () if content is None else ("-d", str(content))
             run(["truncate", "--size", DISK_SIZE, str(new)], what=self.namespaces.what)
-            run(["mkfs.ext4", "-q", "-O", "^has_journal", str(new)], what=self.namespaces.what)
-            new.rename(disk)
+            run(["mkfs.ext4", "-q", "-O", "^has_journal", *having, str(new)], what=self.namespaces.what)
+            new.rename(self.disk)
         # Of one that was killed: in version 2 nobody enters a group that has groups.
         self.group.remove()
         script = str(TEMPLATES / "lab" / "init.sh")
-        arguments = [self.spec.name, str(self.tree), str(disk), str(place), self.group.name, INIT]
+        folders = map(str, (self.tree, self.layers, self.disk, place))
+        arguments = [self.spec.name, *folders, self.group.name, INIT]
         pid = self.namespaces.start(["/bin/sh", "-eu", script, "groups", *arguments], kinds=KINDS)
         switch.connect(pid, self.spec.name)
         inside = self.namespaces.run

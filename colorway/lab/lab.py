@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import IPv4Network
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import MappingProxyType
 
 from colorway.config.stack_files import digest_of, stack_file
 from colorway.errors import ColorwayError
 from colorway.lab.groups import can_limit
 from colorway.lab.host import LabHost, public_host_key
+from colorway.lab.layers import Layers, bring
 from colorway.lab.namespaces import run
 from colorway.lab.switch import Switch
 from colorway.machine.daemon import cache_directory, docker, install_packages, this_host
@@ -94,7 +97,8 @@ class Lab:
         return tuple(self._host(host) for host in self.spec.settings.hosts)
 
     def _host(self, host: HostSpec) -> LabHost:
-        return LabHost(spec=host, stack=self.spec.stack, folder=self.folder / "hosts" / host.name, tree=self.tree)
+        folder = self.folder / "hosts" / host.name
+        return LabHost(spec=host, stack=self.spec.stack, folder=folder, tree=self.tree, layers=self.layers.folder)
 
     def _there(self) -> Iterator[LabHost]:
         """Return the hosts that were ever started, also those that have left the file since."""
@@ -108,8 +112,17 @@ class Lab:
         """What every host begins with."""
         return cache_directory() / "lab" / f"tree-{digest_of(self.root / 'images' / IMAGE)}"
 
-    def up(self, *, progress: Progress) -> list[str]:
+    @cached_property
+    def layers(self) -> Layers:
+        """What the hosts of all labs read of images."""
+        return Layers(folder=cache_directory() / "lab" / "layers")
+
+    def up(self, *, progress: Progress, images: Mapping[str, Collection[str]] = MappingProxyType({})) -> list[str]:
         """Start what does not run yet; return the names of what was started.
+
+        Args:
+            progress: Told each host.
+            images: References of this machine's engine that hosts begin with, by host, as far as that is possible.
 
         Raises:
             ColorwayError: refused, and nothing was started; or something does not start.
@@ -130,10 +143,15 @@ class Lab:
                     host.stop()
                 self.switch.start()
             self._give_key_to_agent()
+            if not any(self.folder.parent.glob("*/hosts/*/disk")):
+                self.layers.forget()
             ended = [host for host in self.hosts if host.namespaces.pid is None]
             for host in ended:
                 progress(f"Starting {host.spec.name}")
-                host.start(self.switch, network=self.network, key=key)
+                with TemporaryDirectory(dir=self.folder) as content:
+                    if not host.disk.exists():
+                        self.layers.lay(images.get(host.spec.name, ()), Path(content) / "docker")
+                    host.start(self.switch, network=self.network, key=key, content=Path(content))
         return [host.spec.name for host in ended]
 
     def restart(self, host: HostSpec) -> None:
@@ -157,7 +175,7 @@ class Lab:
         with self._alone():
             found = self.host(host.name)
             found.stop()
-            (found.folder / "disk").unlink(missing_ok=True)
+            found.disk.unlink(missing_ok=True)
             found.start(self.switch, network=self.network, key=self._key())
 
     def down(self) -> list[str]:
@@ -209,13 +227,8 @@ class Lab:
             ColorwayError: an image or an engine is missing.
         """
         for name, images in missing.items():
-            host = self.host(name)
             progress(f"Bringing {', '.join(images)} to {name}")
-            with subprocess.Popen(["docker", "save", *images], stdout=subprocess.PIPE) as saved:
-                entering = host.namespaces.entering(["docker", "load", "--quiet"])
-                loaded = subprocess.run(entering, stdin=saved.stdout, capture_output=True, text=True, check=False)
-            if saved.returncode or loaded.returncode:
-                raise ColorwayError(f"{name}: {', '.join(images)} cannot be brought there: {loaded.stderr.strip()}")
+            bring(images, self.host(name))
 
     def refuse_unreached(self, images: Collection[str]) -> None:
         """Refuse images that hosts would have to pull, and from where they do not get to; nothing was changed.

@@ -1,7 +1,7 @@
-# The first process of a lab's host, until tini is. Arguments: phase, name, tree, disk, an empty folder, control
-# group, and the group in that one for the processes of the host itself, where control groups are of version 2.
+# The first process of a lab's host, until tini is. Arguments: phase, name, tree, layers of images, disk, an empty folder,
+# control group, and the group in that one for the processes of the host itself, where control groups are of version 2.
 # All is mounted in the host's own namespace: nothing of it is seen outside, and it ends with this process.
-phase=$1; name=$2; tree=$3; disk=$4; place=$5; group=$6; inner=$7
+phase=$1; name=$2; tree=$3; layers=$4; disk=$5; place=$6; group=$7; inner=$8
 groups=/sys/fs/cgroup
 [ -e "$groups/cgroup.controllers" ] && is_unified=yes || is_unified=
 
@@ -38,7 +38,7 @@ if [ "$phase" = groups ]; then
       echo 0 >"$path/cgroup.procs"
     done
   fi
-  exec unshare --cgroup /bin/sh -eu "$0" root "$name" "$tree" "$disk" "$place" "$group" "$inner"
+  exec unshare --cgroup /bin/sh -eu "$0" root "$name" "$tree" "$layers" "$disk" "$place" "$group" "$inner"
 fi
 
 if [ "$is_unified" ]; then
@@ -55,9 +55,11 @@ mkdir "$root" "$place/disk"
 mount -o loop,noatime,barrier=0 "$disk" "$place/disk"
 mkdir -p "$place/disk/upper" "$place/disk/work" "$place/disk/docker"
 mount -t overlay -o "lowerdir=$tree,upperdir=$place/disk/upper,workdir=$place/disk/work" overlay "$root"
-mkdir -p "$root/var/lib/docker" "$root/.machine"
+mkdir -p "$root/var/lib/docker" "$root/.machine" "$root/.layers"
 # Docker keeps its layers in overlays, too, and those lie in none.
 mount --bind "$place/disk/docker" "$root/var/lib/docker"
+mount --bind "$layers" "$root/.layers"
+mount -o remount,bind,ro "$root/.layers"
 mount -t proc proc "$root/proc"
 mount -t sysfs -o ro sysfs "$root/sys"
 if [ "$is_unified" ]; then

@@ -134,7 +134,7 @@ def test_a_lock_that_somebody_else_was_faster_with_is_a_conflict(status) -> None
 # A real docker-py on real sockets.
 
 
-RAW = b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n"
+UPGRADED = b"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
 
 
 class AsItIs(bytes):
@@ -178,8 +178,10 @@ class Handler(BaseHTTPRequestHandler):
             self.server.has_ended.wait(20)
             return
         if isinstance(body, AsItIs):
+            # An engine of version 28 says nothing to whoever does not ask for it.
+            assert self.headers["Upgrade"] == "tcp"
             # With the headers in one piece, as of a command that is quicker than who asks.
-            self.connection.sendall(RAW + body)
+            self.connection.sendall(UPGRADED + body)
             self.close_connection = True
             return
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
