@@ -49,10 +49,10 @@ class Commands:
             stack = self._rehearsed(like, stack, demo=demo)
         lab = self._lab(stack)
         lab.refuse()
+        root = self._root()
         with TerminalProgress() as progress:
             daemon.ensure_docker(progress)
-            session.build_images(lab.spec, root=self._root(), progress=progress)
-            started = lab.up(progress=progress, images=session.built_by_host(lab.spec))
+            started = lab.up(progress=progress, images=lambda: session.built_images(lab.spec, root, progress=progress))
         typer.echo(f"started: {', '.join(started)}" if started else "all hosts of the lab run already")
         if like is not None:
             typer.echo(f"next: colorway up {stack}; the end of it: colorway lab down --stack {stack}")

@@ -87,6 +87,12 @@ def build_images(spec: PlatformSpec, *, root: Path, progress: Progress) -> None:
         images.ensure_image(reference=reference, version=version, context=root / "images" / folder, progress=progress)
 
 
+def built_images(spec: PlatformSpec, root: Path, *, progress: Progress) -> dict[str, set[str]]:
+    """Build the images of a platform with `images: local` that are not there yet, and return them by host."""
+    build_images(spec, root=root, progress=progress)
+    return built_by_host(spec)
+
+
 def provide_images(spec: PlatformSpec, *, root: Path, progress: Progress) -> None:
     """Build the images of a platform with `images: local` that are not there yet, and bring them to a lab's hosts.
 

@@ -6,7 +6,7 @@ import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +14,6 @@ from functools import cached_property
 from ipaddress import IPv4Network
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import MappingProxyType
 
 from colorway.config.stack_files import digest_of, stack_file
 from colorway.errors import ColorwayError
@@ -117,12 +116,13 @@ class Lab:
         """What the hosts of all labs read of images."""
         return Layers(folder=cache_directory() / "lab" / "layers")
 
-    def up(self, *, progress: Progress, images: Mapping[str, Collection[str]] = MappingProxyType({})) -> list[str]:
+    def up(self, *, progress: Progress, images: Callable[[], Mapping[str, Collection[str]]] = dict) -> list[str]:
         """Start what does not run yet; return the names of what was started.
 
         Args:
             progress: Told each host.
-            images: References of this machine's engine that hosts begin with, by host, as far as that is possible.
+            images: Returns references of this machine's engine that hosts begin with, by host, as far as that is
+                possible; called once nothing is refused any more.
 
         Raises:
             ColorwayError: refused, and nothing was started; or something does not start.
@@ -146,11 +146,12 @@ class Lab:
             if not any(self.folder.parent.glob("*/hosts/*/disk")):
                 self.layers.forget()
             ended = [host for host in self.hosts if host.namespaces.pid is None]
+            wanted = images() if any(not host.disk.exists() for host in ended) else {}
             for host in ended:
                 progress(f"Starting {host.spec.name}")
                 with TemporaryDirectory(dir=self.folder) as content:
                     if not host.disk.exists():
-                        self.layers.lay(images.get(host.spec.name, ()), Path(content) / "docker")
+                        self.layers.lay(wanted.get(host.spec.name, ()), Path(content) / "docker")
                     host.start(self.switch, network=self.network, key=key, content=Path(content))
         return [host.spec.name for host in ended]
 

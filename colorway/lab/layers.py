@@ -65,13 +65,16 @@ class Layers:
             into: What will be its folder.
 
         Raises:
-            ColorwayError: there is no room for it.
+            ColorwayError: it cannot be written, or an image goes away meanwhile.
         """
         engine = self.engine
         if engine is None:
             return []
-        with self._alone():
-            found = [one for one in sorted(images) if one in self.ids and self._image(engine, self.ids[one], into)]
+        try:
+            with self._alone():
+                found = [one for one in sorted(images) if one in self.ids and self._image(engine, self.ids[one], into)]
+        except OSError as error:
+            raise ColorwayError(f"the images of a lab's host cannot be put on its disk: {error}") from None
         names: dict[str, dict[str, str]] = {}
         for one in found:
             names.setdefault(one.rpartition(":")[0], {})[one] = self.ids[one]

@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from colorway.errors import ColorwayError
 from colorway.lab import layers
 from colorway.lab.layers import DRIVER, SEEN, Layers, chain_ids
 
@@ -108,6 +109,12 @@ def test_what_the_engine_lacks_in_part_is_left_to_be_brought(engine, shared, tmp
     assert shared.lay([OLD, DEMO, "colorway/none:1"], disk) == [DEMO]
     assert shared.lay([OLD], tmp_path / "another") == []
     assert not (tmp_path / "another").exists(), "an engine that begins with nothing is as any other"
+
+
+def test_an_image_that_cannot_be_written_is_said(engine, shared, tmp_path):
+    (tmp_path / "disk").touch()
+    with pytest.raises(ColorwayError, match="the images of a lab's host cannot be put on its disk: .*disk"):
+        shared.lay([DEMO], tmp_path / "disk")
 
 
 @pytest.mark.parametrize(
