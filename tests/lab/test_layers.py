@@ -113,7 +113,7 @@ def test_what_the_engine_lacks_in_part_is_left_to_be_brought(engine, shared, tmp
 
 def test_an_image_that_cannot_be_written_is_said(engine, shared, tmp_path):
     (tmp_path / "disk").touch()
-    with pytest.raises(ColorwayError, match="the images of a lab's host cannot be put on its disk: .*disk"):
+    with pytest.raises(ColorwayError, match=r"the images of a lab's host cannot be put on its disk: .*disk"):
         shared.lay([DEMO], tmp_path / "disk")
 
 
