@@ -219,6 +219,14 @@ class Store:
         state = self.sql(host, "SELECT @@gtid_binlog_state")
         wait_until(lambda: same(self.archived(), state), limit=LIMIT, what=f"{state} is archived", every=1)
 
+    def last_data(self) -> str:
+        """Return the newest object of data that a snapshot has: and none of a log that is just on its way."""
+        ended = max(self._made(one) for one in self.bucket.objects("restic/snapshots/"))
+        return max((one for one in self.bucket.objects("restic/data/") if self._made(one) <= ended), key=self._made)
+
+    def _made(self, name: str) -> int:
+        return self.bucket.path(name).stat().st_mtime_ns
+
     def proof(self) -> dict[str, Any]:
         """Return what one proof says, made now."""
         name = f"{self.name}-verify"
@@ -314,10 +322,7 @@ def test_logs_are_archived_by_whoever_has_them_and_read_again_in_order(image, tm
         assert len(store.snapshots("colorway")) == 1, "none of that was a break"
         assert store.proof()["verified"]
 
-        # Of a row that only the last log has.
-        data = store.bucket.objects("restic/data/")
-        last = max(data, key=lambda one: store.bucket.path(one).stat().st_mtime_ns)
-        with store.bucket.spoiled(last):
+        with store.bucket.spoiled(store.last_data()):
             assert store.proof()["why"] == "the archive is spoiled"
         *_, lost = (one for one in store.snapshots("log") if one["hostname"].startswith("db2"))
         with store.bucket.without(f"restic/snapshots/{lost['id']}"):
