@@ -79,7 +79,7 @@ def platform(spec: PlatformSpec) -> None:
         purged = CdnPurge("purge", spec, token=configured(names.PURGE_SECRET), opts=after(routing)).printed
     then = after(hosts, routing, *stores)
     workers = Workers("workers", spec, networks=networks, secrets=files, around=around, opts=then)
-    FormerLogins("former-logins", spec, opts=after(*shared, *tiers.values(), workers))
+    FormerLogins("former-logins", spec, opts=after(*stores, *shared, *tiers.values(), workers))
     Monitoring("monitoring", spec, networks=networks, opts=after(hosts, *load_balancers))
     if spec.settings.zones:
         from components.dns.zones import Zones  # noqa: PLC0415 - 1 s, for stacks with a zone only

@@ -242,3 +242,13 @@ def test_an_old_login_ends_after_all_services_and_nothing_waits_for_that(local):
     waits = local.waits_for(ends)
     assert {"api-blue-service", "worker-blue-service", "postgres-rolled-run"} <= waits
     assert not [one.name for one in local.custom if "postgres-former-login-run" in local.waits_for(one)]
+
+
+def test_an_old_login_ends_in_a_server_that_is_there_also_where_no_service_waits_for_it():
+    images = dict.fromkeys(("1.0.0", "2.0.0"), ("shop", "api"))
+    spec = small_spec(images=images, overrides={"services": {"worker": None, "scheduler": None}})
+    without = {version: one.model_copy(update={"migrations": ()}) for version, one in spec.releases.items()}
+    recording = run_spec(spec.model_copy(update={"releases": without}))
+    assert not [one.name for one in recording.custom if one.name.startswith("migrations-")]
+    waits = recording.waits_for(recording.one("postgres-former-login-run"))
+    assert "postgres-service" in waits, "its first start may take longer than all services"
