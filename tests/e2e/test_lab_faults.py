@@ -17,7 +17,7 @@ from colorway.lab.faults import Fault, Faults
 from colorway.lab.lab import Lab
 from tests.support.clone import Clone
 from tests.support.command import Command
-from tests.support.labs import ALL, bare, colors, lab, loaded, on_both_colors, on_host, says, with_one_color
+from tests.support.labs import ALL, bare, colors, is_well, lab, loaded, on_both_colors, on_host, with_one_color
 from tests.support.wait import wait_until
 
 pytestmark = [pytest.mark.area("lab"), pytest.mark.needs("losetup"), pytest.mark.full]
@@ -105,7 +105,7 @@ def test_a_release_survives_the_loss_of_a_web_host(quiet: Clone):
     assert colors() == ["green", "green"]
     assert "app2: is gone" in quiet.up().output, "nobody waits for it"
     lab(quiet, "fault", "cut", "app2", "--undo")
-    wait_until(lambda: says(quiet)["healthy"], limit=STAGE, what="all is well again", every=3)
+    wait_until(lambda: is_well(quiet), limit=STAGE, what="all is well again", every=3)
     quiet.settled()
     quiet.run("rollback", "--yes", "--stack", quiet.stack)
 
@@ -126,7 +126,7 @@ def test_work_goes_on_by_another_manager_when_the_first_is_lost(quiet: Clone):
     assert "migrations" not in output, "what is applied needs no database to be so"
     assert colors() == ["green", "green"], "traffic still moves, on both"
     lab(quiet, "fault", "cut", "db1", "--undo")
-    wait_until(lambda: says(quiet)["healthy"], limit=STAGE, what="all is well again", every=3)
+    wait_until(lambda: is_well(quiet), limit=STAGE, what="all is well again", every=3)
     # What another manager was told to run is the first one's again.
     quiet.up()
     quiet.settled()

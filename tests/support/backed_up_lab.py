@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.backed_up import DATABASES, BackedUp, backed_up, told
-from tests.support.labs import end_faults, says
+from tests.support.labs import end_faults, is_well
 from tests.support.members import LIMIT, well
 from tests.support.wait import wait_until
 
@@ -28,11 +28,11 @@ def store(cluster: BackedUp) -> BackedUp:
     """All well and the table empty, whichever generation it is and whoever leads."""
     clone = cluster.clone
 
-    def is_well() -> bool:
-        return well(clone) and says(clone)["healthy"]
+    def all_is_well() -> bool:
+        return well(clone) and is_well(clone)
 
-    if not is_well():
+    if not all_is_well():
         end_faults(clone, *DATABASES, "mon1")
-        wait_until(is_well, limit=LIMIT, what="all is well before", every=2)
+        wait_until(all_is_well, limit=LIMIT, what="all is well before", every=2)
     told(clone, "TRUNCATE events")
     return cluster

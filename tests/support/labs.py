@@ -236,3 +236,14 @@ def says(clone: Clone) -> dict[str, Any]:
     # Before it, on the standard error, may stand which manager does not answer.
     found: dict[str, Any] = json.loads(output[output.find("{") :])
     return found
+
+
+def is_well(clone: Clone) -> bool:
+    """Return whether `status` finds nothing wrong; asked once all tasks run, for it takes seconds of a processor."""
+    try:
+        told = on_host(clone, hosts_of(clone).spec.manager.name, "docker", "service", "ls", "--format", "{{.Replicas}}")
+    except AssertionError:
+        # The swarm may have no majority now.
+        return False
+    counts = [line.split()[0].split("/") for line in told.splitlines()]
+    return all(running == wanted for running, wanted in counts) and bool(says(clone)["healthy"])

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.backed_up import BackedUp
 from tests.support.clone import Clone
-from tests.support.labs import address, lab, on_host, says
+from tests.support.labs import address, is_well, lab, on_host
 from tests.support.members import LIMIT, await_leader, container, inside, leader, members, there, well
 from tests.support.wait import wait_until
 from tests.support.writes import Writes, writing
@@ -124,7 +124,7 @@ def test_without_a_majority_of_etcd_and_the_other_member_nobody_takes_writes(sto
             wait_until(lambda host=host: takes_no_writes(store, host), limit=LIMIT, what=f"{host} only reads", every=1)
         on_host(store, "mon1", "sh", "-c", f"docker unpause $(docker ps -q -f name={name})")
         lab(store, "fault", "cut", "db1", "--undo")
-        wait_until(lambda: well(store) and says(store)["healthy"], limit=LIMIT, what="all is well again", every=3)
+        wait_until(lambda: well(store) and is_well(store), limit=LIMIT, what="all is well again", every=3)
 
 
 @pytest.mark.timeout(2400)
@@ -139,7 +139,7 @@ def test_without_a_majority_of_the_swarm_the_store_heals_itself(store: Clone):
         print(f"its server killed without a majority of the swarm: {gap:.1f} s without a write")
         for host in ("db1", "mon1"):
             lab(store, "fault", "kill-docker", host, "--undo")
-        wait_until(lambda: well(store) and says(store)["healthy"], limit=LIMIT, what="all is well again", every=3)
+        wait_until(lambda: well(store) and is_well(store), limit=LIMIT, what="all is well again", every=3)
 
 
 @pytest.mark.timeout(2400)
@@ -185,7 +185,7 @@ def apart(store: Clone) -> Iterator[None]:
         for host in ("db1", "mon1"):
             on_host(store, host, "iptables", "-D", "INPUT", "-s", address(32), "-j", "DROP")
         # What was kept apart begins anew; an `up` in the middle of that says that not everything runs.
-        wait_until(lambda: says(store)["healthy"], limit=LIMIT, what="all runs again", every=3)
+        wait_until(lambda: is_well(store), limit=LIMIT, what="all runs again", every=3)
 
 
 @pytest.mark.timeout(2400)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.backed_up import BackedUp, lost, still, told
 from tests.support.clone import Clone
-from tests.support.labs import lab, says
+from tests.support.labs import is_well, lab
 from tests.support.members import LIMIT, await_leader, leader, there, well
 from tests.support.wait import wait_until
 from tests.support.writes import Writes, writing
@@ -42,7 +42,7 @@ def lose_the_leader(clone: Clone, writes: Writes) -> float:
     assert "etcd on db2 does not answer; one more, and nobody could lead anew" in said
     lab(clone, "fault", "cut", "db2", "--undo")
     # The swarm ends what went on there unseen, and begins it anew.
-    wait_until(lambda: well(clone) and says(clone)["healthy"], limit=LIMIT, what="all is well again", every=3)
+    wait_until(lambda: well(clone) and is_well(clone), limit=LIMIT, what="all is well again", every=3)
     return gap
 
 

@@ -12,7 +12,7 @@ import pytest
 from tests.support.backed_up import BackedUp, lost, still, told
 from tests.support.clone import Clone
 from tests.support.command import Command
-from tests.support.labs import lab, says
+from tests.support.labs import is_well, lab, says
 from tests.support.members import LIMIT, leader, well
 from tests.support.releasing import NARROWER, WIDER
 from tests.support.s3 import Bucket
@@ -95,7 +95,7 @@ def without_the_other(clone: Clone) -> Iterator[None]:
         yield
     finally:
         lab(clone, "fault", "cut", "db2", "--undo")
-        wait_until(lambda: well(clone) and says(clone)["healthy"], limit=LIMIT, what="all is well again", every=3)
+        wait_until(lambda: well(clone) and is_well(clone), limit=LIMIT, what="all is well again", every=3)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.support.labs import lab, says
+from tests.support.labs import is_well, lab
 from tests.support.members import LIMIT
 from tests.support.queue_writes import pushing
 from tests.support.queues import MEMBERS, Queues
@@ -52,5 +52,5 @@ def test_a_queue_whose_leader_is_killed_or_cut_off_loses_nothing(queues: Queues,
             every=2,
         )
     assert gap <= 3 * FAILOVER
-    wait_until(lambda: says(clone)["healthy"], limit=LIMIT, what="all runs again", every=3)
+    wait_until(lambda: is_well(clone), limit=LIMIT, what="all runs again", every=3)
     clone.settled()
