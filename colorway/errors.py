@@ -8,3 +8,6 @@ class ColorwayError(Exception):
 
     The message is one sentence or a list of lines: where it is, what is wrong, what would be right.
     """
+
+    hint: str = ""
+    """What helps beside that, for whoever ran the command by hand; empty = nothing."""

@@ -24,14 +24,9 @@ from colorway.cli import purge as purge_commands
 from colorway.cli.begin import PlatformName
 from colorway.cli.invocation import project_root, runnable
 from colorway.cli.release import register
-from colorway.cli.status import as_json, show
+from colorway.cli.status import as_json, counted, show, sign
 from colorway.config import manifests, stack_files
 from colorway.engine.claim import changed_by, claimed
-from colorway.engine.ending import EngineError
-from colorway.engine.events import Change
-from colorway.engine.operations import Engine
-from colorway.engine.session import engine_for, load_program_beside, refuse_taken, set_up, set_up_hosts
-from colorway.engine.stack import backend_environment
 from colorway.engine.status import read_status
 from colorway.errors import ColorwayError
 from colorway.hosts.leftovers import Leftovers
@@ -47,6 +42,7 @@ from colorway.swarm.services import Swarm
 from colorway.swarm.ssh import COME_IN, kept
 
 if TYPE_CHECKING:
+    from colorway.engine.operations import Engine
     from colorway.hosts.upkeep import Upkeep
     from colorway.release.ports.lock import StackLock
     from colorway.release.run.wiring import Backing
@@ -72,13 +68,17 @@ def _say(line: str) -> None:
 
 
 def _engine(spec: PlatformSpec, progress: Progress) -> Engine:
+    from colorway.engine.session import engine_for  # noqa: PLC0415 - with Pulumi, 0.2 s
+
     engine = engine_for(spec, root=project_root(), say=_say, progress=progress)
     progress(engine.plugins.sentence, lasting=True)
     return engine
 
 
-def _quiet_engine(spec: PlatformSpec) -> Engine:
-    return engine_for(spec, root=project_root(), say=_say, progress=TerminalProgress())
+def _quiet_engine(spec: PlatformSpec, progress: Progress | None = None) -> Engine:
+    from colorway.engine.session import engine_for  # noqa: PLC0415 - with Pulumi, 0.2 s
+
+    return engine_for(spec, root=project_root(), say=_say, progress=progress or TerminalProgress())
 
 
 def _spec(stack: str) -> PlatformSpec:
@@ -113,10 +113,12 @@ def _use_lab(spec: PlatformSpec) -> None:
 @app.command()
 def setup(stack: StackName) -> None:
     """Make this machine ready for a local stack: Docker, swarm, images, CLI."""
+    from colorway.engine.session import set_up  # noqa: PLC0415 - with Pulumi, 0.2 s
+
     spec = _spec(stack)
     with TerminalProgress() as progress:
         set_up(spec, root=project_root(), progress=progress)
-        engine = engine_for(spec, root=project_root(), say=_say, progress=progress)
+        engine = _quiet_engine(spec, progress)
     _say(f"ready: {engine.plugins.sentence}")
 
 
@@ -124,6 +126,8 @@ def setup(stack: StackName) -> None:
 def up(stack: StackName, in_place: Reason = None, without: Without = None) -> None:
     """Make the swarm what the stack's files say."""
     started = time.monotonic()
+    from colorway.engine.session import load_program_beside  # noqa: PLC0415 - with Pulumi, 0.2 s
+
     load_program_beside()
     spec, left_out = _spec(stack), without or ()
     with kept(*(host for host in spec.settings.hosts if host.name not in left_out), within=COME_IN):
@@ -131,6 +135,8 @@ def up(stack: StackName, in_place: Reason = None, without: Without = None) -> No
 
 
 def _up(spec: PlatformSpec, *, started: float, in_place: str | None, left_out: Sequence[str]) -> None:
+    from colorway.engine.session import refuse_taken, set_up, set_up_hosts  # noqa: PLC0415 - with Pulumi, 0.2 s
+
     with TerminalProgress() as progress:
         set_up(spec, root=project_root(), progress=progress)
         engine = _engine(spec, progress)
@@ -144,7 +150,7 @@ def _up(spec: PlatformSpec, *, started: float, in_place: str | None, left_out: S
         # Where CI applies, a release waits for exactly this run.
         _lock(spec, engine.swarm).refuse_beside_a_release()
     done = engine.up(in_place=in_place, without=left_out)
-    _say(f"{_count(done.changes)} in {time.monotonic() - started:.1f} s")
+    _say(f"{counted(done.changes)} in {time.monotonic() - started:.1f} s")
     found = read_status(spec, outputs=done.outputs, swarm=engine.swarm)
     show(console, found, None)
     if short_lived := found.short_lived(done.failing):
@@ -159,6 +165,8 @@ def _up(spec: PlatformSpec, *, started: float, in_place: str | None, left_out: S
 @app.command()
 def preview(stack: StackName) -> None:
     """Say what `up` would change; change nothing."""
+    from colorway.engine.session import load_program_beside  # noqa: PLC0415 - with Pulumi, 0.2 s
+
     load_program_beside()
     spec = _spec(stack)
     with TerminalProgress() as progress:
@@ -168,13 +176,13 @@ def preview(stack: StackName) -> None:
     _say(found.sentence)
     for change in changes:
         keys = f" [{', '.join(change.keys)}]" if change.keys else ""
-        _say(f"  {_sign(change)} {change.name}{keys}")
+        _say(f"  {sign(change)} {change.name}{keys}")
     texts = {(change.old_text, change.new_text) for change in changes if change.op == "update" and change.new_text}
     for old, new in texts:
         lines = difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=0)
         for line in list(lines)[2:]:
             _say(f"      {line}")
-    _say(_count(changes))
+    _say(counted(changes))
 
 
 @app.command()
@@ -190,7 +198,7 @@ def status(
 
     spec = _answering(_spec(stack))
     with TerminalProgress() as progress:
-        engine = engine_for(spec, root=project_root(), say=_say, progress=progress)
+        engine = _quiet_engine(spec, progress)
     _, deployed = engine.open()
     found = read_status(
         spec, outputs=deployed.outputs, swarm=engine.swarm, is_known=not deployed.is_empty or bool(deployed.pending)
@@ -236,7 +244,7 @@ def down(
     finally:
         lock.release()
     if changes or not orphans:
-        _say(_count(changes))
+        _say(counted(changes))
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
@@ -296,6 +304,8 @@ def pin(
 @app.command()
 def env(stack: StackName) -> None:
     """Print the variables that plain `pulumi` needs for a stack: eval "$(colorway env local)"."""
+    from colorway.engine.stack import backend_environment  # noqa: PLC0415 - with Pulumi, 0.2 s
+
     spec = _spec(stack)
     for name, value in backend_environment(spec, root=project_root(), given=os.environ).items():
         typer.echo(f"export {name}={shlex.quote(value)}")
@@ -373,23 +383,12 @@ purge_commands.register(app, root=project_root, engine=_quiet_engine, say=_say)
 begin_commands.register(app, root=project_root, say=_say)
 
 
-def _sign(change: Change) -> str:
-    return {"create": "+", "update": "~", "delete": "-", "replace": "±"}[change.op]
-
-
-def _count(changes: Sequence[Change]) -> str:
-    if not changes:
-        return "nothing changes"
-    kinds = {op: sum(change.op == op for change in changes) for op in ("create", "update", "replace", "delete")}
-    return ", ".join(f"{number} to {op}" for op, number in kinds.items() if number)
-
-
 def main() -> None:
     """Run the command line; a user's mistake is one sentence and exit code 1, never a traceback."""
     try:
         app()
     except ColorwayError as error:
-        told = [str(error), *([error.hint] if isinstance(error, EngineError) else [])]
+        told = [str(error), *([error.hint] if error.hint else [])]
         Console(stderr=True, highlight=False, soft_wrap=True, emoji=False).print(
             runnable("\n".join(told)), markup=False
         )

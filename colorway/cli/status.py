@@ -15,6 +15,9 @@ from colorway.engine.status import Row, Status
 from colorway.spec.traffic import Color, Traffic, Versions
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from colorway.engine.events import Change
     from colorway.release.tell.status import ReleaseStatus
     from colorway.swarm.certificates import ShownCertificate
 
@@ -179,3 +182,16 @@ def _release(release: ReleaseStatus | None) -> dict[str, Any] | None:
         return None
     found: dict[str, Any] = TypeAdapter(type(release)).dump_python(release, mode="json")
     return found
+
+
+def sign(change: Change) -> str:
+    """Return what stands before a change in a list."""
+    return {"create": "+", "update": "~", "delete": "-", "replace": "±"}[change.op]
+
+
+def counted(changes: Sequence[Change]) -> str:
+    """Return how many changes there are of each kind, in words."""
+    if not changes:
+        return "nothing changes"
+    kinds = {op: sum(change.op == op for change in changes) for op in ("create", "update", "replace", "delete")}
+    return ", ".join(f"{number} to {op}" for op, number in kinds.items() if number)

@@ -22,8 +22,8 @@ class EngineError(ColorwayError):
 
     def __init__(self, message: str, *, hint: str) -> None:
         super().__init__(message)
+        # A release knows itself what comes next.
         self.hint = hint
-        """What helps whoever ran the engine by hand; a release knows itself what comes next."""
 
 
 @contextmanager
