@@ -11,7 +11,8 @@ umask 077
 cat "$1" >/tmp/pgbouncer.ini
 # Since its version 1.31 c-ares, PgBouncer's resolver on Debian, remembers an address for as long as Docker's DNS says, 600 s,
 # whatever dns_max_ttl is: a way to the leader that began anew would be lost for as long. dnsmasq says 1 s.
-if pgbouncer --version | grep -q 'c-ares'; then
+resolver=$(pgbouncer --version | sed -n 's/^adns: c-ares //p')
+if [ "$resolver" ] && [ "$(printf '1.31\n%s\n' "$resolver" | sort -V | head -n 1)" = 1.31 ]; then
   command -v dnsmasq >/dev/null || refuse "dnsmasq is missing in this image; add Debian's package dnsmasq-base"
   printf 'nameserver 127.0.0.1\noptions ndots:0\n' >/tmp/resolv.conf
   echo 'resolv_conf = /tmp/resolv.conf' >>/tmp/pgbouncer.ini
