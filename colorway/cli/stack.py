@@ -125,9 +125,9 @@ def setup(stack: StackName) -> None:
 @app.command()
 def up(stack: StackName, in_place: Reason = None, without: Without = None) -> None:
     """Make the swarm what the stack's files say."""
-    started = time.monotonic()
     from colorway.engine.session import load_program_beside  # noqa: PLC0415 - with Pulumi, 0.2 s
 
+    started = time.monotonic()
     load_program_beside()
     spec, left_out = _spec(stack), without or ()
     with kept(*(host for host in spec.settings.hosts if host.name not in left_out), within=COME_IN):

@@ -11,6 +11,7 @@ import pytest
 from colorway.errors import ColorwayError
 from colorway.lab import layers
 from colorway.lab.layers import DRIVER, SEEN, Layers, chain_ids
+from colorway.render.templates import TEMPLATES
 
 BASE, TOP, OTHER = (f"sha256:{letter * 64}" for letter in "abc")
 DEMO, OLD = "colorway/demo:1", "colorway/demo:0"
@@ -92,6 +93,12 @@ def test_a_host_gets_what_its_engine_knows_of_its_images_and_links_to_their_file
     assert (folder / "lower").read_text() == f"l/L{base[:8]}"
     assert (disk / DRIVER / "l" / f"L{top[:8]}").resolve(strict=False) == (folder / "diff").resolve(strict=False)
     assert (shared.folder / top / "bin" / "tool1").read_text() == top, "its files are there once"
+
+
+def test_a_host_sees_the_layers_where_the_links_lead():
+    script = (TEMPLATES / "lab" / "init.sh").read_text()
+    assert f'mount --bind "$layers" "$root{SEEN}"' in script
+    assert f'mount -o remount,bind,ro "$root{SEEN}"' in script, "one host must not change what all see"
 
 
 def test_a_second_host_copies_no_files(engine, shared, tmp_path):
