@@ -6,7 +6,6 @@ import http.client
 import re
 import socket
 import ssl
-import subprocess
 import threading
 import time
 import uuid
@@ -31,6 +30,7 @@ from colorway.spec.platform_spec import PlatformSpec
 from colorway.swarm.certificates import ShownCertificate, parsed
 from components.load_balancer.certificates import CAPABILITIES, TOKEN_FILE
 from tests.support.cloudflare import FakeCloudflare, Right
+from tests.support.containers import docker
 from tests.support.edge import Edge, Ports, running_edge
 from tests.support.pebble import LIFETIME, Pebble, limited_authority, pebble_image
 from tests.support.specs import ROOT, pinned, small_spec
@@ -59,15 +59,6 @@ def spec_of(directory: str) -> PlatformSpec:
             "services": {"api": {"routes": [{"path": "/", "host": "portal"}, {"path": "/", "domain": "other"}]}},
         },
     )
-
-
-def docker(*arguments: str, check: bool = True) -> str:
-    """Run docker and return what it printed, its errors with it."""
-    run = subprocess.run(
-        ["docker", *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=120
-    )
-    assert run.returncode == 0 or not check, f"docker {arguments}: {run.stdout}"
-    return run.stdout.strip()
 
 
 @dataclass(kw_only=True)

@@ -20,6 +20,7 @@ from colorway.spec import names
 from colorway.spec.stores.redis import Use
 from colorway.spec.task.health import HealthSpec
 from components.database import mariadb, postgresql, redis
+from tests.support.containers import docker
 from tests.support.specs import ROOT
 from tests.support.wait import wait_until
 
@@ -28,21 +29,6 @@ pytestmark = pytest.mark.area("data")
 PASSWORD = "it's a \"pass\\word\" \\n'"
 """All that a shell, SQL and Redis quote."""
 PGDATA = f"{postgresql.DATA}/pgdata"
-
-
-def docker(*arguments: str, stdin: str | None = None, check: bool = True) -> str:
-    """Run docker and return what it printed, its errors with it."""
-    run = subprocess.run(
-        ["docker", *arguments],
-        input=stdin,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert run.returncode == 0 or not check, f"docker {arguments}: {run.stdout}"
-    return run.stdout.strip()
 
 
 @dataclass(kw_only=True)

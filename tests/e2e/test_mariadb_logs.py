@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,16 +14,12 @@ from typing import Any
 
 import pytest
 
-from colorway.config import stack_files
-from colorway.machine import images
-from colorway.machine.progress import silent
 from colorway.render import backups
 from colorway.render.templates import entry, store_script
-from colorway.spec import names
 from components.database import mariadb
 from components.x509 import new_authority, new_member, without_key
+from tests.support.containers import built, docker
 from tests.support.s3 import Bucket, running_s3
-from tests.support.specs import ROOT
 from tests.support.wait import wait_until
 
 pytestmark = [pytest.mark.area("data"), pytest.mark.full]
@@ -38,21 +33,6 @@ NEWEST = "select max(at) from events where id > 1000"
 """Rows that no backup has, but only the logs."""
 ROWS = "SELECT GROUP_CONCAT(id ORDER BY id) FROM shop.events WHERE id > 1000"
 DAY = 86400
-
-
-def docker(*words: str, check: bool = True, stdin: str | None = None) -> str:
-    """Run docker and return what it printed, errors with it."""
-    run = subprocess.run(
-        ["docker", *words],
-        input=stdin,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=180,
-    )
-    assert run.returncode == 0 or not check, f"docker {words}: {run.stdout}"
-    return run.stdout.strip()
 
 
 @dataclass(kw_only=True)
@@ -285,9 +265,7 @@ def insert(store: Store, host: str, *ids: int) -> None:
 
 @pytest.fixture(scope="module")
 def image(swarm: None) -> str:
-    folder = ROOT / "images" / "mariadb"
-    reference = names.local_image("mariadb", stack_files.digest_of(folder))
-    return images.ensure_image(reference=reference, version=None, context=folder, progress=silent)
+    return built("mariadb")
 
 
 def test_logs_are_archived_by_whoever_has_them_and_read_again_in_order(image, tmp_path):

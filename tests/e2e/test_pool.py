@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from colorway.config import stack_files
-from colorway.machine import images
-from colorway.machine.progress import silent
 from colorway.render import replication
 from colorway.render.templates import entry
-from colorway.spec import names
 from tests.render.test_replication import postgres
-from tests.support.specs import ROOT
+from tests.support.containers import built, docker
 from tests.support.wait import wait_until
 
 pytestmark = pytest.mark.area("data")
@@ -41,22 +36,6 @@ with socket.create_connection((sys.argv[1], 5432), 5) as connection:
         pass
 """
 """Comes to the pool as a client; for whom it does not know it asks the server."""
-
-
-def docker(*words: str, check: bool = True) -> str:
-    """Run docker and return what it printed, errors with it."""
-    ran = subprocess.run(
-        ["docker", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=120
-    )
-    assert ran.returncode == 0 or not check, f"docker {words}: {ran.stdout}"
-    return ran.stdout.strip()
-
-
-def image(folder: str) -> str:
-    context = ROOT / "images" / folder
-    reference = names.local_image(folder, stack_files.digest_of(context))
-    version = "1" if folder == "demo" else None
-    return images.ensure_image(reference=reference, version=version, context=context, progress=silent)
 
 
 class Network:
@@ -103,7 +82,7 @@ def pool(network: Network, folder: Path) -> str:
         (folder / name).chmod(0o644)
     env = ("--env=POSTGRES_USER=colorway_pool", "--env=POSTGRES_PASSWORD_FILE=/pool/password")
     return network.run(
-        *(image("pgbouncer"), "sh", "/pool/entry", "/pool/pool.ini"),
+        *(built("pgbouncer"), "sh", "/pool/entry", "/pool/pool.ini"),
         alias="postgres",
         options=(*env, "--volume", f"{folder}:/pool:ro"),
     )
@@ -115,7 +94,7 @@ def came(network: Network, way: str) -> bool:
 
 
 def test_a_pool_asks_a_way_that_began_anew_at_another_address(network, tmp_path):
-    way = (image("demo"), "python3", "-c", WAY)
+    way = (built("demo", version="1"), "python3", "-c", WAY)
     first = network.run(*way, alias="postgres-direct")
     made = pool(network, tmp_path)
     wait_until(lambda: came(network, first), limit=60, what="the pool asks the first way", every=1)
