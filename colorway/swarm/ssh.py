@@ -16,6 +16,8 @@ from colorway.spec.hosts import HostSpec
 _CONNECT_TIMEOUT = 10
 """Seconds until SSH gives a host up."""
 _DIAL = ("docker", "system", "dial-stdio")
+_ENGINE = "/var/run/docker.sock"
+"""Where an engine listens on its host, unless somebody has moved it; `_DIAL` finds it wherever it is."""
 _PATIENCE = 2
 """Seconds for a connection to end by itself; it does as soon as nobody uses it."""
 _POLL = 0.02
@@ -27,7 +29,7 @@ def ssh_to(host: HostSpec, *words: str, keep: bool = False, alone: bool = False)
     Args:
         host: Whose host key the stack's file has.
         words: The command.
-        keep: Whether others may share its connection while it runs.
+        keep: Whether others may share its connection while it runs, and `engine_socket` leads to the host.
         alone: Whether it makes a connection of its own, even where one is kept.
 
     Raises:
@@ -42,10 +44,16 @@ def ssh_to(host: HostSpec, *words: str, keep: bool = False, alone: bool = False)
         f"ConnectTimeout={_CONNECT_TIMEOUT}",
         "ServerAliveInterval=5",
         "ServerAliveCountMax=3",
-        f"ControlMaster={'auto' if keep else 'no'}",
+        # What a connection that was killed has left is no reason to have none; nor is a host that forwards nothing.
+        *(
+            ["ControlMaster=auto", "StreamLocalBindUnlink=yes", "ExitOnForwardFailure=no"]
+            if keep
+            else ["ControlMaster=no"]
+        ),
     )
     told = [word for option in options for word in ("-o", option)]
-    return ["ssh", *told, "-l", host.user, "-p", str(host.ssh_port), "--", str(host.address), *words]
+    leads = ["-L", f"{engine_socket(host)}:{_ENGINE}"] if keep else []
+    return ["ssh", *told, *leads, "-l", host.user, "-p", str(host.ssh_port), "--", str(host.address), *words]
 
 
 COME_IN = 3.0
@@ -56,8 +64,8 @@ COME_IN = 3.0
 def kept(*hosts: HostSpec, within: float = 0) -> Iterator[None]:
     """Keep one connection to each host that everybody's `ssh` shares meanwhile; a handshake takes 0.2 s of both sides.
 
-    A host that does not answer is no error here: whoever needs it says so. A connection ends with this process,
-    however that ends, and with the last session of others in it.
+    `engine_socket` leads through it. A host that does not answer is no error here: whoever needs it says so. A
+    connection ends with this process, however that ends, and with the last session of others in it.
 
     Args:
         hosts: Those of other machines; this machine needs none.
@@ -86,6 +94,10 @@ def kept(*hosts: HostSpec, within: float = 0) -> Iterator[None]:
             except subprocess.TimeoutExpired:
                 # Somebody else's session is in it; with that it ends.
                 one.returncode = 0
+        for host in remote:
+            if not _is_there(host):
+                # `ssh` leaves it. Who has just made another one asks through `_DIAL`.
+                engine_socket(host).unlink(missing_ok=True)
 
 
 def _held(host: HostSpec) -> subprocess.Popen[bytes]:
@@ -101,6 +113,15 @@ def _held(host: HostSpec) -> subprocess.Popen[bytes]:
 
 def _is_there(host: HostSpec) -> bool:
     return Path(host.ssh_socket).expanduser().exists()
+
+
+def engine_socket(host: HostSpec) -> Path:
+    """Return where a host's Docker API is while a connection is kept, for this user alone.
+
+    A connection of it costs the host nothing; one of `docker_command` starts a shell and a program, 0.1 s of a
+    processor. Nobody answers there where the host's `sshd` forwards nothing, or its engine listens elsewhere.
+    """
+    return Path(f"{host.ssh_socket}-docker").expanduser()
 
 
 def docker_command(host: HostSpec) -> list[str]:

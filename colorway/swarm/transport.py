@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import IO, Any
 
 import docker
@@ -23,7 +24,7 @@ from typing_extensions import override
 
 from colorway.errors import ColorwayError
 from colorway.spec.hosts import HostSpec
-from colorway.swarm.ssh import docker_command, docker_command_of
+from colorway.swarm.ssh import docker_command, docker_command_of, engine_socket
 
 TIMEOUT = 20
 """Seconds for one answer of the Docker API."""
@@ -39,7 +40,7 @@ FAILURES = (DockerException, requests.RequestException, urllib3.exceptions.HTTPE
 def client_of(host: HostSpec) -> docker.APIClient:
     """Connect to a host's engine."""
     if not host.is_local:
-        return _through_ssh(docker_command(host))
+        return _through_ssh(docker_command(host), kept=engine_socket(host))
     given = engine_here(os.environ)
     url = str(given.get("base_url", ""))
     if url.startswith("ssh://"):
@@ -73,14 +74,19 @@ def engine_here(environment: Mapping[str, str]) -> dict[str, Any]:
 # Through SSH
 
 
-def _through_ssh(command: Sequence[str]) -> docker.APIClient:
+def _through_ssh(command: Sequence[str], *, kept: Path | None = None) -> docker.APIClient:
     # docker-py's own SSH needs paramiko even where it runs `ssh`, and cannot pin a host key.
     client: Any = docker.APIClient(base_url="unix:///var/run/docker.sock", version=_FIRST_VERSION, timeout=TIMEOUT)
-    adapter = SshAdapter(command)
+    adapter = SshAdapter(command, kept=kept)
     client._custom_adapter = adapter  # noqa: SLF001 - where docker-py looks for its transport
     client.mount("http+docker://", adapter)
     try:
-        client._version = client._retrieve_server_version()  # noqa: SLF001 - what `version="auto"` does
+        try:
+            client._version = client._retrieve_server_version()  # noqa: SLF001 - what `version="auto"` does
+        except DockerException as error:
+            if _came_too_late(error) or not adapter.let_go():
+                raise
+            client._version = client._retrieve_server_version()  # noqa: SLF001
     except DockerException as error:
         raise NoConnectionError(adapter.last_words() or reason(error)) from None
     made: docker.APIClient = client
@@ -97,10 +103,15 @@ class NoConnectionError(OSError):
 class SshAdapter(BaseHTTPAdapter):
     """Carries requests of docker-py through a command; its sockets are real ones, so time limits hold."""
 
-    def __init__(self, command: Sequence[str]) -> None:
-        """Take the command; each connection runs one."""
-        self._pool = _CommandPool(command)
+    def __init__(self, command: Sequence[str], *, kept: Path | None) -> None:
+        """Take the command, of which each connection runs one, and a socket that is asked instead while it is there."""
+        self._pool = _CommandPool(command, kept)
         super().__init__()
+
+    def let_go(self) -> bool:
+        """Run the command from now on, whatever the socket is; return whether that makes a difference."""
+        had, self._pool.kept = self._pool.kept, None
+        return had is not None and had.exists()
 
     @override
     def get_connection(self, url: str | bytes, proxies: object = None) -> urllib3.HTTPConnectionPool:
@@ -121,24 +132,28 @@ class SshAdapter(BaseHTTPAdapter):
 
 
 class _CommandPool(urllib3.HTTPConnectionPool):
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], kept: Path | None) -> None:
         super().__init__("localhost", timeout=TIMEOUT, maxsize=4)
         self.command = command
+        self.kept = kept
         self.errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the pool
 
     @override
     def _new_conn(self) -> urllib3.connection.HTTPConnection:
-        return _CommandConnection(self.command, self.errors)
+        return _CommandConnection(self.command, self.errors, self.kept)
 
 
 class _CommandConnection(urllib3.connection.HTTPConnection):
-    def __init__(self, command: Sequence[str], errors: IO[bytes]) -> None:
+    def __init__(self, command: Sequence[str], errors: IO[bytes], kept: Path | None) -> None:
         super().__init__("localhost", timeout=TIMEOUT)
-        self._command, self._errors = command, errors
+        self._command, self._errors, self._kept = command, errors, kept
         self._process: subprocess.Popen[bytes] | None = None
 
     @override
     def connect(self) -> None:
+        self.sock = _answering(self._kept) or self._commanded()
+
+    def _commanded(self) -> socket.socket:
         ours, theirs = socket.socketpair()
         ours.settimeout(TIMEOUT)
         with theirs:
@@ -150,7 +165,7 @@ class _CommandConnection(urllib3.connection.HTTPConnection):
                 stderr=self._errors,
                 start_new_session=True,
             )
-        self.sock = ours
+        return ours
 
     @override
     def close(self) -> None:
@@ -161,19 +176,35 @@ class _CommandConnection(urllib3.connection.HTTPConnection):
             self._process = None
 
 
+def _answering(path: Path | None) -> socket.socket | None:
+    if path is None:
+        return None
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    made.settimeout(TIMEOUT)
+    try:
+        made.connect(str(path))
+    except OSError:
+        # Nobody keeps a connection, or its other end has just gone.
+        made.close()
+        return None
+    return made
+
+
 # What it raises
 
 
 def reason(error: BaseException) -> str:
     """Return why there was no answer, in a few words: those of the operating system, wherever they are wrapped."""
-    if isinstance(error, requests.Timeout | urllib3.exceptions.ReadTimeoutError | TimeoutError):
+    if isinstance(error, TimeoutError) or _came_too_late(error):
         return f"nothing came within {TIMEOUT} s"
     for one in _wrapped(error):
-        if isinstance(one, requests.Timeout | urllib3.exceptions.ReadTimeoutError):
-            return f"nothing came within {TIMEOUT} s"
         if isinstance(one, OSError) and one.strerror:
             return one.strerror.lower()
     return str(error).strip() or type(error).__name__
+
+
+def _came_too_late(error: BaseException) -> bool:
+    return any(isinstance(one, requests.Timeout | urllib3.exceptions.ReadTimeoutError) for one in _wrapped(error))
 
 
 def _wrapped(error: BaseException) -> Iterator[BaseException]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.clone import Clone
-from tests.support.labs import NETWORK, bare, lab, on_host, with_few_checks, with_one_color
+from tests.support.labs import NETWORK, bare, connected, lab, on_host, with_few_checks, with_one_color
 from tests.support.members import LIMIT, MEMBERS, container
 from tests.support.s3 import Bucket, running_s3
 from tests.support.wait import wait_until
@@ -169,6 +169,7 @@ def test_stores_begin_from_what_others_have_left_and_change_nothing_of_it(
         with_few_checks(clone)
         clone.edit(clone.stack_file.name, r"(name: db2,.*roles: \[manager)\]", r"\1, database]", subject="Have two")
         lab(clone, "up")
+        stack.enter_context(connected(clone))
         # Its address is the lab's.
         bucket = stack.enter_context(running_s3(tmp_path / "s3", address=f"{NETWORK}.1"))
         clone.up()

@@ -18,7 +18,7 @@ import pytest
 from colorway.engine.stack import BACKEND_URL, PASSPHRASE, PUBLISHED_PASSPHRASE, QUIET, STATE_FOLDER
 from tests.support.backed_up import BackedUp, with_backups
 from tests.support.clone import Clone
-from tests.support.labs import NETWORK, bare, lab, on_host, with_one_color
+from tests.support.labs import NETWORK, bare, connected, lab, on_host, with_one_color
 from tests.support.members import MEMBERS, with_two_members
 from tests.support.processes import processes_watched
 from tests.support.s3 import Bucket, running_s3
@@ -101,7 +101,7 @@ def stack(empty_machine: None, pulumi_cli: Path, tmp_path_factory: pytest.TempPa
         with_one_color(clone)
         with_two_members(clone)
         lab(clone, "up")
-        with running_s3(folder / "s3", address=f"{NETWORK}.1") as bucket:
+        with connected(clone), running_s3(folder / "s3", address=f"{NETWORK}.1") as bucket:
             with_backups(clone, bucket)
             more = "data-stores: {redis: {members: 3}, postgres: {extensions: [vector], "
             clone.edit(clone.stack_file.name, r"data-stores: \{postgres: \{", more, subject="Have more members")

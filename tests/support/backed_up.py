@@ -13,7 +13,7 @@ from typing import Any
 from colorway.config import stack_files
 from colorway.spec import names
 from tests.support.clone import Clone
-from tests.support.labs import NETWORK, bare, end_faults, lab, on_host, with_few_checks, with_one_color
+from tests.support.labs import NETWORK, bare, connected, end_faults, lab, on_host, with_few_checks, with_one_color
 from tests.support.members import LIMIT, MEMBERS, PSQL, in_task, inside, well, with_two_members
 from tests.support.s3 import Bucket, running_s3
 from tests.support.wait import wait_until
@@ -89,7 +89,7 @@ def backed_up(folder: Path) -> Iterator[BackedUp]:
         to = "  env: {DATABASE_HOST: postgres-direct, DEMO_BACKUP: verified}"
         clone.edit("platforms/demo.yaml", way, to, subject="Let migrations pass")
         lab(clone, "up")
-        with running_s3(folder / "s3", address=f"{NETWORK}.1") as bucket:
+        with connected(clone), running_s3(folder / "s3", address=f"{NETWORK}.1") as bucket:
             with_backups(clone, bucket)
             clone.up()
             made = BackedUp(clone=clone, bucket=bucket)

@@ -12,7 +12,7 @@ from typing import Any
 from colorway.config import stack_files
 from colorway.spec import names
 from tests.support.clone import Clone
-from tests.support.labs import NETWORK, bare, end_faults, lab, on_host, with_few_checks, with_one_color
+from tests.support.labs import NETWORK, bare, connected, end_faults, lab, on_host, with_few_checks, with_one_color
 from tests.support.members import LIMIT, MEMBERS, container, in_task
 from tests.support.pairs import ORDERS
 from tests.support.s3 import Bucket, running_s3
@@ -159,7 +159,7 @@ def backed_up_pair(folder: Path) -> Iterator[BackedUpPair]:
         lab(clone, "up")
         clone.up()
         before = {host: container(clone, host, f"orders-{host}") for host in DATABASES}
-        with running_s3(folder / "s3", address=f"{NETWORK}.1") as bucket:
+        with connected(clone), running_s3(folder / "s3", address=f"{NETWORK}.1") as bucket:
             _with_backups(clone, bucket)
             clone.up()
             made = BackedUpPair(clone=clone, bucket=bucket, before=before)

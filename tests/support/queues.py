@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.clone import Clone
-from tests.support.labs import NETWORK, bare, end_faults, lab, on_host, with_few_checks, with_one_color
+from tests.support.labs import NETWORK, bare, connected, end_faults, lab, on_host, with_few_checks, with_one_color
 from tests.support.mariadb import flow
 from tests.support.members import LIMIT, container, in_task
 from tests.support.members import MEMBERS as HOSTS
@@ -113,7 +113,7 @@ def backed_up_queues(folder: Path) -> Iterator[Queues]:
         clone.edit(clone.stack_file.name, r"^  colorway:hosts:$", line, subject="Have two queues")
         lab(clone, "up")
         clone.up()
-        with running_s3(folder / "s3", address=f"{NETWORK}.1") as bucket:
+        with connected(clone), running_s3(folder / "s3", address=f"{NETWORK}.1") as bucket:
             made = Queues(clone=clone, bucket=bucket, before={})
             made.await_members()
             made.before.update(made.containers())

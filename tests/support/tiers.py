@@ -21,11 +21,11 @@ BUSY: Final = frozenset({"test_lab_heart.py", "test_lab_traffic.py"})
 LONG: Final = (
     "test_rehearsal.py",
     "busy",
+    "postgresql_release",
     "postgresql_changes",
     "postgresql",
-    "mariadb",
-    "postgresql_release",
     "queues",
+    "mariadb",
     "test_release.py",
     "test_readme.py",
     "test_traffic.py",

@@ -31,7 +31,7 @@ from colorway.swarm.connections import (
 )
 from colorway.swarm.inside import SERVICE_OF_CONTAINER, Inside, Ran
 from colorway.swarm.services import Swarm, SwarmObject
-from colorway.swarm.ssh import docker_command
+from colorway.swarm.ssh import docker_command, engine_socket
 from colorway.swarm.transport import engine_here
 from tests.support.specs import HOST_KEY, REMOTE_HOSTS, small_spec
 from tests.swarm.fake_api import HERE, SILENCES, FakeApi, refused, silent, swarm_of
@@ -407,6 +407,53 @@ def test_a_remote_engine_that_says_nothing_is_given_up(ssh, here, monkeypatch) -
     monkeypatch.setattr(transport, "TIMEOUT", 0.3)
     with daemon(here, services=(200, "nothing")), pytest.raises(NoAnswerError, match="nothing came within"):
         Swarm(REMOTE).services("test")
+
+
+@pytest.fixture
+def kept(ssh, monkeypatch):
+    """Return where a kept connection leads to the remote engine."""
+    monkeypatch.setenv("HOME", str(ssh))
+    (ssh / ".ssh").mkdir()
+    return engine_socket(REMOTE)
+
+
+def test_a_remote_engine_answers_through_a_connection_that_is_kept(ssh, kept) -> None:
+    with daemon(kept, services=(200, [])):
+        assert Swarm(REMOTE).services("test") == []
+    assert not (ssh / "called").exists(), "each would be a shell and a program on the host"
+
+
+def test_a_connection_that_was_kept_is_done_without(ssh, here, kept) -> None:
+    with daemon(kept):
+        pass
+    assert kept.exists(), "as ssh leaves it"
+    with daemon(here, services=(200, [])):
+        assert Swarm(REMOTE).services("test") == []
+    assert (ssh / "called").exists()
+
+
+def test_a_host_that_forwards_nothing_is_asked_by_a_command(ssh, here, kept) -> None:
+    class Closing(socketserver.BaseRequestHandler):
+        """As `ssh` does where the host's `sshd` refuses the channel, or nobody listens there."""
+
+        def handle(self) -> None:
+            self.request.recv(1)
+
+    with socketserver.ThreadingUnixStreamServer(str(kept), Closing) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        with daemon(here, services=(200, []), networks=(200, [])):
+            swarm = Swarm(REMOTE)
+            assert swarm.services("test") == []
+            assert swarm.named_objects("test") == set(), "and asked again"
+        server.shutdown()
+    assert (ssh / "called").read_text().splitlines() == [" ".join(docker_command(REMOTE)[1:])]
+
+
+def test_a_kept_connection_whose_host_says_nothing_is_given_up_once(ssh, kept, monkeypatch) -> None:
+    monkeypatch.setattr(transport, "TIMEOUT", 0.3)
+    with daemon(kept, version=(200, "nothing")), pytest.raises(NoAnswerError, match="nothing came within"):
+        Swarm(REMOTE).services("test")
+    assert not (ssh / "called").exists(), "who has waited once would wait twice"
 
 
 @contextmanager

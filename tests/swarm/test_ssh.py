@@ -14,7 +14,7 @@ import pytest
 
 from colorway.errors import ColorwayError
 from colorway.spec.hosts import HostSpec
-from colorway.swarm.ssh import docker_command, kept
+from colorway.swarm.ssh import docker_command, engine_socket, kept
 from tests.support.specs import HOST_KEY, REMOTE_HOSTS
 
 REMOTE = HostSpec.model_validate(REMOTE_HOSTS[2])
@@ -60,8 +60,24 @@ def test_a_connection_is_there_for_others_and_ends_with_the_block(ssh) -> None:
         shared = next(word for word in words.split() if word.startswith("ControlPath="))
         assert shared in docker_command(REMOTE), "the others would not find it"
         assert "ControlMaster=no" in docker_command(REMOTE), "one that shares must not outlive what it was made for"
+        assert f"-L {engine_socket(REMOTE)}:/var/run/docker.sock" in words, "each question would be a shell on the host"
+        assert "StreamLocalBindUnlink=yes" in words, "what one that was killed has left would be in the way"
+        assert "ExitOnForwardFailure=no" in words, "a host that forwards nothing would be let in by nobody"
+        assert "-L" not in docker_command(REMOTE)
         assert stat.S_IMODE((ssh / ".ssh").stat().st_mode) == 0o700, "ssh makes its socket there, and nobody else may"
     assert not is_running(pid)
+
+
+def test_the_way_to_an_engine_ends_with_its_connection_and_not_before(ssh) -> None:
+    shared = Path(REMOTE.ssh_socket).expanduser()
+    for is_somebody_elses in (True, False):
+        with kept(REMOTE):
+            noted(ssh / "pid")
+            engine_socket(REMOTE).touch()
+            shared.touch()
+            if not is_somebody_elses:
+                shared.unlink()
+        assert engine_socket(REMOTE).exists() == is_somebody_elses
 
 
 def test_a_connection_ends_with_a_program_that_is_killed(ssh) -> None:
@@ -114,4 +130,5 @@ def test_who_has_another_key_is_another_host() -> None:
     assert shared(other) != shared(REMOTE), "a kept connection to a host that was replaced would still be trusted"
     commented = REMOTE.model_copy(update={"host_key": f"{REMOTE.host_key} a comment"})
     assert shared(commented) == shared(REMOTE)
-    assert len(shared(REMOTE)) < 60, "with a home's path, a socket's path has some hundred bytes at most"
+    longest = max(shared(REMOTE), f"{REMOTE.ssh_socket}-docker", key=len)
+    assert len(longest) < 60, "with a home's path, a socket's path has some hundred bytes at most"
