@@ -79,7 +79,7 @@ def kept(*hosts: HostSpec, within: float = 0) -> Iterator[None]:
             (Path.home() / ".ssh").mkdir(mode=0o700, exist_ok=True)
     held = [(host, _held(host)) for host in remote]
     end = time.monotonic() + within
-    while time.monotonic() < end and any(one.poll() is None and not _is_there(host) for host, one in held):
+    while time.monotonic() < end and any(one.poll() is None and not is_kept(host) for host, one in held):
         time.sleep(_POLL)
     try:
         yield
@@ -95,7 +95,7 @@ def kept(*hosts: HostSpec, within: float = 0) -> Iterator[None]:
                 # Somebody else's session is in it; with that it ends.
                 one.returncode = 0
         for host in remote:
-            if not _is_there(host):
+            if not is_kept(host):
                 # `ssh` leaves it. Who has just made another one asks through `_DIAL`.
                 engine_socket(host).unlink(missing_ok=True)
 
@@ -111,7 +111,8 @@ def _held(host: HostSpec) -> subprocess.Popen[bytes]:
     )
 
 
-def _is_there(host: HostSpec) -> bool:
+def is_kept(host: HostSpec) -> bool:
+    """Return whether somebody keeps a connection to a host."""
     return Path(host.ssh_socket).expanduser().exists()
 
 

@@ -24,7 +24,7 @@ from typing_extensions import override
 
 from colorway.errors import ColorwayError
 from colorway.spec.hosts import HostSpec
-from colorway.swarm.ssh import docker_command, docker_command_of, engine_socket
+from colorway.swarm.ssh import docker_command, docker_command_of, engine_socket, is_kept
 
 TIMEOUT = 20
 """Seconds for one answer of the Docker API."""
@@ -40,7 +40,7 @@ FAILURES = (DockerException, requests.RequestException, urllib3.exceptions.HTTPE
 def client_of(host: HostSpec) -> docker.APIClient:
     """Connect to a host's engine."""
     if not host.is_local:
-        return _through_ssh(docker_command(host), kept=engine_socket(host))
+        return _through_ssh(docker_command(host), host=host)
     given = engine_here(os.environ)
     url = str(given.get("base_url", ""))
     if url.startswith("ssh://"):
@@ -74,18 +74,20 @@ def engine_here(environment: Mapping[str, str]) -> dict[str, Any]:
 # Through SSH
 
 
-def _through_ssh(command: Sequence[str], *, kept: Path | None = None) -> docker.APIClient:
+def _through_ssh(command: Sequence[str], *, host: HostSpec | None = None) -> docker.APIClient:
     # docker-py's own SSH needs paramiko even where it runs `ssh`, and cannot pin a host key.
     client: Any = docker.APIClient(base_url="unix:///var/run/docker.sock", version=_FIRST_VERSION, timeout=TIMEOUT)
-    adapter = SshAdapter(command, kept=kept)
+    adapter = SshAdapter(command, kept=engine_socket(host) if host else None)
     client._custom_adapter = adapter  # noqa: SLF001 - where docker-py looks for its transport
     client.mount("http+docker://", adapter)
     try:
         try:
             client._version = client._retrieve_server_version()  # noqa: SLF001 - what `version="auto"` does
         except DockerException as error:
-            if _came_too_late(error) or not adapter.let_go():
+            # A lost host, for which nobody keeps a connection any more, has been waited for.
+            if host is None or not is_kept(host) or _came_too_late(error):
                 raise
+            adapter.let_go()
             client._version = client._retrieve_server_version()  # noqa: SLF001
     except DockerException as error:
         raise NoConnectionError(adapter.last_words() or reason(error)) from None
@@ -108,10 +110,9 @@ class SshAdapter(BaseHTTPAdapter):
         self._pool = _CommandPool(command, kept)
         super().__init__()
 
-    def let_go(self) -> bool:
-        """Run the command from now on, whatever the socket is; return whether that makes a difference."""
-        had, self._pool.kept = self._pool.kept, None
-        return had is not None and had.exists()
+    def let_go(self) -> None:
+        """Run the command from now on, also while the socket is there."""
+        self._pool.kept = None
 
     @override
     def get_connection(self, url: str | bytes, proxies: object = None) -> urllib3.HTTPConnectionPool:

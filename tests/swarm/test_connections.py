@@ -432,24 +432,37 @@ def test_a_connection_that_was_kept_is_done_without(ssh, here, kept) -> None:
     assert (ssh / "called").exists()
 
 
-def test_a_host_that_forwards_nothing_is_asked_by_a_command(ssh, here, kept) -> None:
-    class Closing(socketserver.BaseRequestHandler):
-        """As `ssh` does where the host's `sshd` refuses the channel, or nobody listens there."""
+@contextmanager
+def closing(path: Path):
+    """Close each connection, as `ssh` does where the host's `sshd` refuses the channel, and where it loses the host."""
 
+    class Closing(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             self.request.recv(1)
 
-    with socketserver.ThreadingUnixStreamServer(str(kept), Closing) as server:
+    with socketserver.ThreadingUnixStreamServer(str(path), Closing) as server:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        with daemon(here, services=(200, []), networks=(200, [])):
-            swarm = Swarm(REMOTE)
-            assert swarm.services("test") == []
-            assert swarm.named_objects("test") == set(), "and asked again"
+        yield
         server.shutdown()
+
+
+def test_a_host_that_forwards_nothing_is_asked_by_a_command(ssh, here, kept) -> None:
+    Path(REMOTE.ssh_socket).expanduser().touch()
+    with closing(kept), daemon(here, services=(200, []), networks=(200, [])):
+        swarm = Swarm(REMOTE)
+        assert swarm.services("test") == []
+        assert swarm.named_objects("test") == set(), "and asked again"
     assert (ssh / "called").read_text().splitlines() == [" ".join(docker_command(REMOTE)[1:])]
 
 
+def test_a_host_that_is_lost_with_its_kept_connection_is_not_waited_for_twice(ssh, kept) -> None:
+    with closing(kept), pytest.raises(NoAnswerError, match="app1: Docker does not answer, asked for its services"):
+        Swarm(REMOTE).services("test")
+    assert not (ssh / "called").exists()
+
+
 def test_a_kept_connection_whose_host_says_nothing_is_given_up_once(ssh, kept, monkeypatch) -> None:
+    Path(REMOTE.ssh_socket).expanduser().touch()
     monkeypatch.setattr(transport, "TIMEOUT", 0.3)
     with daemon(kept, version=(200, "nothing")), pytest.raises(NoAnswerError, match="nothing came within"):
         Swarm(REMOTE).services("test")
