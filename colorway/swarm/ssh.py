@@ -8,7 +8,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 from colorway.errors import ColorwayError
 from colorway.spec.hosts import HostSpec
@@ -56,6 +58,21 @@ def ssh_to(host: HostSpec, *words: str, keep: bool = False, alone: bool = False)
     return ["ssh", *told, *leads, "-l", host.user, "-p", str(host.ssh_port), "--", str(host.address), *words]
 
 
+_SHARING: WeakSet[Sharing] = WeakSet()
+
+
+class Sharing(Protocol):
+    """Keeps sessions in connections open for its next question."""
+
+    def let_go(self) -> None:
+        """End those that nobody uses at this moment."""
+
+
+def shares(one: Sharing) -> None:
+    """Have somebody let go when connections end that were kept: each would wait for its last session."""
+    _SHARING.add(one)
+
+
 COME_IN = 3.0
 """Seconds that hosts may take to let a command in; who is slower is asked over connections of its own."""
 
@@ -87,6 +104,8 @@ def kept(*hosts: HostSpec, within: float = 0) -> Iterator[None]:
         for _, one in held:
             if one.stdin is not None:
                 one.stdin.close()
+        for sharing in list(_SHARING):
+            sharing.let_go()
         end = time.monotonic() + _PATIENCE
         for _, one in held:
             try:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import queue
 import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
@@ -24,7 +26,7 @@ from typing_extensions import override
 
 from colorway.errors import ColorwayError
 from colorway.spec.hosts import HostSpec
-from colorway.swarm.ssh import docker_command, docker_command_of, engine_socket, is_kept
+from colorway.swarm.ssh import docker_command, docker_command_of, engine_socket, is_kept, shares
 
 TIMEOUT = 20
 """Seconds for one answer of the Docker API."""
@@ -87,7 +89,7 @@ def _through_ssh(command: Sequence[str], *, host: HostSpec | None = None) -> doc
             # A lost host, for which nobody keeps a connection any more, has been waited for.
             if host is None or not is_kept(host) or _came_too_late(error):
                 raise
-            adapter.let_go()
+            adapter.do_without()
             client._version = client._retrieve_server_version()  # noqa: SLF001
     except DockerException as error:
         raise NoConnectionError(adapter.last_words() or reason(error)) from None
@@ -110,7 +112,7 @@ class SshAdapter(BaseHTTPAdapter):
         self._pool = _CommandPool(command, kept)
         super().__init__()
 
-    def let_go(self) -> None:
+    def do_without(self) -> None:
         """Run the command from now on, also while the socket is there."""
         self._pool.kept = None
 
@@ -138,6 +140,14 @@ class _CommandPool(urllib3.HTTPConnectionPool):
         self.command = command
         self.kept = kept
         self.errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the pool
+        shares(self)
+
+    def let_go(self) -> None:
+        """End the connections that wait for a next question, which makes one of its own."""
+        with suppress(queue.Empty):
+            while self.pool is not None:
+                if (one := self.pool.get(block=False)) is not None:
+                    one.close()
 
     @override
     def _new_conn(self) -> urllib3.connection.HTTPConnection:

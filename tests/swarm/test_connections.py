@@ -32,8 +32,10 @@ from colorway.swarm.connections import (
 from colorway.swarm.inside import SERVICE_OF_CONTAINER, Inside, Ran
 from colorway.swarm.services import Swarm, SwarmObject
 from colorway.swarm.ssh import docker_command, engine_socket
+from colorway.swarm.ssh import kept as keeping
 from colorway.swarm.transport import engine_here
 from tests.support.specs import HOST_KEY, REMOTE_HOSTS, small_spec
+from tests.support.wait import wait_until
 from tests.swarm.fake_api import HERE, SILENCES, FakeApi, refused, silent, swarm_of
 
 REMOTE = HostSpec.model_validate(REMOTE_HOSTS[2])
@@ -467,6 +469,17 @@ def test_a_kept_connection_whose_host_says_nothing_is_given_up_once(ssh, kept, m
     with daemon(kept, version=(200, "nothing")), pytest.raises(NoAnswerError, match="nothing came within"):
         Swarm(REMOTE).services("test")
     assert not (ssh / "called").exists(), "who has waited once would wait twice"
+
+
+def test_nobody_waits_for_an_idle_connection_when_those_end_that_were_kept(ssh, kept) -> None:
+    Path(REMOTE.ssh_socket).expanduser().touch()
+    with daemon(kept, services=(200, [])) as server:
+        swarm = Swarm(REMOTE)
+        with keeping(REMOTE):
+            assert swarm.services("test") == []
+        # `ssh` ends with the last one; every command waited two seconds for it.
+        wait_until(lambda: all(one.fileno() < 0 for one in server.connections), limit=60, what="all are closed")
+        assert swarm.services("test") == [], "and the next question makes one of its own"
 
 
 @contextmanager
