@@ -196,18 +196,20 @@ def status(
     """
     from colorway.release.tell.status import read_release  # noqa: PLC0415 - what only this command needs
 
-    spec = _answering(_spec(stack))
-    with TerminalProgress() as progress:
-        engine = _quiet_engine(spec, progress)
-    _, deployed = engine.open()
-    found = read_status(
-        spec, outputs=deployed.outputs, swarm=engine.swarm, is_known=not deployed.is_empty or bool(deployed.pending)
-    )
-    lock = None
-    if not found.silence:
-        lock = _lock(spec, engine.swarm)
-        found = replace(found, changed_by=changed_by(stack, root=project_root(), swarm=engine.swarm))
-    release = read_release(root=project_root(), stack=stack, lock=lock, now=datetime.now(tz=UTC))
+    spec = _spec(stack)
+    with kept(spec.manager, *spec.load_balancers, within=COME_IN):
+        spec = _answering(spec)
+        with TerminalProgress() as progress:
+            engine = _quiet_engine(spec, progress)
+        _, deployed = engine.open()
+        found = read_status(
+            spec, outputs=deployed.outputs, swarm=engine.swarm, is_known=not deployed.is_empty or bool(deployed.pending)
+        )
+        lock = None
+        if not found.silence:
+            lock = _lock(spec, engine.swarm)
+            found = replace(found, changed_by=changed_by(stack, root=project_root(), swarm=engine.swarm))
+        release = read_release(root=project_root(), stack=stack, lock=lock, now=datetime.now(tz=UTC))
     if as_data:
         typer.echo(as_json(found, release))
     else:
