@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 """Folder of the templates."""
@@ -29,6 +30,9 @@ def compile_all() -> None:
 @cache
 def _environment() -> Environment:
     """Return what knows the compiled templates; compiling nginx's takes 100 ms each time."""
+    # Most commands fill in nothing.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
+
     return Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
