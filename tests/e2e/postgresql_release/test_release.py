@@ -149,7 +149,8 @@ def go_all_the_way_back(store: BackedUp) -> None:
 def test_migrations_run_only_where_they_can_be_undone_and_harm_nobody(store: BackedUp):
     clone, bucket = store.clone, store.bucket
     store.await_backup()
-    told(clone, "INSERT INTO events VALUES (1)")
+    with store.archived():
+        told(clone, "INSERT INTO events VALUES (1)")
     with bucket.refusing():
         clone.run("data", "verify-backup", clone.stack, "postgres", code=1)
     closed(clone, r"postgres: the last restore of its backup failed.*verify-ba")
