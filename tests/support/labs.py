@@ -21,7 +21,7 @@ from colorway.lab.faults import Fault, Faults
 from colorway.lab.lab import Lab
 from colorway.lab.switch import Switch
 from colorway.spec import names
-from colorway.swarm.ssh import ssh_to
+from colorway.swarm.ssh import engine_socket, ssh_to
 from tests.support.clone import Clone
 from tests.support.load import Load, LoadPlan, Target
 from tests.support.places import WORKER, Place
@@ -116,9 +116,11 @@ def connected(clone: Clone) -> Iterator[None]:
                         stdout=subprocess.DEVNULL,
                         stderr=subprocess.DEVNULL,
                     )
-        for one in held.values():
-            one.terminate()
-            one.wait()
+        for host in hosts:
+            if (one := held.get(host.name)) is not None:
+                one.terminate()
+                one.wait()
+                engine_socket(host).unlink(missing_ok=True)
 
     keeper = threading.Thread(target=keep)
     keeper.start()
