@@ -11,6 +11,7 @@ import socket
 import socketserver
 import stat
 import sys
+import tempfile
 import threading
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler
@@ -414,9 +415,11 @@ def test_a_remote_engine_that_says_nothing_is_given_up(ssh, here, monkeypatch) -
 @pytest.fixture
 def kept(ssh, monkeypatch):
     """Return where a kept connection leads to the remote engine."""
-    monkeypatch.setenv("HOME", str(ssh))
-    (ssh / ".ssh").mkdir()
-    return engine_socket(REMOTE)
+    # A socket's path may have some hundred bytes, which a test's own folder has almost by itself.
+    with tempfile.TemporaryDirectory() as home:
+        monkeypatch.setenv("HOME", home)
+        Path(home, ".ssh").mkdir()
+        yield engine_socket(REMOTE)
 
 
 def test_a_remote_engine_answers_through_a_connection_that_is_kept(ssh, kept) -> None:
