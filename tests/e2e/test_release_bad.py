@@ -85,7 +85,9 @@ def test_one_answer_in_five_fails_and_traffic_is_back_in_time(releasing: Releasi
         load.mark("after")
         load.wait_for(lambda report: len(list(report.rows("after"))) >= 500, timeout=300)
         report = load.stop(finish_download=False)
-    reason = r"^two failed windows in a row: (web|api|all services): \d+\.\d % "
+    # On a busy machine windows come late, and all of them together tell it first.
+    rule = r"two failed windows in a row|the last \d+s failed, even without the worst moments"
+    reason = rf"^({rule}): (web|api|all services): \d+\.\d % "
     assert re.search(reason, verdict(output, at=10)), "the verdict's reason"
     assert [one for one in report.failures if one.mark == "after"] == [], "users are on the good version again"
     begun = report.snapshot.started + min(one.at for one in report.failures)
