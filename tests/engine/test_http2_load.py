@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.support.load import Kind, Load, LoadPlan, PostState, Target, posts_of
@@ -46,3 +48,14 @@ def test_what_may_have_been_processed_is_lost_and_never_sent_again(ending):
     assert report.failures, "an answer that never came is a lost request"
     assert all("EOF" in failure.reason or "broke" in failure.reason for failure in report.failures)
     assert max(server.executed.values()) == 1, "nothing was sent twice"
+
+
+def test_no_more_is_under_way_at_once_than_the_plan_allows():
+    plan = replace(PLAN, max_in_flight=2, request_timeout=2.0)
+    with (
+        LoopbackHttp2(ending=Ending.SILENT) as server,
+        Load(target=Target(port=server.port, tls=False), plan=plan) as load,
+    ):
+        load.wait_for(lambda report: report.snapshot.not_sent > ENOUGH, timeout=60)
+        report = load.stop()
+    assert report.failures, "two that are never answered keep all others back until they time out"

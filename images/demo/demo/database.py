@@ -16,8 +16,9 @@ from demo.settings import Login
 
 Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 
-CONNECT_SECONDS: Final = 3
-USE_SECONDS: Final = 5.0
+# On a busy machine PostgreSQL takes seconds to begin a session, and users would rather wait than read an error.
+CONNECT_SECONDS: Final = 10
+USE_SECONDS: Final = 12.0
 MOST_CONNECTIONS: Final = 8
 # Both ends must notice a peer that died without a word: an advisory lock lives as long as its session. What the
 # platform says of sessions (how long a migration waits for a lock) is not read where a program says `options` itself.
@@ -58,7 +59,7 @@ class Database:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """Lend a connection for 5 s at most; one that saw an error is not lent again.
+        """Lend a connection for `USE_SECONDS` at most; one that saw an error is not lent again.
 
         Raises:
             UnavailableError: the database does not answer in time, or refuses the statement.

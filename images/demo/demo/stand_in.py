@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from demo.asgi import App
-from demo.database import connect
+from demo.database import CONNECT_SECONDS, connect
 from demo.echo import Echo
 from demo.jobs import answering, open_redis
 from demo.outage import UnavailableError, first_line
@@ -28,7 +28,6 @@ from demo.signs import show_life, stop_on_signal
 STORES: Final = "STAND_IN_STORES"
 """Environment variable with the data stores that it uses: names and kinds, `postgres=postgresql redis=redis`."""
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-CONNECT_SECONDS: Final = 3
 LEDGER: Final = """
     CREATE TABLE IF NOT EXISTS colorway_migrations (
         id varchar(64) PRIMARY KEY, applied_at timestamp NOT NULL DEFAULT current_timestamp

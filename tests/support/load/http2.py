@@ -284,7 +284,7 @@ class Http2Users:
     def offer(self, scheduled: float) -> bool:
         """Give one scheduled request to a user and say whether one could take it; one in four is a POST."""
         user = next((one for one in self._users if one.is_free), None)
-        if user is None:
+        if user is None or len(self._in_flight) >= self._plan.max_in_flight:
             return False
         self._users.remove(user)
         self._users.append(user)

@@ -35,6 +35,8 @@ class Ending(Enum):
     """A GOAWAY says that it may have been processed, and the connection ends: nobody may send it again."""
     CUT = auto()
     """The connection ends without a word."""
+    SILENT = auto()
+    """It is never answered."""
 
 
 class LoopbackHttp2:
@@ -90,6 +92,8 @@ class LoopbackHttp2:
 
     def _end(self, h2: H2Connection, writer: asyncio.StreamWriter, stream: int) -> bool:
         """Do what was chosen, and say whether the connection is over."""
+        if self._ending is Ending.SILENT:
+            return False
         if self._ending is Ending.REFUSED:
             h2.reset_stream(stream, ErrorCodes.REFUSED_STREAM)
             return False

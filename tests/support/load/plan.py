@@ -87,7 +87,8 @@ class LoadPlan:
         control_per_second: Rate of those probes.
         request_timeout: Seconds after which a request without a complete response failed.
         first_try: Seconds after which a client that knows a second address takes that.
-        max_in_flight: Requests on new connections under way at once; what is over is counted as not sent.
+        max_in_flight: Requests on new connections and over HTTP/2 are not sent, and counted as that, while so many are
+            under way.
         max_seconds: The load ends by itself after so long.
         max_requests: The load ends by itself after so many requests (26 bytes of memory for each).
         seed: Of everything random except the ids of the posts, which are unique to each run.
