@@ -564,3 +564,37 @@ esac""",
     )
     run = ran(script("await-rolled"), "0", "demo_2", "demo-api-blue", bin_=programs)
     assert run.returncode == 1, "the swarm keeps the node that it was before, and its task still has the old password"
+
+
+MEMBERS = """{"members": [
+{"name": "db1", "role": "%s", "state": "running", "api_url": "https://h:8008", "tags": {"nofailover": true}, "lag": 0},
+{"name": "db2", "role": "%s", "state": "%s", "api_url": "https://i:8008"}], "scope": "store"}"""
+
+
+@pytest.mark.parametrize(
+    ("roles", "leads"),
+    [
+        (("leader", "sync_standby", "streaming"), "db1"),
+        (("replica", "leader", "running"), "db2"),
+        (("replica", "leader", "starting"), ""),
+        (("replica", "replica", "streaming"), ""),
+    ],
+)
+def test_a_store_is_settled_by_the_leader_that_its_members_name(tmp_path, programs, roles, leads):
+    (tmp_path / "patroni.yml").write_text("name: db1\nrestapi:\n  listen: h:8008\n  connect_address: h:8008\netcd3:\n")
+    fake(programs, '[ "$1" != ps ] || { echo abc; exit; }; while [ "$1" != sh ]; do shift; done; exec "$@"')
+    answer = "HTTP/1.0 200 OK\n\n" + (MEMBERS % roles).replace("\n", "")
+    (programs / "openssl").write_text(f"#!/bin/sh\ncase \"$*\" in *' h:8008') cat <<'E'\n{answer}\nE\nesac\n")
+    (programs / "openssl").chmod(0o755)
+    run = ran(
+        script("settle-store").replace("sleep 1", "sleep 0.1"),
+        *("1", "store", 'echo "told $1: $(cat)"', str(tmp_path / "patroni.yml")),
+        bin_=programs,
+        stdin="passwords",
+    )
+    if leads:
+        assert run.stdout == f"told {tmp_path}/patroni.yml: passwords\n{leads} leads\n", run.stderr
+    else:
+        assert run.returncode == 1, "nobody takes writes"
+        assert "none of the members of store's data store leads" in run.stderr
+        assert "told" not in run.stdout
