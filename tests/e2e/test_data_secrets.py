@@ -18,7 +18,7 @@ import pytest
 from colorway.engine.stack import BACKEND_URL, PASSPHRASE, PUBLISHED_PASSPHRASE, QUIET, STATE_FOLDER
 from tests.support.backed_up import BackedUp, with_backups
 from tests.support.clone import Clone
-from tests.support.labs import NETWORK, bare, connected, lab, on_host, with_one_color
+from tests.support.labs import NETWORK, bare, connected, lab, on_host, with_few_checks, with_one_color
 from tests.support.members import MEMBERS, with_two_members
 from tests.support.processes import processes_watched
 from tests.support.s3 import Bucket, running_s3
@@ -95,10 +95,11 @@ class Stack:
 
 @pytest.fixture(scope="module")
 def stack(empty_machine: None, pulumi_cli: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The demo on five hosts: PostgreSQL with two members, backed up, and a queue with three."""
+    """The demo on four hosts: PostgreSQL with two members, backed up, and a queue with three."""
     folder = tmp_path_factory.mktemp("secrets")
     with bare(folder / "clone", hosts=MEMBERS) as clone:
         with_one_color(clone)
+        with_few_checks(clone)
         with_two_members(clone)
         lab(clone, "up")
         with connected(clone), running_s3(folder / "s3", address=f"{NETWORK}.1") as bucket:

@@ -16,7 +16,7 @@ from tests.support.wait import wait_until
 
 @pytest.fixture(scope="package")
 def cluster(empty_machine: None, pulumi_cli: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BackedUp]:
-    """The demo on five hosts; removed at the end with the data of all its generations."""
+    """The demo on four hosts; removed at the end with the data of all its generations."""
     began = time.monotonic()
     with backed_up(tmp_path_factory.mktemp("postgresql")) as made:
         print(f"from bare hosts to the platform: {time.monotonic() - began:.0f} s")

@@ -158,9 +158,13 @@ def make(path: Path, *, hosts: Collection[str]) -> Clone:
     made = Clone.make(path, place=OURS)
     text = (made.path / "Pulumi.lab.yaml").read_text(encoding="utf-8")
     other = re.compile(rf"^ +- {{name: (?!{'|'.join(hosts)},).*\n", re.MULTILINE)
-    # Somebody has to watch.
-    roles = ("", "") if "mon1" in hosts else ("database]", "database, monitoring]")
-    made.stack_file.write_text(other.sub("", text).replace("10.77.0", NETWORK).replace(*roles), encoding="utf-8")
+    text = other.sub("", text).replace("10.77.0", NETWORK)
+    # Somebody has to watch, and to let users in.
+    if "mon1" not in hosts:
+        text = text.replace("database]", "database, monitoring]")
+    if not {"lb1", "lb2"} & set(hosts):
+        text = text.replace("[web]", "[load-balancer, web]")
+    made.stack_file.write_text(text, encoding="utf-8")
     made.commit("Have a lab")
     return made
 

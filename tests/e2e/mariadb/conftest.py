@@ -14,7 +14,7 @@ from tests.support.mariadb import DATABASES, BackedUpPair, backed_up_pair
 
 @pytest.fixture(scope="package")
 def cluster(empty_machine: None, pulumi_cli: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BackedUpPair]:
-    """The demo on five hosts; removed at the end with the data of all its generations."""
+    """The demo on four hosts; removed at the end with the data of all its generations."""
     began = time.monotonic()
     with backed_up_pair(tmp_path_factory.mktemp("mariadb")) as made:
         print(f"from bare hosts to the platform: {time.monotonic() - began:.0f} s")

@@ -14,7 +14,7 @@ from tests.support.queues import MEMBERS, Queues, backed_up_queues
 
 @pytest.fixture(scope="package")
 def cluster(empty_machine: None, pulumi_cli: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Queues]:
-    """The demo on five hosts; removed at the end with its data."""
+    """The demo on four hosts; removed at the end with its data."""
     began = time.monotonic()
     with backed_up_queues(tmp_path_factory.mktemp("queues")) as made:
         print(f"from bare hosts to the platform: {time.monotonic() - began:.0f} s")
