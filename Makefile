@@ -46,8 +46,8 @@ e2e: set-up ## The gate: one test for each promise, on a real engine and swarm; 
 	$(BIN)/python -m colorway setup local
 	$(E2E) $(call beside,$(or $(LABS),2)) --durations 10
 
-# Labs wait more than they work: two of them side by side; with three, two cores are never idle, and nothing ends earlier.
-LABS ?= $(if $(filter data edge hosts lab,$(AREA)),2)
+# Labs wait more than they work: two of them side by side. A data store's wait most: with three, two cores are never idle.
+LABS ?= $(if $(filter data,$(AREA)),3,$(if $(filter edge hosts lab,$(AREA)),2))
 beside = $(if $(filter-out 1,$(1)),--numprocesses $(1) --dist loadscope)
 
 e2e-full: set-up ## Every test on a real engine and swarm; AREA=release only those of one area, LABS=1 one lab at a time

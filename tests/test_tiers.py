@@ -146,7 +146,8 @@ def test_two_labs_at_once_keep_together_what_shares_a_platform_and_print_what_wa
     assert "--dist" not in options("e2e-full", AREA="release")
     assert "--dist" not in options("e2e-full", AREA="data", LABS="1")
     assert options("e2e-full", AREA="release", LABS="2") == [*options("e2e-full", AREA="release"), *TWO]
-    assert options("e2e-full", AREA="data")[-5:] == TWO
+    assert options("e2e-full", AREA="lab")[-5:] == TWO
+    assert options("e2e-full", AREA="data")[-5:] == ["--numprocesses", "3", *TWO[2:]]
 
 
 @pytest.mark.parametrize(

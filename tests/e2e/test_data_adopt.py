@@ -180,7 +180,7 @@ def test_stores_begin_from_what_others_have_left_and_change_nothing_of_it(
 
         bring_along(clone, bucket, time)
         clone.up()
-        wait_until(lambda: has_all(clone), limit=LIMIT, what="all members are well", every=3)
+        wait_until(lambda: has_all(clone), limit=LIMIT, what="all members are well", every=5)
         for store in ("archive", "copied"):
             assert counted(clone, store, "db1") == TOTAL, "the first member has a copy"
             assert counted(clone, store, "db2") == TOTAL, "the other one has copied from it"

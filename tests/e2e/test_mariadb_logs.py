@@ -46,6 +46,8 @@ class Store:
     past: dict[str, str] = field(default_factory=dict)
     """What a later generation is told of what it begins from."""
     name: str = field(default_factory=lambda: f"{PREFIX}-{uuid.uuid4().hex[:8]}")
+    listed: dict[str, tuple[list[str], list[dict[str, Any]]]] = field(default_factory=dict)
+    """What the repository was last seen to have of each kind, beside the objects that this was read from."""
 
     def __post_init__(self) -> None:
         authority = new_authority()
@@ -175,12 +177,18 @@ class Store:
 
     def snapshots(self, tag: str) -> list[dict[str, Any]]:
         """Return what the repository has of a kind, oldest first."""
+        # Waiting is asking, and restic takes half a second of a processor; what a snapshot is never changes.
+        objects = self.bucket.objects("restic/snapshots/")
+        if tag in self.listed and self.listed[tag][0] == objects:
+            return self.listed[tag][1]
         words = ("--option=s3.bucket-lookup=path", "--quiet", "--no-cache", "--no-lock", "snapshots", "--json")
         for host in self.hosts:
             command = ("restic", *words, f"--tag={tag}")
             said = docker("exec", "--user=mysql", f"{self.name}-backup-{host}", *command, check=False)
             if said.startswith("["):
-                return sorted(json.loads(said), key=lambda one: str(one["time"]))
+                found = sorted(json.loads(said), key=lambda one: str(one["time"]))
+                self.listed[tag] = objects, found
+                return found
         return []
 
     def archived(self) -> str:

@@ -74,11 +74,12 @@ class BackedUp:
 
 
 @contextmanager
-def backed_up(folder: Path) -> Iterator[BackedUp]:
+def backed_up(folder: Path, *, down: bool) -> Iterator[BackedUp]:
     """Yield a checkout whose platform is up, its two members well, their table made; all is gone at the end.
 
     Args:
         folder: Where the checkout and the bucket are made.
+        down: Whether `down` removes the platform before its hosts go.
     """
     with bare(folder / "clone", hosts=MEMBERS) as clone:
         with_one_color(clone)
@@ -97,8 +98,9 @@ def backed_up(folder: Path) -> Iterator[BackedUp]:
             told(clone, EVENTS)
             yield made
             end_faults(clone, *MEMBERS)
-            clone.down()
-            assert volumes(clone) == {host: [] for host in DATABASES}, "of all generations"
+            if down:
+                clone.down()
+                assert volumes(clone) == {host: [] for host in DATABASES}, "of all generations"
 
 
 def volumes(clone: Clone) -> dict[str, list[str]]:

@@ -15,10 +15,14 @@ from tests.support.wait import wait_until
 
 
 @pytest.fixture(scope="package")
-def cluster(empty_machine: None, pulumi_cli: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BackedUp]:
+def cluster(
+    empty_machine: None, pulumi_cli: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[BackedUp]:
     """The demo on four hosts; removed at the end with the data of all its generations."""
     began = time.monotonic()
-    with backed_up(tmp_path_factory.mktemp("postgresql")) as made:
+    # One of the folders shows that this removes all; hosts that go take it along.
+    down = request.node.path.name == "postgresql"
+    with backed_up(tmp_path_factory.mktemp("postgresql"), down=down) as made:
         print(f"from bare hosts to the platform: {time.monotonic() - began:.0f} s")
         yield made
 

@@ -13,7 +13,7 @@ from colorway.config import stack_files
 from colorway.spec import names
 from tests.support.clone import Clone
 from tests.support.labs import NETWORK, bare, connected, end_faults, lab, on_host, with_few_checks, with_one_color
-from tests.support.members import LIMIT, MEMBERS, container, in_task
+from tests.support.members import LIMIT, MEMBERS, container, in_task, inside
 from tests.support.pairs import ORDERS
 from tests.support.s3 import Bucket, running_s3
 from tests.support.wait import wait_until
@@ -45,12 +45,10 @@ def flow(value: object) -> str:
 
 def asked(clone: Clone, host: str, *words: str) -> str:
     """Return what a program says in the member on a host; empty where none runs, or it fails."""
-    label = f"label=com.docker.swarm.service.name={clone.stack}-orders-{host}"
-    found = on_host(clone, host, "docker", "ps", "-q", "-f", label).split()
-    if not found:
+    try:
+        return inside(clone, host, "sh", "-c", '"$@" 2>/dev/null || :', "ask", *words, beside="mariadbd")
+    except AssertionError:
         return ""
-    command = ("docker", "exec", "-u", "mysql", found[0], "sh", "-c", '"$@" 2>/dev/null || :', "ask", *words)
-    return on_host(clone, host, *command)
 
 
 def sql(clone: Clone, host: str, statement: str) -> str:

@@ -36,17 +36,22 @@ def in_task(clone: Clone, host: str, service: str, text: str) -> str:
 
 
 ENTER = r"""
-member=$(pgrep -o -x patroni) || { echo 'no member of PostgreSQL runs here'; exit 1; }
+member=$(pgrep -o -x "$1") || { echo "no $1 runs here"; exit 1; }
+shift
 exec nsenter -t "$member" -m -u -i -n -p -S "$(stat -c %u "/proc/$member")" -G "$(stat -c %g "/proc/$member")" \
   env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"
 """
-"""Runs a program in a member's container, as its user."""
+"""Runs a program in the container in which another one runs, as that one's user."""
 
 
-def inside(clone: Clone, host: str, *words: str) -> str:
-    """Return what a program says in the member on a host."""
+def inside(clone: Clone, host: str, *words: str, beside: str = "patroni") -> str:
+    """Return what a program says in the member on a host, whose container is known by what runs in it.
+
+    Raises:
+        AssertionError: it failed, or no such member runs there.
+    """
     # Of a lab's work, most is questions; by `docker ps` and `docker exec` one takes six times as much of a processor.
-    return on_host(clone, host, "sh", "-c", ENTER, "sh", *words)
+    return on_host(clone, host, "sh", "-c", ENTER, "sh", beside, *words)
 
 
 PSQL = r"""

@@ -25,7 +25,7 @@ def rejoin(pair: BackedUpPair) -> None:
     def says(pattern: str) -> bool:
         return re.search(pattern, clone.start("data", "status", clone.stack).communicate(timeout=300)[0]) is not None
 
-    wait_until(lambda: says("orders: db2 has what the primary never"), limit=LIMIT, what="it follows no more", every=2)
+    wait_until(lambda: says("orders: db2 has what the primary never"), limit=LIMIT, what="it follows no more", every=5)
     planned = clone.run("data", "rejoin", clone.stack, "orders", "--dry-run").output
     assert re.search(r"orders: db2 has [1-9]\d* transactions? that db1 never had", planned), planned
     assert "orders: db2 had " in clone.run("data", "rejoin", clone.stack, "orders").output

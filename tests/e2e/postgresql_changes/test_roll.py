@@ -77,7 +77,7 @@ def test_a_parameter_that_waits_for_a_restart_gets_it_by_command(store: Clone):
     store.edit(store.stack_file.name, "members: 2,", more, subject="Let more come in")
     with writing(store, service="api-blue", host="app1", to="postgres") as writes:
         store.up()
-        wait_until(lambda: both_wait(store), limit=LIMIT, what="both members wait for a restart", every=2)
+        wait_until(lambda: both_wait(store), limit=LIMIT, what="both members wait for a restart", every=5)
         assert {setting(store, host, "max_connections") for host in ("db1", "db2")} == {"200"}, (
             "nothing restarts unasked"
         )
