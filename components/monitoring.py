@@ -90,6 +90,8 @@ class Monitoring(pulumi.ComponentResource):
 def _health(port: int, path: str) -> HealthSpec:
     return HealthSpec(
         command=("CMD", "curl", "-fsS", "-o", "/dev/null", f"http://127.0.0.1:{port}{path}"),
+        interval=timedelta(seconds=15),
+        start_interval=timedelta(seconds=5),
         timeout=timedelta(seconds=10),
         retries=5,
         start_period=timedelta(seconds=30),

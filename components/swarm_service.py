@@ -125,8 +125,8 @@ def _container(
         cap_adds=[f"CAP_{capability}" for capability in spec.capabilities] or None,
         healthcheck=docker.ServiceTaskSpecContainerSpecHealthcheckArgs(
             tests=list(spec.health),
-            interval=go_duration(policy.interval),
-            timeout=go_duration(policy.timeout),
+            interval=go_duration(policy.pause),
+            timeout=go_duration(policy.longest),
             retries=policy.retries,
             start_period=go_duration(policy.start_period),
         ),

@@ -31,7 +31,7 @@ BESIDE_ONE_POSTGRESQL = {"PGHOST": f"{replication.DATA}/sockets", "PGPORT": str(
 """By which words who backs up a PostgreSQL with one member finds it."""
 BESIDE_ONE_MARIADB = {"MARIADB_DATA": f"{DATA}/data", "COLORWAY_SOCKET": f"{DATA}/sockets/mariadb.sock"}
 """The same of a MariaDB."""
-ALIVE = HealthSpec(command=("CMD", "true"))
+ALIVE = HealthSpec(command=("CMD", "true"), interval=timedelta(seconds=30), start_interval=timedelta(seconds=5))
 """Its lines say how it goes; a task that was replaced for a repository that is away would help nobody."""
 
 

@@ -31,6 +31,8 @@ HEALTH = HealthSpec(
             ' "$MARIADB_DATABASE" >/dev/null'
         ),
     ),
+    interval=timedelta(seconds=10),
+    start_interval=timedelta(seconds=5),
     timeout=timedelta(seconds=10),
     retries=5,
     # A recovery after a kill reads the whole log, and must not be killed for it.

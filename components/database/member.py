@@ -130,14 +130,20 @@ def entry_service(
     stop_signal: str | None = None,
 ) -> SwarmServiceSpec:
     """Return a program before the members as plain values; it keeps nothing."""
+    checked = HealthSpec(
+        command=("CMD-SHELL", health),
+        interval=timedelta(seconds=10),
+        start_interval=timedelta(seconds=5),
+        # A host that has stalled for a moment must not lose its way to the store as well.
+        timeout=timedelta(seconds=10),
+        start_period=timedelta(seconds=20),
+    )
     return SwarmServiceSpec(
         service_name=names.service(spec.stack, logical),
         image=spec.shared_image(build=helper.build, image=helper.image).reference,
         entrypoint=entrypoint,
-        health=("CMD-SHELL", health),
-        health_policy=HealthSpec(
-            command=("CMD", "true"), timeout=timedelta(seconds=5), start_period=timedelta(seconds=20)
-        ),
+        health=checked.tests(None),
+        health_policy=checked,
         limits=helper.limits,
         stop_grace=timedelta(seconds=30),
         stop_signal=stop_signal,

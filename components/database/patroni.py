@@ -186,7 +186,8 @@ def _program(spec: PlatformSpec, name: str, *, address: str, env: Mapping[str, s
         # That Patroni goes on, not that it leads or follows: one that hangs must not keep a server that takes writes.
         health=HealthSpec(
             command=("CMD-SHELL", asks),
-            interval=timedelta(seconds=5),
+            interval=timedelta(seconds=10),
+            start_interval=timedelta(seconds=5),
             timeout=timedelta(seconds=10),
             retries=3,
             start_period=timedelta(minutes=2),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 import pulumi
 
@@ -81,7 +82,9 @@ def _program(store: PostgresqlSpec, *, env: Mapping[str, str]) -> StoreProgram:
         volume=DATA,
         port=store.port,
         health=HealthSpec(
-            command=("CMD", "pg_isready", "-q", "-h", "127.0.0.1", "-U", store.user, "-d", store.database)
+            command=("CMD", "pg_isready", "-q", "-h", "127.0.0.1", "-U", store.user, "-d", store.database),
+            interval=timedelta(seconds=10),
+            start_interval=timedelta(seconds=5),
         ),
         entrypoint=ENTRY_COMMAND,
         command=tuple(word for key, value in sorted(_parameters(store).items()) for word in ("-c", f"{key}={value}")),

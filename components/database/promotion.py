@@ -155,7 +155,8 @@ def _program(spec: PlatformSpec, name: str, store: MariadbSpec, member: StoreMem
                 "-euc",
                 store_script("mariadb-health", is_later=spec.kept(name).is_later),
             ),
-            interval=timedelta(seconds=5),
+            interval=timedelta(seconds=10),
+            start_interval=timedelta(seconds=5),
             timeout=timedelta(seconds=20),
             retries=5,
             # A recovery after a kill reads the whole log, and must not be killed for it.

@@ -77,7 +77,13 @@ def asked(kind: str, *commands: str, at: str = "-h 127.0.0.1") -> str:
 def health(kind: str) -> HealthSpec:
     """Return the health check of a kind: it wants PONG, for one that refuses the platform's password serves nobody."""
     line = f"{asked(kind, 'PING')} | grep -qx PONG"
-    return HealthSpec(command=("CMD-SHELL", line), timeout=timedelta(seconds=10), retries=5)
+    return HealthSpec(
+        command=("CMD-SHELL", line),
+        interval=timedelta(seconds=10),
+        start_interval=timedelta(seconds=5),
+        timeout=timedelta(seconds=10),
+        retries=5,
+    )
 
 
 def _program(store: RedisSpec | ValkeySpec) -> StoreProgram:

@@ -83,6 +83,15 @@ def _service(spec: PlatformSpec, *, host: HostSpec) -> SwarmServiceSpec:
         "auto-compaction-retention": "1h",
         "log-level": "warn",
     }
+    health = HealthSpec(
+        # Of its peers' port: clients are answered once two of three are there, and the first one begins alone.
+        command=("CMD-SHELL", f"bash -c '</dev/tcp/{host.address}/{ports.other}'"),
+        interval=timedelta(seconds=15),
+        start_interval=timedelta(seconds=5),
+        timeout=timedelta(seconds=10),
+        retries=4,
+        start_period=timedelta(seconds=30),
+    )
     return SwarmServiceSpec(
         service_name=names.service(spec.stack, logical),
         image=spec.shared_image(build=etcd.build, image=etcd.image).reference,
@@ -97,15 +106,8 @@ def _service(spec: PlatformSpec, *, host: HostSpec) -> SwarmServiceSpec:
             "COLORWAY_CA": CA_PATH,
             "COLORWAY_MEMBER": MEMBER,
         },
-        # Of its peers' port: clients are answered once two of three are there, and the first one begins alone.
-        health=("CMD-SHELL", f"bash -c '</dev/tcp/{host.address}/{ports.other}'"),
-        health_policy=HealthSpec(
-            command=("CMD", "true"),
-            interval=timedelta(seconds=5),
-            timeout=timedelta(seconds=10),
-            retries=6,
-            start_period=timedelta(seconds=30),
-        ),
+        health=health.tests(None),
+        health_policy=health,
         limits=etcd.limits,
         stop_grace=timedelta(seconds=20),
         order=Order.STOP_FIRST,

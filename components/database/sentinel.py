@@ -154,7 +154,13 @@ def _watcher(spec: PlatformSpec, name: str, one: StoreMember, *, store: RedisSpe
     return StoreProgram(
         volume=sentinel.DATA,
         port=port,
-        health=HealthSpec(command=("CMD-SHELL", asks), timeout=timedelta(seconds=10), retries=5),
+        health=HealthSpec(
+            command=("CMD-SHELL", asks),
+            interval=timedelta(seconds=10),
+            start_interval=timedelta(seconds=5),
+            timeout=timedelta(seconds=10),
+            retries=5,
+        ),
         entrypoint=ENTRY_COMMAND,
         env=_environment(spec, name),
         capabilities=CAPABILITIES,
@@ -191,5 +197,10 @@ def _health(kind: str, client: str) -> HealthSpec:
     joined = """echo "$said" | grep -qE '^(role:master|master_link_status:up)' && : >/tmp/joined"""
     line = f'said=$({said}); echo "$said" | grep -qx PONG && {{ [ -e /tmp/joined ] || {{ {joined}; }}; }}'
     return HealthSpec(
-        command=("CMD-SHELL", line), timeout=timedelta(seconds=10), retries=5, start_period=FOLLOWS_WITHIN
+        command=("CMD-SHELL", line),
+        interval=timedelta(seconds=10),
+        start_interval=timedelta(seconds=5),
+        timeout=timedelta(seconds=10),
+        retries=5,
+        start_period=FOLLOWS_WITHIN,
     )

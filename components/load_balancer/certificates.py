@@ -29,7 +29,7 @@ ACCOUNT = "/etc/letsencrypt"
 LIMITS = LimitsSpec(cpus=0.5, memory=256 * 2**20)
 """One certbot at a time takes about 70 MB."""
 CAPABILITIES = ("CHOWN", "DAC_OVERRIDE")
-ALIVE = HealthSpec(command=("CMD", "true"))
+ALIVE = HealthSpec(command=("CMD", "true"), interval=timedelta(seconds=30), start_interval=timedelta(seconds=5))
 """`status` says how it goes; a task that was replaced for an authority that is away would only ask it more often."""
 
 

@@ -26,9 +26,10 @@ HEALTH = HealthSpec(
     command=("CMD", "curl", "-fsS", "-o", "/dev/null", f"http://127.0.0.1:{STATUS_PORT}/health"),
     # Quick to be found well, slow to be found sick: a machine without a breath of CPU to spare must not lose
     # its load balancer, too. A dead nginx is seen at once by its exit.
-    interval=timedelta(seconds=2),
+    interval=timedelta(seconds=10),
+    start_interval=timedelta(seconds=2),
     timeout=timedelta(seconds=10),
-    retries=10,
+    retries=6,
     start_period=timedelta(seconds=20),
 )
 

@@ -691,6 +691,17 @@ CASES = (
         ),
     ),
     Case(
+        "start interval longer than the interval",
+        DEMO,
+        "{path: /alive}",
+        "{path: /alive, interval: 2s, start-interval: 5s}",
+        Line(
+            "services.api.health.start-interval: is longer than the interval; a task is asked more often while it "
+            "starts",
+            at="start-interval",
+        ),
+    ),
+    Case(
         "health command without CMD",
         DEMO,
         '[CMD, "true"]',

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Final
 
 from pydantic import Field, model_validator
 
@@ -24,6 +25,10 @@ class HealthSpec(StrictSpec):
     """Why there is no check, not even the image's: then a task counts as well while its process runs."""
     interval: PositiveDuration = timedelta(seconds=5)
     """Time between two checks."""
+    start_interval: PositiveDuration | None = None
+    """Time between two checks within the start period; none = as always. A check is a process in the container, which
+    costs a small host more than most of what is checked: so a task is soon found well, and later asked less often. The
+    image needs a shell, for this is done by a check that waits first: engines before 25 know no start interval."""
     timeout: PositiveDuration = timedelta(seconds=3)
     """Longest time that a check may take."""
     retries: int = Field(default=3, ge=1, le=20, strict=True)
@@ -42,6 +47,8 @@ class HealthSpec(StrictSpec):
             raise ValueError(f"has a {ways[0]} and a {ways[1]}; leave one of them out")
         if self.none is not None and not self.none.strip():
             refuse([(("none",), "must say why there is no check, for example: the image has no shell and no port")])
+        if self.start_interval is not None and self.start_interval > self.interval:
+            refuse([(("start-interval",), "is longer than the interval; a task is asked more often while it starts")])
         if self.port is not None and self.path is None:
             refuse([(("port",), "says where a path is asked, and there is none; leave it out")])
         if self.command is not None and not _is_docker_check(self.command):
@@ -65,9 +72,41 @@ class HealthSpec(StrictSpec):
         if self.none is not None:
             return ["NONE"]
         if self.command:
-            return list(self.command)
+            return self._in_time(list(self.command))
         asked = port if self.port is None else (ports or {})[self.port]
-        return ["CMD", "curl", "-fsS", "-o", "/dev/null", f"http://127.0.0.1:{asked}{self.path}"]
+        return self._in_time(["CMD", "curl", "-fsS", "-o", "/dev/null", f"http://127.0.0.1:{asked}{self.path}"])
+
+    @property
+    def pause(self) -> timedelta:
+        """Docker's time between the end of a check and the next one."""
+        return self.interval if self.start_interval is None else self.start_interval
+
+    @property
+    def longest(self) -> timedelta:
+        """Docker's longest time of a check, which may wait first."""
+        return self.timeout + self.interval - self.pause
+
+    def _in_time(self, test: list[str]) -> list[str]:
+        """Return a check that waits first once the start period is over."""
+        wait = self.interval - self.pause
+        if not wait:
+            return test
+        first = _WAIT.format(young=_seconds(self.start_period), wait=_seconds(wait))
+        if test[0] == "CMD-SHELL":
+            return ["CMD-SHELL", f"{first}; {test[1]}"]
+        return ["CMD", "sh", "-c", f'{first}; exec "$@"', "check", *test[1:]]
+
+
+_WAIT: Final = (
+    # The age of the container's first process, whose start is field 22 of proc_pid_stat(5), in hundredths of a second.
+    "up=$(cut -d. -f1 /proc/uptime) one=$(cut -d' ' -f22 /proc/1/stat); "
+    '[ "$((${{up:-0}} - ${{one:-0}} / 100))" -lt {young} ] || sleep {wait}'
+)
+
+
+def _seconds(time: timedelta) -> int:
+    """Return whole seconds, one at least."""
+    return max(1, round(time.total_seconds()))
 
 
 def _is_docker_check(command: tuple[str, ...]) -> bool:
