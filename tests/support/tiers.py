@@ -28,7 +28,7 @@ LONG: Final = (
     "mariadb",
     "test_stores.py",
     "test_data_adopt.py",
-    "test_pool.py",
+    "test_entry_scripts.py",
     "test_data_secrets.py",
     "test_mariadb_logs.py",
     "test_release.py",
