@@ -60,3 +60,14 @@ def test_a_check_that_ends_in_failure_fails_after_its_wait(tmp_path):
     health = HealthSpec(command=("CMD", "false"), interval=timedelta(seconds=9), start_interval=timedelta(seconds=5))
     with pytest.raises(AssertionError):
         checked(tmp_path, *health.tests(None), age="4000")
+
+
+def test_docker_lets_a_check_take_all_that_it_really_waits(tmp_path):
+    health = HealthSpec(
+        command=("CMD", "true"),
+        interval=timedelta(seconds=5),
+        start_interval=timedelta(seconds=4.4),
+        timeout=timedelta(milliseconds=300),
+    )
+    assert checked(tmp_path, *health.tests(None), age="4000") == "waited 1\n", "no shell's sleep need know fractions"
+    assert health.longest == timedelta(seconds=1.3)

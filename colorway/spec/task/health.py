@@ -9,7 +9,7 @@ from typing import Final
 from pydantic import Field, model_validator
 
 from colorway.spec.base import StrictSpec, refuse
-from colorway.spec.fields import Duration, Label, PositiveDuration, UrlPath
+from colorway.spec.fields import Duration, Label, PositiveDuration, UrlPath, whole_seconds
 
 
 class HealthSpec(StrictSpec):
@@ -84,14 +84,18 @@ class HealthSpec(StrictSpec):
     @property
     def longest(self) -> timedelta:
         """Docker's longest time of a check, which may wait first."""
-        return self.timeout + self.interval - self.pause
+        return self.timeout + timedelta(seconds=self._wait)
+
+    @property
+    def _wait(self) -> int:
+        """Seconds that a check waits first, once the start period is over; whole ones, as every `sleep` takes them."""
+        return whole_seconds(self.interval - self.pause)
 
     def _in_time(self, test: list[str]) -> list[str]:
         """Return a check that waits first once the start period is over."""
-        wait = self.interval - self.pause
-        if not wait:
+        if not self._wait:
             return test
-        first = _WAIT.format(young=_seconds(self.start_period), wait=_seconds(wait))
+        first = _WAIT.format(young=whole_seconds(self.start_period), wait=self._wait)
         if test[0] == "CMD-SHELL":
             return ["CMD-SHELL", f"{first}; {test[1]}"]
         return ["CMD", "sh", "-c", f'{first}; exec "$@"', "check", *test[1:]]
@@ -102,11 +106,6 @@ _WAIT: Final = (
     "up=$(cut -d. -f1 /proc/uptime) one=$(cut -d' ' -f22 /proc/1/stat); "
     '[ "$((${{up:-0}} - ${{one:-0}} / 100))" -lt {young} ] || sleep {wait}'
 )
-
-
-def _seconds(time: timedelta) -> int:
-    """Return whole seconds, one at least."""
-    return max(1, round(time.total_seconds()))
 
 
 def _is_docker_check(command: tuple[str, ...]) -> bool:
