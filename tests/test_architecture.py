@@ -31,6 +31,7 @@ SHORT_FOR_A_REASON = {
     "colorway.spec.stores.mariadb": "one kind of store, that will grow",
     "colorway.spec.stores.postgresql": "one kind of store, that will grow",
     "colorway.spec.stores.redis": "two kinds of store, that will grow",
+    "colorway.machine.turns": "what every room that fills the cache shares",
     "components.entry": "entry scripts of containers, for every tier",
     "components.hosts": "a tier of its own, that will grow",
     "components.networks": "a tier of its own, that will grow",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
@@ -11,8 +10,8 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from itertools import pairwise
@@ -24,6 +23,7 @@ from semver import VersionInfo
 from colorway.errors import ColorwayError
 from colorway.machine.daemon import cache_directory
 from colorway.machine.progress import Count, Progress
+from colorway.machine.turns import in_turn
 
 _PACKAGE: Final = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
 
@@ -232,8 +232,7 @@ def find_or_build(*, progress: Progress) -> Path:
     cached = home / "pulumi"
     if cached.is_file():
         return cached
-    home.mkdir(parents=True, exist_ok=True)
-    with _locked(home / "lock", progress=progress):
+    with in_turn(home, what="gets the Pulumi CLI", progress=progress):
         if not cached.is_file():
             for left_over in home.glob("building-*"):
                 shutil.rmtree(left_over)
@@ -293,18 +292,6 @@ def _version_of(binary: Path) -> VersionInfo | None:
         return None
     version = re.search(r"^v?(\d+\.\d+\.\d+\S*)$", answer.stdout, re.MULTILINE)
     return VersionInfo.parse(version[1]) if version and VersionInfo.is_valid(version[1]) else None
-
-
-@contextmanager
-def _locked(path: Path, *, progress: Progress) -> Iterator[None]:
-    """Hold the one right to fill the cache; the system gives it back when the process dies."""
-    with path.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            progress("Waiting for another colorway that gets the Pulumi CLI")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _get(*, home: Path, work: Path, progress: Progress) -> None:

@@ -15,15 +15,15 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from colorway.config.stack_files import digest_of, stack_file
+from colorway.config.stack_files import stack_file
 from colorway.errors import ColorwayError
 from colorway.lab.groups import can_limit
 from colorway.lab.host import LabHost, public_host_key
 from colorway.lab.layers import Layers, bring
 from colorway.lab.namespaces import run
 from colorway.lab.switch import Switch
-from colorway.machine.daemon import cache_directory, docker, install_packages, this_host
-from colorway.machine.images import ensure_image
+from colorway.lab.tree import Tree
+from colorway.machine.daemon import cache_directory, install_packages, this_host
 from colorway.machine.progress import Progress
 from colorway.render.templates import host_script
 from colorway.spec.hosts import HostSpec
@@ -33,8 +33,6 @@ from colorway.spec.stack import Environment
 
 PREFIX = 24
 """Length of the lab's network; the first of its addresses is this machine's."""
-IMAGE = "host"
-"""The folder below images/ that a host's root is made of."""
 TOOLS = {
     "ip": "iproute2",
     "unshare": "util-linux",
@@ -97,7 +95,9 @@ class Lab:
 
     def _host(self, host: HostSpec) -> LabHost:
         folder = self.folder / "hosts" / host.name
-        return LabHost(spec=host, stack=self.spec.stack, folder=folder, tree=self.tree, layers=self.layers.folder)
+        return LabHost(
+            spec=host, stack=self.spec.stack, folder=folder, tree=self.tree.folder, layers=self.layers.folder
+        )
 
     def _there(self) -> Iterator[LabHost]:
         """Return the hosts that were ever started, also those that have left the file since."""
@@ -107,14 +107,14 @@ class Lab:
             yield known.get(name) or self._host(any_host.model_copy(update={"name": name}))
 
     @cached_property
-    def tree(self) -> Path:
+    def tree(self) -> Tree:
         """What every host begins with."""
-        return cache_directory() / "lab" / f"tree-{digest_of(self.root / 'images' / IMAGE)}"
+        return Tree(root=self.root)
 
     @cached_property
     def layers(self) -> Layers:
         """What the hosts of all labs read of images."""
-        return Layers(folder=cache_directory() / "lab" / "layers")
+        return Layers(folder=cache_directory() / "lab-layers")
 
     def up(self, *, progress: Progress, images: Callable[[], Mapping[str, Collection[str]]] = dict) -> list[str]:
         """Start what does not run yet; return the names of what was started.
@@ -135,7 +135,7 @@ class Lab:
                 packages = sorted({TOOLS[tool] for tool in missing})
                 install_packages(*packages, what="The lab's tools", cure=f"install {', '.join(packages)} by hand")
             self._refuse_other_keys()
-            self._make_tree(progress)
+            self.tree.make(progress)
             key = self._key()
             if self.switch.namespaces.pid is None:
                 # Hosts without a switch have loose cables.
@@ -346,22 +346,6 @@ class Lab:
                 ) from None
             yield
 
-    def _make_tree(self, progress: Progress) -> None:
-        if self.tree.is_dir():
-            return
-        image = f"colorway/{IMAGE}:{self.tree.name.removeprefix('tree-')}"
-        ensure_image(reference=image, version=None, context=self.root / "images" / IMAGE, progress=progress)
-        progress("Unpacking a host's root")
-        new = self.tree.with_name(f"{self.tree.name}.new")
-        shutil.rmtree(new, ignore_errors=True)
-        new.mkdir(parents=True)
-        container = _asked("create", image)
-        try:
-            _unpack(container, new)
-        finally:
-            _asked("rm", container)
-        new.rename(self.tree)
-
     def _key(self) -> str:
         """Return the public key of whoever works on the hosts; made the first time."""
         key, what = self.folder / "key", f"{self.spec.stack}: the lab's SSH key"
@@ -383,17 +367,3 @@ class Lab:
 
 def _missing() -> list[str]:
     return [tool for tool in TOOLS if shutil.which(tool) is None]
-
-
-def _asked(*arguments: str) -> str:
-    answer = docker(*arguments)
-    if answer.returncode:
-        raise ColorwayError(f"docker {arguments[0]} failed: {answer.stderr.strip()}")
-    return answer.stdout.strip()
-
-
-def _unpack(container: str, folder: Path) -> None:
-    with subprocess.Popen(["docker", "export", container], stdout=subprocess.PIPE) as exported:
-        subprocess.run(["tar", "--extract", f"--directory={folder}"], stdin=exported.stdout, check=True)
-    if exported.returncode:
-        raise ColorwayError(f"docker export failed with {exported.returncode}")

@@ -7,14 +7,12 @@ cannot be had this way is brought to the host's engine once that runs.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +21,7 @@ from colorway.errors import ColorwayError
 from colorway.lab.host import LabHost
 from colorway.lab.namespaces import run
 from colorway.machine.daemon import docker
+from colorway.machine.turns import in_turn
 
 DRIVER = "overlay2"
 """Docker's storage driver whose folders are understood here."""
@@ -71,7 +70,7 @@ class Layers:
         if engine is None:
             return []
         try:
-            with self._alone():
+            with in_turn(self.folder, what="lays out a lab's images"):
                 found = [one for one in sorted(images) if one in self.ids and self._image(engine, self.ids[one], into)]
         except OSError as error:
             raise ColorwayError(f"the images of a lab's host cannot be put on its disk: {error}") from None
@@ -88,7 +87,7 @@ class Layers:
         if not self.folder.exists() or self.engine is None:
             return
         known = self.engine / "image" / DRIVER / "layerdb" / "sha256"
-        with self._alone():
+        with in_turn(self.folder, what="lays out a lab's images"):
             for place in self.folder.iterdir():
                 if place.is_dir() and not (known / place.name).exists():
                     shutil.rmtree(place)
@@ -133,13 +132,6 @@ class Layers:
             # Python's own copy knows no device files, which stand for what a layer takes away.
             run(["cp", "--archive", str(files), f"{new}/files"], what="the lab's layers")
             (Path(new) / "files").rename(place)
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "lock").open("w", encoding="ascii") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
 
 
 def bring(images: Collection[str], host: LabHost) -> None:

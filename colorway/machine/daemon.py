@@ -13,6 +13,7 @@ from typing import Final
 
 from colorway.errors import ColorwayError
 from colorway.machine.progress import Progress
+from colorway.machine.turns import in_turn
 
 LOCAL_ADDRESS: Final = "127.0.0.1"
 _ONE_NODES_HEARTBEAT: Final = "1m"
@@ -21,6 +22,7 @@ _STOP_SECONDS: Final = 60.0
 _ANSWER_SECONDS: Final = 30
 _POLL_SECONDS: Final = 0.2
 _TAIL_LINES: Final = 15
+_OTHERS_LOCK: Final = "-o=DPkg::Lock::Timeout=300"
 _FROZEN_ARCHIVE: Final = "-o=Acquire::Check-Valid-Until=false"
 _NEEDED: Final = "install Docker Engine 20.10 or newer, start it, and run this again"
 
@@ -87,11 +89,14 @@ def ensure_docker(progress: Progress) -> None:
     host = this_host()
     if not host.is_root:
         raise ColorwayError(f"no Docker engine answers, and only root can install or start one; {_NEEDED}")
-    if shutil.which("dockerd") is None or shutil.which("docker") is None:
-        if not host.is_debian:
-            raise ColorwayError(f"there is no Docker engine, and only on Debian it is installed for you; {_NEEDED}")
-        _install(progress)
-    _start(host, progress)
+    with in_turn(cache_directory() / "docker", what="starts Docker", progress=progress):
+        if _why_silent() is None:
+            return
+        if shutil.which("dockerd") is None or shutil.which("docker") is None:
+            if not host.is_debian:
+                raise ColorwayError(f"there is no Docker engine, and only on Debian it is installed for you; {_NEEDED}")
+            _install(progress)
+        _start(host, progress)
 
 
 def ensure_swarm(progress: Progress, *, advertise: str = LOCAL_ADDRESS) -> None:
@@ -198,8 +203,9 @@ def install_packages(*names: str, what: str, cure: str) -> None:
     Raises:
         ColorwayError: apt-get fails; with its last line.
     """
-    _apt("update", what=what, cure=cure)
-    _apt("install", "--yes", "--no-install-recommends", *names, what=what, cure=cure)
+    with in_turn(cache_directory() / "packages", what="installs packages"):
+        _apt("update", what=what, cure=cure)
+        _apt("install", _OTHERS_LOCK, "--yes", "--no-install-recommends", *names, what=what, cure=cure)
 
 
 def _apt(*arguments: str, what: str, cure: str) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from colorway.errors import ColorwayError
-from colorway.machine.daemon import docker
+from colorway.machine.daemon import cache_directory, docker
 from colorway.machine.progress import Count, Progress
+from colorway.machine.turns import in_turn
 
 _TAIL_LINES: Final = 15
 _STEP: Final = re.compile(r"Step (?P<number>\d+)/(?P<total>\d+) : (?P<text>.*)")
@@ -24,8 +25,8 @@ _PROXIES: Final = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS
 def ensure_image(*, reference: str, version: str | None, context: Path, progress: Progress) -> str:
     """Build an image unless its tag is there, and return the reference.
 
-    A tag holds the digest of the folder, so a tag that is there is right. Takes 4 to 20 s, the first image
-    half a minute more where Debian itself must be made.
+    A tag holds the digest of the folder, so a tag that is there is right. Another colorway that builds images is waited
+    for. Takes 4 to 20 s, the first image half a minute more where Debian itself must be made.
 
     Args:
         reference: Repository and tag, as `PlatformSpec.builds` gives them.
@@ -36,9 +37,12 @@ def ensure_image(*, reference: str, version: str | None, context: Path, progress
     Raises:
         ColorwayError: the build failed; names the image and the step, with the last lines.
     """
-    if not _exists(reference):
-        ensure_base(folder=context.parent / "base", progress=progress)
-        _build(reference=reference, version=version, context=context, progress=progress)
+    if _exists(reference):
+        return reference
+    with in_turn(cache_directory() / "images", what="builds images", progress=progress):
+        if not _exists(reference):
+            ensure_base(folder=context.parent / "base", progress=progress)
+            _build(reference=reference, version=version, context=context, progress=progress)
     return reference
 
 

@@ -43,7 +43,7 @@ make_base() {
     if ! command -v mmdebstrap >/dev/null; then
         step "Installing mmdebstrap"
         apt-get -qq -o Acquire::Check-Valid-Until=false update >&2
-        DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends -y mmdebstrap >&2
+        DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 install --no-install-recommends -y mmdebstrap >&2
     fi
     host_apt_conf >"$work/apt.conf"
     mirror=$(host_mirror)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,6 +117,18 @@ def test_a_linux_machine_has_what_the_scripts_use():
 
 
 @pytest.mark.usefixtures("ended")
+def test_two_at_once_start_one_engine(here, progress, said):
+    here.install("docker", DOCKER)
+    here.install("dockerd", DOCKERD)
+
+    with ThreadPoolExecutor() as both:
+        for started in [both.submit(ensure_docker, progress) for _ in range(2)]:
+            started.result(timeout=60)
+
+    assert len(here.calls("dockerd")) == 1, "the second one would end over the first one's number, and be an error"
+
+
+@pytest.mark.usefixtures("ended")
 def test_without_systemd_dockerd_is_started_detached_and_can_be_stopped_again(here, progress, said):
     here.install("docker", DOCKER)
     here.install("dockerd", DOCKERD)
@@ -204,7 +217,7 @@ def test_on_debian_docker_is_installed_and_a_frozen_archive_is_accepted_only_whe
     assert here.calls("apt-get") == [
         "apt-get -qq update",
         "apt-get -qq -o=Acquire::Check-Valid-Until=false update",
-        "apt-get -qq install --yes --no-install-recommends docker.io",
+        "apt-get -qq install -o=DPkg::Lock::Timeout=300 --yes --no-install-recommends docker.io",
     ]
 
 

@@ -98,7 +98,7 @@ def test_on_debian_what_is_missing_is_installed_before_anything_is_made(lab, mon
     with pytest.raises(ColorwayError, match=r"^no network$"):
         lab.up(progress=silent)
     assert installed == ["iproute2", "openssh-client"]
-    assert not lab.tree.exists()
+    assert not lab.tree.folder.exists()
 
 
 def test_a_machine_that_cannot_limit_memory_is_refused(lab, tmp_path):
