@@ -33,6 +33,8 @@ from colorway.spec.task.process import CAPABILITIES, STOCK_CAPABILITIES, HostAli
 USUAL_LIMITS: Mapping[str, Any] = MappingProxyType({"cpus": 1, "memory": "512Mi"})
 """Of a service that says none."""
 MOST_RETRIES = 20
+_COMPOSE_INTERVAL = "30s"
+"""Between two checks of a service that says none, in Docker."""
 _MINIMUM_MEMORY = 2**20
 
 
@@ -58,7 +60,24 @@ def health(service: Said, *, path: str, remarks: Remarks) -> dict[str, Any]:
         ("retries", ("retries",), lambda text: min(max(number_of(text) or 1, 1), MOST_RETRIES)),
         ("start-period", ("start_period",), pause_text),
     )
-    return {"command": command, **read_each(said, readings, path=f"{path}.healthcheck", remarks=remarks)}
+    found = {"command": command, **read_each(said, readings, path=f"{path}.healthcheck", remarks=remarks)}
+    return found | _start_interval(said, command=command, path=f"{path}.healthcheck", remarks=remarks)
+
+
+def _start_interval(said: Said, *, command: Sequence[str], path: str, remarks: Remarks) -> dict[str, str]:
+    text = said.text_at("start_interval")
+    if text is None:
+        return {}
+    pause, interval = duration_of(text), duration_of(said.text_at("interval") or _COMPOSE_INTERVAL)
+    if not pause or not interval or pause > interval:
+        reason = "is no time that is shorter than the interval"
+    elif command[0] != "CMD-SHELL":
+        reason = "needs a shell in the image, of which this check says nothing"
+    else:
+        return {"interval": go_duration(interval), "start-interval": go_duration(pause)}
+    cure = "write start-interval into the platform file, if it is needed"
+    remarks.add((said.at("start_interval") or said).place, f"{path}.start_interval", reason, cure)
+    return {}
 
 
 def limits(service: Said, *, path: str, remarks: Remarks) -> dict[str, Any]:
