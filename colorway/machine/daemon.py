@@ -179,6 +179,9 @@ def _init_swarm(progress: Progress, *, advertise: str) -> None:
         # breath, which is three heartbeats, it would throw away tasks that went on all the time, and their answers.
         options += ["--listen-addr", f"{LOCAL_ADDRESS}:2377", "--dispatcher-heartbeat", _ONE_NODES_HEARTBEAT]
     made = docker("swarm", "init", *options)
+    if "already part of a swarm" in made.stderr:
+        # Another colorway was quicker.
+        return
     if made.returncode:
         raise ColorwayError(f"docker swarm init failed: {made.stderr.strip()}")
     progress("Made this Docker engine a swarm of one node; `docker swarm leave --force` undoes it", lasting=True)

@@ -292,6 +292,21 @@ def test_a_new_swarm_listens_to_this_machine_only_and_is_announced(here, progres
     assert "swarm leave" in said[0], "and told how to undo it"
 
 
+def test_a_swarm_that_another_colorway_makes_at_the_same_time_is_the_one(here, progress, said):
+    here.install(
+        "docker",
+        """case "$1 $2" in
+        info*) echo inactive false ;;
+        "swarm init") echo "Error response from daemon: This node is already part of a swarm. Use \\"docker swarm \
+leave\\" to leave this swarm and join another one." >&2; exit 1 ;;
+        esac""",
+    )
+
+    ensure_swarm(progress)
+
+    assert said == [], "it is not ours to announce"
+
+
 def test_a_swarm_that_others_shall_join_listens_to_them(here, progress):
     here.install("docker", DOCKER)
     here.put("swarm", "inactive false")
