@@ -119,7 +119,7 @@ def test_a_linux_machine_has_what_the_scripts_use():
 @pytest.mark.usefixtures("ended")
 def test_two_at_once_start_one_engine(here, progress, said):
     here.install("docker", DOCKER)
-    here.install("dockerd", DOCKERD)
+    here.install("dockerd", f"sleep 0.5{DOCKERD}")
 
     with ThreadPoolExecutor() as both:
         for started in [both.submit(ensure_docker, progress) for _ in range(2)]:
