@@ -13,6 +13,7 @@ from colorway.spec import names
 from colorway.spec.platform_spec import PlatformSpec
 from colorway.swarm.certificates import ShownCertificate, shown_certificates
 from colorway.swarm.connections import NoAnswerError
+from colorway.swarm.nodes import Nodes
 from colorway.swarm.services import ServiceState, Swarm, SwarmObject
 from colorway.swarm.tasks import why_ended, why_waiting
 
@@ -55,6 +56,8 @@ class Status:
     """Generation that each load balancer serves, by host."""
     fenced: tuple[str, ...] = ()
     """Hosts whose load balancer could not be told to go back; they are no part of `live`."""
+    lost: tuple[str, ...] = ()
+    """Hosts that the swarm has lost, where services have fewer tasks than they want."""
     certificates: tuple[ShownCertificate, ...] = ()
     """What load balancers show, where an authority issues it; of those that answer."""
     made: tuple[SwarmObject, ...] = ()
@@ -93,6 +96,10 @@ class Status:
             (f"load balancer {host} serves generation {live or 'unknown'}, the last finished run applied {applied}", up)
             for host, live in self.live.items()
             if live != applied
+        ]
+        found += [
+            (f"the swarm has lost host {host}: nothing begins there", f"{up}, once its machine answers")
+            for host in self.lost
         ]
         waiting_purges = self.outputs.purge.waiting if self.outputs.purge else {}
         found += [(f"the CDN may still have answers of {tag}: {why}", up) for tag, why in waiting_purges.items()]
@@ -149,6 +156,7 @@ def read_status(spec: PlatformSpec, *, outputs: PlatformOutputs | None, swarm: S
         services = swarm.services(spec.stack)
         sick = any(service.running != service.wanted for service in services)
         reasons = _reasons(swarm, spec.stack) if sick else {}
+        lost = _lost(spec, swarm) if sick else ()
         fenced = swarm.fenced(spec) if outputs else ()
         served = swarm.live_generations(spec, without=fenced) if outputs else {}
         there = [lb.host for lb in outputs.load_balancers if lb.host not in fenced] if outputs else []
@@ -165,9 +173,16 @@ def read_status(spec: PlatformSpec, *, outputs: PlatformOutputs | None, swarm: S
         rows=tuple(_row(service, versions.get(service.name), reasons.get(service.name)) for service in services),
         live=live,
         fenced=fenced,
+        lost=lost,
         certificates=certificates,
         made=tuple(one for one in made if one.name not in notes),
     )
+
+
+def _lost(spec: PlatformSpec, swarm: Swarm) -> tuple[str, ...]:
+    ours = {host.name for host in spec.settings.hosts if not host.is_local}
+    down = Nodes(swarm.client(), stack=spec.stack).down() if ours else ()
+    return tuple(host for host in down if host in ours)
 
 
 def _reasons(swarm: Swarm, stack: str) -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-"""Hosts that come back anew, change their roles or leave, around an `up`; it loses no request."""
+"""Hosts that come back, also anew, change their roles or leave, around an `up`; it loses no request."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from functools import cached_property
 
 from colorway.errors import ColorwayError
 from colorway.hosts.leaving import Leaving
+from colorway.hosts.lost import Lost
 from colorway.hosts.moving import Moving
 from colorway.hosts.reach import Reach, over_ssh
 from colorway.render.templates import entry, script
@@ -60,7 +61,10 @@ class Members:
         )
 
     def before(self) -> tuple[str, ...]:
-        """Forget the dead, give the others the labels of their roles, and prepare hosts that were installed anew.
+        """Prepare what the program is to find.
+
+        Those that the swarm has lost and that are there are had back, the dead forgotten, the others get the labels of
+        their roles, and hosts that were installed anew what their tasks mount.
 
         What is not installed yet gets its labels from the program.
 
@@ -72,6 +76,7 @@ class Members:
         """
         if self.spec.is_local or not self.known:
             return ()
+        Lost(spec=self.spec, nodes=self._nodes, say=self.say, reach=self.reach, sleep=self.sleep).take_again()
         self._leaving.move_ahead()
         self._leaving.forget_dead()
         nodes, anew = self._nodes, list[HostSpec]()

@@ -68,6 +68,15 @@ def test_a_stack_that_was_never_installed_needs_an_up():
     assert never.problems == [("nothing is installed", UP)]
 
 
+def test_a_host_that_the_swarm_has_lost_comes_before_what_it_keeps_from_running():
+    lost = dataclasses.replace(status(test_redis={"running": 0}), lost=("db1",))
+    assert [what for what, _ in lost.problems] == [
+        "the swarm has lost host db1: nothing begins there",
+        "test-redis: 0 of 1 tasks run",
+    ]
+    assert lost.problems[0][1] == f"{UP}, once its machine answers"
+
+
 @pytest.mark.parametrize("changes", [{"traffic": "90:10"}, {"versions": {"blue": "1.0.0", "green": "2.0.1"}}])
 def test_a_commit_that_nobody_applied_is_said(changes):
     assert status(configured=small_spec(**changes)).problems == [

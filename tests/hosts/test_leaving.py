@@ -118,13 +118,28 @@ class World:
     said: list[str] = field(default_factory=list)
     told: list[tuple[str, ...]] = field(default_factory=list)
     unreachable: tuple[str, ...] = ()
+    cut_off: bool = False
+    """Whether no manager answers a host that the swarm has lost."""
+    pauses: int = 0
+    registers_after: int | None = None
+    """Pauses until hosts that are lost register by themselves; none = never."""
 
     def reach(self, host: HostSpec, text, *arguments, given="", limit=120.0) -> Said:
         if host.name in self.unreachable:
             return Said(host=host, code=255, output="", errors="Connection timed out", seconds=limit)
-        named = {host_script("leave"): "leave", script("make-directory"): "make-directory"}
+        if text.startswith("docker info"):
+            return Said(host=host, code=0, output="", errors="", seconds=1)
+        if text == host_script("restart-docker") and self.cut_off:
+            return Said(host=host, code=1, output="", errors="none of its managers answers it\n", seconds=9)
+        named = {
+            host_script("leave"): "leave",
+            script("make-directory"): "make-directory",
+            host_script("restart-docker"): "start Docker anew",
+        }
         self.told.append((host.name, named[text], *arguments))
         self.api.done.append(f"{host.name} told to {named[text]}")
+        if named[text] == "start Docker anew":
+            self.api.known[f"id-{host.name}"]["Status"]["State"] = "ready"
         return Said(host=host, code=0, output="", errors="", seconds=1)
 
     def connection(self, host=None) -> Connection:
@@ -137,8 +152,14 @@ class World:
             say=self.said.append,
             known=known,
             reach=self.reach,
-            sleep=lambda _seconds: None,
+            sleep=self.sleep,
         )
+
+    def sleep(self, _seconds):
+        self.pauses += 1
+        if self.pauses == self.registers_after:
+            for known in self.api.known.values():
+                known["Status"]["State"] = "ready"
 
     def upkeep(self) -> Upkeep:
         return Upkeep(
@@ -303,6 +324,51 @@ def test_a_host_that_was_installed_anew_gets_its_roles_and_its_dead_twin_none():
     world.members().after(("lb2",))
     assert world.api.known["id-new"]["Spec"]["Labels"] == labelled(HOSTS["lb2"])
     assert world.members().before() == (), "once"
+
+
+def test_a_host_that_the_swarm_has_lost_although_it_is_there_is_had_back():
+    world = World()
+    world.api.known["id-db1"]["Status"]["State"] = "down"
+
+    world.members().before()
+
+    managers = [str(host.address) for host in HOSTS.values() if "manager" in host.roles and host.name != "db1"]
+    assert world.told == [("db1", "start Docker anew", *managers)]
+    assert world.said == ["db1 answers and the swarm has lost it: its Docker engine is started anew"]
+    assert world.api.known["id-db1"]["Status"]["State"] == "ready"
+
+
+def test_a_host_that_registers_by_itself_is_waited_for():
+    world = World(registers_after=5)
+    world.api.known["id-db1"]["Status"]["State"] = "down"
+
+    world.members().before()
+
+    assert world.told == [], "a new start would end what runs there"
+    assert world.said == []
+
+
+@pytest.mark.parametrize(
+    ("world", "said"),
+    [
+        (World(unreachable=("db1",)), []),
+        (
+            World(cut_off=True),
+            [
+                "db1 answers and the swarm has lost it: its Docker engine is started anew",
+                "db1 stays lost: none of its managers answers it",
+            ],
+        ),
+    ],
+    ids=["dead", "cut off from the managers"],
+)
+def test_a_host_that_is_dead_or_cut_off_is_left_and_blocks_nothing(world, said):
+    world.api.known["id-db1"]["Status"]["State"] = "down"
+
+    world.members().before()
+
+    assert world.told == [], "what is cut off may serve on"
+    assert world.said == said
 
 
 def test_before_the_first_up_the_program_labels():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,12 +12,14 @@ import pytest
 
 from tests.support.backed_up import BackedUp
 from tests.support.clone import Clone
-from tests.support.labs import address, is_well, lab, on_host
+from tests.support.labs import address, is_well, lab, on_host, says
 from tests.support.members import LIMIT, await_leader, container, inside, leader, members, there, well
 from tests.support.wait import wait_until
 from tests.support.writes import Writes, writing
 
 pytestmark = [pytest.mark.area("data"), pytest.mark.needs("losetup"), pytest.mark.full]
+LOST = 60
+"""Seconds after which a host that is there would have registered again."""
 LATER = 3
 """Times of what is promised that are red: the machine is busy."""
 
@@ -127,6 +130,28 @@ def test_without_a_majority_of_etcd_and_the_other_member_nobody_takes_writes(sto
         wait_until(lambda: well(store) and is_well(store), limit=LIMIT, what="all is well again", every=3)
 
 
+def stays_lost(store: Clone) -> list[str]:
+    """Return what `status` says of hosts that the swarm has lost, once it has for a minute; nothing if all is well."""
+    since: list[float] = []
+
+    def settled() -> bool:
+        if well(store) and is_well(store):
+            since.clear()
+            return True
+        if lost(store):
+            since.append(time.monotonic())
+        else:
+            since.clear()
+        return bool(since) and since[-1] - since[0] > LOST
+
+    wait_until(settled, limit=LIMIT, what="all is well again", every=3)
+    return lost(store) if since else []
+
+
+def lost(store: Clone) -> list[str]:
+    return [one["what"] for one in says(store)["problems"] if "the swarm has lost" in one["what"]]
+
+
 @pytest.mark.timeout(2400)
 def test_without_a_majority_of_the_swarm_the_store_heals_itself(store: Clone):
     with nothing_lost(store, within=15) as writes:
@@ -139,6 +164,9 @@ def test_without_a_majority_of_the_swarm_the_store_heals_itself(store: Clone):
         print(f"its server killed without a majority of the swarm: {gap:.1f} s without a write")
         for host in ("db1", "mon1"):
             lab(store, "fault", "kill-docker", host, "--undo")
+        if named := stays_lost(store):
+            # Swarm loses count of hosts that come back just then: `status` says so, and what helps.
+            print(f"{', '.join(named)}, and {store.run('up', store.stack).output}")
         wait_until(lambda: well(store) and is_well(store), limit=LIMIT, what="all is well again", every=3)
 
 
