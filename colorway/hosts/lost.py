@@ -44,25 +44,28 @@ class Lost:
         """
         if not (lost := self._lost()):
             return
-        alive = everywhere(lost, lambda host: self.reach(host, "docker info >/dev/null", limit=_ANSWER).code == 0)
-        for host in [one for one in lost if alive[one.name] and not self._is_back(one, within=_REGISTERS_WITHIN)]:
+        answers = everywhere(lost, lambda host: self.reach(host, "docker info >/dev/null", limit=_ANSWER).code == 0)
+        alive = [host for host in lost if answers[host.name]]
+        if not alive or self._are_back(alive, within=_REGISTERS_WITHIN):
+            return
+        for host in [one for one in self._lost() if one in alive]:
             self.say(f"{host.name} answers and the swarm has lost it: its Docker engine is started anew")
             managers = [str(one.address) for one in self.spec.hosts(Role.MANAGER) if one.name != host.name]
             said = self.reach(host, host_script("restart-docker"), *managers, limit=_STARTS_WITHIN)
             if said.code:
                 self.say(f"{host.name} stays lost: {said.last_words}")
-            elif not self._is_back(host, within=_STARTS_WITHIN):
+            elif not self._are_back([host], within=_STARTS_WITHIN):
                 self.say(f"{host.name} stays lost, although its Docker engine was started anew")
 
     def _lost(self) -> Sequence[HostSpec]:
         down = self.nodes.down()
         return [host for host in self.spec.settings.hosts if host.name in down]
 
-    def _is_back(self, host: HostSpec, *, within: int) -> bool:
-        """Wait until the swarm has a host; the manager that is asked may be the one that begins anew."""
+    def _are_back(self, hosts: Sequence[HostSpec], *, within: int) -> bool:
+        """Wait until the swarm has hosts; the manager that is asked may be the one that begins anew."""
         for _ in range(within):
             try:
-                if host.name in self.nodes.ready():
+                if {host.name for host in hosts} <= set(self.nodes.ready()):
                     return True
             except ColorwayError:
                 pass
