@@ -179,7 +179,8 @@ def run_program(
 ) -> Recording:
     """Run a program as an `up` or a preview and return what it registered, once everything has landed."""
     # The SDK asks for the current loop, and an earlier test's `asyncio.run` has left none.
-    asyncio.set_event_loop(asyncio.new_event_loop())
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
     reset_options()
     set_all_config(dict(config or {}), secret_keys=list(secret_keys))
     monitor = RecordingMonitor(preview=preview)
@@ -203,7 +204,11 @@ def run_program(
             if await output.is_secret():
                 secret.add(name)
 
-    run()
+    try:
+        run()
+    finally:
+        # Three files each, and a thousand programs run in one process.
+        loop.close()
     return Recording(
         resources=tuple(_read(urn, request) for urn, request in monitor.requests if request.type != STACK_TYPE),
         outputs=outputs,
