@@ -338,6 +338,17 @@ def test_a_host_that_the_swarm_has_lost_although_it_is_there_is_had_back():
     assert world.api.known["id-db1"]["Status"]["State"] == "ready"
 
 
+def test_several_that_the_swarm_has_lost_are_waited_for_at_the_same_time():
+    world = World()
+    for host in ("db1", "app1"):
+        world.api.known[f"id-{host}"]["Status"]["State"] = "down"
+
+    world.members().before()
+
+    assert [host for host, *_ in world.told] == ["app1", "db1"]
+    assert world.pauses == 60, "a minute for both, and none for those that are back"
+
+
 def test_a_host_that_registers_by_itself_is_waited_for():
     world = World(registers_after=5)
     world.api.known["id-db1"]["Status"]["State"] = "down"
