@@ -18,10 +18,17 @@ look() {
   container=$(printf '%s\n' "$tasks" | awk '/[(]healthy[)]/ {print $1}')
 }
 look
-# One that has just been let in serves, and has not been looked at yet.
+# One that has just been let in serves, and has not been looked at yet; an engine that has just begun has yet to be told
+# of its tasks.
+begins() {
+  case $tasks in
+    *"health: starting"*) return 0 ;;
+    "") age=$(ps -o etimes= -C dockerd 2>/dev/null | sort -n | head -n 1); [ "${age:-60}" -lt 60 ] ;;
+    *) return 1 ;;
+  esac
+}
 end=$(( $(date +%s) + 60 ))
-while [ -z "$container" ] && [ "$(date +%s)" -lt "$end" ]; do
-  case $tasks in *"health: starting"*) ;; *) break ;; esac
+while [ -z "$container" ] && begins && [ "$(date +%s)" -lt "$end" ]; do
   sleep 0.5
   look
 done

@@ -179,16 +179,17 @@ def ran(text: str, *arguments: str, bin_: Path, stdin: str = "") -> subprocess.C
 
 @pytest.fixture
 def programs(tmp_path: Path) -> Path:
-    """A folder with a docker that answers nothing and lists nothing."""
+    """A folder with a docker that answers nothing and lists nothing, and a ps that knows its engine for two minutes."""
     folder = tmp_path / "bin"
     folder.mkdir()
     fake(folder, "exit 0")
+    fake(folder, "echo 120", name="ps")
     return folder
 
 
-def fake(folder: Path, body: str) -> None:
-    (folder / "docker").write_text(f"#!/bin/sh\n{body}\n")
-    (folder / "docker").chmod(0o755)
+def fake(folder: Path, body: str, *, name: str = "docker") -> None:
+    (folder / name).write_text(f"#!/bin/sh\n{body}\n")
+    (folder / name).chmod(0o755)
 
 
 @contextmanager
@@ -244,6 +245,27 @@ def test_an_apply_waits_until_a_task_that_has_just_begun_has_been_looked_at(tmp_
         "one that was let in a moment ago serves, and may turn from the one into the other between any two looks"
     )
     assert (tmp_path / "seen").exists(), "it was waited for"
+
+
+HOST_THAT_STARTED = """
+case "$*" in
+  ps*) if [ -e {seen} ]; then echo "c1 Up 3 seconds (healthy)"; fi
+       touch {seen} ;;
+  exec*) echo "the container was asked"; exit 7 ;;
+esac
+"""
+"""A docker that has no container at the first look."""
+
+
+def test_an_apply_waits_for_the_task_of_an_engine_that_has_just_begun(tmp_path, programs):
+    text = "# colorway generation abc\n"
+    (tmp_path / "generations/abc").mkdir(parents=True)
+    (tmp_path / "generations/abc/nginx.conf").write_text(text)
+    fake(programs, HOST_THAT_STARTED.format(seen=tmp_path / "seen"))
+    fake(programs, "echo '    7'", name="ps")
+    run = ran(script("routing-apply"), str(tmp_path), "lb", "8081", "5", bin_=programs, stdin=text)
+    assert "0 healthy containers" not in run.stderr, "the host has just started, and the swarm has yet to tell it"
+    assert "the container was asked" in run.stderr, "it was waited for"
 
 
 ASKER = """
