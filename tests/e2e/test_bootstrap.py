@@ -108,6 +108,8 @@ def test_a_firewall_lets_in_what_the_stack_publishes_and_locks_nobody_out(clone:
     # This machine has yet to learn its new interface's address.
     wait_until(lambda: comes_in(LB1, 22), limit=90, what="the host that started anew lets SSH in", every=1)
     assert not comes_in(LB1, STRANGER)
+    # This starts its engine, and may be quicker than the swarm: then the load balancer is told again what it serves.
+    clone.up()
 
     # What is left open by name is open, and all hosts are told.
     opened = f"  colorway:bootstrap: {{open: [{STRANGER}]}}\n  colorway:hosts:"
