@@ -62,8 +62,12 @@ class Lost:
         return [host for host in self.spec.settings.hosts if host.name in down]
 
     def _are_back(self, hosts: Sequence[HostSpec], *, within: int) -> bool:
-        """Wait until the swarm has hosts; the manager that is asked may be the one that begins anew."""
+        """Wait some seconds until the swarm has hosts; the manager that is asked may be the one that begins anew."""
+        end = time.monotonic() + within
         for _ in range(within):
+            # A question that nobody answers takes longer than a second.
+            if time.monotonic() > end:
+                break
             try:
                 if {host.name for host in hosts} <= set(self.nodes.ready()):
                     return True
